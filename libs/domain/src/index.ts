@@ -1,0 +1,110 @@
+export { DomainError, invalidInput, isDomainError } from './errors/domain-error.js';
+export type { DomainErrorOptions, ErrorKind, Fault, Issue } from './errors/domain-error.js';
+export { isReason, REASONS } from './errors/reasons.js';
+export type { Reason } from './errors/reasons.js';
+export { canTransition, sourcesOf, terminalStates } from './build/transition-table.js';
+export type { TransitionTable } from './build/transition-table.js';
+export { BUILD_STATUSES, BUILD_TRANSITIONS, isTerminalBuildStatus, TERMINAL_BUILD_STATUSES } from './build/build-status.js';
+export type { BuildStatus } from './build/build-status.js';
+export {
+  EXECUTION_OUTCOMES,
+  EXECUTION_STATES,
+  EXECUTION_TRANSITIONS,
+  isTerminalExecutionState,
+  STOP_INTENTS,
+  TERMINAL_EXECUTION_STATES,
+} from './build/build-execution-state.js';
+export type { ExecutionOutcome, ExecutionState, StopIntent } from './build/build-execution-state.js';
+export { BUILD_METHOD_TABLE, BUILD_METHODS, INFRASTRUCTURE_TYPES, TASK_NAMES } from './build/build-method.js';
+export type {
+  BuildConfig,
+  BuildConfigField,
+  BuildMethod,
+  BuildMethodDefinition,
+  InfrastructureType,
+  TaskName,
+} from './build/build-method.js';
+export type { Build } from './build/build.js';
+export { CLOCK_DEFAULTS, pipelineTimeoutSeconds } from './build/clock-limits.js';
+export { BuildExecutor, ExecutionFollower } from './build/build-executor.js';
+export type {
+  Attempt,
+  AttemptCredentials,
+  AttemptEnd,
+  AttemptObservation,
+  CreateOutcome,
+  FollowerOptions,
+  FoundRun,
+  GitCredential,
+  MayWrite,
+  Place,
+  PrepareRequest,
+  PresentAttempt,
+  RenderContext,
+  RenderedDocument,
+} from './build/build-executor.js';
+export { ANNOTATIONS, attemptSecretName, attemptTag, LABELS, MANAGED_BY, pipelineRunName } from './build/attempt-names.js';
+export type { AttemptIdentity } from './build/attempt-names.js';
+export { EXECUTION_END_STEP, EXECUTION_START_STEP, logStepKey, LogSink } from './log/log-record.js';
+export type { LogCursor, LogRecord, LogStep } from './log/log-record.js';
+export { Secret } from './secret/secret.js';
+export { Clock } from './clock/clock.js';
+export { DEFAULT_SHARD_COUNT, MAX_SHARD_COUNT, preferredOwner, shardOf } from './queue/shard.js';
+export { PARK_REASONS, PRIORITY_STEP_MS, queueKey } from './queue/queue-key.js';
+export type { Parking, ParkReason } from './queue/queue-key.js';
+export { NAMESPACE_PREFIX, tenantNamespaceCandidates } from './tenant/tenant-namespace.js';
+export { setCondition } from './provider/condition.js';
+export type { Condition, ConditionStatus } from './provider/condition.js';
+export {
+  infrastructureTypeOf,
+  isUsable,
+  PRIVILEGED_METHODS,
+  PROVIDER_HEALTHS,
+  PROVIDER_SOURCES,
+  PROVIDER_STATES,
+  PROVIDER_TYPES,
+} from './provider/provider.js';
+export type {
+  Provider,
+  ProviderHealth,
+  ProviderHealthView,
+  ProviderSettings,
+  ProviderSource,
+  ProviderState,
+  ProviderType,
+} from './provider/provider.js';
+export { healthVerdict, worseHealth } from './provider/provider-health.js';
+export type { ProbeResult } from './provider/provider-health.js';
+export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
+export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
+export { chooseProvider, rejection } from './placement/choose-provider.js';
+export type {
+  PlacementBasis,
+  PlacementDecision,
+  PlacementFacts,
+  PlacementRequest,
+  RejectedProvider,
+} from './placement/choose-provider.js';
+export { isAllowed, PERMISSIONS, ROLE_PERMISSIONS, ROLES, TENANT_ROLES } from './access/role.js';
+export type { Permission, Role } from './access/role.js';
+export {
+  argumentName,
+  argumentValue,
+  buildTarget,
+  contextPath,
+  displayName,
+  gitCommit,
+  gitRef,
+  gitRepositoryUrl,
+  imageRepository,
+  imageTag,
+  labelKey,
+  labelValue,
+  platform,
+  storageQuantity,
+} from './grammar/grammar.js';
+export type { Grammar } from './grammar/grammar.js';
+export { ProviderRepository } from './provider/provider-repository.js';
+export type { ProbeRecord, ProviderCredential } from './provider/provider-repository.js';
+export { TenantNamespaceRepository } from './tenant/tenant-namespace-repository.js';
+export type { TenantNamespace } from './tenant/tenant-namespace-repository.js';
