@@ -10,7 +10,7 @@ export function* tenantNamespaceCandidates(tenantId: string, limit = 16): Genera
   yield NAMESPACE_PREFIX + digits.slice(0, 8);
   yield NAMESPACE_PREFIX + digits.slice(0, 12);
   yield NAMESPACE_PREFIX + digits;
-  for (let counter = 2; counter < limit; counter += 1) {
+  for (let counter = 2; counter < limit - 1; counter += 1) {
     yield `${NAMESPACE_PREFIX}${digits}-${counter}`;
   }
 }
