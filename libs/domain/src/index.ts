@@ -108,3 +108,5 @@ export { ProviderRepository } from './provider/provider-repository.js';
 export type { ProbeRecord, ProviderCredential } from './provider/provider-repository.js';
 export { TenantNamespaceRepository } from './tenant/tenant-namespace-repository.js';
 export type { TenantNamespace } from './tenant/tenant-namespace-repository.js';
+export { MAX_ATTEMPTS, retryDelayMs, shouldRetry } from './build/retry-policy.js';
+export type { AttemptStage, EndedAttempt } from './build/retry-policy.js';
