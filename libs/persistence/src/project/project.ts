@@ -1,0 +1,82 @@
+import { orUndefined } from '../sql/assignments.js';
+
+/** A project: where the source is, where the image goes, and defaults for its builds. */
+export interface Project {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly name: string;
+  readonly gitRepositoryUrl: string;
+  readonly gitBranch: string;
+  readonly dockerfilePath: string;
+  readonly buildContext: string;
+  readonly registryRepo: string | undefined;
+  readonly registryAuthId: string | undefined;
+  readonly repositoryAuthId: string | undefined;
+  readonly buildTimeoutMinutes: number;
+  /** Counts changes; the ETag is made of it. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What a tenant may set; null clears an optional field. */
+export interface ProjectChange {
+  readonly name?: string | undefined;
+  readonly gitRepositoryUrl?: string | undefined;
+  readonly gitBranch?: string | undefined;
+  readonly dockerfilePath?: string | undefined;
+  readonly buildContext?: string | undefined;
+  readonly registryRepo?: string | null | undefined;
+  readonly registryAuthId?: string | null | undefined;
+  readonly repositoryAuthId?: string | null | undefined;
+  readonly buildTimeoutMinutes?: number | undefined;
+}
+
+/** A row of `projects`. */
+export interface ProjectRow {
+  id: string;
+  tenant_id: string;
+  name: string;
+  git_repository_url: string;
+  git_branch: string;
+  dockerfile_path: string;
+  build_context: string;
+  registry_repo: string | null;
+  registry_auth_id: string | null;
+  repository_auth_id: string | null;
+  build_timeout_minutes: number;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export const PROJECT_COLUMNS = {
+  name: 'name',
+  gitRepositoryUrl: 'git_repository_url',
+  gitBranch: 'git_branch',
+  dockerfilePath: 'dockerfile_path',
+  buildContext: 'build_context',
+  registryRepo: 'registry_repo',
+  registryAuthId: 'registry_auth_id',
+  repositoryAuthId: 'repository_auth_id',
+  buildTimeoutMinutes: 'build_timeout_minutes',
+} as const;
+
+export function toProject(row: ProjectRow): Project {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    name: row.name,
+    gitRepositoryUrl: row.git_repository_url,
+    gitBranch: row.git_branch,
+    dockerfilePath: row.dockerfile_path,
+    buildContext: row.build_context,
+    registryRepo: orUndefined(row.registry_repo),
+    registryAuthId: orUndefined(row.registry_auth_id),
+    repositoryAuthId: orUndefined(row.repository_auth_id),
+    buildTimeoutMinutes: row.build_timeout_minutes,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
