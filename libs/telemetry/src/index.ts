@@ -1,1 +1,16 @@
-export {};
+export { createSilentLogger, LOG_FORMATS, LOG_LEVELS, Logger } from './log/logger.js';
+export type { LogFields, LogFormat, LogLevel } from './log/logger.js';
+export { createLogger } from './log/winston-logger.js';
+export type { LoggerOptions } from './log/winston-logger.js';
+export { redact, redactText } from './log/redact.js';
+export { toFrameworkLogger } from './log/framework-logger.js';
+export type { FrameworkLogger } from './log/framework-logger.js';
+export { metricNames } from './metric/metric-names.js';
+export type { CounterName, GaugeName, HistogramName, MetricDefinition, MetricName } from './metric/metric-names.js';
+export { Metrics } from './metric/metrics.js';
+export type { MetricsView } from './metric/metrics.js';
+export type { DurationView } from './metric/duration-summary.js';
+export { startTelemetry } from './trace/start-telemetry.js';
+export type { Telemetry, TelemetryOptions } from './trace/start-telemetry.js';
+export { currentTraceId, currentTraceparent, withSpan } from './trace/span.js';
+export { SystemClock, systemClock } from './clock/system-clock.js';

@@ -1,0 +1,67 @@
+/** How a metric is counted. Durations are in seconds. */
+export interface MetricDefinition {
+  readonly kind: 'counter' | 'histogram' | 'gauge';
+  readonly name: string;
+  readonly description: string;
+  readonly unit: string;
+}
+
+function counter<const N extends string>(name: N, description: string) {
+  return { kind: 'counter', name, description, unit: '1' } as const satisfies MetricDefinition;
+}
+
+function seconds<const N extends string>(name: N, description: string) {
+  return { kind: 'histogram', name, description, unit: 's' } as const satisfies MetricDefinition;
+}
+
+function gauge<const N extends string>(name: N, description: string) {
+  return { kind: 'gauge', name, description, unit: '1' } as const satisfies MetricDefinition;
+}
+
+/** Every metric of the product; the one place where a name is written. */
+export const metricNames = {
+  // dispatcher
+  claims: counter('image_factory_claims', 'Executions claimed'),
+  claimErrors: counter('image_factory_claim_errors', 'Claims that failed with an error'),
+  skippedForLimit: counter('image_factory_skipped_for_limit', 'Queued builds passed over because their tenant is at its limit'),
+  dispatches: counter('image_factory_dispatches', 'Executions placed and created'),
+  dispatchErrors: counter('image_factory_dispatch_errors', 'Placements or creations that failed with an error'),
+  requeues: counter('image_factory_requeues', 'Executions after which the build went back to the queue'),
+  parks: counter('image_factory_parks', 'Builds parked, by reason'),
+  executionEnds: counter('image_factory_execution_ends', 'Executions that ended, by state and reason'),
+  cancels: counter('image_factory_cancels', 'Cancels that were carried out'),
+  adoptions: counter('image_factory_adoptions', 'Executions taken over from another dispatcher'),
+  leaseLosses: counter('image_factory_lease_losses', 'Writes refused because the shard has another owner'),
+  clusterWrites: counter('image_factory_cluster_writes', 'Requests that change a cluster, by verb and resource'),
+  logBytes: counter('image_factory_log_bytes', 'Bytes of step logs stored'),
+  logGaps: counter('image_factory_log_gaps', 'Gaps marked in step logs'),
+  slotsUsed: gauge('image_factory_slots_used', 'Slots in use in this dispatcher'),
+  slots: gauge('image_factory_slots', 'Slots of this dispatcher'),
+  shardsHeld: gauge('image_factory_shards_held', 'Cluster shards held by this dispatcher'),
+  queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to claimed'),
+  placementDuration: seconds('image_factory_placement_seconds', 'From claimed to placed'),
+  createDuration: seconds('image_factory_create_seconds', 'From claimed to the run created on its cluster'),
+  statusLag: seconds('image_factory_status_lag_seconds', 'From the end of the run on its cluster to the outcome in the database'),
+  logLag: seconds('image_factory_log_lag_seconds', 'From a line in its container to the line stored'),
+  buildDuration: seconds('image_factory_build_seconds', 'From submitted to the final status'),
+  probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
+  // API
+  httpRequests: counter('image_factory_http_requests', 'HTTP requests, by method, route and status'),
+  httpDuration: seconds('image_factory_http_request_seconds', 'HTTP requests, by method and route'),
+  httpStreams: gauge('image_factory_http_streams', 'Open server-sent event streams'),
+  submissions: counter('image_factory_submissions', 'Builds submitted, by method'),
+  submissionRefusals: counter('image_factory_submission_refusals', 'Submissions refused, by reason'),
+  // both
+  databaseErrors: counter('image_factory_database_errors', 'Database errors, by reason'),
+  databaseConnections: gauge('image_factory_database_connections', 'Open database connections'),
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof metricNames;
+
+type NameOfKind<K extends MetricDefinition['kind']> = {
+  [N in MetricName]: (typeof metricNames)[N]['kind'] extends K ? N : never;
+}[MetricName];
+
+export type CounterName = NameOfKind<'counter'>;
+export type HistogramName = NameOfKind<'histogram'>;
+export type GaugeName = NameOfKind<'gauge'>;

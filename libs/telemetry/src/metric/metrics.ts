@@ -1,0 +1,67 @@
+import { type Attributes, type Counter, type Histogram, type Meter, metrics as otelMetrics } from '@opentelemetry/api';
+import { DURATION_BUCKETS_S, DurationSummary, type DurationView } from './duration-summary.js';
+import { type CounterName, type GaugeName, type HistogramName, metricNames } from './metric-names.js';
+
+/** Totals since the process began, for JSON views. */
+export interface MetricsView {
+  readonly counters: Readonly<Partial<Record<CounterName, number>>>;
+  readonly durations: Readonly<Partial<Record<HistogramName, DurationView>>>;
+}
+
+/**
+ * Counters, durations and gauges of one process, written to OpenTelemetry and summed here as well, so that the
+ * admin's JSON view and Prometheus read the same numbers. Instruments are made on first use: the meter provider must be
+ * registered (`startTelemetry`) before.
+ */
+export class Metrics {
+  private readonly counters = new Map<CounterName, { instrument: Counter; total: number }>();
+  private readonly durations = new Map<HistogramName, { instrument: Histogram; summary: DurationSummary }>();
+  private readonly gauges = new Map<GaugeName, () => number>();
+
+  constructor(private readonly meter: Meter = otelMetrics.getMeter('image-factory')) {}
+
+  /** Adds to a counter. Attributes must have few values: never an id. */
+  count(name: CounterName, amount = 1, attributes: Attributes = {}): void {
+    let entry = this.counters.get(name);
+    if (entry === undefined) {
+      const { description, unit, name: metricName } = metricNames[name];
+      entry = { instrument: this.meter.createCounter(metricName, { description, unit }), total: 0 };
+      this.counters.set(name, entry);
+    }
+    entry.total += amount;
+    entry.instrument.add(amount, attributes);
+  }
+
+  /** Records one duration in seconds; a negative one (two machines' clocks) counts as zero. */
+  recordSeconds(name: HistogramName, seconds: number, attributes: Attributes = {}): void {
+    let entry = this.durations.get(name);
+    if (entry === undefined) {
+      const { description, unit, name: metricName } = metricNames[name];
+      const advice = { explicitBucketBoundaries: [...DURATION_BUCKETS_S] };
+      const instrument = this.meter.createHistogram(metricName, { description, unit, advice });
+      entry = { instrument, summary: new DurationSummary() };
+      this.durations.set(name, entry);
+    }
+    const value = Math.max(0, seconds);
+    entry.summary.record(value);
+    entry.instrument.record(value, attributes);
+  }
+
+  /** Registers what a gauge reads when it is scraped; a second registration of a name replaces the first. */
+  observe(name: GaugeName, read: () => number): void {
+    const isNew = !this.gauges.has(name);
+    this.gauges.set(name, read);
+    if (!isNew) return;
+    const { description, unit, name: metricName } = metricNames[name];
+    this.meter
+      .createObservableGauge(metricName, { description, unit })
+      .addCallback((result) => result.observe(this.gauges.get(name)?.() ?? 0));
+  }
+
+  view(): MetricsView {
+    return {
+      counters: Object.fromEntries([...this.counters].map(([name, entry]) => [name, entry.total])),
+      durations: Object.fromEntries([...this.durations].map(([name, entry]) => [name, entry.summary.view()])),
+    };
+  }
+}
