@@ -110,6 +110,15 @@ export class Platform {
     return undefined;
   }
 
+  /** The processes that run now, for reading their memory. */
+  processes(): { readonly name: string; readonly pid: number }[] {
+    const named: [string, ChildProcess | undefined][] = [
+      ['api', this.#api],
+      ...[...this.#dispatchers].map(([index, child]): [string, ChildProcess] => [`dispatcher-${index}`, child]),
+    ];
+    return named.flatMap(([name, child]) => (child?.pid === undefined ? [] : [{ name, pid: child.pid }]));
+  }
+
   async sql<T extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<T[]> {
     const client = new pg.Client(this.databaseUrl);
     await client.connect();

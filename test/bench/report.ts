@@ -1,0 +1,84 @@
+import { cpus, totalmem } from 'node:os';
+
+/** One measured figure beside its control from the same run. Times in milliseconds, memory in MiB, unless the title says so. */
+export interface BenchmarkResult {
+  readonly id: string;
+  readonly title: string;
+  readonly ours: number;
+  readonly control: number | null;
+  readonly control_name: string | null;
+  /** ours / control; null when there is no control. */
+  readonly ratio: number | null;
+  /** Smallest and largest sample of ours. */
+  readonly spread: readonly [number, number];
+  /** What was to be reached, in words; null when the figure is only published. */
+  readonly target: string | null;
+  readonly met: boolean | null;
+}
+
+export interface BenchmarkRun {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly results: readonly BenchmarkResult[];
+}
+
+export interface BenchmarkReport extends BenchmarkRun {
+  readonly name: string;
+  readonly machine: string;
+  readonly command: string;
+}
+
+/** The q-quantile (0 to 1) of samples by nearest rank. */
+export function quantile(samples: readonly number[], q: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
+}
+
+export interface ResultInput {
+  readonly id: string;
+  readonly title: string;
+  readonly samples: readonly number[];
+  readonly q: number;
+  readonly control?: { readonly name: string; readonly samples: readonly number[] };
+  readonly target?: { readonly text: string; readonly met: (ours: number, ratio: number | null) => boolean };
+}
+
+export function toResult(input: ResultInput): BenchmarkResult {
+  const ours = quantile(input.samples, input.q);
+  const control = input.control === undefined ? null : quantile(input.control.samples, input.q);
+  const ratio = control === null ? null : ours / control;
+  return {
+    id: input.id,
+    title: input.title,
+    ours: round(ours),
+    control: control === null ? null : round(control),
+    control_name: input.control?.name ?? null,
+    ratio: ratio === null ? null : round(ratio, 3),
+    spread: [round(Math.min(...input.samples)), round(Math.max(...input.samples))],
+    target: input.target?.text ?? null,
+    met: input.target === undefined ? null : input.target.met(ours, ratio),
+  };
+}
+
+export function describeMachine(): string {
+  const processors = cpus();
+  return `${processors.length} × ${processors[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+}
+
+export function printReport(report: BenchmarkReport): void {
+  const rows = report.results.map((result) => [
+    result.id,
+    result.title,
+    String(result.ours),
+    result.control === null ? '' : `${result.control} (${result.control_name ?? ''})`,
+    result.ratio === null ? '' : String(result.ratio),
+    `${result.spread[0]} – ${result.spread[1]}`,
+    result.target === null ? '' : `${result.target}: ${result.met === true ? 'met' : 'NOT met'}`,
+  ]);
+  const head = ['id', 'figure', 'ours', 'control', 'ratio', 'spread', 'target'];
+  process.stdout.write(`\n${report.command} on ${report.machine}\n\n`);
+  for (const row of [head, head.map(() => '---'), ...rows]) process.stdout.write(`| ${row.join(' | ')} |\n`);
+}
+
+function round(value: number, digits = 1): number {
+  return Number(value.toFixed(digits));
+}
