@@ -1,19 +1,3 @@
-import { CreateTenants1795219200000 } from './1795219200000-create-tenants.js';
-import { CreateProviders1795219260000 } from './1795219260000-create-providers.js';
-import { CreateBuilds1795219320000 } from './1795219320000-create-builds.js';
-import { CreateBuildLogs1795219380000 } from './1795219380000-create-build-logs.js';
-import { CreatePlatform1795219440000 } from './1795219440000-create-platform.js';
-
 export { migrate } from './migrate.js';
 export type { MigrateOptions, MigrateResult } from './migrate.js';
-
-/** Every migration in order; the last one's name is the schema version that both processes ask for. */
-export const MIGRATIONS = [
-  CreateTenants1795219200000,
-  CreateProviders1795219260000,
-  CreateBuilds1795219320000,
-  CreateBuildLogs1795219380000,
-  CreatePlatform1795219440000,
-] as const;
-
-export const SCHEMA_VERSION = CreatePlatform1795219440000.name;
+export { MIGRATIONS, SCHEMA_VERSION } from './schema-version.js';

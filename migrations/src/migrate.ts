@@ -1,4 +1,5 @@
 import { DataSource } from 'typeorm';
+import { MIGRATIONS } from './schema-version.js';
 
 /** Session advisory lock that makes migrators wait for each other: "ifmg" in ASCII. */
 const MIGRATION_LOCK = 0x69666d67;
@@ -20,7 +21,6 @@ export interface MigrateResult {
  * one works, the others wait and find nothing to do. Each migration is its own transaction.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
-  const { MIGRATIONS } = await import('./index.js');
   const dataSource = new DataSource({
     type: 'postgres',
     url: options.url,
