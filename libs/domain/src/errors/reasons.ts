@@ -82,6 +82,7 @@ export const REASONS = [
   'ObjectNotFound',
   'ObjectAlreadyExists',
   'ObjectConflict',
+  'ObjectInvalid',
   // ends of an attempt, from PipelineRun, TaskRuns and pods
   'Succeeded',
   'StepFailed',

@@ -1,0 +1,189 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Clock } from '@image-factory/domain';
+import type { EgressPolicy } from '@image-factory/egress';
+import type { Dispatcher } from 'undici';
+import type { CredentialFileRules } from '../auth/credential-file.js';
+import { CredentialReader } from '../auth/credential-reader.js';
+import { toDomainError } from '../error/kube-error.js';
+import { errorCode } from '../error/network-error.js';
+import { responseError } from '../error/response-error.js';
+import { bearerToken } from './bearer-token.js';
+import type { ClusterAccess } from './cluster-access.js';
+import { ClusterAgents } from './cluster-agents.js';
+import { pathWithQuery, type KubeRequest } from './kube-request.js';
+import { trackSent, type SentTracker } from './sent-tracker.js';
+import { TimeLimit } from './time-limit.js';
+
+export interface ClusterTransportOptions {
+  readonly access: ClusterAccess;
+  readonly egress: EgressPolicy;
+  readonly clock: Clock;
+  readonly fileRules: CredentialFileRules;
+  readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+interface RawResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+const ERROR_BODY_BYTES = 64 * 1024;
+/** What a server that closed an idle connection looks like to the request that met it. */
+const STALE_SOCKET_CODES: readonly (string | undefined)[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
+
+/**
+ * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more after
+ * the credential was read again, a read that met a closed idle connection is sent once more. No redirect is followed.
+ * Failures are DomainErrors with `details.outcome`.
+ */
+export class ClusterTransport {
+  readonly #options: ClusterTransportOptions;
+  readonly #agents: ClusterAgents;
+  readonly #token: CredentialReader | undefined;
+  readonly #origin: string;
+  readonly #prefix: string;
+
+  constructor(options: ClusterTransportOptions) {
+    this.#options = options;
+    this.#agents = new ClusterAgents(options);
+    const { identity, server } = options.access;
+    this.#token =
+      identity.kind === 'token' ? new CredentialReader(identity.token, options.fileRules, options.clock) : undefined;
+    const url = new URL(server);
+    this.#origin = url.origin;
+    this.#prefix = url.pathname.replace(/\/+$/, '');
+  }
+
+  /** Sends and reads the whole answer; non-2xx is an error. */
+  async exchange(request: KubeRequest): Promise<RawResponse> {
+    try {
+      return await this.#exchangeOnce(request);
+    } catch (error) {
+      const stale = STALE_SOCKET_CODES.includes(errorCode(error) ?? 'none');
+      if (!stale || request.method !== 'GET' || request.signal?.aborted === true) throw error;
+      return this.#exchangeOnce(request);
+    }
+  }
+
+  /** Sends and gives the body as it comes; it is aborted by the request's signal. Non-2xx is an error. */
+  async open(request: KubeRequest): Promise<{ status: number; headers: IncomingHttpHeaders; body: Readable }> {
+    const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
+    const response = await this.#send(request, 'stream', limit).catch((error: unknown) => {
+      limit.clear();
+      throw error;
+    });
+    limit.lift();
+    response.body.once('close', () => limit.clear());
+    // A reader sees the error when it reads; without a listener an abort before that would end the process.
+    response.body.on('error', () => undefined);
+    return { status: response.statusCode, headers: response.headers, body: response.body };
+  }
+
+  async close(): Promise<void> {
+    await this.#agents.close();
+  }
+
+  async #exchangeOnce(request: KubeRequest): Promise<RawResponse> {
+    const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
+    try {
+      const response = await this.#send(request, 'request', limit);
+      const text = await response.body.text().catch((error: unknown) => {
+        throw toDomainError(error, { ...subjectOf(request), sent: true, timedOut: limit.timedOut });
+      });
+      return { status: response.statusCode, headers: response.headers, text };
+    } finally {
+      limit.clear();
+    }
+  }
+
+  async #send(request: KubeRequest, kind: 'request' | 'stream', limit: TimeLimit): Promise<Dispatcher.ResponseData> {
+    const token = await this.#bearer();
+    const first = await this.#dispatch(request, kind, limit, token);
+    if (first.statusCode !== 401) return this.#accept(request, first, token);
+    const mayDiffer = token !== undefined && (await this.#refresh(token));
+    if (!mayDiffer) return this.#accept(request, first, token);
+    await first.body.dump().catch(() => undefined);
+    const again = await this.#bearer();
+    return this.#accept(request, await this.#dispatch(request, kind, limit, again), again);
+  }
+
+  async #dispatch(
+    request: KubeRequest,
+    kind: 'request' | 'stream',
+    limit: TimeLimit,
+    token: string | undefined,
+  ): Promise<Dispatcher.ResponseData> {
+    const tracker: SentTracker = { sent: false };
+    try {
+      const agent = (await this.#agents.pair())[kind];
+      return await trackSent(agent, tracker).request({
+        origin: this.#origin,
+        path: pathWithQuery(this.#prefix, request),
+        method: request.method,
+        headers: headersOf(request, token),
+        body: bodyOf(request),
+        signal: limit.signal,
+      });
+    } catch (error) {
+      throw toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
+    }
+  }
+
+  async #accept(
+    request: KubeRequest,
+    response: Dispatcher.ResponseData,
+    token: string | undefined,
+  ): Promise<Dispatcher.ResponseData> {
+    if (response.statusCode >= 200 && response.statusCode < 300) return response;
+    const text = await readBounded(response.body, ERROR_BODY_BYTES);
+    const body = token === undefined ? text : text.replaceAll(token, '[secret]');
+    throw responseError({ status: response.statusCode, headers: response.headers, body }, subjectOf(request));
+  }
+
+  async #bearer(): Promise<string | undefined> {
+    return this.#token === undefined ? undefined : bearerToken(await this.#token.read());
+  }
+
+  async #refresh(refused: string): Promise<boolean> {
+    const reader = this.#token;
+    if (reader === undefined) return false;
+    return reader.invalidate(refused).catch(() => false);
+  }
+}
+
+function subjectOf(request: KubeRequest): { method: string; path: string } {
+  return { method: request.method, path: request.path };
+}
+
+function headersOf(request: KubeRequest, token: string | undefined): Record<string, string> {
+  return {
+    accept: request.accept ?? 'application/json',
+    'user-agent': 'image-factory',
+    ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  };
+}
+
+function bodyOf(request: KubeRequest): string | null {
+  if (request.body === undefined) return null;
+  return typeof request.body === 'string' ? request.body : JSON.stringify(request.body);
+}
+
+async function readBounded(body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The status decides; a body that breaks off adds nothing.
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

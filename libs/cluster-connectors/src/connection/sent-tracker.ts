@@ -1,0 +1,43 @@
+import type { Dispatcher } from 'undici';
+
+/** Knows whether a request's first byte was written, so that a failure is `notSent` or `unknown`, not a guess. */
+export interface SentTracker {
+  sent: boolean;
+}
+
+/** A dispatcher that marks the tracker at the moment at which a socket takes the request. */
+export function trackSent(dispatcher: Dispatcher, tracker: SentTracker): Dispatcher {
+  return dispatcher.compose((dispatch) => (options, handler) => dispatch(options, new TrackingHandler(handler, tracker)));
+}
+
+class TrackingHandler implements Dispatcher.DispatchHandler {
+  constructor(
+    private readonly handler: Dispatcher.DispatchHandler,
+    private readonly tracker: SentTracker,
+  ) {}
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    this.tracker.sent = true;
+    this.handler.onRequestStart?.(controller, context);
+  }
+
+  onRequestUpgrade(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onRequestUpgrade']>>): void {
+    this.handler.onRequestUpgrade?.(...args);
+  }
+
+  onResponseStart(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
+    this.handler.onResponseStart?.(...args);
+  }
+
+  onResponseData(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseData']>>): void {
+    this.handler.onResponseData?.(...args);
+  }
+
+  onResponseEnd(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
+    this.handler.onResponseEnd?.(...args);
+  }
+
+  onResponseError(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseError']>>): void {
+    this.handler.onResponseError?.(...args);
+  }
+}

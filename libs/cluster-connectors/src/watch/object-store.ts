@@ -1,0 +1,66 @@
+import type { Logger } from '@image-factory/telemetry';
+import { objectKey, type KubernetesObject, type TableRow, type WatchedObject } from './kubernetes-object.js';
+
+export interface ObjectStoreHandlers<T> {
+  readonly project: (object: KubernetesObject, row?: TableRow) => T;
+  readonly onUpsert: (key: string, value: T, previous?: T) => void;
+  readonly onDelete: (key: string, last: T, object: KubernetesObject | undefined) => void;
+}
+
+/** The projected objects by key, and the calls that their changes make. A handler that throws is logged, no more. */
+export class ObjectStore<T> {
+  readonly #values = new Map<string, T>();
+  readonly #versions = new Map<string, { readonly uid: string | undefined; readonly resourceVersion: string | undefined }>();
+
+  constructor(
+    private readonly handlers: ObjectStoreHandlers<T>,
+    private readonly logger: Logger,
+  ) {}
+
+  get values(): ReadonlyMap<string, T> {
+    return this.#values;
+  }
+
+  /** Unchanged objects (same uid and resource version) make no call. */
+  upsert({ object, row }: WatchedObject): void {
+    const key = objectKey(object.metadata);
+    const { uid, resourceVersion } = object.metadata;
+    const known = this.#versions.get(key);
+    if (known !== undefined && known.uid === uid && known.resourceVersion === resourceVersion) return;
+    if (known !== undefined && known.uid !== uid) this.#forget(key, undefined);
+    const value = this.#guard('project', () => this.handlers.project(object, row));
+    if (value === undefined) return;
+    const previous = this.#values.get(key);
+    this.#values.set(key, value.result);
+    this.#versions.set(key, { uid, resourceVersion });
+    this.#guard('onUpsert', () => this.handlers.onUpsert(key, value.result, previous));
+  }
+
+  remove(object: KubernetesObject): void {
+    this.#forget(objectKey(object.metadata), object);
+  }
+
+  /** Takes a whole list: what is not in it is gone. */
+  replace(items: readonly WatchedObject[]): void {
+    const listed = new Set(items.map((item) => objectKey(item.object.metadata)));
+    for (const key of [...this.#values.keys()]) if (!listed.has(key)) this.#forget(key, undefined);
+    for (const item of items) this.upsert(item);
+  }
+
+  #forget(key: string, object: KubernetesObject | undefined): void {
+    const last = this.#values.get(key);
+    this.#versions.delete(key);
+    if (last === undefined) return;
+    this.#values.delete(key);
+    this.#guard('onDelete', () => this.handlers.onDelete(key, last, object));
+  }
+
+  #guard<R>(name: string, call: () => R): { readonly result: R } | undefined {
+    try {
+      return { result: call() };
+    } catch (error) {
+      this.logger.error(`The watch's ${name} handler failed.`, { error });
+      return undefined;
+    }
+  }
+}
