@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import type { BuildMethod, PresentAttempt, StopIntent } from '@image-factory/domain';
+import type { AttemptView } from './attempt-view.js';
+import { pipelineRunStatus } from './pipeline-run-status.js';
+import { recordedCase, recordedPodWatch } from './recorded-case.fixture.js';
+
+interface Seen {
+  readonly stopIntent?: StopIntent;
+  readonly buildMethod?: BuildMethod;
+  readonly pods?: AttemptView['pods'];
+  readonly deleted?: boolean;
+  readonly now?: string;
+}
+
+function statusOf(name: string, seen: Seen = {}): PresentAttempt {
+  const { view, events, tail, document } = recordedCase(name);
+  return pipelineRunStatus(seen.pods === undefined ? view : { ...view, pods: seen.pods }, {
+    stopIntent: seen.stopIntent,
+    tail,
+    events,
+    now: new Date(seen.now ?? '2026-11-21T10:30:00Z'),
+    buildMethod: seen.buildMethod ?? 'packer',
+    finalDocument: document,
+    deleted: seen.deleted ?? false,
+  });
+}
+
+describe('the end of a recorded run', () => {
+  it('is success with digest, results and the seconds in which steps ran', () => {
+    const status = statusOf('success-scratch', { buildMethod: 'kaniko' });
+    expect(status).toMatchObject({ phase: 'ended', podsOver: true, waiting: undefined, runSeconds: 3 });
+    expect(status.end).toMatchObject({
+      outcome: 'succeeded',
+      reason: 'Succeeded',
+      imageDigest: 'sha256:f9151319d9bd5c6b86f5d6f8b38346acca40fa1b0b423042ed3e951089d19651',
+      results: { commit: '64fe3cf006cf66ba4068dcf68297510668e00e19', IMAGE_URL: '10.244.77.1:5000/out/app:1' },
+    });
+    expect(status.firstStepStartedAt).toEqual(new Date('2026-11-21T09:15:47Z'));
+    expect(status.endedAt).toEqual(new Date('2026-11-21T09:15:54Z'));
+  });
+
+  it('fails with DigestMissing when a method that makes an image ends well without one', () => {
+    expect(statusOf('retries', { buildMethod: 'kaniko' }).end).toMatchObject({ outcome: 'failed', reason: 'DigestMissing', fault: 'platform' });
+  });
+
+  it.each([
+    ['missing-task', 'TaskMissing', 'platform', /no-such-task.*Prepare the tenant namespace/],
+    ['missing-serviceaccount', 'ServiceAccountMissing', 'platform', /no-such-sa/],
+    ['missing-param', 'PipelineRunInvalid', 'platform', /missing parameters: \[p\]/],
+    ['missing-pipeline', 'PipelineRunInvalid', 'platform', /no-such-pipeline/],
+    ['missing-env-secret', 'SecretMissing', 'platform', /secret "nope" not found/],
+    ['missing-secret-workspace', 'StartTimeout', 'cluster', /task build did not start in time\. SecretMissing: .*"no-such-secret" not found/],
+    ['unschedulable-cpu', 'StartTimeout', 'cluster', /Unschedulable: .*add nodes/],
+    ['quota-exceeded', 'StartTimeout', 'cluster', /QuotaExceeded: .*exceeded quota: q/],
+    ['image-pull-missing', 'ImagePullUnauthorized', 'cluster', /401 Unauthorized/],
+    ['image-pull-unauthorized', 'ImagePullUnauthorized', 'cluster', /tekton_task_images/],
+    ['image-pull-unreachable', 'ImagePullFailed', 'cluster', /10\.244\.77\.1:5999/],
+    ['image-name-invalid', 'ImageNameInvalid', 'cluster', /invalid reference format/],
+    ['step-oom', 'StepOutOfMemory', 'user', /^Step work\/main exited with code 1/],
+    ['ephemeral-storage-evicted', 'EphemeralStorageExceeded', 'user', /ephemeral local storage/],
+    ['step-timeout', 'StepTimeout', 'user', /longer than its limit/],
+    ['task-timeout', 'StepTimeout', 'user', /"6s"/],
+    ['pipeline-timeout', 'PipelineRunTimeout', 'cluster', /"8s"/],
+    ['tasks-timeout-finally', 'PipelineRunTimeout', 'cluster', /"6s"/],
+    ['step-fails-exit-3', 'StepFailed', 'user', /^Step work\/main exited with code 3/],
+    ['build-fails-bad-run', 'StepFailed', 'user', /exited with code 1; its last lines:[^]*ls: \/no\/such\/path: No such file or directory\nerror building image/],
+    ['clone-fails-no-repo', 'CloneFailed', 'user', /^Step clone\/clone exited with code 128[^]*nosuchrepo\.git\/' not found[^]*Check the repository URL/],
+    ['push-unauthorized', 'RegistryUnauthorized', 'user', /UNAUTHORIZED: authentication required[^]*registry credential/],
+    ['registry-unreachable', 'RegistryUnavailable', 'cluster', /connection refused/],
+    ['result-too-large', 'ResultTooLarge', 'platform', /4096/],
+    ['result-missing', 'ResultMissing', 'platform', /referenced results don't exist/],
+    ['pod-deleted-mid-run', 'PodDeleted', 'cluster', /Retry/],
+    ['cancelled', 'ForeignCancel', 'cluster', /not by us/],
+  ] as const)('%s is %s, fault of %s', (name, reason, fault, message) => {
+    const { end } = statusOf(name);
+    expect(end).toMatchObject({ outcome: 'failed', reason, fault });
+    expect(end?.message).toMatch(message);
+    expect(end?.message).not.toMatch(/\u001b|undefined/);
+  });
+
+  it('is an eviction, not a failed step, when the pod was seen as a disruption target before it went', () => {
+    const pods = recordedPodWatch('pod-evicted-api');
+    expect(pods[0]).toMatchObject({ gone: true, disruption: { reason: 'EvictionByEvictionAPI' } });
+    expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'PodEvicted', fault: 'cluster' });
+  });
+
+  it('is the loss of a node when the pod was deleted for its taint', () => {
+    const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({ ...pod, disruption: { reason: 'DeletionByTaintManager', message: '' } }));
+    expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'NodeUnreachable', fault: 'cluster' });
+  });
+
+  it.each([
+    ['UserCancel', 'cancelled', 'UserCancel'],
+    ['Superseded', 'cancelled', 'Superseded'],
+    ['Drain', 'moved', 'Drain'],
+    ['RunLimit', 'failed', 'RunTimeout'],
+  ] as const)('is decided by the stop intent %s when it was cancelled', (stopIntent, outcome, reason) => {
+    expect(statusOf('cancelled', { stopIntent }).end).toMatchObject({ outcome, reason });
+  });
+
+  it('names what the pod waited for when the start limit stopped it', () => {
+    const { view, events, document } = recordedCase('missing-secret-workspace');
+    const cancelled = { ...view, run: { ...view.run, verdict: { status: 'False' as const, reason: 'Cancelled', message: '' } } };
+    const status = pipelineRunStatus(cancelled, {
+      stopIntent: 'StartLimit',
+      tail: undefined,
+      events,
+      now: new Date(),
+      buildMethod: 'kaniko',
+      finalDocument: document,
+      deleted: false,
+    });
+    expect(status.end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout' });
+    expect(status.end?.message).toContain('SecretMissing');
+  });
+
+  it('stays success when the stop came after the run had ended', () => {
+    expect(statusOf('success-scratch', { buildMethod: 'kaniko', stopIntent: 'UserCancel' }).end).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  it('is PipelineRunDeleted when the run vanished before its end, unless we had asked for its stop', () => {
+    expect(statusOf('init-image-pull-hangs', { deleted: true }).end).toMatchObject({ outcome: 'failed', reason: 'PipelineRunDeleted', fault: 'cluster' });
+    expect(statusOf('init-image-pull-hangs', { deleted: true, stopIntent: 'UserCancel' }).end).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  it('takes the verdict of a deleted run from its last state', () => {
+    expect(statusOf('success-scratch', { deleted: true, buildMethod: 'kaniko' }).end).toMatchObject({ outcome: 'succeeded' });
+  });
+});
+
+describe('the pods of a recorded run', () => {
+  it('are over when the containers are, though the phase still says Running', () => {
+    expect(statusOf('clone-fails-no-repo').podsOver).toBe(true);
+  });
+
+  it('live on while a cancelled pod is being deleted with a running container', () => {
+    const pods = recordedPodWatch('cancelled').map((pod) => ({
+      ...pod,
+      gone: false,
+      phase: 'Running',
+      deleteAt: new Date('2026-11-21T09:17:02Z'),
+      containers: pod.containers.map((container) => ({ ...container, state: 'running' as const })),
+    }));
+    expect(statusOf('cancelled', { pods, now: '2026-11-21T09:16:35Z' }).podsOver).toBe(false);
+    expect(statusOf('cancelled', { pods, now: '2026-11-21T09:18:35Z' }).podsOver).toBe(true);
+  });
+
+  it('never count the affinity assistant', () => {
+    expect(recordedCase('missing-secret-workspace').view.pods.map(({ name }) => name)).not.toContain('affinity-assistant-5b085af999-0');
+  });
+});
+
+describe('a waiting attempt', () => {
+  /** The recorded end of a run that waited, put back to before its end. */
+  function waiting(name: string): PresentAttempt {
+    const { view, events, document } = recordedCase(name);
+    const before = {
+      run: { ...view.run, verdict: { status: 'Unknown' as const, reason: 'Running', message: '' }, completedAt: undefined },
+      taskRuns: view.taskRuns.map((taskRun) =>
+        taskRun.verdict.status === 'True' ? taskRun : { ...taskRun, steps: [], verdict: { ...taskRun.verdict, status: 'Unknown' as const, reason: /\[(\w+)\]/.exec(taskRun.verdict.message)?.[1] ?? taskRun.verdict.reason } },
+      ),
+      pods: view.pods.map((pod) => ({ ...pod, deleteAt: undefined })),
+    };
+    return pipelineRunStatus(before, { stopIntent: undefined, tail: undefined, events, now: new Date('2026-11-21T09:20:00Z'), buildMethod: 'packer', finalDocument: document, deleted: false });
+  }
+
+  it.each([
+    ['missing-secret-workspace', 'SecretMissing', /no-such-secret/],
+    ['init-image-pull-hangs', 'ImagePullFailed', /place-scripts/],
+    ['image-pull-unauthorized', 'ImagePullUnauthorized', /401/],
+    ['missing-env-secret', 'SecretMissing', /"nope" not found/],
+    ['quota-exceeded', 'QuotaExceeded', /exceeded quota/],
+  ] as const)('of the case %s says %s', (name, reason, message) => {
+    const status = waiting(name);
+    expect(status.waiting?.reason).toBe(reason);
+    expect(status.waiting?.message).toMatch(message);
+    expect(status.end).toBeUndefined();
+  });
+
+  it('is pending since its TaskRun was made until its first step started', () => {
+    const status = waiting('init-image-pull-hangs');
+    expect(status).toMatchObject({ phase: 'pending', firstStepStartedAt: undefined, runSeconds: 0, waitingSince: new Date('2026-11-21T09:43:40Z') });
+  });
+
+  it('keeps running in phase but counts no seconds while a later TaskRun waits', () => {
+    const status = waiting('missing-secret-workspace');
+    expect(status).toMatchObject({ phase: 'running', waitingSince: new Date('2026-11-21T09:18:46Z') });
+    expect(status.runSeconds).toBeLessThan(5);
+  });
+
+  it('says that Tekton has not taken it up while there is no TaskRun', () => {
+    const { view, document } = recordedCase('init-image-pull-hangs');
+    const status = pipelineRunStatus({ ...view, taskRuns: [], pods: [] }, { stopIntent: undefined, tail: undefined, events: [], now: new Date(), buildMethod: 'kaniko', finalDocument: document, deleted: false });
+    expect(status).toMatchObject({ phase: 'pending', waiting: { reason: 'WaitingForPod' }, waitingSince: view.run.createdAt });
+  });
+});
