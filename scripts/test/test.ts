@@ -1,0 +1,28 @@
+/** `npm test`: everything that must hold and needs neither a cluster nor a cloud. */
+import { runGate } from './gate.ts';
+import { ARROWS, BUILD, FORMAT, LINT, TYPES } from './gates.ts';
+import { closingLine, sum, type Tally } from './tally.ts';
+import { runVitest } from './vitest-run.ts';
+
+const NOT_RUN = [
+  ['end to end', 'needs the real cluster, root and Linux: npm run test:e2e'],
+  ['executors’ Tasks one by one', 'part of the real cluster’s own checks: npm run test:e2e'],
+  ['benchmarks', 'take minutes and judge nothing: npm run bench -- main'],
+  ['clouds (EKS, GKE, AKS)', 'need accounts; this version reaches clusters by token, certificate or kubeconfig'],
+] as const;
+
+/** Compiles first, for the rest reads what that makes; then the cheap checks two by two, then the tests. */
+async function main(): Promise<number> {
+  const tallies: Tally[] = [await runGate(BUILD)];
+  tallies.push(...(await Promise.all([runGate(TYPES), runGate(ARROWS)])));
+  tallies.push(...(await Promise.all([runGate(LINT), runGate(FORMAT)])));
+  tallies.push(await runVitest('unit', []));
+  tallies.push(await runVitest('integration', []));
+  process.stdout.write('\nNot run here:\n');
+  for (const [what, why] of NOT_RUN) process.stdout.write(`  ${what}: ${why}\n`);
+  const { line, exitCode } = closingLine(sum(tallies));
+  process.stdout.write(`\n${line}\n`);
+  return exitCode;
+}
+
+process.exitCode = await main();
