@@ -110,3 +110,5 @@ export { TenantNamespaceRepository } from './tenant/tenant-namespace-repository.
 export type { TenantNamespace } from './tenant/tenant-namespace-repository.js';
 export { MAX_ATTEMPTS, retryDelayMs, shouldRetry } from './build/retry-policy.js';
 export type { AttemptStage, EndedAttempt } from './build/retry-policy.js';
+export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
+export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';

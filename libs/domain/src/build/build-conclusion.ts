@@ -1,0 +1,58 @@
+import { MAX_ATTEMPTS } from './retry-policy.js';
+import type { BuildStatus } from './build-status.js';
+import type { ExecutionState } from './build-execution-state.js';
+import type { Reason } from '../errors/reasons.js';
+
+/** How an attempt that touched a cluster can end. */
+export const ATTEMPT_ENDS = ['succeeded', 'failed', 'cancelled', 'moved', 'lost'] as const satisfies readonly ExecutionState[];
+export type AttemptEndState = (typeof ATTEMPT_ENDS)[number];
+
+/** What a build can be while it has a live attempt. */
+export const LIVE_BUILD_STATUSES = ['running', 'cancelling'] as const satisfies readonly BuildStatus[];
+export type LiveBuildStatus = (typeof LIVE_BUILD_STATUSES)[number];
+
+/** `reason` undefined: the attempt's own. */
+export interface BuildConclusion {
+  readonly status: Exclude<BuildStatus, LiveBuildStatus>;
+  readonly reason: Reason | undefined;
+}
+
+type Rule = 'completed' | 'failed' | 'cancelled' | 'again' | 'againIfRetryable';
+
+/**
+ * The total table "attempt's end × build's status" (correctness rule 12). `again` is another attempt within the cap; a
+ * build that is being cancelled never gets one. A cancel that came after the outcome was fixed does not change it:
+ * both ends are legal. An attempt that ended as cancelled under a build that nobody cancelled is a failure.
+ */
+export const BUILD_CONCLUSIONS: Readonly<Record<LiveBuildStatus, Readonly<Record<AttemptEndState, Rule>>>> = {
+  running: {
+    succeeded: 'completed',
+    failed: 'againIfRetryable',
+    cancelled: 'againIfRetryable',
+    moved: 'again',
+    lost: 'againIfRetryable',
+  },
+  cancelling: {
+    succeeded: 'completed',
+    failed: 'failed',
+    cancelled: 'cancelled',
+    moved: 'cancelled',
+    lost: 'cancelled',
+  },
+};
+
+/** What becomes of a build whose attempt number `attempt` (1 for the first) has ended. */
+export function concludeBuild(
+  end: AttemptEndState,
+  status: LiveBuildStatus,
+  retryable: boolean,
+  attempt: number,
+): BuildConclusion {
+  const rule = BUILD_CONCLUSIONS[status][end];
+  if (status === 'cancelling' && end === 'failed' && retryable) return { status: 'cancelled', reason: undefined };
+  if (rule === 'completed' || rule === 'failed' || rule === 'cancelled') return { status: rule, reason: undefined };
+  if (rule === 'againIfRetryable' && !retryable) return { status: 'failed', reason: undefined };
+  return attempt < MAX_ATTEMPTS
+    ? { status: 'queued', reason: undefined }
+    : { status: 'failed', reason: 'AttemptsExhausted' };
+}
