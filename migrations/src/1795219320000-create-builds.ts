@@ -44,6 +44,9 @@ export class CreateBuilds1795219320000 implements MigrationInterface {
         created_at timestamptz NOT NULL DEFAULT now(),
         queued_at timestamptz NOT NULL DEFAULT now(),
         queued_seconds double precision NOT NULL DEFAULT 0,
+        queue_deadline bigint GENERATED ALWAYS AS (CASE WHEN status = 'queued' THEN
+          (extract(epoch FROM queued_at - timestamptz '1970-01-01 00:00:00+00')::double precision
+            + queue_timeout_minutes * 60 - queued_seconds)::bigint END) STORED,
         started_at timestamptz,
         finished_at timestamptz,
         cancel_requested_at timestamptz,
@@ -60,7 +63,8 @@ export class CreateBuilds1795219320000 implements MigrationInterface {
       CREATE UNIQUE INDEX builds_number ON builds (project_id, build_number);
       CREATE INDEX builds_claim ON builds (tenant_id, queue_key) WHERE queue_key IS NOT NULL;
       CREATE INDEX builds_parked_time ON builds (parked_wake_at) WHERE parked IS NOT NULL;
-      CREATE INDEX builds_parked_event ON builds (parked_wake_on) WHERE parked IS NOT NULL;
+      CREATE INDEX builds_parked_event ON builds (parked_wake_on, ordinal) WHERE parked IS NOT NULL;
+      CREATE INDEX builds_queue_deadline ON builds (queue_deadline) WHERE queue_deadline IS NOT NULL;
       CREATE INDEX builds_list ON builds (tenant_id, id DESC);
       CREATE INDEX builds_project ON builds (tenant_id, project_id, id DESC);
 
@@ -147,7 +151,8 @@ export class CreateBuilds1795219320000 implements MigrationInterface {
           state NOT IN ('sealing', 'promoting', 'succeeded', 'failed', 'cancelled', 'moved') OR outcome IS NOT NULL),
         CONSTRAINT build_executions_sealed CHECK (state NOT IN ('promoting', 'succeeded') OR log_sealed_at IS NOT NULL),
         CONSTRAINT build_executions_done CHECK (
-          (finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled', 'moved', 'lost', 'released')))
+          (finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled', 'moved', 'lost', 'released'))),
+        CONSTRAINT build_executions_slot CHECK (NOT (slot_held AND finished_at IS NOT NULL))
       ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
       CREATE UNIQUE INDEX build_executions_live ON build_executions (build_id)
         WHERE state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting');
