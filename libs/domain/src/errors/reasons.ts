@@ -50,6 +50,8 @@ export const REASONS = [
   'TenantAtLimit',
   'DispatchPaused',
   'BackOff',
+  'BuildsAhead',
+  'DispatcherMissing',
   // stop intents
   'UserCancel',
   'StartLimit',
