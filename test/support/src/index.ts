@@ -1,1 +1,16 @@
-export {};
+export { DEFAULT_SCRIPT, FakeCluster, fakeEnd } from './fake-cluster.js';
+export type { CreateFault, FakeRun, FakeStep, NewRun, RunScript, ScriptedStep } from './fake-cluster.js';
+export { FakeBuildExecutor, UNRENDERABLE_PATH } from './fake-build-executor.js';
+export { FakeExecutionFollower } from './fake-execution-follower.js';
+export { InMemoryImageRegistry } from './in-memory-image-registry.js';
+export type { InMemoryImageRegistryOptions, RegistryAuthentication, RegistryFault, SeenRequest } from './in-memory-image-registry.js';
+export { createEmptyDatabase, createTestDatabase, startTestDatabaseServer, TEST_DATABASE_VARIABLE } from './test-database.js';
+export type { TestDatabase, TestDatabaseServer } from './test-database.js';
+export { FakeClock } from './fake-clock.js';
+export { eventually, TestSignal } from './test-signal.js';
+export type { EventuallyOptions } from './test-signal.js';
+export { FakeKubeApiServer } from './fake-kube-api-server/fake-kube-api-server.js';
+export type { FakeDenial, FakeKubeApiServerOptions } from './fake-kube-api-server/fake-kube-api-server.js';
+export type { FakeFault, FaultMatch, SeenKubeRequest } from './fake-kube-api-server/fault-script.js';
+export type { FakeMetadata, FakeObject } from './fake-kube-api-server/fake-object.js';
+export { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY, FAKE_OTHER_CA, FAKE_SECOND_CLIENT_CERTIFICATE, FAKE_SECOND_CLIENT_KEY } from './fake-kube-api-server/certificates.js';

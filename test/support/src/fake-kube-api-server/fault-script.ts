@@ -1,0 +1,89 @@
+/** What to do to a request instead of (or after) answering it. */
+export type FakeFault =
+  /** Answer a Status. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly reason?: string;
+      readonly message?: string;
+      readonly retryAfterSeconds?: number;
+      readonly details?: Readonly<Record<string, unknown>>;
+    }
+  /** Close the socket before doing anything, or after doing it. */
+  | { readonly kind: 'drop' | 'commitThenDrop' }
+  /** Never answer, before doing anything or after doing it. */
+  | { readonly kind: 'hang' | 'commitThenHang' }
+  | { readonly kind: 'delay'; readonly ms: number }
+  /** Answer what is no JSON. */
+  | { readonly kind: 'garbage' }
+  /** Watches: an ERROR event in a 200 stream, after so many events. */
+  | { readonly kind: 'errorEvent'; readonly code: number; readonly reason: string; readonly afterEvents?: number }
+  /** Watches: the socket closes in the middle of the JSON (or of a multi-byte character) of the event after these. */
+  | { readonly kind: 'cutJson' | 'cutUtf8'; readonly afterEvents?: number }
+  /** Pod logs: the socket closes after so many bytes. */
+  | { readonly kind: 'cutLog'; readonly afterBytes: number }
+  /** Watches: the stream stays open and nothing comes, after so many events. */
+  | { readonly kind: 'silence'; readonly afterEvents?: number }
+  /** Watches: the server ends the stream properly after so many events. */
+  | { readonly kind: 'end'; readonly afterEvents?: number };
+
+export interface FaultMatch {
+  readonly method?: string;
+  /** Matched against the path without the query. */
+  readonly path?: string | RegExp;
+  readonly watch?: boolean;
+  readonly list?: boolean;
+}
+
+export interface SeenKubeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly watch: boolean;
+  readonly contentType: string;
+  readonly accept: string;
+  readonly token: string | undefined;
+  readonly user: string | undefined;
+  readonly bodyText: string;
+}
+
+interface Entry {
+  readonly match: FaultMatch;
+  readonly fault: FakeFault;
+  left: number;
+}
+
+const FOR_WATCHES: readonly string[] = ['errorEvent', 'cutJson', 'cutUtf8', 'silence', 'end'];
+
+/** Faults that wait for the requests they fit; first in, first used, each so many times. */
+export class FaultScript {
+  readonly #entries: Entry[] = [];
+
+  add(match: FaultMatch, fault: FakeFault, times: number): () => void {
+    const watch = FOR_WATCHES.includes(fault.kind) ? { ...match, watch: true } : match;
+    const entry = { match: watch, fault, left: times };
+    this.#entries.push(entry);
+    return () => {
+      entry.left = 0;
+    };
+  }
+
+  take(request: SeenKubeRequest): FakeFault | undefined {
+    const entry = this.#entries.find((one) => one.left > 0 && fits(one.match, request));
+    if (entry === undefined) return undefined;
+    entry.left -= 1;
+    return entry.fault;
+  }
+
+  clear(): void {
+    this.#entries.length = 0;
+  }
+}
+
+function fits(match: FaultMatch, request: SeenKubeRequest): boolean {
+  if (match.method !== undefined && match.method !== request.method) return false;
+  if (match.watch !== undefined && match.watch !== request.watch) return false;
+  if (match.list === true && (request.watch || request.method !== 'GET')) return false;
+  if (match.path === undefined) return true;
+  return typeof match.path === 'string' ? request.path === match.path : match.path.test(request.path);
+}
