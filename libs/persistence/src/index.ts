@@ -1,1 +1,87 @@
-export {};
+export { Database } from './database/database.js';
+export type { DatabaseLogger, DatabaseOptions } from './database/database.js';
+export type { Subscription } from './database/listener.js';
+export { isUniqueViolation } from './database/sql-state.js';
+export type { Queryable, Statement, Transaction } from './database/transaction.js';
+export { installationId } from './database/installation-id.js';
+export { CHANNELS, Notifier } from './notify/notifier.js';
+export type { Channel, NotifierOptions } from './notify/notifier.js';
+export { generateEncryptionKeys, parseEncryptionKeys } from './secret/encryption-keys.js';
+export type { EncryptionKeyring } from './secret/encryption-keys.js';
+export { fingerprintOf } from './secret/fingerprint.js';
+export { SecretCipher } from './secret/secret-cipher.js';
+export type { SealedSecret } from './secret/secret-cipher.js';
+export { PostgresLeases } from './lease/postgres-leases.js';
+export type { AcquireRequest } from './lease/postgres-leases.js';
+export type {
+  DispatcherRegistration,
+  Fenced,
+  Heartbeat,
+  HeartbeatResult,
+  ShardLease,
+  ShardView,
+} from './lease/shard-lease.js';
+export type {
+  CancelRequest,
+  CancelResult,
+  ClaimedExecution,
+  ClaimRequest,
+  ClaimResult,
+  CounterDrift,
+  EnqueueRequest,
+  LaneDrift,
+  ParkRequest,
+  PlacementCommit,
+  PlacementResult,
+  ProviderDrift,
+  ReleaseRequest,
+} from './queue/claimed-execution.js';
+export type {
+  ExecutionFinish,
+  FixedOutcome,
+  OwnedExecution,
+  PromotedTags,
+  ReservedTags,
+  TagReservation,
+} from './execution/owned-execution.js';
+export type { LogBatch, LogReadRequest, StoredLogRecord, StoredStep } from './log/stored-log.js';
+export { queueKeyNow } from './queue/queue-key.js';
+export { PostgresTenantNamespaces } from './tenant-namespace/postgres-tenant-namespaces.js';
+export { PostgresBuildQueue } from './queue/postgres-build-queue.js';
+export { PostgresExecutions } from './execution/postgres-executions.js';
+export { PostgresBuildLogs } from './log/postgres-build-logs.js';
+export type { Page, PageRequest } from './sql/page.js';
+export { PostgresTenants } from './tenant/postgres-tenants.js';
+export type { Tenant, TenantChange } from './tenant/tenant.js';
+export { PostgresProjects } from './project/postgres-projects.js';
+export type { Project, ProjectChange } from './project/project.js';
+export { BOOTSTRAP_KEY_NAME, PostgresApiKeys } from './access/postgres-api-keys.js';
+export type { ApiKey } from './access/postgres-api-keys.js';
+export { PostgresCredentials } from './credential/postgres-credentials.js';
+export type { CredentialRequest } from './credential/postgres-credentials.js';
+export { CREDENTIAL_KINDS } from './credential/credential.js';
+export type { Credential, CredentialKind, RegistryAuthValue, RepositoryAuthValue } from './credential/credential.js';
+export { PostgresProviderRepository } from './provider/postgres-provider-repository.js';
+export { PostgresProviders } from './provider/postgres-providers.js';
+export { PostgresProviderPermissions } from './provider/postgres-provider-permissions.js';
+export type { ProviderPermission } from './provider/postgres-provider-permissions.js';
+export type { ProviderChange, ProviderInput, ProviderStateChange } from './provider/provider-change.js';
+export type { ProviderCredentialFacts, ProviderDetail, StoredSettings } from './provider/provider-row.js';
+export { SECRET_CONFIG_FIELDS } from './provider/provider-secrets.js';
+export { PostgresBuilds } from './build/postgres-builds.js';
+export type { BuildFilter } from './build/postgres-builds.js';
+export type { StoredBuild } from './build/build-row.js';
+export { PostgresBuildSubmissions } from './build/postgres-build-submissions.js';
+export { defaultTag } from './build/new-build.js';
+export type { NewBuild } from './build/new-build.js';
+export { PostgresBuildHistory } from './build/postgres-build-history.js';
+export type { BuildArtifact, BuildEvent, StoredDocument } from './build/postgres-build-history.js';
+export type { ExecutionView, StoredDecision } from './build/execution-row.js';
+export { PostgresIdempotency } from './idempotency/postgres-idempotency.js';
+export type { IdempotentRequest, Reservation, StoredAnswer } from './idempotency/postgres-idempotency.js';
+export { PostgresAudit } from './audit/postgres-audit.js';
+export type { AuditEntry, AuditEvent, AuditFilter } from './audit/postgres-audit.js';
+export { PostgresQueueView } from './admin/postgres-queue-view.js';
+export type { LaneView, QueuePosition } from './admin/postgres-queue-view.js';
+export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
+export type { DispatcherView, DispatchPause } from './admin/postgres-dispatch-admin.js';

@@ -32,9 +32,23 @@ export interface PlacementDecision {
 /** Which rule of product.md's order made the choice. */
 export type PlacementBasis = 'named' | 'default_cluster' | 'is_global' | 'environment' | 'granted';
 
+/** What the filter reads of a provider. */
+export type CheckedProvider = Pick<
+  Provider,
+  | 'type'
+  | 'isGlobal'
+  | 'isDefault'
+  | 'state'
+  | 'settings'
+  | 'allowPrivileged'
+  | 'maxConcurrentBuilds'
+  | 'running'
+  | 'health'
+>;
+
 /** Why this provider may not receive this build now; undefined when it may. Pure: also checked again under lock. */
 export function rejection(
-  provider: Provider,
+  provider: CheckedProvider,
   request: PlacementRequest,
   granted: boolean,
 ): Omit<RejectedProvider, 'providerId' | 'name'> | undefined {

@@ -1,0 +1,237 @@
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { DomainError } from '@image-factory/domain';
+import { columnTypes } from './column-types.js';
+import { ENTITIES } from './entities/index.js';
+import { Listener, type Subscription } from './listener.js';
+import { assertSchemaVersion } from './schema-version.js';
+import { isConnectionLoss, isTransactionConflict, toDatabaseError } from './sql-state.js';
+import type { Queryable, Statement, Transaction } from './transaction.js';
+
+export type { Queryable, Statement, Transaction } from './transaction.js';
+
+export interface DatabaseOptions {
+  /** PostgreSQL URL. */
+  readonly url: string;
+  /** Most connections of the pool; a listener has one more of its own. */
+  readonly poolSize: number;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Longest time of one statement, in milliseconds; default 30,000. */
+  readonly statementTimeoutMs?: number;
+}
+
+/** What the database says about its connections. */
+export interface DatabaseLogger {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+const CONFLICT_RETRIES = 5;
+const CONNECT_BACK_OFF_MS = { first: 100, most: 5_000 } as const;
+const CONNECT_TIMEOUT_MS = 5_000;
+const IDLE_TRANSACTION_TIMEOUT_MS = 60_000;
+
+/**
+ * The connection to PostgreSQL: a pool behind a TypeORM DataSource.
+ *
+ * States: *new* (made, `connect` not finished; every query throws DatabaseUnavailable), *open* (entered when `connect`
+ * resolves; the pool replaces broken connections by itself, so a database that goes away makes single calls fail with
+ * a retryable DatabaseUnavailable and later ones succeed), *closed* (entered by `close`, never left).
+ *
+ * A COMMIT whose answer is lost is an unknown outcome: the error then has `details.commitUnknown`, and the caller reads
+ * back what it wrote (correctness rule 2).
+ */
+export class Database implements Queryable {
+  readonly dataSource: DataSource;
+  readonly #options: DatabaseOptions;
+  readonly #logger: DatabaseLogger | undefined;
+
+  private constructor(options: DatabaseOptions, logger: DatabaseLogger | undefined) {
+    this.#options = options;
+    this.#logger = logger;
+    this.dataSource = new DataSource({
+      type: 'postgres',
+      url: options.url,
+      entities: [...ENTITIES],
+      synchronize: false,
+      installExtensions: false,
+      poolSize: options.poolSize,
+      applicationName: options.applicationName,
+      connectTimeoutMS: CONNECT_TIMEOUT_MS,
+      poolErrorHandler: (error: unknown) => this.#warn('an idle database connection was lost', error),
+      extra: {
+        types: columnTypes,
+        keepAlive: true,
+        statement_timeout: options.statementTimeoutMs ?? 30_000,
+        idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+      },
+    });
+  }
+
+  static create(options: DatabaseOptions, logger?: DatabaseLogger): Database {
+    return new Database(options, logger);
+  }
+
+  /**
+   * Waits with back-off until the database answers, then checks that its schema is the one that this version needs.
+   * @throws DomainError Unavailable SchemaOutdated; the signal's reason when aborted
+   */
+  async connect(signal?: AbortSignal): Promise<void> {
+    for (let delayMs: number = CONNECT_BACK_OFF_MS.first; ; delayMs = Math.min(delayMs * 2, CONNECT_BACK_OFF_MS.most)) {
+      signal?.throwIfAborted();
+      try {
+        if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+        await assertSchemaVersion(this);
+        return;
+      } catch (error) {
+        const known = toDatabaseError(error);
+        if (known.reason !== 'DatabaseUnavailable') throw known;
+        this.#warn(`the database does not answer; tried again in ${delayMs} ms`, error);
+        await delay(delayMs, signal);
+      }
+    }
+  }
+
+  async isReachable(): Promise<boolean> {
+    try {
+      await this.query('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+    try {
+      const result = await this.#pool().query(queryConfig(sql, parameters));
+      return result.rows as T[];
+    } catch (error) {
+      throw toDatabaseError(error);
+    }
+  }
+
+  /**
+   * Runs `work` in one READ COMMITTED transaction; a deadlock or serialization failure runs it again from its start, so
+   * `work` must have no effect outside of it.
+   */
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await this.#transactionOnce(work);
+      } catch (error) {
+        if (!isTransactionConflict(error) || retries >= CONFLICT_RETRIES) throw toDatabaseError(error);
+        await delay(Math.random() * 10 * 2 ** retries);
+      }
+    }
+  }
+
+  /** Listens on a connection of its own, which connects again by itself; then every channel is called with `''`. */
+  async listen(
+    channels: readonly string[],
+    onNotification: (channel: string, payload: string) => void,
+  ): Promise<Subscription> {
+    const listener = new Listener(
+      { connectionString: this.#options.url, application_name: `${this.#options.applicationName}-listen` },
+      channels,
+      onNotification,
+      (message, error) => this.#warn(message, error),
+    );
+    await listener.start();
+    return listener;
+  }
+
+  async close(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  async #transactionOnce<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#checkOut();
+    let broken: Error | undefined;
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('BEGIN');
+      const result = await work(transactionOn(client));
+      await this.#commit(client);
+      return result;
+    } catch (error) {
+      if (isConnectionLoss(error)) broken = broken ?? (error as Error);
+      else await client.query('ROLLBACK').catch((failure: Error) => onError(failure));
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken ?? false);
+    }
+  }
+
+  async #commit(client: pg.PoolClient): Promise<void> {
+    try {
+      await client.query('COMMIT');
+    } catch (error) {
+      if (!isConnectionLoss(error)) throw error;
+      throw new DomainError({
+        kind: 'Unavailable',
+        reason: 'DatabaseUnavailable',
+        message: 'the connection was lost while committing: whether it took effect has to be read back',
+        details: { commitUnknown: true },
+        cause: error,
+      });
+    }
+  }
+
+  async #checkOut(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool().connect();
+    } catch (error) {
+      throw toDatabaseError(error);
+    }
+  }
+
+  #pool(): pg.Pool {
+    if (!this.dataSource.isInitialized) {
+      throw new DomainError({
+        kind: 'Unavailable',
+        reason: 'DatabaseUnavailable',
+        message: 'the database is not connected',
+        retryable: true,
+      });
+    }
+    return (this.dataSource.driver as unknown as { master: pg.Pool }).master;
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#logger?.warn(message, { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+function queryConfig(sql: string | Statement, parameters: readonly unknown[]): pg.QueryConfig {
+  return typeof sql === 'string' ? { text: sql, values: [...parameters] } : { ...sql, values: [...parameters] };
+}
+
+function transactionOn(client: pg.PoolClient): Transaction {
+  return {
+    inTransaction: true,
+    async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+      const result = await client.query(queryConfig(sql, parameters));
+      return result.rows as T[];
+    },
+  };
+}
+
+async function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }
+    function abort(): void {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    }
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}

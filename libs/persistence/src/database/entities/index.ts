@@ -1,0 +1,2 @@
+/** Every table's row shape. */
+export const ENTITIES = [] as const;

@@ -1,0 +1,101 @@
+import type {
+  Attempt,
+  AttemptEnd,
+  BuildConfig,
+  BuildStatus,
+  ExecutionOutcome,
+  ExecutionState,
+  InfrastructureType,
+  Reason,
+} from '@image-factory/domain';
+import type { ShardLease } from '../lease/shard-lease.js';
+
+/** A placed execution on a shard that the asking dispatcher holds, as its row stands now. */
+export interface OwnedExecution extends Attempt {
+  readonly projectId: string;
+  readonly buildNumber: number;
+  readonly infrastructureType: InfrastructureType;
+  readonly config: BuildConfig;
+  readonly providerGeneration: number;
+  readonly state: ExecutionState;
+  readonly fence: ShardLease;
+  readonly buildStatus: BuildStatus;
+  readonly buildTimeoutMinutes: number;
+  readonly startLimitMinutes: number;
+  readonly stopRequestedAt: Date | undefined;
+  readonly createUnknownSince: Date | undefined;
+  readonly waitingReason: Reason | undefined;
+  readonly waitingMessage: string | undefined;
+  readonly outcome: ExecutionOutcome | undefined;
+  readonly reason: Reason | undefined;
+  readonly message: string | undefined;
+  readonly imageDigest: string | undefined;
+  readonly imageRepository: string | undefined;
+  readonly tags: readonly string[];
+  /** Order of submission over the whole installation: a newer build's tags win. */
+  readonly buildOrdinal: number;
+  readonly gitRepositoryUrl: string;
+  readonly registryAuthId: string | undefined;
+  readonly repositoryAuthId: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly slotHeld: boolean;
+  /** `YYYY-MM-DD`: the partition of the attempt's log. */
+  readonly logDay: string;
+  readonly runSeconds: number;
+  readonly startSeconds: number;
+  readonly claimedAt: Date;
+  readonly placedAt: Date;
+  /** When every object of the attempt was ensured on its place. */
+  readonly createdAt: Date | undefined;
+  readonly firstStepStartedAt: Date | undefined;
+  readonly endedAt: Date | undefined;
+  readonly outcomeAt: Date | undefined;
+  readonly podsOverAt: Date | undefined;
+  readonly credentialsRemovedAt: Date | undefined;
+  readonly logSealedAt: Date | undefined;
+  readonly promotedAt: Date | undefined;
+  readonly finishedAt: Date | undefined;
+  readonly firstLossAt: Date | undefined;
+}
+
+/** The verdict of an ended attempt with its measured times. */
+export interface FixedOutcome extends AttemptEnd {
+  readonly runSeconds: number;
+  readonly startSeconds: number;
+  readonly firstStepStartedAt?: Date;
+  readonly endedAt: Date;
+}
+
+/** How an attempt ends, for good. */
+export interface ExecutionFinish {
+  readonly state: 'succeeded' | 'failed' | 'cancelled' | 'moved' | 'lost';
+  readonly reason: Reason;
+  readonly message: string;
+  /** The cause allows another attempt. */
+  readonly retry: boolean;
+  /** Wait this long before the next attempt may be claimed; undefined: at once. */
+  readonly retryAfterMs?: number;
+  /** Tags that were put and read back. */
+  readonly promotedTags?: readonly string[];
+}
+
+export interface TagReservation {
+  /** `registry/repository` without a tag. */
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly digest: string;
+  readonly buildOrdinal: number;
+}
+
+export interface ReservedTags {
+  /** This build may put its manifest under these. */
+  readonly granted: readonly string[];
+  /** A newer build has these. */
+  readonly superseded: readonly string[];
+}
+
+export interface PromotedTags {
+  readonly promoted: readonly string[];
+  /** Taken by a newer build meanwhile: its digest must stand under the tag, put it back if ours landed later. */
+  readonly superseded: readonly { readonly tag: string; readonly digest: string }[];
+}

@@ -1,0 +1,81 @@
+/** Index: primary key. Locks: its new row. */
+export const REGISTER = `
+  INSERT INTO dispatchers (id, host, version, slots, lease_until)
+  VALUES ($1, $2, $3, $4, clock_timestamp() + $5::integer * interval '1 millisecond')`;
+
+/**
+ * One renewal for everything that a dispatcher owns. No row is changed when its lease has lapsed: `lease_until` is then
+ * NULL. Index: primary key; the list of the living scans a handful of rows. Locks: its own row.
+ */
+export const HEARTBEAT = `
+  WITH renewed AS (
+    UPDATE dispatchers
+       SET heartbeat_at = clock_timestamp(),
+           lease_until = clock_timestamp() + $2::integer * interval '1 millisecond',
+           slots_used = $3,
+           metrics = $4::jsonb,
+           unreachable_providers = $5::uuid[],
+           state = CASE WHEN $6::boolean THEN 'stopping' ELSE state END
+     WHERE id = $1 AND state <> 'stopped' AND lease_until > clock_timestamp()
+    RETURNING id, host, state, lease_until
+  ), live AS (
+    SELECT id, host FROM renewed WHERE state = 'running'
+    UNION
+    SELECT id, host FROM dispatchers WHERE id <> $1 AND state = 'running' AND lease_until > clock_timestamp()
+  )
+  SELECT (SELECT lease_until FROM renewed) AS lease_until,
+         clock_timestamp() AS database_now,
+         (SELECT dispatch_paused FROM installation) AS paused,
+         coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'host', host) ORDER BY id) FROM live), '[]') AS live`;
+
+/** Index: primary key, cluster_shards_owner. Locks: the dispatcher's row and its shards, for one statement. */
+export const DEREGISTER = `
+  WITH stopped AS (
+    UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1
+  )
+  UPDATE cluster_shards SET owner = NULL, token = NULL WHERE owner = $1`;
+
+/** A few hundred rows at most: a scan. Locks nothing. */
+export const LIST_SHARDS = `
+  SELECT s.provider_id, s.host, s.shard, s.owner,
+         EXISTS (SELECT 1 FROM dispatchers d
+                  WHERE d.id = s.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp()) AS owner_alive
+    FROM cluster_shards s
+   ORDER BY s.provider_id, s.host, s.shard`;
+
+/** Index: primary key. Locks: new rows, and KEY SHARE on the provider. */
+export const ENSURE_SHARDS = `
+  INSERT INTO cluster_shards (provider_id, host, shard)
+  SELECT $1, $2, n FROM generate_series(0, $3::integer - 1) AS n
+      ON CONFLICT DO NOTHING`;
+
+/**
+ * Free shards and those of dead owners, to a dispatcher whose own lease is good. Index: primary key of cluster_shards,
+ * then of dispatchers. Locks: the shards taken; SKIP LOCKED, so that two adopters share the work.
+ */
+export const ACQUIRE_SHARDS = `
+  WITH free AS MATERIALIZED (
+    SELECT s.provider_id, s.host, s.shard
+      FROM cluster_shards s
+     WHERE s.provider_id = $2 AND s.host = $3 AND s.shard = ANY ($4::integer[])
+       AND (s.owner IS NULL OR NOT EXISTS (
+         SELECT 1 FROM dispatchers d
+          WHERE d.id = s.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp()))
+       AND EXISTS (SELECT 1 FROM dispatchers me
+                    WHERE me.id = $1 AND me.state = 'running' AND me.lease_until > clock_timestamp())
+     ORDER BY s.shard
+     LIMIT $5
+       FOR UPDATE OF s SKIP LOCKED
+  )
+  UPDATE cluster_shards s
+     SET owner = $1, token = gen_random_uuid(), acquired_count = acquired_count + 1, acquired_at = clock_timestamp()
+    FROM free
+   WHERE s.provider_id = free.provider_id AND s.host = free.host AND s.shard = free.shard
+  RETURNING s.shard, s.token`;
+
+/** Index: primary key. Locks: the shards given up. */
+export const RELEASE_SHARDS = `
+  UPDATE cluster_shards s
+     SET owner = NULL, token = NULL
+    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
+   WHERE s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token`;

@@ -1,0 +1,87 @@
+import type { Database } from '../database/database.js';
+
+/** Notification channels. A payload is a comma list of keys, or `all`; '' after a reconnect means `all` too. */
+export const CHANNELS = {
+  /** Key: tenant id. Something in its lane became claimable. */
+  queue: 'if_queue',
+  /** Key: execution id. It was placed, or asked to stop. */
+  executions: 'if_executions',
+  /** Key: execution id. Bytes were added to its log, or a step of it ended. */
+  logs: 'if_logs',
+  /** Key: build id. Its timeline grew. */
+  events: 'if_events',
+} as const;
+export type Channel = (typeof CHANNELS)[keyof typeof CHANNELS];
+
+export interface NotifierOptions {
+  /** Longest time that a touch waits for others, in milliseconds; default 100. */
+  readonly debounceMs?: number;
+}
+
+/** PostgreSQL refuses payloads of 8000 bytes or more. */
+const MAX_PAYLOAD_BYTES = 7_900;
+
+/**
+ * Debounced NOTIFY outside of hot transactions: a NOTIFY in every write serialises all commits (queue.md §5). The first
+ * touch after a pause is sent at once, later ones wait for at most `debounceMs`, so a single enqueue wakes an idle
+ * dispatcher without delay and a storm costs ten notifications a second.
+ *
+ * Notifications are hints: a failure to send is dropped, whoever listens also polls.
+ */
+export class Notifier {
+  readonly #pending = new Map<Channel, Set<string>>();
+  readonly #debounceMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly database: Database,
+    options: NotifierOptions = {},
+  ) {
+    this.#debounceMs = options.debounceMs ?? 100;
+  }
+
+  /** Call after the commit. */
+  touch(channel: Channel, key: string): void {
+    const keys = this.#pending.get(channel) ?? new Set<string>();
+    keys.add(key);
+    this.#pending.set(channel, keys);
+    if (this.#timer !== undefined) return;
+    const waitMs = Math.max(0, this.#sentAtMs + this.#debounceMs - performance.now());
+    this.#timer = setTimeout(() => void this.flush(), waitMs);
+  }
+
+  /** Sends what is pending now. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#pending.size > 0) {
+      const batch = [...this.#pending];
+      this.#pending.clear();
+      this.#sentAtMs = performance.now();
+      this.#sending = this.#sending.then(() => this.#send(batch));
+    }
+    await this.#sending;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+  }
+
+  async #send(batch: [Channel, Set<string>][]): Promise<void> {
+    try {
+      await this.database.query('SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS n (c, p)', [
+        batch.map(([channel]) => channel),
+        batch.map(([, keys]) => payloadOf(keys)),
+      ]);
+    } catch {
+      // A hint that could not be given; the poll finds the work.
+    }
+  }
+}
+
+function payloadOf(keys: ReadonlySet<string>): string {
+  const payload = [...keys].join(',');
+  return Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES ? 'all' : payload;
+}

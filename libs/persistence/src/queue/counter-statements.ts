@@ -1,0 +1,39 @@
+/* SQL that compares the counters of lanes and providers with what they count. */
+
+/**
+ * Lanes whose counters are not what their builds and executions say, in one snapshot, which is exact because both move
+ * in one transaction. Indexes: builds_claim, builds_parked_time, build_executions_live. Locks nothing.
+ */
+export const LANE_DRIFT = `
+  SELECT l.tenant_id, l.queued, l.parked, l.running,
+         coalesce(q.n, 0) AS actual_queued, coalesce(p.n, 0) AS actual_parked, coalesce(r.n, 0) AS actual_running
+    FROM lanes l
+    LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM builds WHERE queue_key IS NOT NULL GROUP BY tenant_id) q
+      USING (tenant_id)
+    LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM builds WHERE parked IS NOT NULL GROUP BY tenant_id) p
+      USING (tenant_id)
+    LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM build_executions
+                WHERE slot_held AND state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                GROUP BY tenant_id) r
+      USING (tenant_id)
+   WHERE (l.queued, l.parked, l.running) IS DISTINCT FROM (coalesce(q.n, 0), coalesce(p.n, 0), coalesce(r.n, 0))
+     AND ($1::uuid[] IS NULL OR l.tenant_id = ANY ($1::uuid[]))`;
+
+/** Index: primary key. Locks: nothing new; the lane is locked already. */
+export const LANE_CORRECT = 'UPDATE lanes SET queued = $2, parked = $3, running = $4 WHERE tenant_id = $1';
+
+/** The same for providers' counts. Index: build_executions_live. Locks nothing. */
+export const PROVIDER_DRIFT = `
+  SELECT p.id AS provider_id, p.running, coalesce(r.n, 0) AS actual_running
+    FROM providers p
+    LEFT JOIN (SELECT provider_id, count(*)::integer AS n FROM build_executions
+                WHERE slot_held AND provider_id IS NOT NULL
+                  AND state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                GROUP BY provider_id) r ON r.provider_id = p.id
+   WHERE p.running <> coalesce(r.n, 0) AND ($1::uuid IS NULL OR p.id = $1)`;
+
+/** Index: primary key. Locks: the provider. */
+export const LOCK_PROVIDER_COUNT = 'SELECT 1 FROM providers WHERE id = $1 FOR NO KEY UPDATE';
+
+/** Index: primary key. Locks: nothing new. */
+export const PROVIDER_CORRECT = 'UPDATE providers SET running = $2 WHERE id = $1';

@@ -1,0 +1,188 @@
+import type { Database, Transaction } from '../database/database.js';
+import { CHANNELS, type Notifier } from '../notify/notifier.js';
+import { storableJson } from '../sql/storable.js';
+import { claimBuilds } from './claim-builds.js';
+import type {
+  CancelRequest,
+  CancelResult,
+  ClaimRequest,
+  ClaimResult,
+  CounterDrift,
+  EnqueueRequest,
+  ParkRequest,
+  PlacementCommit,
+  PlacementResult,
+  ReleaseRequest,
+} from './claimed-execution.js';
+import { cancelBuild, expireQueuedBuilds } from './end-queued-builds.js';
+import { placeExecution } from './place-execution.js';
+import { FIND_ABANDONED, PARK_DECISION } from './placement-statements.js';
+import { reconcileLaneCounters } from './reconcile-counters.js';
+import { ENQUEUE, ENQUEUE_EVENT, ENQUEUE_LATER, SYNC_LANE } from './statements.js';
+import { unplace, type UnplacedBuild } from './unplace-executions.js';
+import { wakeBuilds, wakeDueBuilds, type MovedBuild } from './wake-builds.js';
+
+const ABANDONED_PER_CALL = 500;
+const WOKEN_PER_CALL = 1_000;
+
+/**
+ * The queue of builds, on PostgreSQL.
+ *
+ * Model: a build that is queued is either in the claim order (`queue_key`, static: submitted minus priority steps) or
+ * parked with what wakes it. Each tenant has a lane with exact counters; a lane is ready when it has queued builds and
+ * room. A claim locks ready lanes, takes their heads and makes executions in state `placing`, owned by the claimer;
+ * `place` commits a provider to one, after which its shard's owner has it; every other way back (`park`, `release`,
+ * `failPlacing`, `releaseAbandoned`) uses no attempt.
+ *
+ * Failures: a claimer that dies leaves `placing` rows, which `releaseAbandoned` requeues once its lease has run out. A
+ * COMMIT with a lost answer shows as an execution without a task (or a task without one), which the owner finds by
+ * comparing. A missed notification or wake-up costs waiting, never a build: claims poll, and parked builds have a time.
+ */
+export class PostgresBuildQueue {
+  constructor(
+    private readonly database: Database,
+    private readonly notifier?: Notifier,
+  ) {}
+
+  /**
+   * Counts a build that this transaction inserted (as queued: with a key from `queueKeyNow`, or parked) in its tenant's
+   * lane, and writes the first event of its timeline. On `queue-full` the caller rolls back.
+   */
+  async enqueue(tx: Transaction, request: EnqueueRequest): Promise<'enqueued' | 'queue-full'> {
+    if (request.notBefore !== undefined) await tx.query(ENQUEUE_LATER, [request.buildId, request.notBefore]);
+    const parameters = [request.buildId, request.maxQueued ?? null];
+    let counted = await tx.query(ENQUEUE, parameters);
+    if (counted.length === 0) {
+      await this.syncLane(tx, request.tenantId);
+      counted = await tx.query(ENQUEUE, parameters);
+    }
+    if (counted.length === 0) return 'queue-full';
+    await tx.query(ENQUEUE_EVENT, [request.buildId, request.actor ?? 'system']);
+    return 'enqueued';
+  }
+
+  /** Makes the lane of a tenant, or copies its changed limits into it: in the transaction that changes the tenant. */
+  async syncLane(tx: Transaction, tenantId: string): Promise<void> {
+    await tx.query(SYNC_LANE, [tenantId]);
+  }
+
+  /** Claims builds for a dispatcher; nothing while dispatching is paused. */
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const result = await claimBuilds(this.database, request);
+    this.#touchBuilds(result.claimed.map((claimed) => claimed.buildId));
+    return result;
+  }
+
+  async place(commit: PlacementCommit): Promise<PlacementResult> {
+    const result = await this.database.transaction((tx) => placeExecution(tx, commit));
+    if (result.kind === 'placed') this.notifier?.touch(CHANNELS.executions, commit.executionId);
+    return result;
+  }
+
+  /** Back to the queue, but not into the claim order until what it waits for. False: the claim is not ours any more. */
+  async park(request: ParkRequest): Promise<boolean> {
+    const { executionId, dispatcherId, parking, decision } = request;
+    const moved = await this.database.transaction(async (tx) => {
+      const builds = await unplace(tx, {
+        executionIds: [executionId],
+        owner: dispatcherId,
+        target: 'parked',
+        reason: parking.reason,
+        message: parking.message,
+        actor: `dispatcher:${dispatcherId}`,
+        ...(parking.wakeAt === undefined ? {} : { wakeAt: parking.wakeAt }),
+        ...(parking.wakeOn === undefined ? {} : { wakeOn: parking.wakeOn }),
+      });
+      if (decision !== undefined && builds.length > 0) await tx.query(PARK_DECISION, [executionId, storableJson(decision)]);
+      return builds;
+    });
+    return this.#moved(moved);
+  }
+
+  /** Back to its old place in the claim order. False: the claim is not ours any more. */
+  async release(request: ReleaseRequest): Promise<boolean> {
+    return this.#moved(await this.#unplaceOne(request, 'queued'));
+  }
+
+  /** The build itself is wrong: it fails without having touched a cluster. False: the claim is not ours any more. */
+  async failPlacing(request: ReleaseRequest): Promise<boolean> {
+    return this.#moved(await this.#unplaceOne(request, 'failed'));
+  }
+
+  /** Requeues what dead dispatchers had claimed and not placed. */
+  async releaseAbandoned(): Promise<number> {
+    const rows = await this.database.query<{ id: string }>(FIND_ABANDONED, [ABANDONED_PER_CALL]);
+    if (rows.length === 0) return 0;
+    const moved = await this.database.transaction((tx) =>
+      unplace(tx, {
+        executionIds: rows.map((row) => row.id),
+        owner: undefined,
+        target: 'queued',
+        reason: 'ClaimLost',
+        message: 'its dispatcher is gone; no cluster was touched',
+        actor: 'system',
+      }),
+    );
+    this.#moved(moved);
+    return moved.length;
+  }
+
+  /** Wakes parked builds whose time has come. */
+  async wakeDue(limit: number): Promise<number> {
+    return this.#woken(await wakeDueBuilds(this.database, limit));
+  }
+
+  /** Wakes the oldest builds that wait for an event: `provider:<id>`, `provider:any`, `dispatch`. */
+  async wake(wakeOn: string, limit: number = WOKEN_PER_CALL): Promise<number> {
+    return this.#woken(await wakeBuilds(this.database, wakeOn, limit));
+  }
+
+  /** Fails builds whose queue clock has run out. */
+  async expireQueued(limit: number): Promise<number> {
+    const ended = await expireQueuedBuilds(this.database, limit);
+    this.#touchBuilds(ended.map((build) => build.id));
+    return ended.length;
+  }
+
+  /** Cancels, or asks for it; idempotent, legal in every state. */
+  async requestCancel(request: CancelRequest): Promise<CancelResult> {
+    const { result, executionId } = await cancelBuild(this.database, request);
+    if (result.kind === 'cancelled' || result.kind === 'cancelling') this.#touchBuilds([request.buildId]);
+    if (executionId !== undefined) this.notifier?.touch(CHANNELS.executions, executionId);
+    return result;
+  }
+
+  /** Compares all counters with what they count and corrects them. */
+  async reconcileCounters(): Promise<CounterDrift> {
+    return reconcileLaneCounters(this.database);
+  }
+
+  async #unplaceOne(request: ReleaseRequest, target: 'queued' | 'failed'): Promise<UnplacedBuild[]> {
+    const { executionId, dispatcherId, reason, message } = request;
+    return this.database.transaction((tx) =>
+      unplace(tx, {
+        executionIds: [executionId],
+        owner: dispatcherId,
+        target,
+        reason,
+        message,
+        actor: `dispatcher:${dispatcherId}`,
+      }),
+    );
+  }
+
+  #moved(builds: readonly UnplacedBuild[]): boolean {
+    this.#touchBuilds(builds.map((build) => build.id));
+    for (const build of builds) this.notifier?.touch(CHANNELS.queue, build.tenantId);
+    return builds.length > 0;
+  }
+
+  #woken(builds: readonly MovedBuild[]): number {
+    for (const build of builds) this.notifier?.touch(CHANNELS.queue, build.tenantId);
+    return builds.length;
+  }
+
+  #touchBuilds(ids: readonly string[]): void {
+    for (const id of ids) this.notifier?.touch(CHANNELS.events, id);
+  }
+}

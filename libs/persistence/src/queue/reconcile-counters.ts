@@ -1,0 +1,64 @@
+import type { Database, Transaction } from '../database/database.js';
+import type { CounterDrift, LaneDrift, ProviderDrift } from './claimed-execution.js';
+import {
+  LANE_CORRECT,
+  LANE_DRIFT,
+  LOCK_PROVIDER_COUNT,
+  PROVIDER_CORRECT,
+  PROVIDER_DRIFT,
+} from './counter-statements.js';
+import { LOCK_LANES } from './statements.js';
+
+interface LaneDriftRow {
+  readonly tenant_id: string;
+  readonly queued: number;
+  readonly parked: number;
+  readonly running: number;
+  readonly actual_queued: number;
+  readonly actual_parked: number;
+  readonly actual_running: number;
+}
+
+interface ProviderDriftRow {
+  readonly provider_id: string;
+  readonly running: number;
+  readonly actual_running: number;
+}
+
+/**
+ * Compares every counter with what it counts and sets it right. Any drift is a defect that the caller has to report:
+ * counters move in the transaction that moves what they count.
+ */
+export async function reconcileLaneCounters(database: Database): Promise<CounterDrift> {
+  const lanes = await database.query<LaneDriftRow>(LANE_DRIFT, [null]);
+  const providers = await database.query<ProviderDriftRow>(PROVIDER_DRIFT, [null]);
+  for (const lane of lanes) await database.transaction((tx) => correctLane(tx, lane.tenant_id));
+  for (const provider of providers) await database.transaction((tx) => correctProvider(tx, provider.provider_id));
+  return { drift: lanes.flatMap(toLaneDrift), providers: providers.map(toProviderDrift) };
+}
+
+async function correctLane(tx: Transaction, tenantId: string): Promise<void> {
+  await tx.query(LOCK_LANES, [[tenantId]]);
+  const [row] = await tx.query<LaneDriftRow>(LANE_DRIFT, [[tenantId]]);
+  if (row === undefined) return;
+  await tx.query(LANE_CORRECT, [tenantId, row.actual_queued, row.actual_parked, row.actual_running]);
+}
+
+async function correctProvider(tx: Transaction, providerId: string): Promise<void> {
+  await tx.query(LOCK_PROVIDER_COUNT, [providerId]);
+  const [row] = await tx.query<ProviderDriftRow>(PROVIDER_DRIFT, [providerId]);
+  if (row !== undefined) await tx.query(PROVIDER_CORRECT, [providerId, row.actual_running]);
+}
+
+function toLaneDrift(row: LaneDriftRow): LaneDrift[] {
+  const all: LaneDrift[] = [
+    { tenantId: row.tenant_id, counter: 'queued', stored: row.queued, actual: row.actual_queued },
+    { tenantId: row.tenant_id, counter: 'parked', stored: row.parked, actual: row.actual_parked },
+    { tenantId: row.tenant_id, counter: 'running', stored: row.running, actual: row.actual_running },
+  ];
+  return all.filter((drift) => drift.stored !== drift.actual);
+}
+
+function toProviderDrift(row: ProviderDriftRow): ProviderDrift {
+  return { providerId: row.provider_id, stored: row.running, actual: row.actual_running };
+}

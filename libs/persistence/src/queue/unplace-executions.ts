@@ -1,0 +1,44 @@
+import type { BuildStatus, Reason } from '@image-factory/domain';
+import type { Transaction } from '../database/database.js';
+import { storableText } from '../sql/storable.js';
+import { LOCK_PLACING, UNPLACE_WRITE } from './placement-statements.js';
+import { LOCK_LANES } from './statements.js';
+
+export interface Unplacing {
+  readonly executionIds: readonly string[];
+  /** Only claims of this dispatcher; undefined: of anyone. */
+  readonly owner: string | undefined;
+  /** What a running build becomes; one that is being cancelled is cancelled. */
+  readonly target: 'queued' | 'parked' | 'failed';
+  readonly reason: Reason;
+  readonly message: string;
+  readonly actor: string;
+  readonly wakeAt?: Date;
+  readonly wakeOn?: string;
+}
+
+export interface UnplacedBuild {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly status: BuildStatus;
+}
+
+/** Takes claims back before any cluster was touched. Locks executions and builds, then lanes in order, then writes. */
+export async function unplace(tx: Transaction, unplacing: Unplacing): Promise<UnplacedBuild[]> {
+  const locked = await tx.query<{ id: string; tenant_id: string }>(LOCK_PLACING, [
+    [...unplacing.executionIds],
+    unplacing.owner ?? null,
+  ]);
+  if (locked.length === 0) return [];
+  await tx.query(LOCK_LANES, [locked.map((row) => row.tenant_id)]);
+  const rows = await tx.query<{ id: string; tenant_id: string; status: BuildStatus }>(UNPLACE_WRITE, [
+    locked.map((row) => row.id),
+    unplacing.target,
+    unplacing.reason,
+    storableText(unplacing.message),
+    unplacing.actor,
+    unplacing.wakeAt ?? null,
+    unplacing.wakeOn ?? null,
+  ]);
+  return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id, status: row.status }));
+}
