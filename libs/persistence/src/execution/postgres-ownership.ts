@@ -1,0 +1,166 @@
+import type { BuildStatus, ExecutionState } from '@image-factory/domain';
+import type { Queryable } from '../database/transaction.js';
+import type { ShardLease } from '../lease/shard-lease.js';
+
+/** A dispatcher whose lease has not ended, and the providers that it cannot reach. */
+export interface LiveDispatcher {
+  readonly id: string;
+  readonly host: string;
+  readonly unreachableProviders: readonly string[];
+}
+
+/** Which database this is: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
+export interface DatabaseIdentity {
+  /** Differs for another cluster of databases. Undefined when the role may not read it. */
+  readonly systemIdentifier: string | undefined;
+  /** Differs after a failover to a standby. Undefined when the role may not read it. */
+  readonly timeline: string | undefined;
+  readonly startedAt: string;
+}
+
+/** The light form of an owned execution, for comparing rows with memory. */
+export interface OwnedSummary {
+  readonly executionId: string;
+  readonly buildId: string;
+  readonly providerId: string;
+  readonly state: ExecutionState;
+  readonly buildStatus: BuildStatus;
+}
+
+/** How a run that was found on a cluster stands in the database. */
+export interface RunOwner {
+  readonly executionId: string;
+  readonly name: string;
+  readonly state: ExecutionState;
+  readonly swept: boolean;
+}
+
+export interface BuildEnd {
+  readonly buildId: string;
+  readonly status: BuildStatus;
+  readonly parked: boolean;
+}
+
+interface SummaryRow {
+  id: string;
+  build_id: string;
+  provider_id: string;
+  state: ExecutionState;
+  status: BuildStatus;
+}
+
+/**
+ * Reads by which a dispatcher compares its memory with its rows, both ways (correctness rule 2), and by which
+ * dispatchers agree on what is lost (rule 7), know their database (rules 4 and 20) and compare what runs on clusters
+ * with its rows. No read locks.
+ */
+export class PostgresOwnership {
+  constructor(private readonly database: Queryable) {}
+
+  /** Index: dispatchers has a handful of rows; a sequential scan. */
+  async liveDispatchers(): Promise<LiveDispatcher[]> {
+    const rows = await this.database.query<{ id: string; host: string; unreachable_providers: string[] }>(
+      `SELECT id, host, unreachable_providers FROM dispatchers
+        WHERE state = 'running' AND lease_until > clock_timestamp() ORDER BY id`,
+    );
+    return rows.map((row) => ({ id: row.id, host: row.host, unreachableProviders: row.unreachable_providers }));
+  }
+
+  /** Shards that the database says are ours, so that an acquisition whose answer was lost is found. Index: cluster_shards_owner. */
+  async shardsOf(dispatcherId: string): Promise<ShardLease[]> {
+    const rows = await this.database.query<{ provider_id: string; host: string; shard: number; token: string }>(
+      'SELECT provider_id, host, shard, token FROM cluster_shards WHERE owner = $1',
+      [dispatcherId],
+    );
+    return rows.map((row) => ({ providerId: row.provider_id, host: row.host, shard: row.shard, token: row.token }));
+  }
+
+  /** Executions that this dispatcher has claimed and not placed. Index: build_executions_placing. */
+  async claimsOf(dispatcherId: string): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM build_executions WHERE owner = $1 AND state = 'placing'`,
+      [dispatcherId],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /**
+   * Every unswept execution on the dispatcher's shards, without its document.
+   * Index: cluster_shards_owner, then build_executions_shard, then builds' key.
+   */
+  async executionsOf(dispatcherId: string): Promise<OwnedSummary[]> {
+    const rows = await this.database.query<SummaryRow>(
+      `SELECT e.id, e.build_id, e.provider_id, e.state, b.status
+         FROM cluster_shards s
+         JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+         JOIN builds b ON b.id = e.build_id
+        WHERE s.owner = $1 AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL`,
+      [dispatcherId],
+    );
+    return rows.map((row) => ({
+      executionId: row.id,
+      buildId: row.build_id,
+      providerId: row.provider_id,
+      state: row.state,
+      buildStatus: row.status,
+    }));
+  }
+
+  /**
+   * Finished executions whose runs were found on a cluster after all: they are swept again by their shard's owner.
+   * Index: build_executions' key, then cluster_shards' key. Locks: the rows changed.
+   */
+  async reopenSweep(dispatcherId: string, executionIds: readonly string[]): Promise<number> {
+    const rows = await this.database.query<{ id: string }>(
+      `UPDATE build_executions e SET swept_at = NULL
+        WHERE e.id = ANY ($2::uuid[]) AND e.swept_at IS NOT NULL
+          AND EXISTS (SELECT 1 FROM cluster_shards s
+                       WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard AND s.owner = $1)
+       RETURNING e.id`,
+      [dispatcherId, executionIds],
+    );
+    return rows.length;
+  }
+
+  /** Providers with something left on them. Index: build_executions_shard, by its leading column. */
+  async providersWithUnsweptExecutions(): Promise<ReadonlySet<string>> {
+    const rows = await this.database.query<{ provider_id: string }>(
+      `SELECT DISTINCT provider_id FROM build_executions
+        WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL`,
+    );
+    return new Set(rows.map((row) => row.provider_id));
+  }
+
+  /** Rows behind runs that were found on a cluster, by execution id. Index: build_executions' key. */
+  async ownersOfRuns(executionIds: readonly string[]): Promise<RunOwner[]> {
+    const rows = await this.database.query<{ id: string; name: string | null; state: ExecutionState; swept: boolean }>(
+      `SELECT id, pipeline_run_name AS name, state, swept_at IS NOT NULL AS swept
+         FROM build_executions WHERE id = ANY ($1::uuid[])`,
+      [executionIds],
+    );
+    return rows.map((row) => ({ executionId: row.id, name: row.name ?? '', state: row.state, swept: row.swept }));
+  }
+
+  /** How builds stand, for a dispatcher that follows what it claimed to the end. Index: builds' key. */
+  async buildEnds(buildIds: readonly string[]): Promise<BuildEnd[]> {
+    const rows = await this.database.query<{ id: string; status: BuildStatus; parked: boolean }>(
+      'SELECT id, status, parked IS NOT NULL AS parked FROM builds WHERE id = ANY ($1::uuid[])',
+      [buildIds],
+    );
+    return rows.map((row) => ({ buildId: row.id, status: row.status, parked: row.parked }));
+  }
+
+  async databaseIdentity(): Promise<DatabaseIdentity> {
+    const [row] = await this.database.query<{ system: string | null; timeline: string | null; started: string }>(
+      `SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+                   THEN (SELECT system_identifier::text FROM pg_control_system()) END AS system,
+              CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
+              pg_postmaster_start_time()::text AS started`,
+    );
+    return {
+      systemIdentifier: row?.system ?? undefined,
+      timeline: row?.timeline ?? undefined,
+      startedAt: row?.started ?? '',
+    };
+  }
+}
