@@ -98,6 +98,8 @@ export interface EventObject {
   readonly type?: string;
   readonly reason?: string;
   readonly message?: string;
+  readonly lastTimestamp?: string | null;
+  readonly eventTime?: string | null;
   readonly involvedObject?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
 }
 

@@ -28,7 +28,7 @@ export interface FailureContext {
 }
 
 const STOPPED: Readonly<Record<StopIntent, { readonly outcome: Failure['outcome']; readonly reason: AttemptReason; readonly what: string }>> = {
-  UserCancel: { outcome: 'cancelled', reason: 'UserCancel', what: 'Cancelled on request' },
+  UserCancel: { outcome: 'cancelled', reason: 'Cancelled', what: 'Cancelled on request' },
   Superseded: { outcome: 'cancelled', reason: 'Superseded', what: 'Cancelled' },
   Drain: { outcome: 'moved', reason: 'Drain', what: 'Stopped by us' },
   StartLimit: { outcome: 'failed', reason: 'StartTimeout', what: '' },

@@ -90,7 +90,7 @@ describe('the end of a recorded run', () => {
   });
 
   it.each([
-    ['UserCancel', 'cancelled', 'UserCancel'],
+    ['UserCancel', 'cancelled', 'Cancelled'],
     ['Superseded', 'cancelled', 'Superseded'],
     ['Drain', 'moved', 'Drain'],
     ['RunLimit', 'failed', 'RunTimeout'],

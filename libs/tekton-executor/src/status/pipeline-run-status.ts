@@ -1,11 +1,12 @@
 import { BUILD_METHOD_TABLE } from '@image-factory/domain';
-import type { AttemptEnd, BuildMethod, PresentAttempt } from '@image-factory/domain';
+import type { AttemptEnd, BuildMethod, ExecutionOutcome, PresentAttempt, StopIntent } from '@image-factory/domain';
 import { isEnded, taskRunsInOrder } from './attempt-view.js';
 import type { AttemptView } from './attempt-view.js';
 import { classifyFailure } from './classify-failure.js';
 import type { FailureContext } from './classify-failure.js';
 import { podsOver } from './pods-over.js';
 import { adviceMessage, REASON_ADVICE } from './reason-advice.js';
+import type { AttemptReason } from './reason-advice.js';
 import { stepTimes } from './step-times.js';
 import { waitingReason } from './waiting-reason.js';
 
@@ -58,21 +59,21 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
   return { ...common, ...classifyFailure(view, context) };
 }
 
+const DELETED_BY_US: Readonly<Record<StopIntent, readonly [ExecutionOutcome, AttemptReason]>> = {
+  UserCancel: ['cancelled', 'Cancelled'],
+  Superseded: ['cancelled', 'Superseded'],
+  Drain: ['moved', 'Drain'],
+  StartLimit: ['failed', 'StartTimeout'],
+  RunLimit: ['failed', 'RunTimeout'],
+};
+
 /** The run was deleted before it had ended: ours only when we had asked for its stop. */
 function deletedEnd(context: StatusContext): Pick<AttemptEnd, 'outcome' | 'reason' | 'message' | 'fault'> {
   const { stopIntent } = context;
-  if (stopIntent === 'UserCancel' || stopIntent === 'Superseded') {
-    const { fault } = REASON_ADVICE[stopIntent];
-    return { outcome: 'cancelled', reason: stopIntent, message: adviceMessage(stopIntent, 'Cancelled; the PipelineRun is gone'), fault };
-  }
-  if (stopIntent === 'Drain') return { outcome: 'moved', reason: 'Drain', message: adviceMessage('Drain', 'Stopped by us'), fault: 'platform' };
-  const reason = stopIntent === 'StartLimit' ? 'StartTimeout' : stopIntent === 'RunLimit' ? 'RunTimeout' : 'PipelineRunDeleted';
-  return {
-    outcome: 'failed',
-    reason,
-    message: adviceMessage(reason, 'The PipelineRun was deleted before it ended'),
-    fault: REASON_ADVICE[reason].fault,
-  };
+  const stopped = stopIntent === undefined ? undefined : DELETED_BY_US[stopIntent];
+  const [outcome, reason] = stopped ?? (['failed', 'PipelineRunDeleted'] as const);
+  const message = adviceMessage(reason, 'The PipelineRun was deleted before it ended');
+  return { outcome, reason, message, fault: REASON_ADVICE[reason].fault };
 }
 
 /** Results of the run; those of its TaskRuns stand in where the run's own are not known (it was deleted early). */

@@ -12,7 +12,7 @@ const ADMIN_IMAGE = "Check the provider's tekton_task_images and that its nodes 
 /** One row per reason; `classify-failure` and `waiting-reason` find the reason, this table says what it means. */
 export const REASON_ADVICE = {
   Succeeded: { fault: 'user', advice: '' },
-  UserCancel: { fault: 'user', advice: '' },
+  Cancelled: { fault: 'user', advice: '' },
   Superseded: { fault: 'user', advice: 'A newer build took its place.' },
   Drain: { fault: 'platform', advice: 'Its provider is being drained; the build goes on elsewhere.' },
   StartTimeout: { fault: 'cluster', advice: 'No step started in time: remove the cause, then retry.' },

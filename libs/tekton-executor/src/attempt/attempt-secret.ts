@@ -1,0 +1,43 @@
+import { attemptSecretName } from '@image-factory/domain';
+import type { Attempt, AttemptCredentials, GitCredential } from '@image-factory/domain';
+import { DOCKER_CONFIG_KEY, GIT_CREDENTIAL_KEYS, runLabels } from '../pipeline-run/template-view.js';
+
+/** What a registry configuration without any credential is. */
+export const EMPTY_DOCKER_CONFIG = '{"auths":{}}';
+
+/** A Secret as it is sent. It is made, sent and forgotten; nothing keeps or logs it. */
+export interface SecretManifest {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Secret';
+  readonly type: 'Opaque';
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  /** Base64. */
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/**
+ * The attempt's own Secret (rules 3 and 10). Every key is there, so that a workspace that names it mounts; the keys of
+ * git are empty without a git credential, which the Task reads as none.
+ */
+export function attemptSecret(attempt: Attempt, credentials: AttemptCredentials, defaultDockerConfig: string | undefined): SecretManifest {
+  const dockerConfig = credentials.dockerConfigJson?.reveal() ?? defaultDockerConfig ?? EMPTY_DOCKER_CONFIG;
+  const texts: Record<string, string> = { [DOCKER_CONFIG_KEY]: dockerConfig, ...gitTexts(credentials.git) };
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: { name: attemptSecretName(attempt), namespace: attempt.place.namespace, labels: runLabels(attempt) },
+    data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text, 'utf8').toString('base64')])),
+  };
+}
+
+/** Text for each git key, in git's credential store format (git-credential-store(1)) or ssh's files. */
+export function gitTexts(git: GitCredential | undefined): Record<(typeof GIT_CREDENTIAL_KEYS)[number], string> {
+  const empty = { 'git-credentials': '', 'ssh-privatekey': '', known_hosts: '' };
+  if (git === undefined) return empty;
+  if (git.type === 'ssh_key') {
+    return { ...empty, 'ssh-privatekey': git.privateKey.reveal(), known_hosts: git.knownHosts };
+  }
+  const user = `${encodeURIComponent(git.username)}:${encodeURIComponent(git.password.reveal())}`;
+  return { ...empty, 'git-credentials': `https://${user}@${git.host}\nhttp://${user}@${git.host}\n` };
+}

@@ -1,0 +1,85 @@
+import { attemptSecretName, isDomainError } from '@image-factory/domain';
+import type { Attempt, MayWrite, Reason } from '@image-factory/domain';
+import { outcomeOf, PATCH_TYPES } from '@image-factory/cluster-connectors';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { PipelineRunObject } from '../follow/kube-objects.js';
+import type { PodView } from '../follow/run-views.js';
+import { isOfAttempt } from './create-attempt.js';
+import { KUBE_PATHS } from './kube-paths.js';
+
+/** Reads the attempt's run; undefined when there is none, or when what has its name is not the attempt's. */
+export async function findRun(connection: ClusterConnection, attempt: Attempt): Promise<PipelineRunObject | undefined> {
+  const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
+  const body = await unlessReason(['ObjectNotFound'], async () => (await connection.request<PipelineRunObject>({ method: 'GET', path })).body);
+  return body !== undefined && isOfAttempt(body.metadata, attempt) ? body : undefined;
+}
+
+/**
+ * Asks Tekton to cancel the run. A run that is gone or has ended is left alone: the webhook refuses every change then
+ * ("Once the PipelineRun is complete, no updates are allowed").
+ */
+export async function stopRun(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+  if (!mayWrite()) return;
+  try {
+    await connection.request({
+      method: 'PATCH',
+      path: KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name),
+      contentType: PATCH_TYPES.merge,
+      body: { ...(attempt.uid === undefined ? {} : { metadata: { uid: attempt.uid } }), spec: { status: 'Cancelled' } },
+    });
+  } catch (error) {
+    if (isDomainError(error) && error.reason === 'ObjectNotFound') return;
+    const refused = isDomainError(error) && (error.reason === 'ObjectConflict' || (!error.retryable && outcomeOf(error) === 'refused'));
+    if (!refused || !(await needsNoStop(connection, attempt))) throw error;
+  }
+}
+
+async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Promise<boolean> {
+  const run = await findRun(connection, attempt);
+  if (run === undefined || (attempt.uid !== undefined && run.metadata.uid !== attempt.uid)) return true;
+  const verdict = run.status?.conditions?.find(({ type }) => type === 'Succeeded')?.status;
+  return run.spec?.status === 'Cancelled' || (verdict !== undefined && verdict !== 'Unknown');
+}
+
+/** Deletes the attempt's Secret. One write. */
+export async function removeSecret(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+  if (!mayWrite()) return;
+  const path = KUBE_PATHS.secret(attempt.place.namespace, attemptSecretName(attempt));
+  await unlessReason(['ObjectNotFound'], () => connection.request({ method: 'DELETE', path }));
+}
+
+/**
+ * Deletes the run by its uid, never another one of its name; its TaskRuns, pods and volume go with it. Pods that are
+ * seen alive are deleted by their uid as well, because garbage collection may lag or be off. One write when none is.
+ */
+export async function removeRun(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  livePods: readonly PodView[],
+  mayWrite: MayWrite,
+): Promise<void> {
+  const uid = attempt.uid ?? (await findRun(connection, attempt))?.metadata.uid;
+  if (uid !== undefined) {
+    if (!mayWrite()) return;
+    await deleteByUid(connection, KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name), uid);
+  }
+  for (const pod of livePods) {
+    if (!mayWrite()) return;
+    await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid);
+  }
+}
+
+/** 404: gone already. 409: the name belongs to another object now. */
+async function deleteByUid(connection: ClusterConnection, path: string, uid: string): Promise<void> {
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions: { uid } };
+  await unlessReason(['ObjectNotFound', 'ObjectConflict'], () => connection.request({ method: 'DELETE', path, body }));
+}
+
+async function unlessReason<T>(reasons: readonly Reason[], call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isDomainError(error) && reasons.includes(error.reason)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,231 @@
+import { DomainError, isDomainError } from '@image-factory/domain';
+import type { Attempt, AttemptObservation, Clock, PresentAttempt, PrepareRequest } from '@image-factory/domain';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { Logger } from '@image-factory/telemetry';
+import { tailKey } from '../log/log-tails.js';
+import type { LogTails } from '../log/log-tails.js';
+import { clusterUidOf } from '../place/cluster-uid.js';
+import { isEnded, podOf } from '../status/attempt-view.js';
+import type { AttemptView } from '../status/attempt-view.js';
+import type { LogTail } from '../status/log-tail.js';
+import { pipelineRunStatus } from '../status/pipeline-run-status.js';
+import { isOver } from '../status/pods-over.js';
+import { stepTimes } from '../status/step-times.js';
+import type { AttemptViews, SeenAttempt } from './attempt-views.js';
+import type { EventObject } from './kube-objects.js';
+import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents } from './read-attempt.js';
+import type { ReadAttempt } from './read-attempt.js';
+import type { PodView, RunView } from './run-views.js';
+import type { WatchKeeper } from './watch-keeper.js';
+
+export interface AttemptObserverOptions {
+  readonly keeper: WatchKeeper;
+  readonly views: AttemptViews;
+  readonly tails: LogTails;
+  /** Something that preparation makes is missing in the attempt's namespace. */
+  readonly onPlaceBroken: (request: PrepareRequest) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** An ended run as it was read once: everything that its verdict is a function of. */
+interface Ended {
+  readonly uid: string;
+  readonly read: ReadAttempt;
+  readonly tail: LogTail | undefined;
+  readonly events: readonly EventObject[];
+}
+
+/** Events are listed for a TaskRun that has waited so long, and again after so long. */
+const EVENTS_AFTER_MS = 4_000;
+const EVENTS_TTL_MS = 5_000;
+
+/** Ends that mean that the namespace lacks what preparation makes. */
+const PLACE_BROKEN = new Set(['TaskMissing', 'ServiceAccountMissing']);
+
+/**
+ * Answers what is true of an attempt: from the watches while it goes on, from one whole read once it has ended, from a
+ * direct read where the watches do not have it. `absent` is said only of the same cluster, after the first lists.
+ */
+export class AttemptObserver {
+  readonly #options: AttemptObserverOptions;
+  readonly #ended = new Map<string, Ended>();
+  readonly #events = new Map<string, { readonly atMs: number; readonly events: readonly EventObject[] }>();
+
+  constructor(options: AttemptObserverOptions) {
+    this.#options = options;
+  }
+
+  async observe(attempt: Attempt): Promise<AttemptObservation> {
+    try {
+      const connection = this.#options.keeper.connection();
+      await sameCluster(connection, attempt);
+      return await this.#look(connection, attempt);
+    } catch (error) {
+      if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
+      throw error;
+    }
+  }
+
+  forget(executionId: string): void {
+    this.#ended.delete(executionId);
+    this.#events.delete(executionId);
+  }
+
+  async #look(connection: ClusterConnection, attempt: Attempt): Promise<AttemptObservation> {
+    const seen = this.#options.views.find(attempt.executionId);
+    const watches = this.#options.keeper.covering(attempt.shard);
+    const watched = watches?.runs().has(`${attempt.place.namespace}/${attempt.name}`) === true;
+    if (seen.run !== undefined && seen.runGone && watches !== undefined) return this.#gone(attempt, seen, seen.run);
+    if (seen.run === undefined || !watched) return this.#direct(connection, attempt, watches !== undefined);
+    const view: AttemptView = { run: seen.run, taskRuns: seen.taskRuns, pods: seen.pods };
+    return isEnded(seen.run.verdict) ? this.#ending(connection, attempt, view) : this.#going(connection, attempt, view);
+  }
+
+  /** The watches do not have it (yet): the API server is asked. */
+  async #direct(connection: ClusterConnection, attempt: Attempt, mayBeAbsent: boolean): Promise<AttemptObservation> {
+    const read = await readAttempt(connection, attempt);
+    if (read === undefined) {
+      return mayBeAbsent
+        ? { kind: 'absent' }
+        : { kind: 'unreachable', reason: 'ClusterUnreachable', message: 'The run is not there, but the first lists of the watches are not in yet' };
+    }
+    return isEnded(read.view.run.verdict) ? this.#ending(connection, attempt, read.view) : this.#going(connection, attempt, read.view);
+  }
+
+  async #going(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
+    const { clock } = this.#options;
+    const { waiting } = stepTimes(view, clock.now());
+    const pod = waiting === undefined ? undefined : podOf(view, waiting);
+    const long = waiting !== undefined && clock.now().getTime() - waiting.createdAt.getTime() > EVENTS_AFTER_MS;
+    const events = pod !== undefined && long ? await this.#podEvents(connection, attempt, pod) : [];
+    return this.#status(attempt, view, { events, tail: undefined, document: '', deleted: false });
+  }
+
+  async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
+    const ended = await this.#readEnd(connection, attempt, view);
+    const status = this.#status(attempt, this.#newest(ended, view), { ...ended, document: ended.read.document, deleted: false });
+    if (!status.podsOver) return { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
+    if (status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
+    return status;
+  }
+
+  /**
+   * The run's deletion was seen. Ended before: its last state is the verdict. Not ended: while its pods live on it is
+   * shown as it was, then it is `absent`, and the caller looks for the attempt's image before it judges (rule 15).
+   */
+  #gone(attempt: Attempt, seen: SeenAttempt, run: RunView): AttemptObservation {
+    const { clock } = this.#options;
+    const view: AttemptView = { run, taskRuns: seen.taskRuns, pods: seen.pods };
+    const ended = this.#ended.get(attempt.executionId);
+    if (ended !== undefined || isEnded(run.verdict)) {
+      const document = ended?.read.document ?? lastDocument(run);
+      const last = ended === undefined ? view : this.#newest(ended, view);
+      return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
+    }
+    if (view.pods.every((pod) => isOver(pod, clock.now()))) return { kind: 'absent' };
+    return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
+  }
+
+  async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
+    const known = this.#ended.get(attempt.executionId);
+    if (known?.uid === view.run.uid) return known;
+    const read = (await readAttempt(connection, attempt)) ?? { view, document: lastDocument(view.run) };
+    const withSeen = { ...read.view, pods: mergePods(read.view.pods, view.pods) };
+    const ended: Ended = {
+      uid: view.run.uid,
+      read: { ...read, view: withSeen },
+      tail: await this.#tail(connection, attempt, withSeen),
+      events: await this.#endEvents(connection, attempt, withSeen),
+    };
+    this.#ended.set(attempt.executionId, ended);
+    return ended;
+  }
+
+  /** From the pod while it is there; else what was followed here. */
+  async #tail(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<LogTail | undefined> {
+    const failed = failedContainer(view);
+    if (failed === undefined) return undefined;
+    const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
+    return read ?? this.#options.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
+  }
+
+  /** What the pod of a TaskRun that never started waited for, while the events are kept. */
+  async #endEvents(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<readonly EventObject[]> {
+    if (view.run.verdict.status === 'True') return [];
+    const unstarted = view.taskRuns.find(
+      (taskRun) => taskRun.verdict.status === 'False' && taskRun.steps.every(({ startedAt }) => startedAt === undefined),
+    );
+    const pod = unstarted === undefined ? undefined : podOf(view, unstarted);
+    return pod === undefined ? [] : this.#podEvents(connection, attempt, pod);
+  }
+
+  async #podEvents(connection: ClusterConnection, attempt: Attempt, pod: PodView): Promise<readonly EventObject[]> {
+    const nowMs = this.#options.clock.monotonicMs();
+    const known = this.#events.get(attempt.executionId);
+    if (known !== undefined && nowMs - known.atMs < EVENTS_TTL_MS) return known.events;
+    const events = await readPodEvents(connection, pod.namespace, pod.uid);
+    this.#events.set(attempt.executionId, { atMs: nowMs, events });
+    return events;
+  }
+
+  /** The run as it was read, with the pods as they are now. */
+  #newest(ended: Ended, now: AttemptView): AttemptView {
+    return { ...ended.read.view, pods: mergePods(ended.read.view.pods, now.pods) };
+  }
+
+  /** A pod that the watch does not know is looked up: it must not hold the attempt for ever. */
+  async #podsOverByNow(connection: ClusterConnection, attempt: Attempt, ended: Ended, view: AttemptView): Promise<boolean> {
+    const unknown = ended.read.view.pods.some((pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, this.#options.clock.now()));
+    if (!unknown) return false;
+    const again = await readAttempt(connection, attempt);
+    const pods = mergePods(again?.view.pods ?? [], view.pods);
+    return pods.every((pod) => isOver(pod, this.#options.clock.now()));
+  }
+
+  #status(
+    attempt: Attempt,
+    view: AttemptView,
+    context: { tail: LogTail | undefined; events: readonly EventObject[]; document: string; deleted: boolean },
+  ): PresentAttempt {
+    return pipelineRunStatus(view, {
+      stopIntent: attempt.stopIntent,
+      buildMethod: attempt.buildMethod,
+      now: this.#options.clock.now(),
+      finalDocument: context.document,
+      tail: context.tail,
+      events: context.events,
+      deleted: context.deleted,
+    });
+  }
+}
+
+/** Absence and verdicts count only from the cluster that the attempt was placed on (rule 13). */
+export async function sameCluster(connection: ClusterConnection, attempt: Attempt): Promise<void> {
+  const uid = await clusterUidOf(connection);
+  if (uid === attempt.place.clusterUid) return;
+  throw new DomainError({
+    kind: 'Conflict',
+    reason: 'ProviderChanged',
+    message: `Provider ${attempt.providerId} leads to another cluster than the one on which the attempt was placed. Point it back until its builds are over.`,
+    fault: 'cluster',
+    details: { outcome: 'refused' },
+  });
+}
+
+/** `newer` wins; what only `older` knows stays, and so does a disruption that was seen. */
+function mergePods(older: readonly PodView[], newer: readonly PodView[]): readonly PodView[] {
+  const merged = new Map(older.map((pod) => [pod.uid, pod]));
+  for (const pod of newer) merged.set(pod.uid, { ...pod, disruption: pod.disruption ?? merged.get(pod.uid)?.disruption });
+  return [...merged.values()];
+}
+
+/** A record of a run that is gone before it was read whole. */
+function lastDocument(run: RunView): string {
+  const { namespace, name, uid, verdict, results } = run;
+  const conditions = [{ type: 'Succeeded', ...verdict }];
+  return finalDocument({
+    metadata: { namespace, name, uid, creationTimestamp: run.createdAt.toISOString() },
+    status: { conditions, results: Object.entries(results).map(([key, value]) => ({ name: key, value })) },
+  });
+}

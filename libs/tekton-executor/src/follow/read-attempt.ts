@@ -1,0 +1,95 @@
+import { isDomainError } from '@image-factory/domain';
+import type { Attempt } from '@image-factory/domain';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import { findRun } from '../attempt/end-attempt.js';
+import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import { LogLineParser } from '../log/log-line-parser.js';
+import { failedStep, failedTaskRun } from '../status/classify-failure.js';
+import type { AttemptView } from '../status/attempt-view.js';
+import type { LogTail } from '../status/log-tail.js';
+import { TEKTON_LABELS } from './kube-objects.js';
+import type { EventObject, PipelineRunObject, PodObject, TaskRunObject } from './kube-objects.js';
+import { podView, runView, taskRunView } from './run-views.js';
+
+/** Everything of an attempt, read whole from the cluster. */
+export interface ReadAttempt {
+  readonly view: AttemptView;
+  /** The PipelineRun as JSON, without managed fields. */
+  readonly document: string;
+}
+
+/** Reads run, TaskRuns and pods; undefined when the run is not there. Three requests. */
+export async function readAttempt(connection: ClusterConnection, attempt: Attempt): Promise<ReadAttempt | undefined> {
+  const run = await findRun(connection, attempt);
+  if (run === undefined) return undefined;
+  const { namespace } = attempt.place;
+  const list = async <T>(path: string): Promise<readonly T[]> => {
+    const query = { labelSelector: `${TEKTON_LABELS.pipelineRun}=${attempt.name}` };
+    return (await connection.request<{ items?: readonly T[] }>({ method: 'GET', path, query })).body.items ?? [];
+  };
+  const [taskRuns, pods] = await Promise.all([
+    list<TaskRunObject>(KUBE_PATHS.taskRunsIn(namespace)),
+    list<PodObject>(KUBE_PATHS.podsIn(namespace)),
+  ]);
+  const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean => runUid === undefined || runUid === run.metadata.uid;
+  return {
+    view: {
+      run: runView(run),
+      taskRuns: taskRuns.map(taskRunView).filter(ofRun),
+      pods: pods.map((pod) => podView(pod)).filter((pod) => pod.taskRun !== '' && ofRun(pod)),
+    },
+    document: finalDocument(run),
+  };
+}
+
+/** JSON of a run for keeping: managed fields tell nothing about the build. */
+export function finalDocument(run: PipelineRunObject): string {
+  const metadata = Object.fromEntries(Object.entries(run.metadata).filter(([key]) => key !== 'managedFields'));
+  return JSON.stringify({ apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', ...run, metadata });
+}
+
+/** Events of one pod, oldest first; none when they may not be read. */
+export async function readPodEvents(connection: ClusterConnection, namespace: string, podUid: string): Promise<readonly EventObject[]> {
+  try {
+    const query = { fieldSelector: `involvedObject.uid=${podUid}`, limit: 100 };
+    const { body } = await connection.request<{ items?: readonly EventObject[] }>({ method: 'GET', path: KUBE_PATHS.eventsIn(namespace), query });
+    return [...(body.items ?? [])].sort((a, b) => eventTime(a) - eventTime(b));
+  } catch (error) {
+    if (isDomainError(error) && error.reason === 'ClusterForbidden') return [];
+    throw error;
+  }
+}
+
+function eventTime(event: EventObject): number {
+  return Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '') || 0;
+}
+
+/** Where the failed step's log is, when a step failed. */
+export function failedContainer(view: AttemptView): { readonly pod: string; readonly container: string } | undefined {
+  const taskRun = view.run.verdict.status === 'False' ? failedTaskRun(view) : undefined;
+  const container = taskRun === undefined ? undefined : failedStep(taskRun)?.container;
+  return taskRun?.podName === undefined || taskRun.podName === '' || container === undefined ? undefined : { pod: taskRun.podName, container };
+}
+
+const TAIL = { tailLines: 20, limitBytes: 64 * 1024 };
+
+/** The last lines of a container's log; undefined when the pod or its log is not there any more. */
+export async function readLogTail(connection: ClusterConnection, namespace: string, pod: string, container: string): Promise<LogTail | undefined> {
+  try {
+    const { body } = await connection.stream({
+      method: 'GET',
+      path: KUBE_PATHS.podLog(namespace, pod),
+      query: { container, timestamps: true, ...TAIL },
+      accept: '*/*',
+    });
+    const parser = new LogLineParser();
+    const lines = [];
+    for await (const chunk of body as AsyncIterable<Uint8Array>) lines.push(...parser.push(chunk));
+    lines.push(...parser.end());
+    const timed = lines.filter(({ time }) => time !== undefined);
+    return timed.length === 0 ? undefined : { lines: timed.map(({ text }) => Buffer.from(text).toString('utf8')) };
+  } catch (error) {
+    if (isDomainError(error) && !error.retryable) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,145 @@
+import { DomainError, ExecutionFollower } from '@image-factory/domain';
+import type {
+  Attempt,
+  AttemptCredentials,
+  AttemptObservation,
+  Clock,
+  CreateOutcome,
+  FollowerOptions,
+  FoundRun,
+  LogSink,
+  MayWrite,
+  PrepareRequest,
+  StopIntent,
+} from '@image-factory/domain';
+import type { ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import type { Logger } from '@image-factory/telemetry';
+import { createAttempt, createFailure } from '../attempt/create-attempt.js';
+import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
+import { followAttemptLogs } from '../log/attempt-log-follower.js';
+import { LogTails } from '../log/log-tails.js';
+import { isEnded } from '../status/attempt-view.js';
+import { isOver } from '../status/pods-over.js';
+import { AttemptObserver, sameCluster } from './attempt-observer.js';
+import { AttemptViews } from './attempt-views.js';
+import { WatchKeeper } from './watch-keeper.js';
+
+export interface TektonFollowerOptions extends FollowerOptions {
+  readonly connections: ClusterConnectionProvider;
+  readonly onPlaceBroken: (request: PrepareRequest) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Follows the attempts of the shards held on one cluster: three watches for all of them (see WatchKeeper for its modes),
+ * slim views of what they tell, and the attempts' own writes. Nothing is kept that a restart would need: everything is
+ * found again on the cluster.
+ *
+ * Failures: a watch that breaks resumes by itself and shows in `watchAgeMs`; a cluster that cannot be reached makes
+ * `observe` say so; every write throws a DomainError that says whether it may have been applied.
+ */
+export class TektonFollower extends ExecutionFollower {
+  readonly #options: TektonFollowerOptions;
+  readonly #views: AttemptViews;
+  readonly #tails = new LogTails();
+  readonly #keeper: WatchKeeper;
+  readonly #observer: AttemptObserver;
+
+  constructor(options: TektonFollowerOptions) {
+    super();
+    const { connections, providerId, installationId, onChange, clock, logger } = options;
+    this.#options = options;
+    this.#views = new AttemptViews(onChange, () => clock.monotonicMs());
+    this.#keeper = new WatchKeeper({ connections, providerId, installationId, views: this.#views, clock, logger });
+    this.#observer = new AttemptObserver({
+      keeper: this.#keeper,
+      views: this.#views,
+      tails: this.#tails,
+      onPlaceBroken: options.onPlaceBroken,
+      clock,
+      logger,
+    });
+    this.#keeper.setShards(options.shards);
+  }
+
+  override setShards(shards: readonly number[]): void {
+    this.#keeper.setShards(shards);
+  }
+
+  override ready(signal: AbortSignal): Promise<void> {
+    return this.#keeper.ready(signal);
+  }
+
+  override watchAgeMs(): number {
+    return this.#keeper.ageMs();
+  }
+
+  override async create(attempt: Attempt, credentials: AttemptCredentials, mayWrite: MayWrite): Promise<CreateOutcome> {
+    const { logger } = this.#options;
+    let connection;
+    try {
+      connection = this.#keeper.connection();
+      await sameCluster(connection, attempt);
+    } catch (error) {
+      return createFailure(error, 'PipelineRun');
+    }
+    return createAttempt({ connection, attempt, credentials, mayWrite, logger });
+  }
+
+  override observe(attempt: Attempt): Promise<AttemptObservation> {
+    return this.#observer.observe(attempt);
+  }
+
+  override async followLogs(attempt: Attempt, sink: LogSink, signal: AbortSignal): Promise<void> {
+    await this.#keeper.ready(signal);
+    const { clock } = this.#options;
+    const connection = (): ReturnType<WatchKeeper['connection']> => this.#keeper.connection();
+    await followAttemptLogs({ attempt, sink, signal, connection, views: this.#views, tails: this.#tails, clock });
+  }
+
+  override async stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void> {
+    this.#options.logger.info('The PipelineRun is asked to stop.', { execution: attempt.executionId, run: attempt.name, intent });
+    await stopRun(this.#keeper.connection(), attempt, mayWrite);
+  }
+
+  override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+    await removeSecret(this.#keeper.connection(), attempt, mayWrite);
+  }
+
+  override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+    const now = this.#options.clock.now();
+    const live = this.#views.find(attempt.executionId).pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
+    await removeRun(this.#keeper.connection(), attempt, live, mayWrite);
+    this.#tails.forget(attempt.executionId);
+    this.#observer.forget(attempt.executionId);
+  }
+
+  override async listRuns(): Promise<readonly FoundRun[]> {
+    const watches = this.#keeper.current();
+    if (watches === undefined) {
+      if (this.#keeper.shards.length === 0) return [];
+      throw new DomainError({
+        kind: 'Unavailable',
+        reason: 'ClusterUnreachable',
+        message: `The runs on the cluster of provider ${this.#options.providerId} are not listed yet`,
+        fault: 'cluster',
+        retryable: true,
+      });
+    }
+    return [...watches.runs().values()].map(({ executionId, buildId, attempt, namespace, name, uid, verdict, createdAt }) => ({
+      executionId,
+      buildId,
+      attempt,
+      namespace,
+      name,
+      uid,
+      ended: isEnded(verdict),
+      createdAt,
+    }));
+  }
+
+  override async close(): Promise<void> {
+    await this.#keeper.close();
+  }
+}

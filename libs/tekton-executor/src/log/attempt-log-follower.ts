@@ -1,0 +1,172 @@
+import { logStepKey } from '@image-factory/domain';
+import type { Attempt, Clock, LogSink, LogStep } from '@image-factory/domain';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { AttemptViews, SeenAttempt } from '../follow/attempt-views.js';
+import type { PodView } from '../follow/run-views.js';
+import { isEnded } from '../status/attempt-view.js';
+import { isOver } from '../status/pods-over.js';
+import { gapRecord } from './log-position.js';
+import { tailKey } from './log-tails.js';
+import type { LogTails } from './log-tails.js';
+import { readStepLog } from './step-log-reader.js';
+import type { LogSource } from './step-log-reader.js';
+
+export interface FollowLogsRequest {
+  readonly attempt: Attempt;
+  readonly sink: LogSink;
+  readonly signal: AbortSignal;
+  readonly connection: () => ClusterConnection;
+  readonly views: AttemptViews;
+  readonly tails: LogTails;
+  readonly clock: Clock;
+}
+
+/** Steps of one task are ordered inside this span; tasks by their place in the pipeline. */
+const STEPS_PER_TASK = 100;
+/** Looks again at least so often, in case a change was missed. */
+const LOOK_AGAIN_MS = 2_000;
+
+/**
+ * Follows every step of an attempt from the moment its container starts, each in its own reader, until the run has ended
+ * and all of them are read. A step that never started is sealed empty; one whose pod went before it was read at all
+ * leaves a gap.
+ */
+export async function followAttemptLogs(request: FollowLogsRequest): Promise<void> {
+  const { attempt, views, clock, signal } = request;
+  const abort = new AbortController();
+  const inner: FollowLogsRequest = { ...request, signal: AbortSignal.any([signal, abort.signal]) };
+  const readers = new Map<string, Promise<void>>();
+  const read = new Set<string>();
+  const failed = new AbortController();
+  let failure: unknown;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      if (failed.signal.aborted) throw failure;
+      const seen = views.find(attempt.executionId);
+      for (const { key, step, start } of startable(seen, inner, readers)) {
+        const running = start();
+        readers.set(key, running);
+        read.add(logStepKey(step));
+        running.catch((error: unknown) => {
+          failure ??= error;
+          failed.abort();
+        });
+      }
+      if (isFinished(seen, clock.now())) break;
+      await nextChange(request, AbortSignal.any([signal, failed.signal]));
+    }
+    await Promise.all(readers.values());
+    await sealUnread(inner, views.find(attempt.executionId), read);
+  } finally {
+    abort.abort();
+    await Promise.allSettled(readers.values());
+  }
+}
+
+interface Reader {
+  readonly key: string;
+  readonly step: LogStep;
+  readonly start: () => Promise<void>;
+}
+
+/** Containers that have started and are not read yet. */
+function* startable(seen: SeenAttempt, request: FollowLogsRequest, readers: ReadonlyMap<string, unknown>): Generator<Reader> {
+  for (const pod of seen.pods) {
+    for (const container of pod.containers) {
+      const key = `${pod.uid}/${container.name}`;
+      const started = container.state === 'running' || container.state === 'terminated';
+      if (container.init || !container.name.startsWith('step-') || !started || readers.has(key)) continue;
+      const step = logStep(request.attempt, seen, pod, container.name);
+      yield { key, step, start: () => readContainer(request, step, pod, container.name) };
+    }
+  }
+}
+
+function readContainer(request: FollowLogsRequest, step: LogStep, pod: PodView, container: string): Promise<void> {
+  const { attempt, tails, connection, sink, clock, signal } = request;
+  const key = tailKey(pod.name, container);
+  return readStepLog({
+    connection,
+    source: podSource(request, pod, container),
+    step,
+    sink,
+    clock,
+    signal,
+    onLines: (lines) => tails.add(attempt.executionId, key, lines),
+  });
+}
+
+function podSource({ attempt, views }: FollowLogsRequest, pod: PodView, container: string): LogSource {
+  const now = (): PodView | undefined => views.find(attempt.executionId).pods.find(({ uid }) => uid === pod.uid);
+  return {
+    namespace: pod.namespace,
+    pod: pod.name,
+    container,
+    sight: () => {
+      const current = now();
+      if (current === undefined || current.gone) return 'over';
+      const state = current.containers.find(({ name }) => name === container)?.state;
+      if (state === 'terminated') return 'over';
+      return state === 'running' ? 'running' : 'waiting';
+    },
+    isDeleting: () => {
+      const current = now();
+      return current === undefined || current.gone || current.deleteAt !== undefined;
+    },
+    onChange: (callback) => views.listen(attempt.executionId, callback),
+  };
+}
+
+/** `<task>/<step>`; a retry's pod is a step of its own, `<step>-retry1`. */
+function logStep(attempt: Attempt, seen: SeenAttempt, pod: PodView, container: string): LogStep {
+  const tasks = pipelineTasks(attempt);
+  const task = Math.max(0, tasks.indexOf(pod.pipelineTask));
+  const steps = pod.containers.filter(({ init, name }) => !init && name.startsWith('step-'));
+  const step = steps.findIndex(({ name }) => name === container);
+  const earlier = seen.pods.filter((other) => other.taskRun === pod.taskRun && other.createdAt < pod.createdAt).length;
+  const name = container.slice('step-'.length);
+  return {
+    task: pod.pipelineTask,
+    step: earlier === 0 ? name : `${name}-retry${earlier}`,
+    ordinal: task * STEPS_PER_TASK + earlier * steps.length + step + 1,
+  };
+}
+
+function pipelineTasks(attempt: Attempt): readonly string[] {
+  const document = JSON.parse(attempt.document) as { spec?: { pipelineSpec?: { tasks?: readonly { name: string }[] } } };
+  return (document.spec?.pipelineSpec?.tasks ?? []).map(({ name }) => name);
+}
+
+/** Nothing of the attempt will write any more: the run has ended (or is gone) and no container lives. */
+function isFinished(seen: SeenAttempt, now: Date): boolean {
+  const ended = seen.runGone || (seen.run !== undefined && isEnded(seen.run.verdict));
+  return ended && seen.pods.every((pod) => isOver(pod, now));
+}
+
+/**
+ * Seals the steps that no reader sealed: those that never started are empty; one that started in a pod which nobody saw
+ * running is a gap.
+ */
+async function sealUnread({ attempt, sink, clock }: FollowLogsRequest, seen: SeenAttempt, read: ReadonlySet<string>): Promise<void> {
+  for (const [index, task] of pipelineTasks(attempt).entries()) {
+    const taskRun = seen.taskRuns.find(({ pipelineTask }) => pipelineTask === task);
+    const names = taskRun === undefined || taskRun.steps.length === 0 ? [task] : taskRun.steps.map(({ step }) => step);
+    for (const [order, name] of names.entries()) {
+      const step = { task, step: name, ordinal: index * STEPS_PER_TASK + order + 1 };
+      const missed = !read.has(logStepKey(step)) && taskRun?.steps[order]?.startedAt !== undefined;
+      if (missed && !(await sink.cursor(step)).ended) {
+        const message = `Pod ${taskRun.podName ?? ''} was gone before its log was read.`;
+        await sink.append(step, [gapRecord(clock.now().toISOString(), 'PodDeleted', message)]);
+      }
+      await sink.end(step);
+    }
+  }
+}
+
+async function nextChange({ attempt, views, clock }: FollowLogsRequest, signal: AbortSignal): Promise<void> {
+  const wake = new AbortController();
+  const undo = views.listen(attempt.executionId, () => wake.abort());
+  await clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([wake.signal, signal])).catch(() => undefined);
+  undo();
+}

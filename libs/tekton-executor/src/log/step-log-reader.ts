@@ -1,0 +1,252 @@
+import { isDomainError } from '@image-factory/domain';
+import type { Clock, LogRecord, LogSink, LogStep } from '@image-factory/domain';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import { LogLineParser } from './log-line-parser.js';
+import type { LogLine } from './log-line-parser.js';
+import { gapRecord, PositionTracker } from './log-position.js';
+import { StoredLineFilter } from './stored-line-filter.js';
+import type { Filtered } from './stored-line-filter.js';
+
+/** A container whose log is read, and what is known of it now. */
+export interface LogSource {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  /** `over`: terminated, or its pod is gone. */
+  sight(): 'waiting' | 'running' | 'over';
+  /** The pod is being deleted, or gone: it may not be there for another read. */
+  isDeleting(): boolean;
+  /** Calls back when `sight` may have changed. Returns the undoing. */
+  onChange(callback: () => void): () => void;
+}
+
+export interface StepLogRequest {
+  readonly connection: () => ClusterConnection;
+  readonly source: LogSource;
+  readonly step: LogStep;
+  readonly sink: LogSink;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Every stored line, for the tail that a failure shows. */
+  readonly onLines: (lines: readonly LogLine[]) => void;
+}
+
+/** Once the container is over, a follow that is silent for so long has no more to give. */
+const QUIET_MS = 250;
+/** The same for a pod that is being deleted: its follow is left to end by itself, because no other read may come. */
+const DELETING_QUIET_MS = 5_000;
+/** A follow that is silent for so long is doubted and opened again: half-open connections and rotation look so. */
+const IDLE_MS = 120_000;
+/** A follow whose lines are held back, because the stored end was not found, gives it up after so much silence. */
+const SETTLE_MS = 1_000;
+const BACK_OFF_MS = { first: 100, most: 5_000 };
+
+/** How one reading of the log ended. */
+type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
+
+/**
+ * Reads one container's log into the sink, from its start or from where the stored log ends, to its end.
+ *
+ * Modes: `following` while the container runs: the stream is opened again when it breaks, ends early (rotation) or is
+ * silent for long; `finishing` once it is over: one read without follow from the stored end, which also gives a last line
+ * without line feed; then sealed. A pod that is gone before all was read leaves a gap; a follow that had ended by
+ * itself had given all.
+ *
+ * Appending is awaited: a slow sink slows the stream, it never grows memory. What the sink throws (LeaseLost) ends this.
+ */
+export async function readStepLog(request: StepLogRequest): Promise<void> {
+  const { sink, step, source, clock, signal } = request;
+  const cursor = await sink.cursor(step);
+  if (cursor.ended) return;
+  const reading = new Reading(request, new PositionTracker(cursor));
+  let failures = 0;
+  let whole = false;
+  for (;;) {
+    signal.throwIfAborted();
+    const finishing = source.sight() === 'over';
+    const before = reading.linesRead;
+    const end = await reading.once(!finishing);
+    if (end === 'end' && finishing) break;
+    if (end === 'gone') {
+      if (!whole) await reading.gap('PodDeleted', `Pod ${source.pod} was deleted before the log of ${source.container} was read to its end.`);
+      break;
+    }
+    if (end === 'notStarted' && finishing) break;
+    whole = end === 'end' || (whole && end === 'interrupted');
+    failures = reading.linesRead > before ? 0 : failures + 1;
+    if (end === 'interrupted') continue;
+    const pauseMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
+    await changeOr(source, clock, pauseMs, signal);
+  }
+  await sink.end(step);
+}
+
+/** One container's reading over several requests. */
+class Reading {
+  linesRead = 0;
+  readonly #request: StepLogRequest;
+  readonly #tracker: PositionTracker;
+
+  constructor(request: StepLogRequest, tracker: PositionTracker) {
+    this.#request = request;
+    this.#tracker = tracker;
+  }
+
+  /** Opens the log once and appends what is new. */
+  async once(follow: boolean): Promise<ReadEnd> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([this.#request.signal, stop.signal]);
+    let body: AsyncIterable<Uint8Array>;
+    try {
+      body = await this.#open(follow, signal);
+    } catch (error) {
+      this.#request.signal.throwIfAborted();
+      return failedOpen(error);
+    }
+    const watch = new StreamWatch(this.#request.source, this.#request.clock, follow);
+    try {
+      return await this.#pump(body, watch, follow);
+    } finally {
+      watch.close();
+      stop.abort();
+    }
+  }
+
+  async gap(reason: string, message: string): Promise<void> {
+    const time = this.#tracker.position.lastTime ?? this.#request.clock.now().toISOString();
+    await this.#append([gapRecord(time, reason, message)]);
+  }
+
+  async #open(follow: boolean, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const { connection, source } = this.#request;
+    const { lastTime } = this.#tracker.position;
+    const { body } = await connection().stream({
+      method: 'GET',
+      path: KUBE_PATHS.podLog(source.namespace, source.pod),
+      query: { container: source.container, timestamps: true, follow: follow ? true : undefined, sinceTime: lastTime },
+      accept: '*/*',
+      signal,
+    });
+    return body as AsyncIterable<Uint8Array>;
+  }
+
+  async #pump(body: AsyncIterable<Uint8Array>, watch: StreamWatch, follow: boolean): Promise<ReadEnd> {
+    const parser = new LogLineParser();
+    const filter = new StoredLineFilter(this.#tracker.position);
+    const chunks = body[Symbol.asyncIterator]();
+    let next = settled(chunks.next());
+    for (;;) {
+      const event = await watch.race(next, filter.holds);
+      this.#request.signal.throwIfAborted();
+      if (event === 'quiet') {
+        await this.#take(filter.settle());
+        return 'interrupted';
+      }
+      if (event === 'held') {
+        await this.#take(filter.settle());
+        continue;
+      }
+      if (event.kind === 'failed') return 'broken';
+      if (event.result.done === true) break;
+      await this.#take(filter.push(parser.push(event.result.value)));
+      next = settled(chunks.next());
+    }
+    // A rest without line feed is the log's last line only when the container is over; else it comes again.
+    const rest = follow ? [] : parser.end();
+    await this.#take(filter.push(rest));
+    await this.#take(filter.settle());
+    return 'end';
+  }
+
+  async #take({ lines, gap }: Filtered): Promise<void> {
+    if (lines.length === 0) return;
+    if (gap) await this.gap('LogGap', 'The log was rotated away on its node before all of it was read; lines are missing here.');
+    this.linesRead += lines.length;
+    await this.#append(this.#tracker.records(lines, this.#request.clock.now()));
+    this.#request.onLines(lines);
+  }
+
+  async #append(records: readonly LogRecord[]): Promise<void> {
+    await this.#request.sink.append(this.#request.step, records);
+  }
+}
+
+type Next = { readonly kind: 'chunk'; readonly result: IteratorResult<Uint8Array> } | { readonly kind: 'failed' };
+
+/** A pending read as a value that never rejects, so that it may lose a race. */
+function settled(next: Promise<IteratorResult<Uint8Array>>): Promise<Next> {
+  return next.then(
+    (result) => ({ kind: 'chunk', result }),
+    () => ({ kind: 'failed' }),
+  );
+}
+
+/** Decides when a stream has been silent for long enough. */
+class StreamWatch {
+  readonly #changed = new ChangeFlag();
+  readonly #undo: () => void;
+
+  constructor(
+    private readonly source: LogSource,
+    private readonly clock: Clock,
+    private readonly follow: boolean,
+  ) {
+    this.#undo = source.onChange(() => this.#changed.raise());
+  }
+
+  /** The next chunk, or `quiet` when none comes and none will, or `held` when held lines have waited long enough. */
+  async race(next: Promise<Next>, holds: boolean): Promise<Next | 'quiet' | 'held'> {
+    if (!this.follow) return next;
+    for (;;) {
+      const over = this.source.sight() === 'over';
+      const waitMs = over ? (this.source.isDeleting() ? DELETING_QUIET_MS : QUIET_MS) : holds ? SETTLE_MS : IDLE_MS;
+      const timer = new AbortController();
+      const silence = this.clock.sleep(waitMs, timer.signal).then(
+        () => 'silent' as const,
+        () => 'silent' as const,
+      );
+      const event = await Promise.race([next, silence, ...(over ? [] : [this.#changed.raised()])]);
+      timer.abort();
+      if (event === 'changed') continue;
+      if (event !== 'silent') return event;
+      return holds && !over ? 'held' : 'quiet';
+    }
+  }
+
+  close(): void {
+    this.#undo();
+  }
+}
+
+class ChangeFlag {
+  #resolve: (() => void) | undefined;
+  #promise: Promise<'changed'> | undefined;
+
+  raise(): void {
+    this.#resolve?.();
+    this.#promise = undefined;
+  }
+
+  raised(): Promise<'changed'> {
+    this.#promise ??= new Promise((resolve) => {
+      this.#resolve = () => resolve('changed');
+    });
+    return this.#promise;
+  }
+}
+
+function failedOpen(error: unknown): ReadEnd {
+  if (!isDomainError(error)) return 'broken';
+  if (error.reason === 'ObjectNotFound') return 'gone';
+  // 400: "container … is waiting to start", or a container that the kubelet does not know (yet).
+  return error.reason === 'ObjectInvalid' ? 'notStarted' : 'broken';
+}
+
+/** Waits for a change of the source, at most `ms`. */
+async function changeOr(source: LogSource, clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const timer = new AbortController();
+  const undo = source.onChange(() => timer.abort());
+  await clock.sleep(ms, AbortSignal.any([timer.signal, signal])).catch(() => undefined);
+  undo();
+}

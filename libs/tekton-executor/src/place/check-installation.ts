@@ -1,0 +1,99 @@
+import { ANNOTATIONS, DomainError, isDomainError, LABELS, MANAGED_BY } from '@image-factory/domain';
+import { PATCH_TYPES } from '@image-factory/cluster-connectors';
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import { findNamespace } from './choose-namespace.js';
+
+/** The record object of rule 1: one key per installation, its value the nonce that its database rolled last. */
+export const INSTALLATION_NAMESPACE = 'image-factory-system';
+export const INSTALLATION_RECORD = 'image-factory-installation';
+
+/** The nonce of a provider as the database has it. It is rolled there first, then on the cluster. */
+export interface InstallationNonce {
+  readonly current: string;
+  readonly previous: string | undefined;
+}
+
+export interface InstallationRequest {
+  readonly connection: ClusterConnection;
+  readonly installationId: string;
+  readonly nonce: InstallationNonce;
+  readonly signal: AbortSignal;
+}
+
+interface ConfigMapObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Proves that the cluster knows this database (rule 1): a nonce there that is neither the current nor the previous one
+ * is another copy's, or this database was rolled back. Writes the current one where it is missing or behind.
+ * @throws DomainError NotAllowed ForeignInstallation: nothing may be written to that cluster until an operator decides
+ */
+export async function checkInstallation(request: InstallationRequest): Promise<void> {
+  const { installationId, nonce } = request;
+  const record = await findRecord(request);
+  const found = record?.data?.[installationId];
+  if (found === nonce.current) return;
+  if (found !== undefined && found !== nonce.previous) {
+    throw new DomainError({
+      kind: 'NotAllowed',
+      reason: 'ForeignInstallation',
+      message:
+        `The ConfigMap ${INSTALLATION_NAMESPACE}/${INSTALLATION_RECORD} on the cluster was written by another copy of this database, or this database was restored. ` +
+        `Nothing is written there. Stop the other copy, compare the runs, then delete the key ${installationId} of that ConfigMap.`,
+      fault: 'cluster',
+    });
+  }
+  if (record === undefined) await createRecord(request);
+  else await writeNonce(request);
+}
+
+async function findRecord({ connection, signal }: InstallationRequest): Promise<ConfigMapObject | undefined> {
+  try {
+    const path = KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD);
+    return (await connection.request<ConfigMapObject>({ method: 'GET', path, signal })).body;
+  } catch (error) {
+    if (isDomainError(error) && error.reason === 'ObjectNotFound') return undefined;
+    throw error;
+  }
+}
+
+async function createRecord(request: InstallationRequest): Promise<void> {
+  const { connection, signal } = request;
+  const labels = { [LABELS.managedBy]: MANAGED_BY };
+  if ((await findNamespace(connection, INSTALLATION_NAMESPACE, signal)) === undefined) {
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: INSTALLATION_NAMESPACE, labels } };
+    await unlessExists(() => connection.request({ method: 'POST', path: KUBE_PATHS.namespaces, body, signal }));
+  }
+  const body = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: INSTALLATION_RECORD, labels, annotations: { [ANNOTATIONS.installationNonce]: 'data: one key per installation' } },
+    data: { [request.installationId]: request.nonce.current },
+  };
+  const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;
+  const made = await unlessExists(() => connection.request({ method: 'POST', path, body, signal }));
+  if (!made) await checkInstallation(request);
+}
+
+async function writeNonce({ connection, installationId, nonce, signal }: InstallationRequest): Promise<void> {
+  await connection.request({
+    method: 'PATCH',
+    path: KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD),
+    contentType: PATCH_TYPES.merge,
+    body: { data: { [installationId]: nonce.current } },
+    signal,
+  });
+}
+
+/** False when somebody else made it at the same time. */
+async function unlessExists(create: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await create();
+    return true;
+  } catch (error) {
+    if (isDomainError(error) && error.reason === 'ObjectAlreadyExists') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import type { ObjectMeta } from '../follow/kube-objects.js';
+
+const known = new WeakMap<ClusterConnection, string>();
+
+/** Identity of the cluster behind a connection: uid of its kube-system namespace. Read once per connection. */
+export async function clusterUidOf(connection: ClusterConnection, signal?: AbortSignal): Promise<string> {
+  const uid = known.get(connection);
+  if (uid !== undefined) return uid;
+  const { body } = await connection.request<{ metadata: ObjectMeta }>({
+    method: 'GET',
+    path: KUBE_PATHS.namespace('kube-system'),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const read = body.metadata.uid ?? '';
+  known.set(connection, read);
+  return read;
+}
