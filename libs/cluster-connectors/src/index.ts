@@ -22,3 +22,7 @@ export { objectKey } from './watch/kubernetes-object.js';
 export type { KubernetesObject, ObjectMetadata, TableRow } from './watch/kubernetes-object.js';
 export { listPages } from './watch/list-pages.js';
 export { readLines } from './watch/read-lines.js';
+export { CONNECTION_STEPS, testConnection } from './probe/test-connection.js';
+export type { ConnectionStep, ConnectionStepName, TestConnectionOptions } from './probe/test-connection.js';
+export { missingAccess, REQUIRED_ACCESS } from './probe/required-access.js';
+export type { RequiredAccess } from './probe/required-access.js';

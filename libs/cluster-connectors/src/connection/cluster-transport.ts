@@ -120,7 +120,7 @@ export class ClusterTransport {
     const tracker: SentTracker = { sent: false };
     try {
       const agent = (await this.#agents.pair())[kind];
-      return await trackSent(agent, tracker).request({
+      const answer = trackSent(agent, tracker).request({
         origin: this.#origin,
         path: pathWithQuery(this.#prefix, request),
         method: request.method,
@@ -128,6 +128,7 @@ export class ClusterTransport {
         body: bodyOf(request),
         signal: limit.signal,
       });
+      return await limit.cut(answer);
     } catch (error) {
       throw toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
     }

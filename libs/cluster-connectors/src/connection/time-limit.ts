@@ -5,7 +5,7 @@
 export class TimeLimit {
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#controller.abort(this.#caller?.reason);
+  readonly #onAbort = (): void => this.#controller.abort(new DOMException('the caller stopped it', 'AbortError'));
   #timer: NodeJS.Timeout | undefined;
   timedOut = false;
 
@@ -24,6 +24,26 @@ export class TimeLimit {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /**
+   * The work's result, or the abort as soon as it happens: undici notices the abort of a request that waits for a
+   * connection only when its turn comes (it is then never written).
+   */
+  async cut<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#controller;
+    let onAbort = (): void => undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, aborted]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      work.catch(() => undefined);
+    }
   }
 
   /** The time limit no longer applies; the caller's signal still does. */

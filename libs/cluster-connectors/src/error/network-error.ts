@@ -67,7 +67,8 @@ export function networkError(error: unknown, subject: RequestSubject): DomainErr
   const timedOut = subject.timedOut === true || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
   const closed = code !== undefined && CLOSED_CODES.includes(code);
   const reason: Reason = tls ? 'ClusterTlsFailed' : 'ClusterUnreachable';
-  const says = subject.timedOut === true ? 'it does not answer in time' : tlsText(code, tls) ?? SAYS[code ?? ''];
+  const stopped = isAbort(error) && subject.timedOut !== true ? SAYS['UND_ERR_ABORTED'] : undefined;
+  const says = subject.timedOut === true ? 'it does not answer in time' : (stopped ?? tlsText(code, tls) ?? SAYS[code ?? '']);
   return new DomainError({
     kind: timedOut ? 'DeadlineExceeded' : 'Unavailable',
     reason,
