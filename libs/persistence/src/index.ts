@@ -85,3 +85,5 @@ export { PostgresQueueView } from './admin/postgres-queue-view.js';
 export type { LaneView, QueuePosition } from './admin/postgres-queue-view.js';
 export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
 export type { DispatcherView, DispatchPause } from './admin/postgres-dispatch-admin.js';
+export { PostgresOwnership } from './execution/postgres-ownership.js';
+export type { BuildEnd, DatabaseIdentity, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';

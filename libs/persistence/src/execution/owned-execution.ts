@@ -99,3 +99,12 @@ export interface PromotedTags {
   /** Taken by a newer build meanwhile: its digest must stand under the tag, put it back if ours landed later. */
   readonly superseded: readonly { readonly tag: string; readonly digest: string }[];
 }
+
+/** The light form, for comparing rows with memory (correctness rule 2). */
+export interface OwnedSummary {
+  readonly executionId: string;
+  readonly buildId: string;
+  readonly providerId: string;
+  readonly state: ExecutionState;
+  readonly buildStatus: BuildStatus;
+}

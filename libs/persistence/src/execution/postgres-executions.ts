@@ -1,24 +1,262 @@
-import type { Database } from '../database/database.js';
-import type { Notifier } from '../notify/notifier.js';
-import type { Reason, StopIntent } from '@image-factory/domain';
-import type * as E from '../execution/owned-execution.js';
-import type * as L from '../lease/shard-lease.js';
+import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-factory/domain';
+import type { Database, Statement, Transaction } from '../database/database.js';
+import type { Fenced, ShardLease } from '../lease/shard-lease.js';
+import { CHANNELS, type Notifier } from '../notify/notifier.js';
+import { wakeBuilds } from '../queue/wake-builds.js';
+import { storableText } from '../sql/storable.js';
+import { finishExecution, promotesImage, type Finished } from './finish-execution.js';
+import { fixOutcome } from './fix-outcome.js';
+import { underFence, type LockedAttempt } from './lock-attempt.js';
+import type {
+  ExecutionFinish,
+  FixedOutcome,
+  OwnedExecution,
+  OwnedSummary,
+  PromotedTags,
+  ReservedTags,
+  TagReservation,
+} from './owned-execution.js';
+import { toOwnedExecution, type OwnedRow } from './owned-row.js';
+import { markTagsPromoted, promotionRefused, reserveTags } from './promote-tags.js';
+import {
+  BUILD_STARTED,
+  CREATE_UNKNOWN,
+  FIND_OWNED,
+  FREE_SLOT,
+  LIST_OWNED,
+  LOCK_ATTEMPT,
+  LOCK_ATTEMPT_AND_BUILD,
+  MOVE_TO_PROMOTING,
+  MOVE_TO_RUNNING,
+  MOVE_TO_STARTING,
+  SET_CREDENTIALS_REMOVED,
+  SET_LOSS,
+  SET_SEALED,
+  SET_STOP_INTENT,
+  SET_SWEPT,
+  SET_WAITING,
+} from './statements.js';
 
-export declare class PostgresExecutions {
-  constructor(database: Database, notifier?: Notifier);
-  findOwned(dispatcherId: string, executionIds?: readonly string[]): Promise<E.OwnedExecution[]>;
-  markStarting(fence: L.ShardLease, executionId: string, created: { uid: string }): Promise<L.Fenced>;
-  markCreateUnknown(fence: L.ShardLease, executionId: string): Promise<L.Fenced>;
-  markRunning(fence: L.ShardLease, executionId: string, started: { firstStepStartedAt: Date }): Promise<L.Fenced>;
-  setWaiting(fence: L.ShardLease, executionId: string, waiting: { reason: Reason; message: string } | undefined): Promise<L.Fenced>;
-  setStopIntent(fence: L.ShardLease, executionId: string, intent: StopIntent): Promise<L.Fenced>;
-  fixOutcome(fence: L.ShardLease, executionId: string, outcome: E.FixedOutcome): Promise<L.Fenced>;
-  markPodsOver(fence: L.ShardLease, executionId: string): Promise<L.Fenced>;
-  markCredentialsRemoved(fence: L.ShardLease, executionId: string): Promise<L.Fenced>;
-  markSealed(fence: L.ShardLease, executionId: string, seal: { gap?: string }): Promise<L.Fenced>;
-  finish(fence: L.ShardLease, executionId: string, finish: E.ExecutionFinish): Promise<L.Fenced>;
-  markLoss(fence: L.ShardLease, executionId: string, lost: boolean): Promise<L.Fenced>;
-  markSwept(fence: L.ShardLease, executionId: string): Promise<L.Fenced>;
-  reserveTags(fence: L.ShardLease, executionId: string, reservation: E.TagReservation): Promise<E.ReservedTags>;
-  markTagsPromoted(fence: L.ShardLease, executionId: string, promoted: { repository: string; tags: readonly string[] }): Promise<E.PromotedTags>;
+type Work = (tx: Transaction, attempt: LockedAttempt) => Promise<boolean>;
+
+interface SummaryRow {
+  readonly id: string;
+  readonly build_id: string;
+  readonly provider_id: string;
+  readonly state: ExecutionState;
+  readonly status: BuildStatus;
+}
+
+/**
+ * What the owner of a shard reads and writes about the executions on it.
+ *
+ * Model: every write is one transaction behind the shard's token; it says `done`, `lease-lost` (another owner: drop the
+ * work) or `state-moved` (ours, but not in a state that takes it: read again). Marks may be repeated: a second `done`
+ * changes nothing. Times are the database's.
+ *
+ * Failures: a COMMIT with a lost answer is repeated by the caller, and answers `done` or `state-moved`. Wake-ups of
+ * parked builds follow the commit and are hints; parked builds have a time as well.
+ */
+export class PostgresExecutions {
+  constructor(
+    private readonly database: Database,
+    private readonly notifier?: Notifier,
+  ) {}
+
+  /** Every unswept execution on the dispatcher's shards, or those of them that are named. */
+  async findOwned(dispatcherId: string, executionIds?: readonly string[]): Promise<OwnedExecution[]> {
+    const ids = executionIds === undefined ? null : [...executionIds];
+    const rows = await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId, ids]);
+    return rows.map(toOwnedExecution);
+  }
+
+  /** The same without documents, to compare with memory. */
+  async listOwned(dispatcherId: string): Promise<OwnedSummary[]> {
+    const rows = await this.database.query<SummaryRow>(LIST_OWNED, [dispatcherId]);
+    return rows.map((row) => ({
+      executionId: row.id,
+      buildId: row.build_id,
+      providerId: row.provider_id,
+      state: row.state,
+      buildStatus: row.status,
+    }));
+  }
+
+  /** Every object of the attempt is ensured; the run has this uid. */
+  async markStarting(fence: ShardLease, executionId: string, created: { readonly uid: string }): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.state === 'starting') return attempt.pipeline_run_uid === created.uid;
+      return moved(await tx.query(MOVE_TO_STARTING, [attempt.id, attempt.state, attempt.actor, null, null, created.uid]));
+    });
+  }
+
+  /** The answer to a create is unknown: only a proof settles the name from here on (rule 14). */
+  async markCreateUnknown(fence: ShardLease, executionId: string): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.state !== 'creating') return false;
+      await tx.query(CREATE_UNKNOWN, [attempt.id]);
+      return true;
+    });
+  }
+
+  async markRunning(
+    fence: ShardLease,
+    executionId: string,
+    started: { readonly firstStepStartedAt: Date },
+  ): Promise<Fenced> {
+    const work: Work = async (tx, attempt) => {
+      if (attempt.state === 'running') return true;
+      const at = started.firstStepStartedAt;
+      const rows = await tx.query(MOVE_TO_RUNNING, [attempt.id, attempt.state, attempt.actor, null, null, at]);
+      if (rows.length === 0) return false;
+      await tx.query(BUILD_STARTED, [attempt.build_id, at]);
+      return true;
+    };
+    return this.#write(fence, executionId, work, LOCK_ATTEMPT_AND_BUILD);
+  }
+
+  /** Why it waits; undefined: it does not. An event is written only when the reason changes. */
+  async setWaiting(
+    fence: ShardLease,
+    executionId: string,
+    waiting: { readonly reason: Reason; readonly message: string } | undefined,
+  ): Promise<Fenced> {
+    const reason = waiting?.reason ?? null;
+    const message = waiting === undefined ? null : storableText(waiting.message);
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.outcome !== null || attempt.finished_at !== null) return false;
+      if (attempt.waiting_reason === reason && attempt.waiting_message === message) return true;
+      await tx.query(SET_WAITING, [attempt.id, reason, message, attempt.waiting_reason, attempt.actor]);
+      return true;
+    });
+  }
+
+  /** Stored before the cluster is told (rule 11). The first intent wins: `state-moved` says that another was there. */
+  async setStopIntent(fence: ShardLease, executionId: string, intent: StopIntent): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.stop_intent !== null) return attempt.stop_intent === intent;
+      if (attempt.outcome !== null || attempt.finished_at !== null) return false;
+      await tx.query(SET_STOP_INTENT, [attempt.id, intent]);
+      return true;
+    });
+  }
+
+  /** Commits the verdict: → sealing, immutable (rule 18). */
+  async fixOutcome(fence: ShardLease, executionId: string, outcome: FixedOutcome): Promise<Fenced> {
+    return this.#write(fence, executionId, (tx, attempt) => fixOutcome(tx, attempt, outcome));
+  }
+
+  /** Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken. */
+  async markPodsOver(fence: ShardLease, executionId: string): Promise<Fenced> {
+    let freed: LockedAttempt | undefined;
+    const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
+      freed = attempt.slot_held ? attempt : undefined;
+      if (attempt.slot_held) await tx.query(FREE_SLOT, [attempt.id]);
+      return true;
+    });
+    if (freed !== undefined && fenced === 'done') await this.#slotFreed(freed.tenant_id, freed.provider_id);
+    return fenced;
+  }
+
+  async markCredentialsRemoved(fence: ShardLease, executionId: string): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      await tx.query(SET_CREDENTIALS_REMOVED, [attempt.id]);
+      return true;
+    });
+  }
+
+  /** The log is whole or its gap is marked. A success that made an image goes on to promoting. */
+  async markSealed(fence: ShardLease, executionId: string, seal: { readonly gap?: string }): Promise<Fenced> {
+    const gap = seal.gap === undefined ? null : storableText(seal.gap);
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.log_sealed_at !== null) return true;
+      if (attempt.state !== 'sealing') return false;
+      await tx.query(SET_SEALED, [attempt.id, gap]);
+      if (attempt.outcome !== 'succeeded' || !promotesImage(attempt)) return true;
+      return moved(await tx.query(MOVE_TO_PROMOTING, [attempt.id, attempt.state, attempt.actor, null, gap]));
+    });
+  }
+
+  /** Ends the attempt and moves its build by the total table. */
+  async finish(fence: ShardLease, executionId: string, finish: ExecutionFinish): Promise<Fenced> {
+    let finished: Finished | undefined;
+    const work: Work = async (tx, attempt) => {
+      finished = await finishExecution(tx, attempt, finish);
+      return finished !== undefined;
+    };
+    const fenced = await this.#write(fence, executionId, work, LOCK_ATTEMPT_AND_BUILD);
+    if (finished !== undefined && fenced === 'done') {
+      if (finished.slotFreed) await this.#slotFreed(finished.tenantId, fence.providerId);
+      if (finished.requeued) this.notifier?.touch(CHANNELS.queue, finished.tenantId);
+    }
+    return fenced;
+  }
+
+  /** The first loss of contact is kept until contact is back. */
+  async markLoss(fence: ShardLease, executionId: string, lost: boolean): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => {
+      if (attempt.finished_at !== null) return false;
+      if ((attempt.first_loss_at !== null) !== lost) await tx.query(SET_LOSS, [attempt.id, lost]);
+      return true;
+    });
+  }
+
+  /** Its run is gone from the cluster. Only of an attempt that has ended. */
+  async markSwept(fence: ShardLease, executionId: string): Promise<Fenced> {
+    return this.#write(fence, executionId, async (tx, attempt) => moved(await tx.query(SET_SWEPT, [attempt.id])));
+  }
+
+  /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
+  async reserveTags(fence: ShardLease, executionId: string, reservation: TagReservation): Promise<ReservedTags> {
+    return this.#promote(fence, executionId, (tx, attempt) => reserveTags(tx, attempt, reservation));
+  }
+
+  /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
+  async markTagsPromoted(
+    fence: ShardLease,
+    executionId: string,
+    tags: { readonly repository: string; readonly tags: readonly string[] },
+  ): Promise<PromotedTags> {
+    return this.#promote(fence, executionId, (tx, attempt) => markTagsPromoted(tx, attempt, tags));
+  }
+
+  async #promote<T>(
+    fence: ShardLease,
+    executionId: string,
+    work: (tx: Transaction, attempt: LockedAttempt) => Promise<T | undefined>,
+  ): Promise<T> {
+    let result: T | undefined;
+    const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
+      result = await work(tx, attempt);
+      return result !== undefined;
+    });
+    if (fenced === 'done' && result !== undefined) return result;
+    throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
+  }
+
+  async #write(
+    fence: ShardLease,
+    executionId: string,
+    work: Work,
+    lock: Statement = LOCK_ATTEMPT,
+  ): Promise<Fenced> {
+    let buildId: string | undefined;
+    const fenced = await underFence(this.database, lock, fence, executionId, (tx, attempt) => {
+      buildId = attempt.build_id;
+      return work(tx, attempt);
+    });
+    if (fenced === 'done' && buildId !== undefined) this.notifier?.touch(CHANNELS.events, buildId);
+    return fenced;
+  }
+
+  async #slotFreed(tenantId: string, providerId: string): Promise<void> {
+    this.notifier?.touch(CHANNELS.queue, tenantId);
+    for (const wakeOn of [`provider:${providerId}`, 'provider:any']) {
+      for (const build of await wakeBuilds(this.database, wakeOn, 1)) this.notifier?.touch(CHANNELS.queue, build.tenantId);
+    }
+  }
+}
+
+function moved(rows: readonly unknown[]): boolean {
+  return rows.length > 0;
 }

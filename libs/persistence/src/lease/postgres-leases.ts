@@ -10,6 +10,7 @@ import {
   ACQUIRE_SHARDS,
   DEREGISTER,
   ENSURE_SHARDS,
+  FIND_HELD,
   HEARTBEAT,
   LIST_SHARDS,
   REGISTER,
@@ -111,6 +112,12 @@ export class PostgresLeases {
     const { dispatcherId, providerId, host, shards, max } = request;
     const rows = await this.database.query<ShardRow>(ACQUIRE_SHARDS, [dispatcherId, providerId, host, [...shards], max]);
     return rows.map((row) => ({ providerId, host, shard: row.shard, token: row.token }));
+  }
+
+  /** What the database says that a dispatcher holds: an acquisition whose answer was lost is found with it. */
+  async findHeld(dispatcherId: string): Promise<ShardLease[]> {
+    const rows = await this.database.query<ShardRow>(FIND_HELD, [dispatcherId]);
+    return rows.map((row) => ({ providerId: row.provider_id, host: row.host, shard: row.shard, token: row.token }));
   }
 
   /** Gives shards up; one that another has taken meanwhile is left alone. */

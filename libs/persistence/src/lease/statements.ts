@@ -79,3 +79,6 @@ export const RELEASE_SHARDS = `
      SET owner = NULL, token = NULL
     FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
    WHERE s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token`;
+
+/** Index: cluster_shards_owner. Locks nothing. */
+export const FIND_HELD = 'SELECT provider_id, host, shard, token FROM cluster_shards WHERE owner = $1';

@@ -1,0 +1,82 @@
+import {
+  BUILD_METHOD_TABLE,
+  canTransition,
+  concludeBuild,
+  EXECUTION_TRANSITIONS,
+  type BuildConclusion,
+  type ExecutionState,
+} from '@image-factory/domain';
+import type { Transaction } from '../database/database.js';
+import { storableText } from '../sql/storable.js';
+import type { LockedAttempt } from './lock-attempt.js';
+import type { ExecutionFinish } from './owned-execution.js';
+import { FINISH, PROMOTE_TAGS } from './statements.js';
+
+/** What a finish did besides the attempt itself. */
+export interface Finished {
+  readonly tenantId: string;
+  /** A slot was freed here, not earlier. */
+  readonly slotFreed: boolean;
+  readonly requeued: boolean;
+}
+
+/** True when the method pushes an image that user tags are put on: only then there is something to promote. */
+export function promotesImage(attempt: LockedAttempt): boolean {
+  return BUILD_METHOD_TABLE[attempt.build_method].makesImage && attempt.image_repository !== null;
+}
+
+/**
+ * Ends an attempt and, by the total table, moves its build (correctness rule 12). Undefined when the attempt is not in
+ * a state from which it may end so.
+ */
+export async function finishExecution(
+  tx: Transaction,
+  attempt: LockedAttempt,
+  finish: ExecutionFinish,
+): Promise<Finished | undefined> {
+  const path = pathTo(attempt, finish.state);
+  if (path === undefined) return undefined;
+  if (attempt.build_status !== 'running' && attempt.build_status !== 'cancelling') return undefined;
+  const conclusion = concludeBuild(finish.state, attempt.build_status, finish.retry, attempt.attempt);
+  const message = storableText(finish.message);
+  const [row] = await tx.query<{ tenant_id: string; slot_held: boolean }>(FINISH, [
+    attempt.id,
+    finish.state,
+    finish.reason,
+    message,
+    attempt.state,
+    conclusion.status,
+    conclusion.reason ?? finish.reason,
+    buildMessage(attempt, finish, conclusion, message),
+    conclusion.status === 'queued' ? (finish.retryAfterMs ?? null) : null,
+    path.slice(0, -1),
+    path.slice(1),
+    attempt.actor,
+  ]);
+  if (row === undefined) return undefined;
+  if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
+    await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);
+  }
+  return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued' };
+}
+
+/** The states that the attempt passes, its present one first; a success without an image has nothing to promote. */
+function pathTo(attempt: LockedAttempt, to: ExecutionFinish['state']): ExecutionState[] | undefined {
+  const from = attempt.state;
+  if (from === 'sealing' && to === 'succeeded') {
+    return attempt.outcome === 'succeeded' && !promotesImage(attempt) ? ['sealing', 'promoting', 'succeeded'] : undefined;
+  }
+  if (!canTransition(EXECUTION_TRANSITIONS, from, to)) return undefined;
+  if (from === 'sealing' && attempt.outcome !== to) return undefined;
+  return [from, to];
+}
+
+function buildMessage(
+  attempt: LockedAttempt,
+  finish: ExecutionFinish,
+  conclusion: BuildConclusion,
+  message: string,
+): string {
+  if (conclusion.reason !== 'AttemptsExhausted') return message;
+  return `attempt ${attempt.attempt} was the last; it ended with ${finish.reason}: ${message}`;
+}

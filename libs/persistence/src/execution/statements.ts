@@ -1,0 +1,244 @@
+import { EXECUTION_TRANSITIONS, sourcesOf, type ExecutionState } from '@image-factory/domain';
+import type { Statement } from '../database/transaction.js';
+import { inList } from '../sql/in-list.js';
+import { QUEUE_KEY_OF_BUILD } from '../queue/queue-key.js';
+
+/*
+ * SQL about placed executions. Every write runs behind LOCK_ATTEMPT in its transaction: lock order shard → execution →
+ * build → lane → provider. $1 of a write is the execution, which is locked; its guard repeats the transition table.
+ */
+
+const LOCKED_COLUMNS = `
+  e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, e.pipeline_run_uid, e.stop_intent, e.outcome,
+  e.waiting_reason, e.waiting_message, e.slot_held, e.image_digest, e.log_sealed_at, e.first_loss_at, e.finished_at,
+  b.status AS build_status, b.build_method, b.image_repository, b.tags, b.ordinal AS build_ordinal,
+  'dispatcher:' || s.owner::text AS actor`;
+
+function lockAttempt(name: string, locks: string): Statement {
+  return {
+    name,
+    text: `
+  SELECT ${LOCKED_COLUMNS}
+    FROM cluster_shards s
+    JOIN build_executions e ON e.id = $5 AND e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+    JOIN builds b ON b.id = e.build_id
+   WHERE s.provider_id = $1 AND s.host = $2 AND s.shard = $3 AND s.token = $4
+     FOR SHARE OF s ${locks}`,
+  };
+}
+
+/** The fence and the execution. Index: primary keys. Locks: the shard shared, then the execution. */
+export const LOCK_ATTEMPT = lockAttempt('lock_attempt', 'FOR UPDATE OF e');
+
+/** The same with the build, for what moves it. Locks: the shard shared, then the execution, then the build. */
+export const LOCK_ATTEMPT_AND_BUILD = lockAttempt('lock_attempt_and_build', 'FOR UPDATE OF e, b');
+
+/** Whether the shard is still ours: told apart only when the lock found nothing. Index: primary key. Locks: the shard, shared. */
+export const FENCE = `
+  SELECT 1 FROM cluster_shards WHERE provider_id = $1 AND host = $2 AND shard = $3 AND token = $4 FOR SHARE`;
+
+/** `UPDATE … SET state` with its event: $1 execution, $2 from, $3 actor, $4 reason, $5 message, then `assignments`' own. */
+function move(name: string, to: ExecutionState, assignments: string): Statement {
+  return {
+    name,
+    text: `
+  WITH moved AS (
+    UPDATE build_executions e SET state = '${to}'${assignments}
+     WHERE e.id = $1 AND e.state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, to))}
+    RETURNING e.id, e.build_id, e.tenant_id, e.attempt
+  )
+  INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
+  SELECT build_id, tenant_id, id, attempt, 'execution', $2, '${to}', $4::text, $5::text, $3 FROM moved
+  RETURNING execution_id`,
+  };
+}
+
+const NOT_WAITING = ', waiting_reason = NULL, waiting_message = NULL';
+
+export const MOVE_TO_STARTING = move(
+  'move_to_starting',
+  'starting',
+  ', pipeline_run_uid = $6, created_at = coalesce(e.created_at, now()), create_unknown_since = NULL',
+);
+
+export const MOVE_TO_RUNNING = move(
+  'move_to_running',
+  'running',
+  `, first_step_started_at = coalesce(e.first_step_started_at, $6)${NOT_WAITING}`,
+);
+
+export const MOVE_TO_SEALING = move(
+  'move_to_sealing',
+  'sealing',
+  `, outcome = $6, reason = $4, message = $5, fault = $7, image_digest = $8, results = $9::jsonb, final_document = $10::jsonb,
+     run_seconds = $11, start_seconds = $12, first_step_started_at = coalesce(e.first_step_started_at, $13),
+     ended_at = $14, outcome_at = now(), create_unknown_since = NULL${NOT_WAITING}`,
+);
+
+export const MOVE_TO_PROMOTING = move('move_to_promoting', 'promoting', ', log_sealed_at = coalesce(e.log_sealed_at, now())');
+
+/** Index: primary key. Locks: the build, locked already. */
+export const BUILD_STARTED = 'UPDATE builds SET started_at = coalesce(started_at, $2) WHERE id = $1';
+
+/** The image that an attempt made, or the manifest of a method that makes none. Index: build_artifacts_name. */
+export const ARTIFACT = `
+  INSERT INTO build_artifacts (id, build_id, execution_id, name, type, uri, digest)
+  VALUES ($1, $2, $3, $4, $5, $6, $7)
+      ON CONFLICT (execution_id, name) DO NOTHING`;
+
+/** Index: primary key. Locks: nothing new, as in all that follow up to FREE_SLOT. */
+export const CREATE_UNKNOWN = `
+  UPDATE build_executions SET create_unknown_since = coalesce(create_unknown_since, now()) WHERE id = $1`;
+
+export const SET_WAITING = `
+  WITH waiting AS (
+    UPDATE build_executions SET waiting_reason = $2, waiting_message = $3 WHERE id = $1
+    RETURNING id, build_id, tenant_id, attempt
+  )
+  INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
+  SELECT build_id, tenant_id, id, attempt, 'waiting', $4::text, $2::text, $2::text, $3::text, $5
+    FROM waiting WHERE $4::text IS DISTINCT FROM $2::text`;
+
+export const SET_STOP_INTENT = `
+  UPDATE build_executions SET stop_intent = $2, stop_requested_at = now() WHERE id = $1 AND stop_intent IS NULL`;
+
+export const SET_LOSS = `
+  UPDATE build_executions SET first_loss_at = CASE WHEN $2::boolean THEN coalesce(first_loss_at, now()) END WHERE id = $1`;
+
+export const SET_CREDENTIALS_REMOVED = `
+  UPDATE build_executions SET credentials_removed_at = coalesce(credentials_removed_at, now()) WHERE id = $1`;
+
+export const SET_SEALED = `
+  UPDATE build_executions SET log_sealed_at = coalesce(log_sealed_at, now()), log_gap = coalesce(log_gap, $2) WHERE id = $1`;
+
+export const SET_SWEPT = `
+  UPDATE build_executions SET swept_at = coalesce(swept_at, now()) WHERE id = $1 AND finished_at IS NOT NULL
+  RETURNING id`;
+
+export const SET_PROMOTED = `
+  UPDATE build_executions SET promoted_at = coalesce(promoted_at, now()) WHERE id = $1`;
+
+/**
+ * Frees the lane's and the provider's slot, once: `slot_held` is the proof. Index: primary keys.
+ * Locks: the lane, then the provider (it reads the lane's result, which keeps that order).
+ */
+export const FREE_SLOT: Statement = {
+  name: 'free_slot',
+  text: `
+  WITH freed AS (
+    UPDATE build_executions SET slot_held = false, pods_over_at = coalesce(pods_over_at, now())
+     WHERE id = $1 AND slot_held
+    RETURNING tenant_id, provider_id
+  ), lane AS (
+    UPDATE lanes l SET running = l.running - 1 FROM freed WHERE l.tenant_id = freed.tenant_id RETURNING freed.provider_id
+  )
+  UPDATE providers p SET running = p.running - 1 FROM lane WHERE p.id = lane.provider_id RETURNING p.id`,
+};
+
+/**
+ * The end of an attempt: execution, build, lane, provider, artifacts' build and timeline, together. $2 the state it
+ * ends in, $3 reason, $4 message, $5 the state it was in; $6 the build's next status, $7 its reason, $8 its message,
+ * $9 milliseconds of back-off (a requeued build only); $10, $11 the events' states. Index: primary keys.
+ * Locks: execution and build are locked already; the lane, then the provider.
+ */
+export const FINISH: Statement = {
+  name: 'finish_attempt',
+  text: `
+  WITH held AS MATERIALIZED (
+    SELECT slot_held, provider_id FROM build_executions WHERE id = $1
+  ), ended AS (
+    UPDATE build_executions e
+       SET state = $2, reason = $3, message = $4, finished_at = now(), slot_held = false, waiting_reason = NULL,
+           waiting_message = NULL, create_unknown_since = NULL,
+           promoted_at = CASE WHEN $2 = 'succeeded' THEN coalesce(e.promoted_at, now()) ELSE e.promoted_at END
+     WHERE e.id = $1 AND e.state = $5
+    RETURNING e.id, e.build_id, e.tenant_id, e.attempt, e.image_digest, e.first_step_started_at, e.results
+  ), prior AS (
+    SELECT b.id, b.status FROM builds b JOIN ended ON ended.build_id = b.id
+  ), build AS (
+    UPDATE builds b
+       SET status = $6,
+           reason = CASE WHEN $6 = 'queued' THEN NULL ELSE $7 END,
+           message = CASE WHEN $6 = 'queued' THEN NULL ELSE $8 END,
+           started_at = coalesce(b.started_at, ended.first_step_started_at),
+           finished_at = CASE WHEN $6 <> 'queued' THEN now() END,
+           image_digest = CASE WHEN $6 = 'completed' THEN ended.image_digest END,
+           git_commit = CASE WHEN $6 = 'completed' THEN coalesce(b.git_commit, ended.results ->> 'commit') ELSE b.git_commit END,
+           queue_key = CASE WHEN $6 = 'queued' AND $9::double precision IS NULL THEN ${QUEUE_KEY_OF_BUILD} END,
+           parked = CASE WHEN $6 = 'queued' AND $9::double precision IS NOT NULL THEN 'BackOff' END,
+           parked_message = CASE WHEN $6 = 'queued' AND $9::double precision IS NOT NULL THEN $8 END,
+           parked_wake_at = CASE WHEN $6 = 'queued' THEN now() + $9::double precision * interval '1 millisecond' END,
+           queued_at = CASE WHEN $6 = 'queued' THEN now() ELSE b.queued_at END
+      FROM ended
+     WHERE b.id = ended.build_id AND b.status IN ('running', 'cancelling')
+    RETURNING b.id, b.tenant_id, b.queue_key, b.parked
+  ), lane AS (
+    UPDATE lanes l
+       SET running = l.running - held.slot_held::integer,
+           queued = l.queued + (build.queue_key IS NOT NULL)::integer,
+           parked = l.parked + (build.parked IS NOT NULL)::integer
+      FROM build, held
+     WHERE l.tenant_id = build.tenant_id AND (held.slot_held OR build.queue_key IS NOT NULL OR build.parked IS NOT NULL)
+    RETURNING held.slot_held, held.provider_id
+  ), provider AS (
+    UPDATE providers p SET running = p.running - 1 FROM lane WHERE lane.slot_held AND p.id = lane.provider_id
+  ), event AS (
+    INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
+    SELECT ended.build_id, ended.tenant_id, ended.id, ended.attempt, v.subject, v.from_state, v.to_state, v.reason, v.message, $12
+      FROM ended
+      JOIN prior ON prior.id = ended.build_id
+     CROSS JOIN LATERAL (
+       SELECT 'execution' AS subject, f AS from_state, t AS to_state, $3::text AS reason, $4::text AS message
+         FROM unnest($10::text[], $11::text[]) AS edge (f, t)
+       UNION ALL
+       SELECT 'build', prior.status, $6::text, $7::text, $8::text) v
+  )
+  SELECT build.tenant_id, held.slot_held FROM build, held`,
+};
+
+/**
+ * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.
+ * Locks: the tags' rows, in their order.
+ */
+export const RESERVE_TAGS = `
+  INSERT INTO image_tags AS t (repository, tag, build_id, build_ordinal, digest, state)
+  SELECT $1, tag, $3, $4, $5, 'promoting' FROM unnest($2::text[]) AS tag ORDER BY tag
+      ON CONFLICT (repository, tag) DO UPDATE
+     SET build_id = excluded.build_id, build_ordinal = excluded.build_ordinal, digest = excluded.digest,
+         state = 'promoting', updated_at = now()
+   WHERE t.build_ordinal <= excluded.build_ordinal
+  RETURNING tag`;
+
+/** Index: primary key of image_tags. Locks: the tags' rows, in their order. */
+export const LOCK_TAGS = `
+  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag FOR UPDATE`;
+
+/** Index: primary key of image_tags. Locks: nothing new. */
+export const PROMOTE_TAGS = `
+  UPDATE image_tags SET state = 'promoted', updated_at = now()
+   WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`;
+
+/** Shards of one dispatcher with what is on them. Index: cluster_shards_owner, then build_executions_shard. Locks nothing. */
+export const LIST_OWNED = `
+  SELECT e.id, e.build_id, e.provider_id, e.state, b.status
+    FROM cluster_shards s
+    JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+     AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL
+    JOIN builds b ON b.id = e.build_id
+   WHERE s.owner = $1`;
+
+/** The same, whole; $2 narrows it to some executions. */
+export const FIND_OWNED = `
+  SELECT e.*, s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
+         b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags, b.ordinal AS build_ordinal, b.traceparent,
+         to_jsonb(g) - 'build_id' - 'build_method' AS config,
+         c.git_repository_url, c.registry_auth_id, c.repository_auth_id, i.id AS installation_id
+    FROM cluster_shards s
+    JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+     AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL
+    JOIN builds b ON b.id = e.build_id
+    JOIN build_configs g ON g.build_id = b.id
+    JOIN build_specs c ON c.build_id = b.id
+   CROSS JOIN installation i
+   WHERE s.owner = $1 AND ($2::uuid[] IS NULL OR e.id = ANY ($2::uuid[]))
+   ORDER BY e.id`;
