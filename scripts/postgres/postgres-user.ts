@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 
 /** Who runs the server: PostgreSQL refuses root, and everybody else runs it as themselves. */
@@ -13,7 +23,10 @@ const FOREIGN_FOLDER = '/var/tmp/image-factory';
 export function postgresUser(passwd: string = readFileSync('/etc/passwd', 'utf8')): PostgresUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
-    const fields = passwd.split('\n').find((line) => line.startsWith(`${name}:`))?.split(':');
+    const fields = passwd
+      .split('\n')
+      .find((line) => line.startsWith(`${name}:`))
+      ?.split(':');
     if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
   return undefined;

@@ -44,7 +44,10 @@ export interface Objects {
 export async function ensureObjects(admin: Rest, target: PreparedTarget): Promise<Objects> {
   const tenantId = await ensure(admin, '/admin/tenants', 'quickstart', {});
   const providers = '/admin/infrastructure/providers';
-  const update = target.infrastructureType === 'local' ? undefined : { config: target.provider['config'], allow_privileged: target.provider['allow_privileged'] };
+  const update =
+    target.infrastructureType === 'local'
+      ? undefined
+      : { config: target.provider['config'], allow_privileged: target.provider['allow_privileged'] };
   const providerId = await ensure(admin, providers, target.providerName, target.provider, update);
   try {
     await admin.send('POST', `${providers}/${providerId}/permissions`, { tenant_id: tenantId });

@@ -19,9 +19,14 @@ export const EXAMPLE = 'hello-image';
 export const EXAMPLE_FOLDER = join(ROOT, 'examples', EXAMPLE);
 
 function git(args: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
-  const result = spawnSync('git', args, { encoding: 'utf8', cwd: EXAMPLE_FOLDER, env: { ...process.env, ...IDENTITY, ...environment } });
+  const result = spawnSync('git', args, {
+    encoding: 'utf8',
+    cwd: EXAMPLE_FOLDER,
+    env: { ...process.env, ...IDENTITY, ...environment },
+  });
   if (result.error !== undefined) throw new Failure('git is not installed.', 'Install git and run the command again.');
-  if (result.status !== 0) throw new Failure(`git ${args[0]}: ${result.stderr.trim()}`, 'The example could not be committed.');
+  if (result.status !== 0)
+    throw new Failure(`git ${args[0]}: ${result.stderr.trim()}`, 'The example could not be committed.');
   return result.stdout.trim();
 }
 

@@ -38,7 +38,9 @@ async function showEvents(rest: Rest, buildId: string, signal: AbortSignal): Pro
     const event = JSON.parse(data) as BuildEvent;
     const change = event.to ? `${event.from ? `${event.from} → ` : ''}${event.to}` : '';
     const why = [event.reason, event.message].filter(Boolean).join(': ');
-    say(`[${elapsedSeconds().toFixed(1).padStart(5)} s] ${event.subject ?? 'build'} ${change}${why === '' ? '' : ` (${why})`}`);
+    say(
+      `[${elapsedSeconds().toFixed(1).padStart(5)} s] ${event.subject ?? 'build'} ${change}${why === '' ? '' : ` (${why})`}`,
+    );
   }
 }
 
@@ -66,7 +68,10 @@ export async function followBuild(rest: Rest, buildId: string, signal: AbortSign
   const shown = Promise.all([showEvents(rest, buildId, both), showLog(rest, buildId, both)]);
   shown.catch(() => undefined);
   try {
-    const build = await Promise.race([untilEnded(rest, buildId, both), shown.then(() => untilEnded(rest, buildId, both))]);
+    const build = await Promise.race([
+      untilEnded(rest, buildId, both),
+      shown.then(() => untilEnded(rest, buildId, both)),
+    ]);
     await Promise.race([shown, sleep(STREAMS_END_MS, undefined, { signal: both }).catch(() => undefined)]);
     return build;
   } finally {

@@ -20,7 +20,10 @@ export interface InlinedKubeconfig {
   readonly context: string;
 }
 
-const TOKEN_COMMANDS = (file: string, context: string): string => `Make a token for a ServiceAccount and use a kubeconfig with it:
+const TOKEN_COMMANDS = (
+  file: string,
+  context: string,
+): string => `Make a token for a ServiceAccount and use a kubeconfig with it:
 
   export KUBECONFIG=${file}
   kubectl --context ${context} create namespace image-factory
@@ -84,21 +87,35 @@ export function inlineKubeconfig(file: string, wantedContext: string | undefined
     config = parse(read(path, `The kubeconfig ${file}`).toString('utf8')) as Fields;
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(`${file} is not YAML: ${error instanceof Error ? error.message : String(error)}`, 'Give a kubeconfig.');
+    throw new Failure(
+      `${file} is not YAML: ${error instanceof Error ? error.message : String(error)}`,
+      'Give a kubeconfig.',
+    );
   }
   const contextName = wantedContext ?? config?.['current-context'];
   const context = entryOf(config ?? {}, 'contexts', contextName)?.context;
   if (typeof contextName !== 'string' || context === undefined) {
-    const names = ((config?.['contexts'] as NamedList[] | undefined) ?? []).map((entry) => String(entry.name)).join(', ');
-    throw new Failure(`${file} has no context ${String(contextName)}.`, `Name one of these with --context: ${names || '(none)'}`);
+    const names = ((config?.['contexts'] as NamedList[] | undefined) ?? [])
+      .map((entry) => String(entry.name))
+      .join(', ');
+    throw new Failure(
+      `${file} has no context ${String(contextName)}.`,
+      `Name one of these with --context: ${names || '(none)'}`,
+    );
   }
   const cluster = entryOf(config, 'clusters', context['cluster'])?.cluster;
   const user = entryOf(config, 'users', context['user'])?.user;
   if (cluster === undefined || user === undefined || typeof cluster['server'] !== 'string') {
-    throw new Failure(`Context ${contextName} of ${file} names a cluster or user that is not there.`, 'Correct the file.');
+    throw new Failure(
+      `Context ${contextName} of ${file} names a cluster or user that is not there.`,
+      'Correct the file.',
+    );
   }
   if (user['exec'] !== undefined || user['auth-provider'] !== undefined) {
-    throw new Failure(`The user of context ${contextName} runs a program to sign in, which servers must not do.`, TOKEN_COMMANDS(path, contextName));
+    throw new Failure(
+      `The user of context ${contextName} runs a program to sign in, which servers must not do.`,
+      TOKEN_COMMANDS(path, contextName),
+    );
   }
   const text = stringify({
     apiVersion: 'v1',

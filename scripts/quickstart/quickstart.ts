@@ -43,7 +43,12 @@ function environmentOf(target: PreparedTarget): Record<string, string> {
   };
 }
 
-async function submit(rest: Rest, target: PreparedTarget, options: Options, ids: { projectId: string; providerId: string }): Promise<BuildView> {
+async function submit(
+  rest: Rest,
+  target: PreparedTarget,
+  options: Options,
+  ids: { projectId: string; providerId: string },
+): Promise<BuildView> {
   return rest.send<BuildView>('POST', '/builds', {
     project_id: ids.projectId,
     build_method: options.method,
@@ -53,7 +58,12 @@ async function submit(rest: Rest, target: PreparedTarget, options: Options, ids:
   });
 }
 
-async function buildExample(platform: Platform, target: PreparedTarget, options: Options, stop: AbortSignal): Promise<number> {
+async function buildExample(
+  platform: Platform,
+  target: PreparedTarget,
+  options: Options,
+  stop: AbortSignal,
+): Promise<number> {
   const admin = new Rest(platform.apiUrl, platform.adminKey);
   const ids = await showStep('tenant, provider and project', () => ensureObjects(admin, target));
   if (target.infrastructureType === 'kubernetes') {
@@ -75,8 +85,16 @@ async function run(options: Options): Promise<number> {
   try {
     const environment = environmentOf(target);
     say(`Repository  ${target.gitUrl}`);
-    say(`Allowed     ${target.egressAllow.join(', ')} (in IF_EGRESS_ALLOW, for this run: builds may not reach private addresses otherwise)`);
-    const platform = await startPlatform({ settings, logs: 'files', moveTakenPorts: true, environment, step: showStep });
+    say(
+      `Allowed     ${target.egressAllow.join(', ')} (in IF_EGRESS_ALLOW, for this run: builds may not reach private addresses otherwise)`,
+    );
+    const platform = await startPlatform({
+      settings,
+      logs: 'files',
+      moveTakenPorts: true,
+      environment,
+      step: showStep,
+    });
     try {
       say(`API         ${platform.apiUrl}/api/v1`);
       const code = await Promise.race([buildExample(platform, target, options, stop), platform.broken]);
@@ -99,7 +117,10 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.target.kind === 'local' && process.platform === 'win32') {
-    throw new Failure('The local executor does not run on Windows.', 'Use WSL, or a cluster: --kubeconfig FILE --registry REPOSITORY');
+    throw new Failure(
+      'The local executor does not run on Windows.',
+      'Use WSL, or a cluster: --kubeconfig FILE --registry REPOSITORY',
+    );
   }
   return run(options);
 }

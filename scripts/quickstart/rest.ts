@@ -63,13 +63,19 @@ export class Rest {
     });
     const text = await answer.text();
     const isJson = (answer.headers.get('content-type') ?? '').includes('json');
-    if (!answer.ok) throw new Refused(method, path, answer.status, isJson ? (JSON.parse(text) as Problem) : { detail: text.slice(0, 300) });
+    if (!answer.ok)
+      throw new Refused(
+        method,
+        path,
+        answer.status,
+        isJson ? (JSON.parse(text) as Problem) : { detail: text.slice(0, 300) },
+      );
     return (isJson && text !== '' ? JSON.parse(text) : undefined) as T;
   }
 
   /** The first object of a list for which `matches` is true. */
   async find<T>(path: string, matches: (item: T) => boolean): Promise<T | undefined> {
-    for (let cursor = ''; ; ) {
+    for (let cursor = ''; ;) {
       const page = await this.send<{ items: T[]; next_cursor: string | null }>('GET', `${path}?limit=100${cursor}`);
       const found = page.items.find(matches);
       if (found !== undefined || !page.next_cursor) return found;

@@ -13,6 +13,8 @@ describe('EventParser', () => {
   });
 
   it('passes over comments and keeps an event without data', () => {
-    expect(new EventParser().push(': keep alive\n\nevent: end\n\n')).toEqual([{ id: undefined, event: 'end', data: '' }]);
+    expect(new EventParser().push(': keep alive\n\nevent: end\n\n')).toEqual([
+      { id: undefined, event: 'end', data: '' },
+    ]);
   });
 });

@@ -39,7 +39,11 @@ function parseBlock(block: string): ServerSentEvent | undefined {
  * Follows a stream to its `end` event. A connection that breaks is made again from the last event that arrived, so that
  * nothing is missed and nothing comes twice.
  */
-export async function* follow(url: string, headers: Record<string, string>, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
+export async function* follow(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): AsyncGenerator<ServerSentEvent> {
   let lastId: string | undefined;
   while (!signal.aborted) {
     try {

@@ -44,11 +44,15 @@ async function showImage({ rest, build, target }: Result): Promise<void> {
 export async function showResult(result: Result): Promise<void> {
   const { build, platform, tenantId } = result;
   const why = [build.reason, build.message].filter(Boolean).join(': ');
-  say(`\nBuild       ${build.status} after ${elapsedSeconds().toFixed(1)} s${build.status === 'completed' || why === '' ? '' : ` (${why})`}`);
+  say(
+    `\nBuild       ${build.status} after ${elapsedSeconds().toFixed(1)} s${build.status === 'completed' || why === '' ? '' : ` (${why})`}`,
+  );
   if (build.status === 'completed') await showImage(result);
   const key = platform.adminKeyFile === undefined ? '$IF_BOOTSTRAP_ADMIN_KEY' : `$(cat ${platform.adminKeyFile})`;
   say(`API         ${platform.apiUrl}/api/v1   (X-Tenant-ID: ${tenantId})`);
   say(`Docs        ${platform.apiUrl}/docs`);
   say(`Admin key   ${platform.adminKeyFile ?? 'IF_BOOTSTRAP_ADMIN_KEY'}`);
-  say(`Try         curl -H "Authorization: Bearer ${key}" -H "X-Tenant-ID: ${tenantId}" ${platform.apiUrl}/api/v1/builds/${build.id}`);
+  say(
+    `Try         curl -H "Authorization: Bearer ${key}" -H "X-Tenant-ID: ${tenantId}" ${platform.apiUrl}/api/v1/builds/${build.id}`,
+  );
 }

@@ -73,7 +73,10 @@ export class Child {
       if (answer?.ok) return;
       if (performance.now() > deadlineMs) {
         const said = answer === undefined ? 'no answer' : `${answer.status} ${(await answer.text()).slice(0, 300)}`;
-        throw new Failure(`${this.name} was not ready within ${timeoutMs / 1000} s (${url}: ${said}).`, 'Read its log.');
+        throw new Failure(
+          `${this.name} was not ready within ${timeoutMs / 1000} s (${url}: ${said}).`,
+          'Read its log.',
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

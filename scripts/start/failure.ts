@@ -13,7 +13,10 @@ export async function runMain(main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main();
   } catch (error) {
-    const text = error instanceof Failure ? `${error.message}\n${error.advice}` : String(error instanceof Error ? error.stack : error);
+    const text =
+      error instanceof Failure
+        ? `${error.message}\n${error.advice}`
+        : String(error instanceof Error ? error.stack : error);
     process.stderr.write(`\n${text}\n`);
     process.exitCode = 1;
   }

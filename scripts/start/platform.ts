@@ -62,7 +62,11 @@ async function choosePorts(options: PlatformOptions): Promise<Ports> {
   return {
     server: await choose('IF_SERVER_PORT', settings.serverHost, DEFAULT_PORTS.server),
     apiMetrics: await choose('IF_API_METRICS_PORT', '127.0.0.1', DEFAULT_PORTS.apiMetrics),
-    dispatcher: await choose('IF_DISPATCHER_HTTP_PORT', process.env['IF_DISPATCHER_HTTP_HOST'] || '127.0.0.1', DEFAULT_PORTS.dispatcher),
+    dispatcher: await choose(
+      'IF_DISPATCHER_HTTP_PORT',
+      process.env['IF_DISPATCHER_HTTP_HOST'] || '127.0.0.1',
+      DEFAULT_PORTS.dispatcher,
+    ),
   };
 }
 
@@ -84,7 +88,10 @@ async function migrateDatabase(url: string): Promise<void> {
     await migrate({ url });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    throw new Failure(`The database could not be brought to the newest schema: ${text}`, 'Check IF_DATABASE_* and its rights.');
+    throw new Failure(
+      `The database could not be brought to the newest schema: ${text}`,
+      'Check IF_DATABASE_* and its rights.',
+    );
   }
 }
 
@@ -116,7 +123,13 @@ async function startProcesses(options: PlatformOptions, started: Started, databa
   };
   const spawnChild = (name: string): Child => {
     const logFile = options.logs === 'files' ? join(settings.dataDir, 'logs', `${name}.log`) : undefined;
-    const child = new Child({ name, entry: join(ROOT, 'apps', name, 'dist', 'main.js'), cwd: ROOT, environment, logFile });
+    const child = new Child({
+      name,
+      entry: join(ROOT, 'apps', name, 'dist', 'main.js'),
+      cwd: ROOT,
+      environment,
+      logFile,
+    });
     started.children.push(child);
     return child;
   };

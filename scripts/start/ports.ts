@@ -17,5 +17,8 @@ export async function nextFreePort(host: string, wanted: number, taken: readonly
   for (let port = wanted; port < wanted + TRIES; port += 1) {
     if (!taken.includes(port) && (await isFree(host, port))) return port;
   }
-  throw new Failure(`No port from ${wanted} to ${wanted + TRIES - 1} is free on ${host}.`, 'Set IF_SERVER_PORT to a free one.');
+  throw new Failure(
+    `No port from ${wanted} to ${wanted + TRIES - 1} is free on ${host}.`,
+    'Set IF_SERVER_PORT to a free one.',
+  );
 }

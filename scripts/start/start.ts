@@ -7,7 +7,10 @@ import { aborted, stopSignal } from './stop-signal.ts';
 
 async function main(): Promise<number> {
   if (process.argv.length > 2) {
-    throw new Failure(`npm start takes no arguments (${process.argv.slice(2).join(' ')}).`, 'Settings are in .env.example.');
+    throw new Failure(
+      `npm start takes no arguments (${process.argv.slice(2).join(' ')}).`,
+      'Settings are in .env.example.',
+    );
   }
   const stop = stopSignal();
   const pretty = process.stdout.isTTY && !process.env['IF_LOGGER_FORMAT'];

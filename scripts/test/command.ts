@@ -17,7 +17,11 @@ export interface CommandOptions {
 }
 
 /** Runs a command of the toolchain from the root of the checkout, without input, to its end. Never rejects. */
-export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,

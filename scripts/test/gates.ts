@@ -20,7 +20,9 @@ export const TYPES: Gate = {
 };
 
 // Without a cache in CI: a cached verdict about one file does not know that a type in another has changed.
-const LINT_CACHE = process.env['CI'] ? [] : ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/eslint/'];
+const LINT_CACHE = process.env['CI']
+  ? []
+  : ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/eslint/'];
 
 export const LINT: Gate = {
   name: 'lint',

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { closingLine, sum, tallyReport, type VitestReport } from './tally.ts';
 
-const GREEN: VitestReport = { numPassedTests: 7, numFailedTests: 0, numPendingTests: 1, numTodoTests: 0, testResults: [] };
+const GREEN: VitestReport = {
+  numPassedTests: 7,
+  numFailedTests: 0,
+  numPendingTests: 1,
+  numTodoTests: 0,
+  testResults: [],
+};
 
 describe('tallyReport', () => {
   it('counts tests', () => {
@@ -33,6 +39,11 @@ describe('closingLine', () => {
   });
 
   it('adds tallies up', () => {
-    expect(sum([{ passed: 1, failed: 2 }, { passed: 3, failed: 4 }])).toEqual({ passed: 4, failed: 6 });
+    expect(
+      sum([
+        { passed: 1, failed: 2 },
+        { passed: 3, failed: 4 },
+      ]),
+    ).toEqual({ passed: 4, failed: 6 });
   });
 });

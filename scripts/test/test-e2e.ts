@@ -11,7 +11,8 @@ const CLUSTER = 'test/cluster/cluster.ts';
 
 /** Why the cluster of plain processes cannot be started here; undefined when it can. */
 function obstacle(): string | undefined {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return `This is ${process.platform} on ${process.arch}, not Linux on x86-64.`;
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    return `This is ${process.platform} on ${process.arch}, not Linux on x86-64.`;
   if (process.getuid?.() !== 0) return 'This is not root, and containers, mounts and a bridge need it.';
   return undefined;
 }
@@ -33,11 +34,15 @@ async function ensureCluster(): Promise<'ours' | 'theirs' | undefined> {
   const why = obstacle();
   if (why !== undefined) {
     process.stdout.write(`The end-to-end tests need a cluster, and none can be started here: ${why}\n`);
-    process.stdout.write('Run this as root on Linux, or make a cluster with kind and name it (test/cluster/README.md).\n');
+    process.stdout.write(
+      'Run this as root on Linux, or make a cluster with kind and name it (test/cluster/README.md).\n',
+    );
     return undefined;
   }
   const ours = status.output.startsWith('No cluster runs');
-  process.stdout.write('· starting the cluster; the first time its binaries are built, which takes up to 30 minutes …\n');
+  process.stdout.write(
+    '· starting the cluster; the first time its binaries are built, which takes up to 30 minutes …\n',
+  );
   const { code } = await cluster('up', true);
   if (code === 0) return ours ? 'ours' : 'theirs';
   process.stdout.write('The cluster could not be started (see above).\n');

@@ -20,14 +20,19 @@ export async function runVitest(project: string, filters: readonly string[]): Pr
   process.stdout.write(`· ${project} …\n`);
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const { code } = await runCommand('vitest', ['run', '--project', project, ...reporters, ...filters], { live: true });
+    const { code } = await runCommand('vitest', ['run', '--project', project, ...reporters, ...filters], {
+      live: true,
+    });
     const report = readReport(file);
     const tally = tallyReport(report, code);
     const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
     const mark = tally.failed === 0 ? '✓' : '✗';
     const skipped = tally.skipped === 0 ? '' : `, ${tally.skipped} skipped`;
-    process.stdout.write(`${mark} ${project}: ${tally.passed} of ${tally.passed + tally.failed}${skipped} (${seconds} s)\n`);
-    if (report === undefined) process.stdout.write('  Vitest left no report: it did not reach the tests (see above).\n');
+    process.stdout.write(
+      `${mark} ${project}: ${tally.passed} of ${tally.passed + tally.failed}${skipped} (${seconds} s)\n`,
+    );
+    if (report === undefined)
+      process.stdout.write('  Vitest left no report: it did not reach the tests (see above).\n');
     return tally;
   } finally {
     rmSync(directory, { recursive: true, force: true });

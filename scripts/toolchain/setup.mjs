@@ -48,7 +48,14 @@ async function installToolchain(root) {
   writeFileSync(join(staging, 'package.json'), '{ "private": true }\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const packages = [`node@${NODE_VERSION}`, `pnpm@${PNPM_VERSION}`];
-  const flags = ['--no-audit', '--no-fund', '--no-save', '--ignore-scripts=false', '--allow-scripts=node', '--global=false'];
+  const flags = [
+    '--no-audit',
+    '--no-fund',
+    '--no-save',
+    '--ignore-scripts=false',
+    '--allow-scripts=node',
+    '--global=false',
+  ];
   const { code, output } = await run(npm, ['install', '--prefix', staging, ...flags, ...packages], {
     cwd: staging,
     env: process.env,
@@ -62,7 +69,10 @@ async function installToolchain(root) {
       output,
     );
   }
-  const found = await run(join(staging, 'node_modules', '.bin', 'node'), ['--version'], { cwd: root, env: process.env });
+  const found = await run(join(staging, 'node_modules', '.bin', 'node'), ['--version'], {
+    cwd: root,
+    env: process.env,
+  });
   if (found.output.trim() !== `v${NODE_VERSION}`) {
     throw new SetupError(
       `The installed Node does not run (${found.output.trim().slice(0, 200)}).`,
@@ -118,7 +128,14 @@ async function ensurePackages(root, env) {
 
 async function build(root, env) {
   await step('building', async () => {
-    const args = ['run', 'build', '--ui=stream', '--output-logs=errors-only', '--log-prefix=task', '--no-update-notifier'];
+    const args = [
+      'run',
+      'build',
+      '--ui=stream',
+      '--output-logs=errors-only',
+      '--log-prefix=task',
+      '--no-update-notifier',
+    ];
     const { code, output } = await run('turbo', args, { cwd: root, env });
     if (code !== 0) throw new SetupError('The build failed.', 'Correct what the compiler says above.', output);
   });
@@ -131,7 +148,9 @@ async function build(root, env) {
  */
 export async function setUp(root, options) {
   if (!hasToolchain(root)) {
-    await step(`installing Node ${NODE_VERSION} and pnpm ${PNPM_VERSION} into .toolchain`, () => installToolchain(root));
+    await step(`installing Node ${NODE_VERSION} and pnpm ${PNPM_VERSION} into .toolchain`, () =>
+      installToolchain(root),
+    );
   }
   const env = environmentOf(root);
   await ensurePackages(root, env);

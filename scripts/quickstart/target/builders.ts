@@ -42,7 +42,10 @@ export async function ensureBuilder(method: Method): Promise<void> {
   if (installCommand !== undefined) {
     const mayInstall = process.getuid?.() === 0 && INSTALLERS.includes(installCommand.split(' ')[0] ?? '');
     if (!mayInstall) {
-      throw new Failure('Nothing on this machine builds images (buildah, docker, podman, buildctl).', `Run: sudo ${installCommand}`);
+      throw new Failure(
+        'Nothing on this machine builds images (buildah, docker, podman, buildctl).',
+        `Run: sudo ${installCommand}`,
+      );
     }
     say(`No builder is installed; as you are root, this runs: ${installCommand}`);
     await install(installCommand);

@@ -20,7 +20,10 @@ async function keptPort(file: string, host: string): Promise<number> {
 }
 
 /** Commits the example and serves it on this address, on the port of the last run when that is free. */
-export async function serveExample(settings: Settings, host: string): Promise<{ readonly url: string; readonly server: GitServer }> {
+export async function serveExample(
+  settings: Settings,
+  host: string,
+): Promise<{ readonly url: string; readonly server: GitServer }> {
   const directory = privateDir(settings, 'git');
   commitExample(directory);
   const server = await serveGit(directory, host, await keptPort(join(settings.dataDir, 'git-port'), host));

@@ -59,7 +59,10 @@ export async function prepareKubeconfigCluster(
   const registry = registryHost(target.registry);
   return {
     infrastructureType: 'kubernetes',
-    providerName: `quickstart-${kubeconfig.context}`.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 60),
+    providerName: `quickstart-${kubeconfig.context}`
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-')
+      .slice(0, 60),
     provider: {
       provider_type: 'kubernetes',
       allow_privileged: method === 'buildx',

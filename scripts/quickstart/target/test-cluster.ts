@@ -29,7 +29,10 @@ function readCluster(): ClusterFile {
 function publishExample(): string {
   const result = spawnSync(process.execPath, [CLUSTER, 'repository', EXAMPLE, EXAMPLE_FOLDER], { encoding: 'utf8' });
   if (result.status !== 0) {
-    throw new Failure(`The example could not be put on the cluster's git server: ${result.stderr.trim()}`, 'npm run cluster -- status');
+    throw new Failure(
+      `The example could not be put on the cluster's git server: ${result.stderr.trim()}`,
+      'npm run cluster -- status',
+    );
   }
   return (JSON.parse(result.stdout) as { url: string }).url;
 }

@@ -48,7 +48,13 @@ describe('redact', () => {
       details: { password: 'canary-value' },
       cause: new Error('https://u:canary-value@host'),
     });
-    const logged = redact({ value: new Secret('canary-value'), data: new Uint8Array(3), at: new Date(0), in: new Set([1]), error });
+    const logged = redact({
+      value: new Secret('canary-value'),
+      data: new Uint8Array(3),
+      at: new Date(0),
+      in: new Set([1]),
+      error,
+    });
     expect(JSON.stringify(logged)).not.toContain('canary-value');
     expect(logged).toMatchObject({
       value: '[secret]',

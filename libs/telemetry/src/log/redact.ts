@@ -44,8 +44,17 @@ function isSecretKey(key: string): boolean {
 
 function redactError(error: Error, depth: number): Record<string, unknown> {
   const base = isDomainError(error)
-    ? { kind: error.kind, reason: error.reason, message: redactText(error.message), details: redact(error.details, depth) }
-    : { name: error.name, message: redactText(error.message), ...('code' in error ? { code: redact(error.code, depth) } : {}) };
+    ? {
+        kind: error.kind,
+        reason: error.reason,
+        message: redactText(error.message),
+        details: redact(error.details, depth),
+      }
+    : {
+        name: error.name,
+        message: redactText(error.message),
+        ...('code' in error ? { code: redact(error.code, depth) } : {}),
+      };
   return {
     ...base,
     ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth) }),

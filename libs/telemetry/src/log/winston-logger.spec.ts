@@ -7,7 +7,13 @@ import type { LogFormat, Logger, LogLevel } from './logger.js';
 function capture(level: LogLevel, format: LogFormat): { logger: Logger; lines: () => string[] } {
   const stream = new PassThrough();
   const logger = createLogger({ level, format, service: 'image-factory-test', stream });
-  return { logger, lines: () => String(stream.read() ?? '').split('\n').filter((line) => line !== '') };
+  return {
+    logger,
+    lines: () =>
+      String(stream.read() ?? '')
+        .split('\n')
+        .filter((line) => line !== ''),
+  };
 }
 
 describe('createLogger', () => {

@@ -23,7 +23,10 @@ export const metricNames = {
   // dispatcher
   claims: counter('image_factory_claims', 'Executions claimed'),
   claimErrors: counter('image_factory_claim_errors', 'Claims that failed with an error'),
-  skippedForLimit: counter('image_factory_skipped_for_limit', 'Queued builds passed over because their tenant is at its limit'),
+  skippedForLimit: counter(
+    'image_factory_skipped_for_limit',
+    'Queued builds passed over because their tenant is at its limit',
+  ),
   dispatches: counter('image_factory_dispatches', 'Executions placed and created'),
   dispatchErrors: counter('image_factory_dispatch_errors', 'Placements or creations that failed with an error'),
   requeues: counter('image_factory_requeues', 'Executions after which the build went back to the queue'),
@@ -41,7 +44,10 @@ export const metricNames = {
   queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to claimed'),
   placementDuration: seconds('image_factory_placement_seconds', 'From claimed to placed'),
   createDuration: seconds('image_factory_create_seconds', 'From claimed to the run created on its cluster'),
-  statusLag: seconds('image_factory_status_lag_seconds', 'From the end of the run on its cluster to the outcome in the database'),
+  statusLag: seconds(
+    'image_factory_status_lag_seconds',
+    'From the end of the run on its cluster to the outcome in the database',
+  ),
   logLag: seconds('image_factory_log_lag_seconds', 'From a line in its container to the line stored'),
   buildDuration: seconds('image_factory_build_seconds', 'From submitted to the final status'),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),

@@ -9,7 +9,10 @@ describe('Metrics', () => {
     metrics.count('claims');
     metrics.count('claims', 2, { method: 'kaniko' });
     metrics.recordSeconds('queueWait', -1);
-    expect(metrics.view()).toMatchObject({ counters: { claims: 3 }, durations: { queueWait: { count: 1, maxSeconds: 0 } } });
+    expect(metrics.view()).toMatchObject({
+      counters: { claims: 3 },
+      durations: { queueWait: { count: 1, maxSeconds: 0 } },
+    });
   });
 
   it('names are unique, prefixed and without a suffix that the exporter adds', () => {
