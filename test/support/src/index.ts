@@ -14,3 +14,9 @@ export type { FakeDenial, FakeKubeApiServerOptions } from './fake-kube-api-serve
 export type { FakeFault, FaultMatch, SeenKubeRequest } from './fake-kube-api-server/fault-script.js';
 export type { FakeMetadata, FakeObject } from './fake-kube-api-server/fake-object.js';
 export { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY, FAKE_OTHER_CA, FAKE_SECOND_CLIENT_CERTIFICATE, FAKE_SECOND_CLIENT_KEY } from './fake-kube-api-server/certificates.js';
+export { GitHttpServer } from './git-http-server.js';
+export type { GitHttpServerOptions, RepositoryFiles } from './git-http-server.js';
+export { RecordingLogSink } from './recording-log-sink.js';
+export { buildExecutorContract } from './contracts/build-executor-contract.js';
+export type { BuildExecutorHarness, ContractIds, ContractScript, TestApi } from './contracts/build-executor-contract.js';
+export { InMemoryProviderRepository } from './in-memory-provider-repository.js';
