@@ -38,7 +38,9 @@ function take(file, own) {
 function removeDead(file, own) {
   const aside = `${own}.dead`;
   try {
-    if (isAlive(readFileSync(file, 'utf8'))) return;
+    const owner = readFileSync(file, 'utf8');
+    if (isAlive(owner)) return;
+    rmSync(`${file}.${owner.split(' ')[0]}`, { force: true });
     renameSync(file, aside);
     if (isAlive(readFileSync(aside, 'utf8'))) take(file, aside);
   } catch (error) {
@@ -60,10 +62,10 @@ export async function withLock(file, work) {
   const own = `${file}.${process.pid}`;
   writeFileSync(own, identityOf(process.pid));
   try {
-    for (let said = false; !take(file, own); said = true) {
-      if (!said) process.stderr.write('· another command is setting up this checkout; waiting for it …\n');
+    for (let tries = 0; !take(file, own); tries += 1) {
       removeDead(file, own);
-      await sleep(200);
+      if (tries === 2) process.stderr.write('· another command is setting up this checkout; waiting for it …\n');
+      if (tries > 0) await sleep(200);
     }
     return await work();
   } finally {

@@ -48,14 +48,7 @@ async function installToolchain(root) {
   writeFileSync(join(staging, 'package.json'), '{ "private": true }\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const packages = [`node@${NODE_VERSION}`, `pnpm@${PNPM_VERSION}`];
-  const flags = [
-    '--no-audit',
-    '--no-fund',
-    '--no-save',
-    '--ignore-scripts=false',
-    '--allow-scripts=node',
-    '--global=false',
-  ];
+  const flags = ['--no-audit', '--no-fund', '--no-save', '--ignore-scripts=false', '--global=false'];
   const { code, output } = await run(npm, ['install', '--prefix', staging, ...flags, ...packages], {
     cwd: staging,
     env: process.env,
