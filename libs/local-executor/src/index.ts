@@ -1,1 +1,11 @@
-export {};
+export { LocalBuildExecutor } from './executor/local-build-executor.js';
+export type { LocalExecutorOptions } from './executor/local-executor-options.js';
+export { findBuilders } from './builder/find-builders.js';
+export type { FindBuildersOptions } from './builder/find-builders.js';
+export { BUILDER_KINDS, builderFor } from './builder/builder.js';
+export type { BuilderKind, FoundBuilder, FoundBuilders, UnusableBuilder } from './builder/builder.js';
+export { installCommand } from './builder/install-command.js';
+export type { OperatingSystem } from './builder/install-command.js';
+export { BUILDER_VARIABLES } from './command/child-environment.js';
+export type { BuilderEnvironment, BuilderVariable } from './command/child-environment.js';
+export type { LocalRun } from './document/local-run.js';
