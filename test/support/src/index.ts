@@ -20,3 +20,5 @@ export { RecordingLogSink } from './recording-log-sink.js';
 export { buildExecutorContract } from './contracts/build-executor-contract.js';
 export type { BuildExecutorHarness, ContractIds, ContractScript, TestApi } from './contracts/build-executor-contract.js';
 export { InMemoryProviderRepository } from './in-memory-provider-repository.js';
+export { FakeTektonController } from './fake-tekton-controller.js';
+export type { FakeRunScript, FakeTaskScript } from './fake-tekton-controller.js';
