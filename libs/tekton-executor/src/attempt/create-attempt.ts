@@ -32,9 +32,14 @@ export async function createAttempt(request: CreateRequest): Promise<CreateOutco
 }
 
 async function ensureSecret({ connection, attempt, credentials, mayWrite }: CreateRequest): Promise<Ensured> {
+  let fallback: string | undefined;
   try {
-    const fallback = credentials.dockerConfigJson === undefined ? await defaultDockerConfig(connection, attempt.place.namespace) : undefined;
-    if (!mayWrite()) return { kind: 'notAllowed' };
+    if (credentials.dockerConfigJson === undefined) fallback = await defaultDockerConfig(connection, attempt.place.namespace);
+  } catch (error) {
+    return nothingSent(createFailure(error, 'Secret'));
+  }
+  if (!mayWrite()) return { kind: 'notAllowed' };
+  try {
     await connection.request({
       method: 'POST',
       path: KUBE_PATHS.secretsIn(attempt.place.namespace),
@@ -111,6 +116,11 @@ export function isOfAttempt(metadata: ObjectMeta, attempt: Pick<Attempt, 'instal
     labels[LABELS.build] === attempt.buildId &&
     labels[LABELS.attempt] === String(attempt.attempt)
   );
+}
+
+/** A failure of a read before any write: whatever it says about itself, nothing was created. */
+export function nothingSent(failure: Failure): Failure {
+  return failure.kind === 'unknown' ? { ...failure, kind: 'retryLater' } : failure;
 }
 
 /** What becomes of a create that failed, by what the error says about the request (rule 14). */

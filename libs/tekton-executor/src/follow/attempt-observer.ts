@@ -103,11 +103,11 @@ export class AttemptObserver {
   }
 
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
+    const first = this.#ended.get(attempt.executionId)?.uid !== view.run.uid;
     const ended = await this.#readEnd(connection, attempt, view);
     const status = this.#status(attempt, this.#newest(ended, view), { ...ended, document: ended.read.document, deleted: false });
-    if (!status.podsOver) return { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
-    if (status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
-    return status;
+    if (first && status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
+    return status.podsOver ? status : { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
   }
 
   /**

@@ -1,3 +1,5 @@
+import { isEnded } from '../status/attempt-view.js';
+import type { AttemptView } from '../status/attempt-view.js';
 import type { PodView, RunView, TaskRunView } from './run-views.js';
 
 /** What the watches know of one execution. */
@@ -74,6 +76,16 @@ export class AttemptViews {
       const known = entry.pods.get(pod.uid);
       entry.pods.set(pod.uid, { ...pod, disruption: pod.disruption ?? known?.disruption });
     });
+  }
+
+  /** Adds what was read directly and no watch has told yet; what the watches know is newer and stays. */
+  addMissing({ run, taskRuns, pods }: AttemptView): void {
+    const seen = this.find(run.executionId ?? '');
+    for (const taskRun of taskRuns) {
+      const known = seen.taskRuns.find(({ uid }) => uid === taskRun.uid);
+      if (known === undefined || (!isEnded(known.verdict) && isEnded(taskRun.verdict))) this.putTaskRun(taskRun);
+    }
+    for (const pod of pods) if (!seen.pods.some(({ uid }) => uid === pod.uid)) this.putPod(pod);
   }
 
   /** Calls back when anything of the execution changes. Returns the undoing. */

@@ -14,7 +14,7 @@ import type {
 } from '@image-factory/domain';
 import type { ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
-import { createAttempt, createFailure } from '../attempt/create-attempt.js';
+import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
 import { followAttemptLogs } from '../log/attempt-log-follower.js';
 import { LogTails } from '../log/log-tails.js';
@@ -82,7 +82,8 @@ export class TektonFollower extends ExecutionFollower {
       connection = this.#keeper.connection();
       await sameCluster(connection, attempt);
     } catch (error) {
-      return createFailure(error, 'PipelineRun');
+      // Whatever this failure says, nothing of the attempt was sent.
+      return nothingSent(createFailure(error, 'PipelineRun'));
     }
     return createAttempt({ connection, attempt, credentials, mayWrite, logger });
   }

@@ -1,7 +1,8 @@
-import { logStepKey } from '@image-factory/domain';
+import { isDomainError, logStepKey } from '@image-factory/domain';
 import type { Attempt, Clock, LogSink, LogStep } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { AttemptViews, SeenAttempt } from '../follow/attempt-views.js';
+import { readAttempt } from '../follow/read-attempt.js';
 import type { PodView } from '../follow/run-views.js';
 import { isEnded } from '../status/attempt-view.js';
 import { isOver } from '../status/pods-over.js';
@@ -39,6 +40,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
   const read = new Set<string>();
   const failed = new AbortController();
   let failure: unknown;
+  let confirmed = false;
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -53,7 +55,11 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
           failed.abort();
         });
       }
-      if (isFinished(seen, clock.now())) break;
+      if (isFinished(seen, clock.now())) {
+        if (confirmed) break;
+        confirmed = await confirm(request);
+        if (confirmed) continue;
+      }
       await nextChange(request, AbortSignal.any([signal, failed.signal]));
     }
     await Promise.all(readers.values());
@@ -61,6 +67,21 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
   } finally {
     abort.abort();
     await Promise.allSettled(readers.values());
+  }
+}
+
+/**
+ * The watches of runs, TaskRuns and pods are not in step: the end of a run may be seen before a pod of it is. So once it
+ * has ended what there is of it is read, and what no watch has told yet is added. False when it could not be read now.
+ */
+async function confirm({ attempt, views, connection }: FollowLogsRequest): Promise<boolean> {
+  try {
+    const read = await readAttempt(connection(), attempt);
+    if (read !== undefined) views.addMissing(read.view);
+    return true;
+  } catch (error) {
+    if (isDomainError(error)) return false;
+    throw error;
   }
 }
 
