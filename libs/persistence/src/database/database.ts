@@ -6,9 +6,9 @@ import { ENTITIES } from './entities/index.js';
 import { Listener, type Subscription } from './listener.js';
 import { assertSchemaVersion } from './schema-version.js';
 import { isConnectionLoss, isTransactionConflict, toDatabaseError } from './sql-state.js';
-import type { Queryable, Statement, Transaction } from './transaction.js';
+import type { Queryable, Statement, Transaction, TransactionOptions } from './transaction.js';
 
-export type { Queryable, Statement, Transaction } from './transaction.js';
+export type { Queryable, Statement, Transaction, TransactionOptions } from './transaction.js';
 
 export interface DatabaseOptions {
   /** PostgreSQL URL. */
@@ -115,10 +115,10 @@ export class Database implements Queryable {
    * Runs `work` in one READ COMMITTED transaction; a deadlock or serialization failure runs it again from its start, so
    * `work` must have no effect outside of it.
    */
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     for (let retries = 0; ; retries += 1) {
       try {
-        return await this.#transactionOnce(work);
+        return await this.#transactionOnce(work, options);
       } catch (error) {
         if (!isTransactionConflict(error) || retries >= CONFLICT_RETRIES) throw toDatabaseError(error);
         await delay(Math.random() * 10 * 2 ** retries);
@@ -145,7 +145,10 @@ export class Database implements Queryable {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
-  async #transactionOnce<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async #transactionOnce<T>(
+    work: (transaction: Transaction) => Promise<T>,
+    options: TransactionOptions,
+  ): Promise<T> {
     const client = await this.#checkOut();
     let broken: Error | undefined;
     const onError = (error: Error): void => {
@@ -153,7 +156,7 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query('BEGIN');
+      await client.query(['BEGIN', ...(options.settings ?? []).map((setting) => `SET LOCAL ${setting}`)].join('; '));
       const result = await work(transactionOn(client));
       await this.#commit(client);
       return result;

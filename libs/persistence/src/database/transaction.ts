@@ -15,3 +15,8 @@ export interface Transaction extends Queryable {
   /** Keeps a plain {@link Queryable} from being taken for a transaction. */
   readonly inTransaction: true;
 }
+
+export interface TransactionOptions {
+  /** Settings for this transaction only, `name = value`, sent together with its BEGIN. Constants of the program. */
+  readonly settings?: readonly string[];
+}

@@ -11,6 +11,12 @@ import { CLAIM_HEADS, CLAIM_LANE_WAITING, CLAIM_LANES, CLAIM_LEFT, CLAIM_WRITE }
 export const MAX_CLAIM = 500;
 const LANE_WAIT_MS = 250;
 
+/**
+ * Only builds_claim yields the heads in their order; without this, statistics from an idle time make the planner sort
+ * a tenant's whole history instead (the plan guard in the tests shows it).
+ */
+export const CLAIM_SETTINGS = ['enable_sort = off', `lock_timeout = ${LANE_WAIT_MS}`] as const;
+
 interface LaneRow {
   readonly tenant_id: string;
   readonly queued: number;
@@ -61,10 +67,9 @@ export async function claimBuilds(database: Database, request: ClaimRequest): Pr
       const [left] = await tx.query<{ skipped: number; ready: boolean }>(CLAIM_LEFT);
       const skippedForLimit = left?.skipped ?? 0;
       if (claimed.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
-      await tx.query(`SET LOCAL lock_timeout = ${LANE_WAIT_MS}`);
       lanes = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
       return { claimed: await claimFrom(tx, lanes, limit, request.dispatcherId), skippedForLimit };
-    });
+    }, { settings: CLAIM_SETTINGS });
   } catch (error) {
     if (isLockTimeout(error)) return { claimed: [], skippedForLimit: 0 };
     throw error;

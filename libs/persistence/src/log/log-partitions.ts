@@ -1,0 +1,82 @@
+import type { Database, Queryable, Transaction } from '../database/database.js';
+
+/** Advisory lock of whoever changes the partitions: "iflp" in ASCII. */
+const PARTITION_LOCK = 0x69666c70;
+
+interface PartitionRow {
+  readonly name: string;
+  readonly detach_pending: boolean;
+}
+
+const NAME = /^build_log_chunks_(\d{4})(\d{2})(\d{2})$/;
+
+/** Makes sure of the partition of one day, `YYYY-MM-DD`. */
+export async function ensurePartition(database: Database, day: string): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+    await createPartition(tx, day);
+  });
+}
+
+/** Makes sure of the partitions from yesterday to `daysAhead` days from today, by the database's date. */
+export async function ensurePartitions(database: Database, daysAhead: number): Promise<void> {
+  const rows = await database.query<{ day: string }>(
+    `SELECT d::date AS day FROM generate_series(current_date - 1, current_date + $1::integer, interval '1 day') AS d`,
+    [daysAhead],
+  );
+  const present = new Set((await listPartitions(database)).map((row) => row.name));
+  for (const { day } of rows) {
+    if (!present.has(nameOf(day))) await ensurePartition(database, day);
+  }
+}
+
+/** Drops whole days before `day`, with their cursors. Returns the days that are gone. */
+export async function dropPartitionsBefore(database: Database, day: string): Promise<string[]> {
+  const dropped: string[] = [];
+  for (const { name, detach_pending } of await listPartitions(database)) {
+    const partitionDay = dayOf(name);
+    if (partitionDay === undefined || partitionDay >= day) continue;
+    // Concurrently: readers of other days are never blocked. An interrupted one is finished first.
+    const how = detach_pending ? 'FINALIZE' : 'CONCURRENTLY';
+    await database.query(`ALTER TABLE build_log_chunks DETACH PARTITION ${name} ${how}`);
+    await database.query(`DROP TABLE IF EXISTS ${name}`);
+    dropped.push(partitionDay);
+  }
+  await database.query('DELETE FROM build_log_cursors WHERE day < $1', [day]);
+  return dropped;
+}
+
+/** Made apart and attached, which does not lock out writers of other days as CREATE … PARTITION OF does. */
+async function createPartition(tx: Transaction, day: string): Promise<void> {
+  const name = nameOf(day);
+  const [present] = await tx.query(
+    `SELECT 1 FROM pg_inherits WHERE inhparent = 'build_log_chunks'::regclass AND inhrelid = to_regclass($1)`,
+    [name],
+  );
+  if (present !== undefined) return;
+  await tx.query(`DROP TABLE IF EXISTS ${name}`);
+  await tx.query(
+    `CREATE TABLE ${name} (LIKE build_log_chunks INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)`,
+  );
+  await tx.query(
+    `ALTER TABLE build_log_chunks ATTACH PARTITION ${name} FOR VALUES FROM ('${day}') TO (date '${day}' + 1)`,
+  );
+}
+
+async function listPartitions(database: Queryable): Promise<PartitionRow[]> {
+  return database.query<PartitionRow>(
+    `SELECT c.relname AS name, i.inhdetachpending AS detach_pending
+       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = 'build_log_chunks'::regclass ORDER BY c.relname`,
+  );
+}
+
+function nameOf(day: string): string {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(day)) throw new Error(`not a day: ${day}`);
+  return `build_log_chunks_${day.replaceAll('-', '')}`;
+}
+
+function dayOf(name: string): string | undefined {
+  const match = NAME.exec(name);
+  return match === null ? undefined : `${match[1]}-${match[2]}-${match[3]}`;
+}

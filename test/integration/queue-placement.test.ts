@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { QueueWorld } from './queue-world.js';
+
+describe('placing a claimed build', () => {
+  let world: QueueWorld;
+  let tenant: string;
+  let dispatcher: string;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    tenant = await world.tenant();
+    dispatcher = await world.dispatcher();
+  });
+  afterEach(async () => {
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    await world.close();
+  });
+
+  it('stores provider, place and document, and counts the execution on the provider', async () => {
+    const provider = await world.provider({ limit: 1 });
+    const build = await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'placed' });
+    expect(await world.execution(claimed.executionId)).toMatchObject({ state: 'creating', provider_id: provider });
+    expect(await world.one('SELECT running FROM providers WHERE id = $1', [provider])).toEqual({ running: 1 });
+    expect(await world.timeline(build)).toEqual(['build →queued', 'build queued→running', 'execution →placing', 'execution placing→creating']);
+    expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'claim-lost' });
+  });
+
+  it('never exceeds a provider’s limit, with eight placements at once', async () => {
+    const provider = await world.provider({ limit: 3 });
+    for (let n = 0; n < 8; n += 1) await world.submit(tenant);
+    const { claimed } = await world.queue.claim({ dispatcherId: dispatcher, limit: 8 });
+    const results = await Promise.all(claimed.map((one) => world.queue.place(world.commit(one, dispatcher, provider))));
+    expect(results.filter((result) => result.kind === 'placed')).toHaveLength(3);
+    const refused = results.filter((result) => result.kind === 'provider-refused');
+    expect(refused.map((result) => result.reason)).toEqual(Array(5).fill('ProviderAtLimit'));
+  });
+
+  it.each([
+    ['ProviderCordoned', `state = 'cordoned'`],
+    ['ProviderDraining', `state = 'draining'`],
+    ['ProviderDisabled', `state = 'disabled'`],
+    ['ProviderUnhealthy', `health = 'unhealthy'`],
+    ['ProviderChanged', 'generation = 2'],
+    ['ProviderNotGranted', 'is_global = false'],
+  ])('is refused with %s when the provider changed since the decision', async (reason, change) => {
+    const provider = await world.provider();
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    await world.database.query(`UPDATE providers SET ${change} WHERE id = $1`, [provider]);
+    const result = await world.queue.place(world.commit(claimed, dispatcher, provider));
+    expect(result).toMatchObject({ kind: 'provider-refused', reason });
+    expect(await world.execution(claimed.executionId)).toMatchObject({ state: 'placing' });
+  });
+
+  it('is refused when the provider is gone', async () => {
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    const result = await world.queue.place(world.commit(claimed, dispatcher, randomUUID()));
+    expect(result).toMatchObject({ kind: 'provider-refused', reason: 'ProviderNotFound' });
+  });
+
+  it('sees a cordon that commits while it waits for the provider’s lock', async () => {
+    const provider = await world.provider();
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    let placing: Promise<unknown> = Promise.resolve();
+    await world.database.transaction(async (tx) => {
+      await tx.query(`UPDATE providers SET state = 'cordoned' WHERE id = $1`, [provider]);
+      placing = world.queue.place(world.commit(claimed, dispatcher, provider));
+      for (;;) {
+        const [waiting] = await world.database.query<{ n: number }>(
+          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        if ((waiting?.n ?? 0) > 0) break;
+      }
+    });
+    expect(await placing).toMatchObject({ kind: 'provider-refused', reason: 'ProviderCordoned' });
+  });
+
+  it('of a build cancelled meanwhile ends it without touching a cluster', async () => {
+    const provider = await world.provider();
+    const build = await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    const cancel = { buildId: build, tenantId: tenant, actor: 'user:a', reason: 'wrong branch' };
+    expect(await world.queue.requestCancel(cancel)).toEqual({ kind: 'cancelling', status: 'cancelling' });
+    expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'claim-lost' });
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'UserCancel', message: 'wrong branch' });
+    expect(await world.execution(claimed.executionId)).toMatchObject({ state: 'released', slot_held: false });
+    expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
+  });
+
+  it('is refused to another owner and to another claim of the same build', async () => {
+    const provider = await world.provider();
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    const commit = world.commit(claimed, dispatcher, provider);
+    expect(await world.queue.place({ ...commit, dispatcherId: randomUUID() })).toEqual({ kind: 'claim-lost' });
+    expect(await world.queue.place({ ...commit, claimToken: randomUUID() })).toEqual({ kind: 'claim-lost' });
+  });
+
+  it('a release keeps the attempt number and the old place in the order', async () => {
+    const first = await world.submit(tenant);
+    const before = await world.build(first);
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    expect(claimed).toMatchObject({ buildId: first, attempt: 1, bounces: 0 });
+    const { executionId } = claimed;
+    const release = { executionId, dispatcherId: dispatcher, reason: 'ClusterUnavailable' as const, message: 'busy' };
+    expect(await world.queue.release(release)).toBe(true);
+    expect(await world.queue.release(release)).toBe(false);
+    expect(await world.build(first)).toMatchObject({ status: 'queued', attempt: 0, queue_key: before.queue_key });
+    expect(await world.claimOne(dispatcher)).toMatchObject({ buildId: first, attempt: 1, bounces: 1 });
+  });
+
+  it('a build that is itself wrong fails without an attempt on a cluster', async () => {
+    const build = await world.submit(tenant);
+    const { executionId } = await world.claimOne(dispatcher);
+    const failure = { executionId, dispatcherId: dispatcher, reason: 'BuildConfigInvalid' as const, message: 'no \u0000 here' };
+    expect(await world.queue.failPlacing(failure)).toBe(true);
+    expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'BuildConfigInvalid', message: 'no \ufffd here' });
+    expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
+  });
+
+  it('what a dead dispatcher had claimed goes back, what a living one has stays', async () => {
+    const builds = [await world.submit(tenant), await world.submit(tenant), await world.submit(tenant)];
+    await world.claimOne(dispatcher);
+    const other = await world.dispatcher();
+    await world.claimOne(other);
+    await world.claimOne(other);
+    await world.queue.requestCancel({ buildId: builds[2] ?? '', tenantId: tenant, actor: 'user:a', reason: undefined });
+    expect(await world.queue.releaseAbandoned()).toBe(0);
+    await world.kill(other);
+    expect(await world.queue.releaseAbandoned()).toBe(2);
+    const statuses = await Promise.all(builds.map(async (id) => (await world.build(id)).status));
+    expect(statuses).toEqual(['running', 'queued', 'cancelled']);
+    expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 0, running: 1 });
+  });
+});
