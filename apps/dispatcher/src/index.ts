@@ -1,1 +1,14 @@
-export {};
+export { createDispatcher, DISPATCHER_VERSION } from './create-dispatcher.js';
+export type { DispatcherOverrides } from './create-dispatcher.js';
+export { Dispatcher } from './dispatcher.js';
+export type { Readiness } from './dispatcher.js';
+export { readEnv } from './config/env.js';
+export type { DispatcherEnv, EnvProblem, EnvResult } from './config/env.js';
+export { ENV_NAMES } from './config/env-variables.js';
+export { EXECUTION_LIMIT_DEFAULTS } from './runtime/dispatcher-settings.js';
+export type { DispatcherSettings } from './runtime/dispatcher-settings.js';
+export type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
+export type { DispatcherRuntime } from './runtime/dispatcher-runtime.js';
+export type { ExecutionLimits } from './execution/execution-scope.js';
+export { ImagePublisher } from './promotion/image-publisher.js';
+export type { AttemptImage } from './promotion/image-publisher.js';

@@ -1,0 +1,107 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { applyDecorators } from '@nestjs/common';
+import { parseEncryptionKeys } from '@image-factory/persistence';
+import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
+import { ValidateBy, ValidateIf } from 'class-validator';
+
+/** What is wrong with a value, or undefined. */
+type Check = (value: string) => string | undefined;
+
+/** A variable that may be absent; when it is there it must be right. */
+function Variable(check: Check): PropertyDecorator {
+  return applyDecorators(
+    ValidateIf((_object, value) => value !== undefined),
+    ValidateBy({
+      name: 'variable',
+      validator: {
+        validate: (value: unknown) => check(String(value)) === undefined,
+        defaultMessage: (args) => check(String(args?.value)) ?? '',
+      },
+    }),
+  );
+}
+
+const text: Check = (value) => (value.trim() === '' ? 'must not be empty; leave it out instead' : undefined);
+const choice =
+  (choices: readonly string[]): Check =>
+  (value) =>
+    choices.includes(value) ? undefined : `must be one of ${choices.join(', ')}`;
+const flag = choice(['true', 'false']);
+const integer =
+  (minimum: number, maximum: number): Check =>
+  (value) =>
+    /^\d{1,10}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum
+      ? undefined
+      : `must be an integer from ${minimum} to ${maximum}`;
+const url =
+  (...protocols: string[]): Check =>
+  (value) =>
+    URL.canParse(value) && protocols.includes(new URL(value).protocol)
+      ? undefined
+      : `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+
+const encryptionKeys: Check = (value) => {
+  try {
+    parseEncryptionKeys(value);
+    return undefined;
+  } catch {
+    return 'must be a list of id:base64 of 32 bytes, with commas between';
+  }
+};
+
+const readableFile: Check = (value) => {
+  try {
+    readFileSync(value);
+    return undefined;
+  } catch {
+    return 'must be the path of a file that can be read';
+  }
+};
+
+const directories: Check = (value) => {
+  const wrong = splitList(value).filter((path) => !isAbsolute(path) || !existsSync(path));
+  return wrong.length === 0 ? undefined : `must be absolute paths of directories that exist: ${wrong.join(', ')}`;
+};
+
+/** A list with commas between. */
+export function splitList(value: string | undefined): string[] {
+  return (value ?? '').split(',').map((item) => item.trim()).filter((item) => item !== '');
+}
+
+/** Every environment variable of the dispatcher, as text. */
+export class EnvVariables {
+  @Variable(url('postgres:', 'postgresql:')) readonly IF_DATABASE_URL?: string;
+  @Variable(text) readonly IF_DATABASE_HOST?: string;
+  @Variable(integer(1, 65_535)) readonly IF_DATABASE_PORT?: string;
+  @Variable(text) readonly IF_DATABASE_NAME?: string;
+  @Variable(text) readonly IF_DATABASE_USER?: string;
+  @Variable(text) readonly IF_DATABASE_PASSWORD?: string;
+  @Variable(flag) readonly IF_DATABASE_SSL?: string;
+  @Variable(integer(2, 500)) readonly IF_DATABASE_POOL_SIZE?: string;
+  @Variable(text) readonly IF_DISPATCHER_HTTP_HOST?: string;
+  @Variable(integer(0, 65_535)) readonly IF_DISPATCHER_HTTP_PORT?: string;
+  @Variable(choice(LOG_LEVELS)) readonly IF_LOGGER_LEVEL?: string;
+  @Variable(choice(LOG_FORMATS)) readonly IF_LOGGER_FORMAT?: string;
+  @Variable(text) readonly IF_DATA_DIR?: string;
+  @Variable(encryptionKeys) readonly IF_ENCRYPTION_KEYS?: string;
+  @Variable(flag) readonly IF_BUILD_TEKTON_ENABLED?: string;
+  @Variable(readableFile) readonly IF_BUILD_TEKTON_KUBECONFIG?: string;
+  @Variable(directories) readonly IF_CREDENTIAL_DIRS?: string;
+  @Variable(text) readonly IF_EGRESS_ALLOW?: string;
+  @Variable(text) readonly IF_INSECURE_REGISTRIES?: string;
+  @Variable(integer(1, 100_000)) readonly IF_DISPATCHER_SLOTS?: string;
+  @Variable(integer(500, 600_000)) readonly IF_DISPATCHER_LEASE_MS?: string;
+  @Variable(integer(100, 100_000)) readonly IF_DISPATCHER_HEARTBEAT_MS?: string;
+  @Variable(integer(50, 60_000)) readonly IF_DISPATCHER_POLL_MS?: string;
+  @Variable(integer(1_000, 3_600_000)) readonly IF_HEALTH_INTERVAL_MS?: string;
+  @Variable(integer(100, 600_000)) readonly IF_HEALTH_TIMEOUT_MS?: string;
+  @Variable(integer(0, 31_536_000)) readonly IF_RUN_RETENTION_SECONDS?: string;
+  @Variable(integer(1, 36_500)) readonly IF_LOG_RETENTION_DAYS?: string;
+  @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;
+  @Variable(text) readonly IF_LOCAL_WORKSPACE_DIR?: string;
+  @Variable(text) readonly IF_LOCAL_HOST_ID?: string;
+}
+
+/** Names of all variables. */
+export const ENV_NAMES = Object.keys(new EnvVariables()) as (keyof EnvVariables)[];

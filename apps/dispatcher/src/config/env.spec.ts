@@ -1,0 +1,37 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { readEnv } from './env.js';
+
+const URL = 'postgres://u:p@localhost/db';
+
+describe('readEnv', () => {
+  it('has a default for everything but the database', () => {
+    const result = readEnv({ IF_DATABASE_URL: URL });
+    expect(result).toMatchObject({
+      kind: 'valid',
+      env: { slots: 50, leaseMs: 30_000, heartbeatMs: 5_000, pollMs: 2_000, httpPort: 9465, logRetentionDays: 30 },
+    });
+  });
+
+  it('builds the URL from its parts', () => {
+    const result = readEnv({ IF_DATABASE_HOST: 'db', IF_DATABASE_USER: 'me', IF_DATABASE_PASSWORD: 'p@ss/word' });
+    expect(result).toMatchObject({ env: { databaseUrl: 'postgresql://me:p%40ss%2Fword@db:5432/image_factory' } });
+  });
+
+  it('lists every problem at once, without any value', () => {
+    const result = readEnv({
+      IF_DISPATCHER_SLOTS: 'canary-many',
+      IF_ENCRYPTION_KEYS: 'canary-key',
+      IF_LOGGER_LEVEL: 'canary-loud',
+    });
+    expect(result.kind).toBe('invalid');
+    const names = result.kind === 'invalid' ? result.problems.map((problem) => problem.name) : [];
+    expect(names.sort()).toEqual(['IF_DATABASE_URL', 'IF_DISPATCHER_SLOTS', 'IF_ENCRYPTION_KEYS', 'IF_LOGGER_LEVEL']);
+    expect(inspect(result, { depth: 9 })).not.toContain('canary');
+  });
+
+  it('refuses a lease that one late heartbeat would lose', () => {
+    const result = readEnv({ IF_DATABASE_URL: URL, IF_DISPATCHER_LEASE_MS: '3000', IF_DISPATCHER_HEARTBEAT_MS: '2000' });
+    expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_DISPATCHER_HEARTBEAT_MS' }] });
+  });
+});

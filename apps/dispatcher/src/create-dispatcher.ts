@@ -1,0 +1,104 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Clock } from '@image-factory/domain';
+import {
+  Database,
+  generateEncryptionKeys,
+  installationId,
+  Notifier,
+  parseEncryptionKeys,
+  PostgresBuildLogs,
+  PostgresBuildQueue,
+  PostgresCredentials,
+  PostgresExecutions,
+  PostgresLeases,
+  PostgresOwnership,
+  PostgresProviderRepository,
+  SecretCipher,
+} from '@image-factory/persistence';
+import { Metrics, systemClock, toFrameworkLogger, type Logger } from '@image-factory/telemetry';
+import { randomUUID } from 'node:crypto';
+import { AppModule } from './app.module.js';
+import type { DispatcherEnv } from './config/env.js';
+import { keptSecret } from './config/kept-secret.js';
+import { createPlaces } from './create-places.js';
+import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
+import { settingsFrom, type DispatcherSettings } from './runtime/dispatcher-settings.js';
+import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
+
+export const DISPATCHER_VERSION = '0.1.0';
+
+/** What tests and embedders replace. */
+export interface DispatcherOverrides {
+  readonly settings?: Partial<DispatcherSettings>;
+  readonly places?: (stores: DispatcherStores, settings: DispatcherSettings) => DispatcherPlaces;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+  readonly metricsText?: () => Promise<string>;
+  /** False: no port is opened; the timers run all the same. */
+  readonly http?: boolean;
+}
+
+/** The composition root: everything is made here, nothing is started. */
+export async function createDispatcher(
+  env: DispatcherEnv,
+  logger: Logger,
+  overrides: DispatcherOverrides = {},
+): Promise<Dispatcher> {
+  const clock = overrides.clock ?? systemClock;
+  const metrics = overrides.metrics ?? new Metrics();
+  const host = env.localHostId ?? (await keptSecret(env.dataDir, 'local-host-id', randomUUID)).reveal();
+  const settings = { ...settingsFrom(env, host, DISPATCHER_VERSION), ...overrides.settings };
+  const keys = env.encryptionKeys ?? (await keptSecret(env.dataDir, 'encryption-keys', generateEncryptionKeys));
+  const cipher = new SecretCipher(parseEncryptionKeys(keys.reveal()));
+  const database = Database.create(
+    { url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-dispatcher' },
+    logger,
+  );
+  return new Dispatcher({
+    settings,
+    database,
+    openParts: async () => {
+      const stores = openStores(database, cipher);
+      const makePlaces = overrides.places ?? ((opened) => createPlaces(env, opened, { host, clock, logger, metrics }));
+      return { installationId: await installationId(database), stores, places: makePlaces(stores, settings) };
+    },
+    openFrame: (dispatcher) => openFrame(dispatcher, overrides.http === false ? undefined : env, logger),
+    metricsText: overrides.metricsText ?? (() => Promise.resolve('')),
+    clock,
+    logger,
+    metrics,
+  });
+}
+
+function openStores(database: Database, cipher: SecretCipher): DispatcherStores {
+  const notifier = new Notifier(database);
+  return {
+    database,
+    notifier,
+    queue: new PostgresBuildQueue(database, notifier),
+    leases: new PostgresLeases(database),
+    ownership: new PostgresOwnership(database),
+    executions: new PostgresExecutions(database, notifier),
+    logs: new PostgresBuildLogs(database, notifier),
+    providers: new PostgresProviderRepository(database, cipher),
+    credentials: new PostgresCredentials(database, cipher),
+  };
+}
+
+async function openFrame(
+  dispatcher: Dispatcher,
+  listen: { readonly httpHost: string; readonly httpPort: number } | undefined,
+  logger: Logger,
+): Promise<DispatcherFrame> {
+  const options = { logger: toFrameworkLogger(logger), abortOnError: false };
+  if (listen === undefined) {
+    const context = await NestFactory.createApplicationContext(AppModule.around(dispatcher), options);
+    return { port: undefined, close: () => context.close() };
+  }
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.around(dispatcher), new FastifyAdapter(), options);
+  await app.listen(listen.httpPort, listen.httpHost);
+  const address = app.getHttpServer().address();
+  const port = typeof address === 'object' && address !== null ? address.port : listen.httpPort;
+  return { port, close: () => app.close() };
+}

@@ -1,0 +1,296 @@
+import {
+  chooseProvider,
+  infrastructureTypeOf,
+  isDomainError,
+  type BuildExecutor,
+  type Clock,
+  type Parking,
+  type Place,
+  type PlacementDecision,
+  type Provider,
+  type Reason,
+} from '@image-factory/domain';
+import type { ClaimedExecution, PlacementCommit, PostgresBuildQueue } from '@image-factory/persistence';
+import { withSpan, currentTraceparent, type Logger, type Metrics } from '@image-factory/telemetry';
+import type { Executors } from '../follow/provider-followers.js';
+import { backOffMs, withJitter } from '../loop/back-off.js';
+import type { PlacementFactsReader } from './placement-facts.js';
+import type { PlacementOutcome } from './placement-outcome.js';
+import { isPass, type ProviderGates } from './provider-gate.js';
+import { renderContext, shardOn } from './render-context.js';
+
+export interface PlaceBuildOptions {
+  readonly installationId: string;
+  /** Host of local executions that are placed here. */
+  readonly host: string;
+  readonly prepareTimeoutMs: number;
+  /** How long a build without an eligible provider sleeps, unless a provider changes. */
+  readonly noProviderWaitMs: number;
+  /** The database's time, ms since the epoch. */
+  readonly databaseNowMs: () => number;
+}
+
+export interface PlaceBuildParts {
+  readonly queue: PostgresBuildQueue;
+  readonly facts: PlacementFactsReader;
+  readonly executors: Executors;
+  readonly gates: ProviderGates;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const BUSY = { baseMs: 2_000, capMs: 60_000 };
+const STORE = { baseMs: 200, capMs: 5_000 };
+/** The first choice, and one more when it refuses. */
+const CHOICES = 2;
+
+/** What one choice led to: final, or "that provider not; choose again". */
+type Choice = PlacementOutcome | { readonly kind: 'ProviderRefused'; readonly reason: Reason; readonly message: string };
+
+/**
+ * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
+ * network is spoken to between transactions, never in one. Whatever cannot go on now is parked with its reason, and
+ * uses no attempt.
+ */
+export class PlaceBuild {
+  constructor(
+    private readonly parts: PlaceBuildParts,
+    private readonly options: PlaceBuildOptions,
+  ) {}
+
+  async place(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
+    const attributes = { build: claimed.buildId, attempt: claimed.attempt, method: claimed.buildMethod };
+    const work = (): Promise<PlacementOutcome> => this.#placeOrPark(claimed, dispatcherId, signal);
+    return withSpan('place build', attributes, work, claimed.traceparent);
+  }
+
+  /** A surprise must not be claimed again at once for ever: it waits like a provider that is not ready. */
+  async #placeOrPark(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
+    try {
+      return await this.#place(claimed, dispatcherId, signal);
+    } catch (error) {
+      if (signal.aborted || (isDomainError(error) && error.reason === 'DatabaseUnavailable')) throw error;
+      this.parts.metrics.count('dispatchErrors');
+      this.parts.logger.error('a build could not be placed', { build: claimed.buildId, error });
+      const message = 'placing failed with an internal error; it is tried again';
+      const wakeAt = new Date(this.options.databaseNowMs() + backOffMs(claimed.bounces + 1, BUSY));
+      await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt });
+      return { kind: 'NoEligibleProvider', message };
+    }
+  }
+
+  async #place(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
+    const refusal = this.#refusedToTenant(claimed);
+    if (refusal !== undefined) return this.#fail(claimed, dispatcherId, refusal.reason, refusal.message);
+    const passedOver = new Map<string, { reason: Reason; message: string }>();
+    for (let choice = 0; choice < CHOICES; choice += 1) {
+      const { decision, provider } = await this.#chooseSurely(claimed, passedOver, choice > 0);
+      if (provider === undefined) return this.#parkWithoutProvider(claimed, dispatcherId, decision);
+      const outcome = await this.#tryProvider(claimed, dispatcherId, provider, decision, signal);
+      if (outcome.kind !== 'ProviderRefused') return outcome;
+      passedOver.set(provider.id, outcome);
+    }
+    const { decision } = await this.#choose(claimed, passedOver, true);
+    return this.#parkWithoutProvider(claimed, dispatcherId, { ...decision, chosen: undefined });
+  }
+
+  #refusedToTenant(claimed: ClaimedExecution): { reason: Reason; message: string } | undefined {
+    if (!claimed.allowedMethods.includes(claimed.buildMethod)) {
+      return { reason: 'MethodNotAllowedForTenant', message: `the tenant may not use ${claimed.buildMethod} any more` };
+    }
+    if (claimed.infrastructureType === 'kubernetes' && !claimed.tektonEnabledForTenant) {
+      return { reason: 'TektonDisabled', message: 'Tekton is disabled for the tenant; submit it with infrastructure_type: local' };
+    }
+    return undefined;
+  }
+
+  /** Nobody is parked on facts from the cache: what woke the build may be newer. */
+  async #chooseSurely(
+    claimed: ClaimedExecution,
+    passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
+    fresh: boolean,
+  ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
+    const chosen = await this.#choose(claimed, passedOver, fresh);
+    return chosen.provider === undefined && !fresh ? this.#choose(claimed, passedOver, true) : chosen;
+  }
+
+  async #choose(
+    claimed: ClaimedExecution,
+    passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
+    fresh: boolean,
+  ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
+    const facts = await this.parts.facts.read(claimed.tenantId, fresh);
+    const { tenantId, buildMethod, infrastructureType, requestedProviderId } = claimed;
+    const request = {
+      tenantId,
+      buildMethod,
+      infrastructureType,
+      ...(requestedProviderId === undefined ? {} : { providerId: requestedProviderId }),
+    };
+    const providers = facts.providers.filter((provider) => !passedOver.has(provider.id));
+    const decision = chooseProvider(request, { ...facts, providers });
+    const rejected = facts.providers.flatMap(({ id, name }) => {
+      const why = passedOver.get(id);
+      return why === undefined ? [] : [{ providerId: id, name, reason: why.reason, message: why.message }];
+    });
+    return {
+      decision: { ...decision, rejected: [...decision.rejected, ...rejected] },
+      provider: providers.find((provider) => provider.id === decision.chosen?.providerId),
+    };
+  }
+
+  async #tryProvider(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    provider: Provider,
+    decision: PlacementDecision,
+    signal: AbortSignal,
+  ): Promise<Choice> {
+    const executor = this.parts.executors[infrastructureTypeOf(provider.type)];
+    if (executor === undefined) {
+      return { kind: 'ProviderRefused', reason: 'TektonDisabled', message: 'this dispatcher runs no such executions' };
+    }
+    const prepared = await this.#prepare(executor, provider, claimed.tenantId, signal);
+    if (prepared.kind === 'notReady') return this.#parkNotReady(claimed, dispatcherId, provider, prepared);
+    const context = renderContext(claimed, provider, this.options.installationId, currentTraceparent());
+    let document: PlacementCommit['document'];
+    try {
+      document = executor.render(context, prepared.place);
+    } catch (error) {
+      if (!isDomainError(error) || error.kind !== 'InvalidInput') throw error;
+      return this.#fail(claimed, dispatcherId, error.reason, error.message);
+    }
+    const { executionId, claimToken } = claimed;
+    const shard = shardOn(provider, claimed.buildId);
+    const host = provider.type === 'local' ? this.options.host : '';
+    const providerId = provider.id;
+    const providerGeneration = provider.generation;
+    const { place } = prepared;
+    return this.#commit(claimed, provider, {
+      executionId, dispatcherId, claimToken, providerId, providerGeneration, host, shard, place, document, decision,
+    });
+  }
+
+  async #prepare(
+    executor: BuildExecutor,
+    provider: Provider,
+    tenantId: string,
+    signal: AbortSignal,
+  ): Promise<{ kind: 'ready'; place: Place } | NotReady> {
+    const pass = this.parts.gates.enter(provider.id);
+    if (!isPass(pass)) {
+      const message = 'it is slow or failed just now; other builds wait for it too';
+      return { kind: 'notReady', reason: 'BackOff', message, retryAfterMs: pass.retryAfterMs };
+    }
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(this.options.prepareTimeoutMs)]);
+    try {
+      const place = await executor.prepare({ providerId: provider.id, tenantId }, timeout);
+      pass.succeeded();
+      return { kind: 'ready', place };
+    } catch (error) {
+      pass.failed();
+      if (isDomainError(error)) {
+        const retryAfterMs = (error.retryAfterSeconds ?? 0) * 1000;
+        return { kind: 'notReady', reason: error.reason, message: error.message, retryAfterMs };
+      }
+      if (!timeout.aborted) throw error;
+      return { kind: 'notReady', reason: 'ClusterUnreachable', message: 'it did not answer in time', retryAfterMs: 0 };
+    }
+  }
+
+  async #commit(claimed: ClaimedExecution, provider: Provider, commit: PlacementCommit): Promise<Choice> {
+    const placed = await this.#stored(() => this.parts.queue.place(commit));
+    if (placed.kind === 'claim-lost') return { kind: 'ClaimLost' };
+    if (placed.kind === 'provider-refused') return { ...placed, kind: 'ProviderRefused' };
+    this.parts.logger.info('build dispatched', {
+      build: claimed.buildId,
+      execution: claimed.executionId,
+      attempt: claimed.attempt,
+      method: claimed.buildMethod,
+      infrastructureType: claimed.infrastructureType,
+      provider: provider.name,
+      shard: commit.shard,
+    });
+    return { kind: 'Dispatched', providerId: provider.id, shard: commit.shard };
+  }
+
+  async #parkWithoutProvider(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    decision: PlacementDecision,
+  ): Promise<PlacementOutcome> {
+    const named = claimed.requestedProviderId;
+    const message = noProviderMessage(decision, named);
+    const wakeAt = new Date(this.options.databaseNowMs() + withJitter(this.options.noProviderWaitMs, 0.2));
+    const wakeOn = named === undefined ? 'provider:any' : `provider:${named}`;
+    await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, wakeAt, wakeOn }, decision);
+    return { kind: 'NoEligibleProvider', message };
+  }
+
+  async #parkNotReady(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    provider: Provider,
+    notReady: NotReady,
+  ): Promise<PlacementOutcome> {
+    const message = `provider ${provider.name} cannot take it now (${notReady.reason}): ${notReady.message}`;
+    const waitMs = Math.max(notReady.retryAfterMs, backOffMs(claimed.bounces, BUSY));
+    const wakeAt = new Date(this.options.databaseNowMs() + waitMs);
+    await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt });
+    return { kind: 'ProviderNotReady', providerId: provider.id, reason: notReady.reason, message };
+  }
+
+  async #park(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    parking: Parking,
+    decision?: PlacementDecision,
+  ): Promise<void> {
+    const { executionId } = claimed;
+    const request = { executionId, dispatcherId, parking, ...(decision === undefined ? {} : { decision }) };
+    await this.#stored(() => this.parts.queue.park(request));
+    this.parts.metrics.count('parks', 1, { reason: parking.reason });
+    this.parts.logger.info('build parked', { build: claimed.buildId, execution: executionId, ...parking });
+  }
+
+  async #fail(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    reason: Reason,
+    message: string,
+  ): Promise<PlacementOutcome> {
+    const { executionId } = claimed;
+    await this.#stored(() => this.parts.queue.failPlacing({ executionId, dispatcherId, reason, message }));
+    this.parts.logger.info('build refused while placing', { build: claimed.buildId, reason, message });
+    return { kind: 'BuildRefused', reason, message };
+  }
+
+  /**
+   * A write whose answer is lost is sent again: each of them finds its own effect and then changes nothing, so the
+   * repetition is the read-back that correctness rule 2 asks for. Ends when the claim is somebody else's.
+   */
+  async #stored<T>(write: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!isDomainError(error) || error.reason !== 'DatabaseUnavailable' || tries >= 20) throw error;
+        await this.parts.clock.sleep(backOffMs(tries, STORE));
+      }
+    }
+  }
+}
+
+interface NotReady {
+  readonly kind: 'notReady';
+  readonly reason: Reason;
+  readonly message: string;
+  readonly retryAfterMs: number;
+}
+
+function noProviderMessage(decision: PlacementDecision, named: string | undefined): string {
+  const why = decision.rejected.map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`).join('; ');
+  if (named !== undefined && why === '') return `the named provider ${named} does not exist any more`;
+  return why === '' ? 'there is no provider; register one' : `no provider may take it now: ${why}`;
+}

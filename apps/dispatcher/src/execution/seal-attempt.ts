@@ -1,0 +1,92 @@
+import { shouldRetry, type ExecutionOutcome } from '@image-factory/domain';
+import type { OwnedExecution } from '@image-factory/persistence';
+import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
+import { finishExecution } from './finish-execution.js';
+import { lossVerdict } from './judge-loss.js';
+
+/**
+ * `sealing`: the outcome stands; now the pods end (which frees the slots), the attempt's Secret goes, and the log is
+ * sealed or its gap is marked. The slots never wait for the log, and the log never changes the outcome (rule 18).
+ */
+export async function sealAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  const cleared = await clearPlace(scope, row);
+  if (cleared.kind === 'leaseLost' || cleared.kind === 'again') return cleared;
+  if (row.logSealedAt === undefined) return sealLog(scope, row);
+  if (cleared.kind !== 'cleared') return cleared;
+  return finishExecution(scope, row, {
+    state: stateOf(row.outcome),
+    reason: row.reason ?? 'UnknownFailure',
+    message: row.message ?? '',
+    retry:
+      row.outcome === 'moved' &&
+      shouldRetry({ ...row, stage: row.uid === undefined ? 'create' : 'moved', fault: 'cluster' }),
+  });
+}
+
+type Ended = 'succeeded' | 'failed' | 'cancelled' | 'moved';
+
+function stateOf(outcome: ExecutionOutcome | undefined): Ended {
+  return outcome ?? 'failed';
+}
+
+/**
+ * Pods over, then credentials gone: both before any terminal write (rules 3 and 15). A place that is lost for all past
+ * the deadline is not waited for; its leftovers are swept when it returns.
+ */
+export async function clearPlace(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult | { kind: 'cleared' }> {
+  if (row.podsOverAt === undefined) {
+    const pods = await podsOver(scope, row);
+    if (pods !== 'over') return pods;
+    return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId));
+  }
+  if (row.credentialsRemovedAt !== undefined) return { kind: 'cleared' };
+  try {
+    await scope.follower.removeCredentials(row, scope.mayWrite);
+  } catch (error) {
+    const verdict = await lossVerdict(scope, row);
+    if (verdict !== 'lost') {
+      scope.logger.warn('the attempt’s credentials cannot be removed yet', { execution: row.executionId, error });
+      return verdict;
+    }
+    return { kind: 'cleared' };
+  }
+  if (!scope.mayWrite()) return wait(500);
+  return afterWrite(await scope.executions.markCredentialsRemoved(row.fence, row.executionId));
+}
+
+async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'over' | StepResult> {
+  const seen = await scope.follower.observe(row);
+  if (seen.kind === 'unreachable') {
+    const verdict = await lossVerdict(scope, row);
+    return verdict === 'lost' ? 'over' : verdict;
+  }
+  if (seen.kind === 'present' && !seen.podsOver) {
+    if (!overGrace(scope, row)) return wait(500);
+    await scope.follower.remove(row, scope.mayWrite);
+    return wait(1_000);
+  }
+  return 'over';
+}
+
+/** Leftover pods are removed by uid, but not before their log is sealed. */
+function overGrace(scope: ExecutionScope, row: OwnedExecution): boolean {
+  return (
+    row.logSealedAt !== undefined &&
+    row.outcomeAt !== undefined &&
+    scope.judge.hasPassed(row.outcomeAt, scope.limits.podGraceMs)
+  );
+}
+
+async function sealLog(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  const since = row.outcomeAt ?? row.claimedAt;
+  const late = scope.judge.hasPassed(since, scope.limits.sealLimitMs);
+  if (row.uid !== undefined && !late && !scope.journal.isFollowed(row)) {
+    scope.journal.follow(row, scope.follower);
+    return wait(Math.min(scope.limits.lookAgainMs, scope.judge.remainingMs(since, scope.limits.sealLimitMs) + 200));
+  }
+  const gap = late && row.uid !== undefined && !scope.journal.isFollowed(row) ? await scope.journal.markGap(row) : undefined;
+  await scope.journal.writeEnd(row);
+  const fenced = await scope.executions.markSealed(row.fence, row.executionId, gap === undefined ? {} : { gap });
+  if (gap !== undefined) scope.metrics.count('logGaps');
+  return fenced === 'done' ? AGAIN : afterWrite(fenced);
+}

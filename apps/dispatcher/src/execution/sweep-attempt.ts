@@ -1,0 +1,21 @@
+import type { OwnedExecution } from '@image-factory/persistence';
+import { afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
+
+/**
+ * A finished execution: its run leaves the cluster once the terminal commit is older than the retention, which is also
+ * the lag that lets the commit become durable first (rule 4). A run of a lost cluster is removed when it returns.
+ */
+export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  const finishedAt = row.finishedAt ?? row.claimedAt;
+  const remainingMs = scope.judge.remainingMs(finishedAt, scope.limits.runRetentionMs);
+  if (remainingMs > 0) return wait(Math.min(remainingMs, 3_600_000));
+  await scope.follower.removeCredentials(row, scope.mayWrite);
+  await scope.follower.remove(row, scope.mayWrite);
+  if (!scope.mayWrite()) return wait(500);
+  if (row.slotHeld) {
+    const fenced = await scope.executions.markPodsOver(row.fence, row.executionId);
+    if (fenced === 'lease-lost') return { kind: 'leaseLost' };
+  }
+  const fenced = await scope.executions.markSwept(row.fence, row.executionId);
+  return fenced === 'done' ? { kind: 'forget' } : afterWrite(fenced);
+}

@@ -1,0 +1,87 @@
+import type { PresentAttempt, StopIntent } from '@image-factory/domain';
+import type { OwnedExecution } from '@image-factory/persistence';
+import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
+import { stopIntentOf } from './create-attempt.js';
+import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
+import { fixEnd } from './fix-outcome.js';
+import { judgeClocks } from './judge-clocks.js';
+import { judgeLoss } from './judge-loss.js';
+
+const REPEAT_STOP_MS = 10_000;
+const ENDING_MS = 500;
+
+/** `starting` and `running`: follows the run's log, its waits and its clocks, stops it when told, and takes its end. */
+export async function watchAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  await scope.journal.writeStart(row);
+  scope.journal.follow(row, scope.follower);
+  const seen = await scope.follower.observe(row);
+  if (seen.kind === 'unreachable') return judgeLoss(scope, row);
+  if (row.firstLossAt !== undefined) {
+    const fenced = await scope.executions.markLoss(row.fence, row.executionId, false);
+    if (fenced === 'lease-lost') return { kind: 'leaseLost' };
+  }
+  return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen);
+}
+
+async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
+  if (seen.phase === 'ended') return seen.end === undefined ? wait(ENDING_MS) : fixEnd(scope, row, seen.end, seen);
+  if (row.state === 'starting' && seen.firstStepStartedAt !== undefined) {
+    const { firstStepStartedAt } = seen;
+    return afterWrite(await scope.executions.markRunning(row.fence, row.executionId, { firstStepStartedAt }));
+  }
+  const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
+  if (fenced === 'lease-lost') return { kind: 'leaseLost' };
+  return stopWhenDue(scope, row, seen);
+}
+
+/** The intent is committed before the place is told, so that an adopter reads the end right (rule 11). */
+async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
+  if (row.stopIntent !== undefined) return stop(scope, row, row.stopIntent);
+  const due = dueIntent(scope, row, seen);
+  if (typeof due === 'number') return wait(Math.min(due, scope.limits.lookAgainMs));
+  const fenced = await scope.executions.setStopIntent(row.fence, row.executionId, due);
+  scope.logger.info('execution is to be stopped', { build: row.buildId, execution: row.executionId, intent: due });
+  return fenced === 'lease-lost' ? afterWrite(fenced) : AGAIN;
+}
+
+function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
+  const asked = stopIntentOf(row);
+  if (asked !== undefined) return asked;
+  const drainDeadlineAt = scope.provider?.state === 'draining' ? scope.provider.drainDeadlineAt : undefined;
+  if (drainDeadlineAt !== undefined && scope.judge.hasPassed(drainDeadlineAt, 0)) return 'Drain';
+  const verdict = judgeClocks(seen, {
+    nowMs: scope.judge.databaseNowMs(),
+    createdMs: (row.createdAt ?? row.claimedAt).getTime(),
+    startLimitMs: row.startLimitMinutes * 60_000,
+    runLimitMs: row.buildTimeoutMinutes * 60_000,
+  });
+  if (verdict.kind === 'running') return verdict.remainingMs;
+  return scope.judge.isSettled() ? verdict.intent : 1_000;
+}
+
+async function stop(scope: ExecutionScope, row: OwnedExecution, intent: StopIntent): Promise<StepResult> {
+  const now = scope.monotonicMs();
+  const last = scope.memory.lastStopMs;
+  if (last === undefined || now - last >= REPEAT_STOP_MS) {
+    await scope.follower.stop(row, intent, scope.mayWrite);
+    scope.memory.lastStopMs = now;
+    if (last === undefined) scope.metrics.count('cancels');
+  }
+  return wait(last === undefined ? ENDING_MS : Math.min(REPEAT_STOP_MS, scope.limits.lookAgainMs));
+}
+
+/**
+ * The run is gone and its last object was not seen. Its image may still stand under the attempt tag, and then that is
+ * the outcome (rule 15); else our own intent decides, else somebody deleted it.
+ */
+async function settleAbsent(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  const image = await scope.publisher.findAttemptImage(row);
+  if (image.kind === 'found') return fixEnd(scope, row, endByAttemptTag(image.digest));
+  if (row.stopIntent !== undefined) return fixEnd(scope, row, endOfStopped(row.stopIntent, 'and its run is gone'));
+  if (image.kind === 'unknown' && scope.memory.failures < 5) {
+    scope.memory.failures += 1;
+    return wait(2_000);
+  }
+  const message = 'the PipelineRun was deleted by somebody else before it ended; submit the build again';
+  return fixEnd(scope, row, endWithoutRun('failed', 'PipelineRunDeleted', message, 'cluster'));
+}

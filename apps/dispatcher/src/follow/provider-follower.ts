@@ -1,0 +1,274 @@
+import {
+  infrastructureTypeOf,
+  isDomainError,
+  isTerminalExecutionState,
+  type BuildExecutor,
+  type ExecutionFollower,
+  type Provider,
+} from '@image-factory/domain';
+import type { OwnedExecution, ShardLease } from '@image-factory/persistence';
+import { ExecutionMemory, type ExecutionScope, type StepResult } from '../execution/execution-scope.js';
+import { reconcileExecution } from '../execution/reconcile-execution.js';
+import { BatchedLogSink } from '../log/batched-log-sink.js';
+import { ExecutionJournal } from '../log/execution-journal.js';
+import { backOffMs } from '../loop/back-off.js';
+import { KeyedWorkQueue } from '../loop/keyed-work-queue.js';
+import type { FollowerParts, OwnedSummary } from './follower-parts.js';
+
+/** Longest wait for buffered log to be written when an execution is handed over. */
+const SETTLE_MS = 2_000;
+const FAILURE = { baseMs: 500, capMs: 30_000 };
+
+interface Tracked {
+  readonly memory: ExecutionMemory;
+  journal: ExecutionJournal | undefined;
+  fence: ShardLease | undefined;
+  summary: OwnedSummary;
+  row: OwnedExecution | undefined;
+}
+
+/**
+ * All that this dispatcher does for one provider: one executor's follower over the shards held there, a dirty set of
+ * their executions, and the reconcile of each, one at a time per execution and a bounded number at once. Nothing is
+ * shared with other providers, so a sick cluster holds up only its own.
+ *
+ * Modes: open (shards may come and go) → closed. A shard that is given up: its executions are forgotten, their
+ * journals stopped and flushed, and only then may its lease be released.
+ */
+export class ProviderFollower {
+  readonly #leases = new Map<number, ShardLease>();
+  readonly #tracked = new Map<string, Tracked>();
+  readonly #queue: KeyedWorkQueue;
+  readonly #follower: ExecutionFollower;
+  #provider: Provider;
+
+  constructor(
+    provider: Provider,
+    readonly executor: BuildExecutor,
+    private readonly parts: FollowerParts,
+  ) {
+    this.#provider = provider;
+    this.#queue = new KeyedWorkQueue({
+      concurrency: parts.reconcileConcurrency,
+      clock: parts.clock,
+      work: (executionId) => this.#reconcile(executionId),
+    });
+    this.#follower = executor.openFollower({
+      providerId: provider.id,
+      installationId: parts.installationId,
+      shards: [],
+      onChange: (executionId) => {
+        if (this.#tracked.has(executionId)) this.#queue.add(executionId);
+      },
+    });
+  }
+
+  get providerId(): string {
+    return this.#provider.id;
+  }
+
+  get leases(): readonly ShardLease[] {
+    return [...this.#leases.values()];
+  }
+
+  get follower(): ExecutionFollower {
+    return this.#follower;
+  }
+
+  update(provider: Provider): void {
+    this.#provider = provider;
+  }
+
+  hold(leases: readonly ShardLease[]): void {
+    for (const lease of leases) this.#leases.set(lease.shard, lease);
+    this.#follower.setShards([...this.#leases.keys()]);
+  }
+
+  /** Compares rows with memory: what is new or changed is looked at, what has no row any more is dropped (rule 2). */
+  compare(summaries: readonly OwnedSummary[]): void {
+    const seen = new Set<string>();
+    for (const summary of summaries) {
+      seen.add(summary.executionId);
+      const known = this.#tracked.get(summary.executionId);
+      if (known === undefined) this.#track(summary);
+      else if (known.summary.state === summary.state && known.summary.buildStatus === summary.buildStatus) continue;
+      else known.summary = summary;
+      this.#queue.add(summary.executionId);
+    }
+    for (const executionId of this.#tracked.keys()) if (!seen.has(executionId)) this.#queue.add(executionId);
+  }
+
+  /** Something outside changed these: they are looked at. */
+  touch(executionIds: readonly string[]): void {
+    for (const executionId of executionIds) if (this.#tracked.has(executionId)) this.#queue.add(executionId);
+  }
+
+  /** Executions that were placed on its shards just now. */
+  add(summaries: readonly OwnedSummary[]): void {
+    for (const summary of summaries) {
+      if (!this.#tracked.has(summary.executionId)) this.#track(summary);
+      this.#queue.add(summary.executionId);
+    }
+  }
+
+  has(executionId: string): boolean {
+    return this.#tracked.has(executionId);
+  }
+
+  /** Slots that its executions hold: from placed until their pods are over. */
+  get slotsUsed(): number {
+    let used = 0;
+    for (const { row, summary } of this.#tracked.values()) {
+      if (row === undefined ? !isTerminalExecutionState(summary.state) : row.slotHeld) used += 1;
+    }
+    return used;
+  }
+
+  /** Executions that have not reached a terminal state. */
+  get live(): number {
+    let live = 0;
+    for (const { summary } of this.#tracked.values()) if (!isTerminalExecutionState(summary.state)) live += 1;
+    return live;
+  }
+
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  /** Stops all work on these shards; when it resolves nothing more is written about them from here. */
+  async giveUp(leases: readonly ShardLease[]): Promise<void> {
+    const tokens = new Set(leases.map((lease) => lease.token));
+    for (const lease of leases) if (this.#leases.get(lease.shard)?.token === lease.token) this.#leases.delete(lease.shard);
+    this.#follower.setShards([...this.#leases.keys()]);
+    const gone = [...this.#tracked].filter(([, { fence }]) => fence === undefined || tokens.has(fence.token));
+    await Promise.all(gone.map(([executionId]) => this.#forget(executionId)));
+  }
+
+  /** Ends everything; `graceful` lets what is in progress end. */
+  async close(): Promise<void> {
+    this.#leases.clear();
+    await this.#queue.close();
+    await Promise.all([...this.#tracked.keys()].map((executionId) => this.#forget(executionId)));
+    await this.#follower.close();
+  }
+
+  #track(summary: OwnedSummary): void {
+    this.#tracked.set(summary.executionId, {
+      memory: new ExecutionMemory(),
+      journal: undefined,
+      fence: undefined,
+      row: undefined,
+      summary,
+    });
+  }
+
+  async #forget(executionId: string): Promise<void> {
+    const tracked = this.#tracked.get(executionId);
+    this.#tracked.delete(executionId);
+    await this.#queue.forget(executionId);
+    await tracked?.journal?.stop();
+    if (this.parts.mayWrite()) await this.parts.batcher.settle(executionId, SETTLE_MS);
+    this.parts.batcher.forget(executionId);
+  }
+
+  async #reconcile(executionId: string): Promise<void> {
+    const tracked = this.#tracked.get(executionId);
+    if (tracked === undefined) return;
+    try {
+      const result = await this.#round(executionId, tracked);
+      tracked.memory.failures = 0;
+      this.#after(executionId, result);
+    } catch (error) {
+      if (isDomainError(error) && error.reason === 'LeaseLost') return this.#after(executionId, { kind: 'leaseLost' });
+      const waitMs = backOffMs(tracked.memory.failures, FAILURE);
+      tracked.memory.failures += 1;
+      this.parts.logger.warn('an execution could not be reconciled; it is tried again', { execution: executionId, error, waitMs });
+      this.#after(executionId, { kind: 'wait', ms: waitMs });
+    }
+  }
+
+  async #round(executionId: string, tracked: Tracked): Promise<StepResult> {
+    const dispatcherId = this.parts.dispatcherId();
+    if (dispatcherId === undefined || !this.parts.mayWrite()) return { kind: 'wait', ms: 500 };
+    const [row] = await this.parts.executions.findOwned(dispatcherId, [executionId]);
+    if (row === undefined || row.providerId !== this.providerId) return { kind: 'forget' };
+    if (this.#leases.get(row.shard)?.token !== row.fence.token) return { kind: 'wait', ms: 500 };
+    if (tracked.fence?.token !== row.fence.token) await this.#renewJournal(executionId, tracked);
+    if (tracked.row?.slotHeld === true && !row.slotHeld) this.parts.onSlotFreed();
+    tracked.fence = row.fence;
+    tracked.row = row;
+    tracked.summary = { ...tracked.summary, state: row.state, buildStatus: row.buildStatus };
+    return reconcileExecution(this.#scope(executionId, tracked, row), row);
+  }
+
+  /** A shard that came back under another token: what followed under the old one writes nothing more. */
+  async #renewJournal(executionId: string, tracked: Tracked): Promise<void> {
+    await tracked.journal?.stop();
+    this.parts.batcher.forget(executionId);
+    tracked.journal = undefined;
+  }
+
+  #after(executionId: string, result: StepResult): void {
+    if (!this.#tracked.has(executionId)) return;
+    switch (result.kind) {
+      case 'again':
+        return this.#queue.add(executionId);
+      case 'wait':
+        return this.#queue.addAfter(executionId, result.ms);
+      case 'forget':
+        return this.#drop(executionId);
+      case 'leaseLost': {
+        const fence = this.#tracked.get(executionId)?.fence;
+        this.#drop(executionId);
+        if (fence !== undefined) this.parts.onLeaseLost(fence);
+      }
+    }
+  }
+
+  /** Forgets from inside the reconcile itself: must not wait for it. */
+  #drop(executionId: string): void {
+    const tracked = this.#tracked.get(executionId);
+    this.#tracked.delete(executionId);
+    void this.#queue.forget(executionId);
+    this.parts.batcher.forget(executionId);
+    void tracked?.journal?.stop();
+    if (tracked !== undefined) this.parts.onForgotten(tracked.summary);
+  }
+
+  #scope(executionId: string, tracked: Tracked, row: OwnedExecution): ExecutionScope {
+    const { parts } = this;
+    const { token } = row.fence;
+    tracked.journal ??= this.#journal(executionId, row);
+    return {
+      infrastructureType: infrastructureTypeOf(this.#provider.type),
+      follower: this.#follower,
+      executions: parts.executions,
+      journal: tracked.journal,
+      credentials: parts.credentials,
+      publisher: parts.publisher,
+      judge: parts.judge,
+      limits: parts.limits,
+      memory: tracked.memory,
+      mayWrite: () => parts.mayWrite() && this.#leases.get(row.shard)?.token === token,
+      provider: this.#provider,
+      isLostForAll: () => parts.isLostForAll(row.providerId),
+      monotonicMs: () => parts.clock.monotonicMs(),
+      logger: parts.logger,
+      metrics: parts.metrics,
+    };
+  }
+
+  #journal(executionId: string, row: OwnedExecution): ExecutionJournal {
+    const { batcher, logs, clock, logger, logLimitBytes } = this.parts;
+    const target = { executionId, day: row.logDay, fence: row.fence };
+    return new ExecutionJournal({
+      sink: new BatchedLogSink(batcher, logs, target, logLimitBytes),
+      openSteps: async () => (await logs.listSteps(executionId)).filter((step) => !step.ended),
+      clock,
+      logger,
+      onFollowed: () => {
+        if (this.#tracked.has(executionId)) this.#queue.add(executionId);
+      },
+    });
+  }
+}

@@ -1,0 +1,93 @@
+import { infrastructureTypeOf, type BuildExecutor, type InfrastructureType, type Provider } from '@image-factory/domain';
+import type { ShardLease } from '@image-factory/persistence';
+import type { FollowerParts, OwnedSummary } from './follower-parts.js';
+import { ProviderFollower } from './provider-follower.js';
+
+export type Executors = Readonly<Partial<Record<InfrastructureType, BuildExecutor>>>;
+
+/** The followers of this process, one per provider with shards held here. */
+export class ProviderFollowers {
+  readonly #followers = new Map<string, ProviderFollower>();
+
+  constructor(
+    private readonly executors: Executors,
+    private readonly parts: FollowerParts,
+  ) {}
+
+  /** Shards that were acquired: their provider's follower is opened when it is the first. */
+  hold(provider: Provider, leases: readonly ShardLease[]): void {
+    if (leases.length === 0) return;
+    const executor = this.executors[infrastructureTypeOf(provider.type)];
+    if (executor === undefined) return;
+    let follower = this.#followers.get(provider.id);
+    if (follower === undefined) {
+      follower = new ProviderFollower(provider, executor, this.parts);
+      this.#followers.set(provider.id, follower);
+    }
+    follower.hold(leases);
+  }
+
+  updateProviders(providers: readonly Provider[]): void {
+    for (const provider of providers) this.#followers.get(provider.id)?.update(provider);
+  }
+
+  /** Rows against memory, for all providers at once. */
+  compare(summaries: readonly OwnedSummary[]): void {
+    const byProvider = new Map<string, OwnedSummary[]>();
+    for (const summary of summaries) {
+      const list = byProvider.get(summary.providerId);
+      if (list === undefined) byProvider.set(summary.providerId, [summary]);
+      else list.push(summary);
+    }
+    for (const [providerId, follower] of this.#followers) follower.compare(byProvider.get(providerId) ?? []);
+  }
+
+  /** Those of the ids that no follower knows; the others are looked at. */
+  touch(executionIds: readonly string[]): string[] {
+    for (const follower of this.#followers.values()) follower.touch(executionIds);
+    return executionIds.filter((id) => !this.all().some((follower) => follower.has(id)));
+  }
+
+  add(summaries: readonly OwnedSummary[]): void {
+    for (const summary of summaries) this.#followers.get(summary.providerId)?.add([summary]);
+  }
+
+  /** Ends all work on the shards; a follower without shards is closed. */
+  async giveUp(leases: readonly ShardLease[]): Promise<void> {
+    await Promise.all(
+      [...this.#followers.values()].map(async (follower) => {
+        const own = leases.filter((lease) => lease.providerId === follower.providerId);
+        if (own.length > 0) await follower.giveUp(own);
+        if (follower.leases.length > 0) return;
+        this.#followers.delete(follower.providerId);
+        await follower.close();
+      }),
+    );
+  }
+
+  async closeAll(): Promise<void> {
+    const followers = [...this.#followers.values()];
+    this.#followers.clear();
+    await Promise.all(followers.map((follower) => follower.close()));
+  }
+
+  find(providerId: string): ProviderFollower | undefined {
+    return this.#followers.get(providerId);
+  }
+
+  all(): readonly ProviderFollower[] {
+    return [...this.#followers.values()];
+  }
+
+  get leases(): readonly ShardLease[] {
+    return this.all().flatMap((follower) => follower.leases);
+  }
+
+  get slotsUsed(): number {
+    return this.all().reduce((sum, follower) => sum + follower.slotsUsed, 0);
+  }
+
+  get live(): number {
+    return this.all().reduce((sum, follower) => sum + follower.live, 0);
+  }
+}

@@ -1,0 +1,140 @@
+import { DomainError, type Clock } from '@image-factory/domain';
+import type { DatabaseIdentity, PostgresLeases, PostgresOwnership } from '@image-factory/persistence';
+import type { Logger } from '@image-factory/telemetry';
+import { v7 as uuidv7 } from 'uuid';
+import type { ClockJudge } from './clock-judge.js';
+import { SelfFence } from './self-fence.js';
+
+/** What the heartbeat carries to the others. */
+export interface DispatcherReport {
+  readonly slotsUsed: number;
+  readonly metrics: Readonly<Record<string, unknown>>;
+  readonly unreachableProviders: readonly string[];
+  /** It drains: the others stop counting on it. */
+  readonly stopping: boolean;
+}
+
+export interface LeaseKeeperOptions {
+  readonly host: string;
+  readonly version: string;
+  readonly slots: number;
+  readonly leaseMs: number;
+  readonly report: () => DispatcherReport;
+  /** Everything that was owned under the old id is somebody else's now: drop it, write nothing. */
+  readonly onLapse: (lapsedId: string) => void;
+  /** The database is another one, or an older one of the same (rule 4). */
+  readonly onTimelineChange: () => void;
+}
+
+export type Beat =
+  | { readonly kind: 'registered'; readonly dispatcherId: string }
+  | { readonly kind: 'renewed'; readonly dispatcherId: string; readonly paused: boolean };
+
+/**
+ * This process's lease: one row, one heartbeat for all that it owns.
+ *
+ * Modes: unregistered (no id) → held (registered; heartbeats renew it) → fenced (no renewal within the lease less its
+ * margin: `mayWrite` is false, nothing is dropped yet) → held again by a late renewal, or lapsed (the database says that
+ * the lease had ended): everything owned is dropped, and the next beat registers under a new id, so that no row of the
+ * old one can be taken for ours.
+ */
+export class LeaseKeeper {
+  readonly #fence: SelfFence;
+  #id: string | undefined;
+  #identity: DatabaseIdentity | undefined;
+  #paused = false;
+
+  constructor(
+    private readonly leases: PostgresLeases,
+    private readonly ownership: PostgresOwnership,
+    private readonly judge: ClockJudge,
+    private readonly options: LeaseKeeperOptions,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.#fence = new SelfFence(clock, options.leaseMs);
+  }
+
+  get dispatcherId(): string | undefined {
+    return this.#id;
+  }
+
+  /** Asked before each single cluster write and each batch to the database (rule 3). */
+  readonly mayWrite = (): boolean => this.#id !== undefined && this.#fence.mayWrite();
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** One heartbeat. @throws when the database cannot be asked; the judge then starts over. */
+  async beat(): Promise<Beat> {
+    try {
+      await this.#checkIdentity();
+      return this.#id === undefined ? await this.#register() : await this.#renew(this.#id);
+    } catch (error) {
+      this.judge.disturbed();
+      throw error;
+    }
+  }
+
+  /** Frees the shards at once, so that others need not wait for the lease to end. */
+  async deregister(): Promise<void> {
+    const id = this.#id;
+    this.#id = undefined;
+    this.#fence.lapse();
+    if (id !== undefined) await this.leases.deregister(id);
+  }
+
+  /** Forgets the lease as a crash would: no write. */
+  abandon(): void {
+    this.#id = undefined;
+    this.#fence.lapse();
+  }
+
+  async #register(): Promise<Beat> {
+    const id = uuidv7();
+    const sentAt = this.#fence.reading();
+    const { host, version, slots, leaseMs } = this.options;
+    await this.leases.register({ id, host, version, slots, leaseMs });
+    this.#id = id;
+    this.#fence.renewed(sentAt);
+    this.logger.info('dispatcher registered', { dispatcherId: id, host, slots });
+    return { kind: 'registered', dispatcherId: id };
+  }
+
+  async #renew(id: string): Promise<Beat> {
+    const sentAt = this.#fence.reading();
+    const beat = await this.leases.heartbeat({ id, leaseMs: this.options.leaseMs, ...this.options.report() });
+    if (!beat.alive) {
+      this.#fence.lapse();
+      this.#id = undefined;
+      this.judge.disturbed();
+      this.logger.warn('the lease had lapsed; everything owned is dropped and a new one is taken', { dispatcherId: id });
+      this.options.onLapse(id);
+      return this.#register();
+    }
+    if (this.#id !== id) {
+      throw new DomainError({ kind: 'Conflict', reason: 'LeaseLost', message: 'the lease was given up meanwhile' });
+    }
+    this.#fence.renewed(sentAt);
+    this.#paused = beat.paused;
+    this.judge.heartbeat(beat.databaseNow, sentAt.monotonicMs);
+    return { kind: 'renewed', dispatcherId: id, paused: beat.paused };
+  }
+
+  async #checkIdentity(): Promise<void> {
+    const identity = await this.ownership.databaseIdentity();
+    const known = this.#identity;
+    this.#identity = identity;
+    if (known === undefined) return;
+    if (known.startedAt !== identity.startedAt) this.judge.disturbed();
+    if (known.systemIdentifier === identity.systemIdentifier && known.timeline === identity.timeline) return;
+    this.judge.disturbed();
+    this.logger.error('the database is another one or an older one: no claims until the clusters are compared with it', {
+      before: known,
+      now: identity,
+      at: this.clock.now(),
+    });
+    this.options.onTimelineChange();
+  }
+}

@@ -1,0 +1,162 @@
+import type { Provider, ProviderRepository } from '@image-factory/domain';
+import type { PostgresLeases, PostgresOwnership, ShardLease } from '@image-factory/persistence';
+import type { Logger, Metrics } from '@image-factory/telemetry';
+import type { ProviderFollowers } from '../follow/provider-followers.js';
+import { planShards, shardKey, type ShardPlan, type ShardRow } from './plan-shards.js';
+
+export interface ShardKeeperOptions {
+  /** The host whose local shard is ours to hold. */
+  readonly host: string;
+  readonly dispatcherId: () => string | undefined;
+  /** True when we may take over what another owned (correctness rule 20). */
+  readonly mayAdopt: () => boolean;
+  /** Shards of dead owners to take in one round. */
+  readonly adoptLimit: () => number;
+  /** New shards are held: look for their executions. */
+  readonly onAcquired: () => Promise<void>;
+}
+
+/** The databases' rows that shard keeping reads and writes. */
+export interface ShardKeeperStores {
+  readonly leases: PostgresLeases;
+  readonly ownership: PostgresOwnership;
+  readonly providers: ProviderRepository;
+}
+
+/**
+ * Keeps the shards that this dispatcher should hold, and no others. Each round: rows against memory both ways (rule 2),
+ * then rendezvous hashing over the live dispatchers decides what to take, to adopt, to hand over. A shard that goes is
+ * first left alone here, then released, so its next owner never works beside us.
+ */
+export class ShardKeeper {
+  /** Tokens of shards on their way out: still ours in the database, not to be taken up again. */
+  readonly #leaving = new Set<string>();
+
+  constructor(
+    private readonly stores: ShardKeeperStores,
+    private readonly followers: ProviderFollowers,
+    private readonly options: ShardKeeperOptions,
+    private readonly logger: Logger,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** One round. */
+  async keep(): Promise<void> {
+    const me = this.options.dispatcherId();
+    if (me === undefined) return;
+    const providers = await this.#followable();
+    this.followers.updateProviders([...providers.values()]);
+    await this.#ensureRows(providers);
+    const gained = await this.#reconcileMemory(me, providers);
+    const plan = await this.#plan(me, providers);
+    this.#giveUp(plan.giveUp);
+    this.#giveUp(this.followers.leases.filter((lease) => !providers.has(lease.providerId)));
+    const acquired = await this.#acquire(me, plan, providers);
+    if (gained + acquired > 0) await this.options.onAcquired();
+  }
+
+  /** A fenced write said that the shard has another owner. */
+  async drop(fence: ShardLease): Promise<void> {
+    this.logger.warn('a shard has another owner now', { shard: shardKey(fence) });
+    await this.followers.giveUp([fence]);
+  }
+
+  /** Ends work on everything and frees it. */
+  async releaseAll(): Promise<void> {
+    const leases = [...this.followers.leases];
+    await this.followers.giveUp(leases);
+    await this.stores.leases.release({ leases });
+  }
+
+  /** Disabled providers are followed only while something of theirs is not swept. */
+  async #followable(): Promise<Map<string, Provider>> {
+    const all = await this.stores.providers.list();
+    const needed = all.some((provider) => provider.state === 'disabled')
+      ? await this.stores.ownership.providersWithUnsweptExecutions()
+      : new Set<string>();
+    const followable = all.filter((provider) => provider.state !== 'disabled' || needed.has(provider.id));
+    return new Map(followable.map((provider) => [provider.id, provider]));
+  }
+
+  async #ensureRows(providers: ReadonlyMap<string, Provider>): Promise<void> {
+    for (const provider of providers.values()) {
+      const local = provider.type === 'local';
+      await this.stores.leases.ensureShards(provider.id, local ? this.options.host : '', local ? 1 : provider.shardCount);
+    }
+  }
+
+  /** What the database says is ours and we do not know (an answer was lost) is taken up; what it denies is dropped. */
+  async #reconcileMemory(me: string, providers: ReadonlyMap<string, Provider>): Promise<number> {
+    const held = await this.stores.leases.findHeld(me);
+    const heldTokens = new Set(held.map((lease) => lease.token));
+    const known = new Set(this.followers.leases.map((lease) => lease.token));
+    const denied = this.followers.leases.filter((lease) => !heldTokens.has(lease.token));
+    if (denied.length > 0) await this.followers.giveUp(denied);
+    const unknown = held.filter((lease) => !known.has(lease.token) && !this.#leaving.has(lease.token));
+    for (const lease of unknown) {
+      const provider = providers.get(lease.providerId);
+      if (provider !== undefined) this.followers.hold(provider, [lease]);
+    }
+    return unknown.length;
+  }
+
+  async #plan(me: string, providers: ReadonlyMap<string, Provider>): Promise<ShardPlan> {
+    const live = await this.stores.ownership.liveDispatchers();
+    const shards: ShardRow[] = (await this.stores.leases.listShards()).filter((shard) => providers.has(shard.providerId));
+    return planShards({
+      me,
+      candidates: live.map(({ id, host, unreachableProviders }) => ({ id, host, unreachable: new Set(unreachableProviders) })),
+      shards,
+      mayAdopt: this.options.mayAdopt(),
+      adoptLimit: this.options.adoptLimit(),
+    });
+  }
+
+  /** Hands shards over, each provider's on its own: what still runs on a sick cluster delays only its own shards. */
+  #giveUp(rows: readonly Pick<ShardRow, 'providerId' | 'host' | 'shard'>[]): void {
+    const keys = new Set(rows.map(shardKey));
+    const leases = this.followers.leases.filter((lease) => keys.has(shardKey(lease)));
+    for (const providerId of new Set(leases.map((lease) => lease.providerId))) {
+      void this.#handOver(leases.filter((lease) => lease.providerId === providerId));
+    }
+  }
+
+  async #handOver(leases: readonly ShardLease[]): Promise<void> {
+    for (const lease of leases) this.#leaving.add(lease.token);
+    try {
+      this.logger.info('shards are handed over', { provider: leases[0]?.providerId, shards: leases.length });
+      await this.followers.giveUp(leases);
+      await this.stores.leases.release({ leases });
+    } catch (error) {
+      this.logger.warn('shards could not be handed over; they are taken up again', { error });
+    } finally {
+      for (const lease of leases) this.#leaving.delete(lease.token);
+    }
+  }
+
+  async #acquire(me: string, plan: ShardPlan, providers: ReadonlyMap<string, Provider>): Promise<number> {
+    let count = 0;
+    for (const group of byProvider([...plan.acquire, ...plan.adopt])) {
+      const provider = providers.get(group.providerId);
+      if (provider === undefined) continue;
+      const request = { ...group, dispatcherId: me, max: group.shards.length };
+      const leases = await this.stores.leases.acquire(request);
+      this.followers.hold(provider, leases);
+      count += leases.length;
+      if (leases.length > 0) this.logger.info('shards acquired', { provider: provider.name, shards: leases.length });
+    }
+    if (plan.adopt.length > 0) this.metrics.count('adoptions', plan.adopt.length);
+    return count;
+  }
+}
+
+function byProvider(rows: readonly ShardRow[]): { providerId: string; host: string; shards: number[] }[] {
+  const groups = new Map<string, { providerId: string; host: string; shards: number[] }>();
+  for (const { providerId, host, shard } of rows) {
+    const key = `${providerId}/${host}`;
+    const group = groups.get(key) ?? { providerId, host, shards: [] };
+    group.shards.push(shard);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}

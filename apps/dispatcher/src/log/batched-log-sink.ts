@@ -1,0 +1,69 @@
+import { DomainError, LogSink, type LogCursor, type LogRecord, type LogStep } from '@image-factory/domain';
+import type { PostgresBuildLogs } from '@image-factory/persistence';
+import type { LogBatcher } from './log-batcher.js';
+import { recordBytes, type LogTarget } from './step-buffer.js';
+
+/**
+ * Where an executor's follower puts one attempt's log: the process's batcher, under the attempt's byte cap. Past the
+ * cap a marker says so once, and the rest is read and dropped, so that the run is followed to its end.
+ */
+export class BatchedLogSink extends LogSink {
+  #storedBytes: number | undefined;
+  #truncated = false;
+
+  constructor(
+    private readonly batcher: LogBatcher,
+    private readonly logs: PostgresBuildLogs,
+    private readonly target: LogTarget,
+    private readonly limitBytes: number,
+  ) {
+    super();
+  }
+
+  override async cursor(step: LogStep): Promise<LogCursor> {
+    await this.#measure();
+    return this.batcher.open(this.target, step);
+  }
+
+  override async append(step: LogStep, records: readonly LogRecord[]): Promise<void> {
+    if (this.#truncated) return;
+    const stored = await this.#measure();
+    const bytes = recordBytes(records);
+    if (stored + bytes <= this.limitBytes) {
+      this.#storedBytes = stored + bytes;
+      return this.batcher.append(this.target, step, records);
+    }
+    this.#truncated = true;
+    const fitting = fittingRecords(records, this.limitBytes - stored);
+    const time = records[fitting.length]?.time ?? new Date(0).toISOString();
+    await this.batcher.append(this.target, step, [...fitting, truncationMarker(time, this.limitBytes)]);
+  }
+
+  override async end(step: LogStep): Promise<void> {
+    await this.batcher.flush(this.target, step);
+    const fenced = await this.logs.endStep(this.target.fence, this.target.executionId, step);
+    if (fenced === 'lease-lost') {
+      throw new DomainError({ kind: 'Conflict', reason: 'LeaseLost', message: 'the shard has another owner' });
+    }
+  }
+
+  async #measure(): Promise<number> {
+    if (this.#storedBytes === undefined) {
+      const steps = await this.logs.listSteps(this.target.executionId);
+      this.#storedBytes = steps.reduce((sum, step) => sum + step.byteOffset, 0);
+      this.#truncated = this.#storedBytes >= this.limitBytes;
+    }
+    return this.#storedBytes;
+  }
+}
+
+function fittingRecords(records: readonly LogRecord[], roomBytes: number): readonly LogRecord[] {
+  let bytes = 0;
+  const cut = records.findIndex((record) => (bytes += recordBytes([record])) > roomBytes);
+  return cut === -1 ? records : records.slice(0, cut);
+}
+
+function truncationMarker(time: string, limitBytes: number): LogRecord {
+  const message = `the log of this attempt has reached its limit of ${limitBytes} bytes; what follows was not stored`;
+  return { kind: 'gap', time, reason: 'LogTruncated', message };
+}

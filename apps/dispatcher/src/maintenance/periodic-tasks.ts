@@ -1,0 +1,25 @@
+import type { PeriodicTaskDefinition } from './periodic-task.js';
+import { probeHealth } from './probe-health.js';
+import { reconcileCounters } from './reconcile-counters.js';
+import { expireLogs, preparePartitions } from './retain-logs.js';
+import { sweepRuns } from './sweep-runs.js';
+import { WakeParked } from './wake-parked.js';
+
+const BATCH = 500;
+const MINUTE_MS = 60_000;
+
+/** Everything that is done on a timer, beside the four loops of the runtime. Any dispatcher may do any of it at any time. */
+export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDefinition[] {
+  const wakeParked = new WakeParked();
+  return [
+    { name: 'wake-due', everyMs: 1_000, run: (runtime) => runtime.parts.stores.queue.wakeDue(BATCH) },
+    { name: 'wake-parked', everyMs: 2_000, run: (runtime) => wakeParked.run(runtime) },
+    { name: 'release-abandoned', everyMs: 5_000, run: (runtime) => runtime.parts.stores.queue.releaseAbandoned() },
+    { name: 'expire-queued', everyMs: 10_000, run: (runtime) => runtime.parts.stores.queue.expireQueued(BATCH) },
+    { name: 'probe-health', everyMs: Math.max(500, healthIntervalMs / 6), run: probeHealth },
+    { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
+    { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
+    { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
+    { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: expireLogs },
+  ];
+}

@@ -1,0 +1,63 @@
+import type { DispatcherEnv } from '../config/env.js';
+import type { ExecutionLimits } from '../execution/execution-scope.js';
+import { CLOCK_DEFAULTS } from '@image-factory/domain';
+
+/** Every number that the dispatcher works by; the environment gives some, tests shorten the others. */
+export interface DispatcherSettings {
+  readonly host: string;
+  readonly version: string;
+  readonly slots: number;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  readonly pollMs: number;
+  /** Most builds that one claim takes, and most placements under way. */
+  readonly claimBatch: number;
+  readonly maxPlacing: number;
+  readonly prepareTimeoutMs: number;
+  readonly noProviderWaitMs: number;
+  readonly reconcileConcurrency: number;
+  readonly watchStaleMs: number;
+  /** Shards of dead owners that one round takes while there are free slots; one when there are none. */
+  readonly adoptPerRound: number;
+  readonly logLimitBytes: number;
+  readonly logRetentionDays: number;
+  readonly healthIntervalMs: number;
+  /** Multiplies the intervals of periodic work; tests use less than one. */
+  readonly periodicScale: number;
+  readonly limits: ExecutionLimits;
+}
+
+export const EXECUTION_LIMIT_DEFAULTS: ExecutionLimits = {
+  sealLimitMs: CLOCK_DEFAULTS.sealLimitSeconds * 1000,
+  lossLimitMs: CLOCK_DEFAULTS.lossLimitMinutes * 60_000,
+  placementBudgetMs: 5 * 60_000,
+  requestDeadlineMs: 75_000,
+  podGraceMs: 60_000,
+  publishLimitMs: 5 * 60_000,
+  runRetentionMs: 0,
+  lookAgainMs: 30_000,
+};
+
+/** The settings of a process, from its environment. */
+export function settingsFrom(env: DispatcherEnv, host: string, version: string): DispatcherSettings {
+  return {
+    host,
+    version,
+    slots: env.slots,
+    leaseMs: env.leaseMs,
+    heartbeatMs: env.heartbeatMs,
+    pollMs: env.pollMs,
+    claimBatch: 100,
+    maxPlacing: 200,
+    prepareTimeoutMs: 30_000,
+    noProviderWaitMs: 30_000,
+    reconcileConcurrency: 16,
+    watchStaleMs: Math.max(120_000, 4 * env.heartbeatMs),
+    adoptPerRound: 16,
+    logLimitBytes: 512 * 1024 * 1024,
+    logRetentionDays: env.logRetentionDays,
+    healthIntervalMs: env.healthIntervalMs,
+    periodicScale: 1,
+    limits: { ...EXECUTION_LIMIT_DEFAULTS, runRetentionMs: env.runRetentionMs },
+  };
+}

@@ -1,0 +1,360 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createDispatcher,
+  ImagePublisher,
+  type AttemptImage,
+  type Dispatcher,
+  type DispatcherEnv,
+  type DispatcherSettings,
+  type ExecutionLimits,
+} from '@image-factory/dispatcher';
+import { attemptTag, Secret, type ExecutionState } from '@image-factory/domain';
+import {
+  Database,
+  generateEncryptionKeys,
+  Notifier,
+  PostgresBuildLogs,
+  PostgresBuildQueue,
+  PostgresBuildSubmissions,
+  type NewBuild,
+  type OwnedExecution,
+} from '@image-factory/persistence';
+import { createLogger, createSilentLogger, Metrics } from '@image-factory/telemetry';
+import { createTestDatabase, eventually, FakeBuildExecutor, FakeCluster, type TestDatabase } from '@image-factory/test-support';
+
+/** Promotion into the fake cluster's own registry. */
+export class FakeImagePublisher extends ImagePublisher {
+  failing: (() => Error | undefined) | undefined;
+  /** Awaited before each tag is put. */
+  beforePut: (tag: string) => Promise<void> = () => Promise.resolve();
+
+  constructor(private readonly cluster: FakeCluster) {
+    super();
+  }
+
+  override findAttemptImage(row: OwnedExecution): Promise<AttemptImage> {
+    const digest = this.cluster.images.get(`${row.imageRepository}:${attemptTag(row)}`);
+    return Promise.resolve(digest === undefined ? { kind: 'absent' } : { kind: 'found', digest });
+  }
+
+  override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
+    const failure = this.failing?.();
+    if (failure !== undefined) throw failure;
+    for (const tag of tags) {
+      await this.beforePut(tag);
+      this.cluster.images.set(`${row.imageRepository}:${tag}`, digest);
+    }
+  }
+
+  override digestOf(row: OwnedExecution, tag: string): Promise<string | undefined> {
+    return Promise.resolve(this.cluster.images.get(`${row.imageRepository}:${tag}`));
+  }
+}
+
+export const REPOSITORY = 'registry.example/team/app';
+
+const LIMITS: ExecutionLimits = {
+  sealLimitMs: 4_000,
+  lossLimitMs: 600,
+  placementBudgetMs: 2_000,
+  requestDeadlineMs: 800,
+  podGraceMs: 500,
+  publishLimitMs: 2_500,
+  runRetentionMs: 0,
+  lookAgainMs: 150,
+};
+
+export const LEASE_MS = 1_500;
+
+export interface SeededProvider {
+  readonly id: string;
+  readonly cluster: FakeCluster;
+}
+
+interface BuildRow {
+  status: string;
+  reason: string | null;
+  message: string | null;
+  parked: string | null;
+  parked_message: string | null;
+  attempt: number;
+  image_digest: string | null;
+}
+
+interface ExecutionRow {
+  id: string;
+  attempt: number;
+  state: ExecutionState;
+  outcome: string | null;
+  reason: string | null;
+  message: string | null;
+  stop_intent: string | null;
+  slot_held: boolean;
+  pipeline_run_name: string | null;
+  log_gap: string | null;
+  provider_id: string | null;
+  swept_at: Date | null;
+  credentials_removed_at: Date | null;
+  waiting_reason: string | null;
+}
+
+/** A database of its own, one tenant, one cluster, and as many dispatchers as a test starts. */
+export class DispatcherHarness {
+  readonly dispatchers: Dispatcher[] = [];
+  readonly publisher: FakeImagePublisher;
+  readonly clusters = new Map<string, FakeCluster>();
+  readonly queue: PostgresBuildQueue;
+  readonly logs: PostgresBuildLogs;
+  readonly #encryptionKeys = new Secret(generateEncryptionKeys());
+
+  private constructor(
+    readonly test: TestDatabase,
+    readonly database: Database,
+    readonly cluster: FakeCluster,
+    readonly dataDir: string,
+    readonly tenantId: string,
+    readonly projectId: string,
+    readonly providerId: string,
+  ) {
+    const notifier = new Notifier(database, { debounceMs: 5 });
+    this.queue = new PostgresBuildQueue(database, notifier);
+    this.logs = new PostgresBuildLogs(database);
+    this.publisher = new FakeImagePublisher(cluster);
+    this.clusters.set(providerId, cluster);
+  }
+
+  static async open(): Promise<DispatcherHarness> {
+    const test = await createTestDatabase();
+    const database = Database.create({ url: test.url, poolSize: 4, applicationName: 'test' });
+    await database.connect();
+    const [tenant] = await database.query<{ id: string }>(
+      `INSERT INTO tenants (name, max_concurrent_builds) VALUES ('acme', 100) RETURNING id`,
+    );
+    const [project] = await database.query<{ id: string }>(
+      `INSERT INTO projects (id, tenant_id, name, git_repository_url)
+       VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
+      [tenant!.id],
+    );
+    const cluster = new FakeCluster();
+    const dataDir = await mkdtemp(join(tmpdir(), 'if-dispatcher-'));
+    const providerId = await addProviderRow(database, 'cluster-1');
+    const harness = new DispatcherHarness(test, database, cluster, dataDir, tenant!.id, project!.id, providerId);
+    await database.transaction((tx) => harness.queue.syncLane(tx, tenant!.id));
+    return harness;
+  }
+
+  /** Another cluster; the dispatcher must be started after it. */
+  async addProvider(name: string): Promise<SeededProvider> {
+    const id = await addProviderRow(this.database, name);
+    const cluster = new FakeCluster(this.cluster.images);
+    this.clusters.set(id, cluster);
+    return { id, cluster };
+  }
+
+  env(part: Partial<DispatcherEnv> = {}): DispatcherEnv {
+    return {
+      databaseUrl: this.test.url,
+      databasePoolSize: 8,
+      httpHost: '127.0.0.1',
+      httpPort: 0,
+      loggerLevel: 'info',
+      loggerFormat: 'pretty',
+      dataDir: this.dataDir,
+      encryptionKeys: this.#encryptionKeys,
+      tektonEnabled: true,
+      tektonKubeconfigPath: undefined,
+      credentialDirs: [],
+      egressAllow: [],
+      insecureRegistries: [],
+      slots: 50,
+      leaseMs: LEASE_MS,
+      heartbeatMs: 200,
+      pollMs: 200,
+      healthIntervalMs: 60_000,
+      healthTimeoutMs: 1_000,
+      runRetentionMs: 0,
+      logRetentionDays: 30,
+      otlpEndpoint: undefined,
+      localWorkspaceDir: join(this.dataDir, 'local'),
+      localHostId: 'test-host',
+      ...part,
+    };
+  }
+
+  /** A dispatcher over the fake clusters, not started. */
+  async create(
+    settings: Partial<DispatcherSettings> = {},
+    env: Partial<DispatcherEnv> = {},
+    options: { http?: boolean; reaches?: () => boolean } = {},
+  ): Promise<Dispatcher> {
+    const executor = new RoutedExecutor(this.clusters);
+    const verbose = process.env['IF_TEST_LOG'] !== undefined;
+    const logger = verbose
+      ? createLogger({ level: 'debug', format: 'pretty', service: `dispatcher-${this.dispatchers.length + 1}` })
+      : createSilentLogger();
+    const dispatcher = await createDispatcher(this.env(env), logger, {
+      http: options.http ?? false,
+      metrics: new Metrics(),
+      settings: { periodicScale: 0.05, prepareTimeoutMs: 2_000, noProviderWaitMs: 5_000, limits: LIMITS, ...settings },
+      places: () => ({
+        executors: { kubernetes: executor },
+        publisher: this.publisher,
+        probe: (providerId) =>
+          Promise.resolve((options.reaches?.() ?? true) && this.clusters.get(providerId)?.reachable === true),
+        probeHealth: () => Promise.resolve(0),
+        close: () => Promise.resolve(),
+      }),
+    });
+    this.dispatchers.push(dispatcher);
+    return dispatcher;
+  }
+
+  async start(...options: Parameters<DispatcherHarness['create']>): Promise<Dispatcher> {
+    const dispatcher = await this.create(...options);
+    await dispatcher.start();
+    return dispatcher;
+  }
+
+  async submit(part: Partial<NewBuild> = {}): Promise<string> {
+    const submissions = new PostgresBuildSubmissions(this.queue);
+    const buildId = await this.database.transaction((tx) =>
+      submissions.insert(tx, { ...this.#newBuild(), ...part }),
+    );
+    await this.database.query(`SELECT pg_notify('if_queue', $1)`, [this.tenantId]);
+    return buildId;
+  }
+
+  cancel(buildId: string) {
+    return this.queue.requestCancel({ buildId, tenantId: this.tenantId, actor: 'user:test', reason: undefined });
+  }
+
+  async build(buildId: string): Promise<BuildRow> {
+    const [row] = await this.database.query<BuildRow>('SELECT * FROM builds WHERE id = $1', [buildId]);
+    if (row === undefined) throw new Error(`no build ${buildId}`);
+    return row;
+  }
+
+  executions(buildId: string): Promise<ExecutionRow[]> {
+    return this.database.query<ExecutionRow>(
+      `SELECT * FROM build_executions WHERE build_id = $1 AND state <> 'released' ORDER BY attempt`,
+      [buildId],
+    );
+  }
+
+  async execution(buildId: string): Promise<ExecutionRow> {
+    const row = (await this.executions(buildId)).at(-1);
+    if (row === undefined) throw new Error(`no execution of ${buildId}`);
+    return row;
+  }
+
+  reaches(buildId: string, status: string, deadlineMs = 20_000): Promise<BuildRow> {
+    return eventually(
+      `build ${buildId} is ${status}`,
+      async () => {
+        const row = await this.build(buildId);
+        return row.status === status ? row : undefined;
+      },
+      { deadlineMs },
+    );
+  }
+
+  inState(buildId: string, state: ExecutionState, deadlineMs = 20_000): Promise<ExecutionRow> {
+    return eventually(
+      `an execution of ${buildId} is ${state}`,
+      async () => (await this.executions(buildId)).find((row) => row.state === state),
+      { deadlineMs },
+    );
+  }
+
+  /** Every transition of the build and its executions, in order, as `subject:to`. */
+  async timeline(buildId: string): Promise<string[]> {
+    const rows = await this.database.query<{ subject: string; to_state: string }>(
+      'SELECT subject, to_state FROM build_events WHERE build_id = $1 ORDER BY id',
+      [buildId],
+    );
+    return rows.map((row) => `${row.subject}:${row.to_state}`);
+  }
+
+  /** What is stored of one step, byte for byte; gaps by their reasons. */
+  async storedLog(executionId: string, task: string, step: string): Promise<{ bytes: Buffer; gaps: string[] }> {
+    const parts: Uint8Array[] = [];
+    const gaps: string[] = [];
+    for await (const { record } of this.logs.read({ executionId, step: { task, step } })) {
+      if (record.kind === 'gap') gaps.push(record.reason);
+      else parts.push(record.text, ...(record.newline ? [Buffer.from('\n')] : []));
+    }
+    return { bytes: Buffer.concat(parts), gaps };
+  }
+
+  async counters(): Promise<{ lane: number; provider: number }> {
+    const [row] = await this.database.query<{ lane: number; provider: number }>(
+      `SELECT (SELECT sum(running)::int FROM lanes) AS lane, (SELECT sum(running)::int FROM providers) AS provider`,
+    );
+    return row!;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.dispatchers.map((dispatcher) => dispatcher.abandon().catch(() => undefined)));
+    await this.database.close();
+    await this.test.drop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  #newBuild(): NewBuild {
+    return {
+      tenantId: this.tenantId,
+      projectId: this.projectId,
+      buildMethod: 'kaniko',
+      infrastructureType: 'kubernetes',
+      requestedProviderId: undefined,
+      priority: 0,
+      notBefore: undefined,
+      buildTimeoutMinutes: 30,
+      queueTimeoutMinutes: 60,
+      startLimitMinutes: 15,
+      maxQueuedBuilds: 1_000,
+      gitBranch: 'main',
+      gitCommit: undefined,
+      tags: ['latest'],
+      imageRepository: REPOSITORY,
+      config: {},
+      gitRepositoryUrl: 'https://git.example/web.git',
+      registryAuthId: undefined,
+      repositoryAuthId: undefined,
+      request: {},
+      retryOf: undefined,
+      traceparent: undefined,
+      createdBy: 'user:test',
+    };
+  }
+}
+
+/** One executor for several fake clusters: each provider is its own. */
+class RoutedExecutor extends FakeBuildExecutor {
+  constructor(private readonly clusters: ReadonlyMap<string, FakeCluster>) {
+    super();
+  }
+
+  override prepare(...[request, signal]: Parameters<FakeBuildExecutor['prepare']>) {
+    return this.#on(request.providerId).prepare(request, signal);
+  }
+
+  override openFollower(...[options]: Parameters<FakeBuildExecutor['openFollower']>) {
+    return this.#on(options.providerId).openFollower(options);
+  }
+
+  #on(providerId: string): FakeBuildExecutor {
+    return new FakeBuildExecutor(this.clusters.get(providerId));
+  }
+}
+
+async function addProviderRow(database: Database, name: string): Promise<string> {
+  const [row] = await database.query<{ id: string }>(
+    `INSERT INTO providers (id, name, provider_type, is_global, health, tekton_answers)
+     VALUES (gen_random_uuid(), $1, 'kubernetes', true, 'healthy', true) RETURNING id`,
+    [name],
+  );
+  return row!.id;
+}
