@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
+  MAX_SHARD_COUNT,
   shardOf,
   type Attempt,
   type BuildExecutor,
@@ -82,20 +83,12 @@ export class LocalExecutorHarness {
     return new LocalExecutorHarness(directory, git, options, new LocalBuildExecutor(options));
   }
 
-  /** An attempt to build the files of a new repository, as the dispatcher would store it. */
-  async attempt(files: RepositoryFiles, overrides: Partial<RenderContext> = {}): Promise<Attempt> {
+  /** A context to build the files of a new repository. */
+  async contextFor(files: RepositoryFiles, overrides: Partial<RenderContext> = {}): Promise<RenderContext> {
     const repository = randomUUID();
     await this.git.commit(repository, { Dockerfile: 'FROM scratch\n', ...files });
-    return await this.attemptOf({ gitRepositoryUrl: this.git.url(repository), ...overrides });
-  }
-
-  async attemptOf(overrides: Partial<RenderContext>): Promise<Attempt> {
     const buildId = randomUUID();
-    const place = await this.executor.prepare(
-      { providerId: this.providerId, tenantId: this.tenantId },
-      AbortSignal.timeout(10_000),
-    );
-    const context: RenderContext = {
+    return {
       installationId: this.installationId,
       tenantId: this.tenantId,
       projectId: randomUUID(),
@@ -104,7 +97,7 @@ export class LocalExecutorHarness {
       attempt: 1,
       shard: shardOf(buildId, 1),
       buildMethod: 'docker',
-      gitRepositoryUrl: 'http://127.0.0.1/none.git',
+      gitRepositoryUrl: this.git.url(repository),
       gitRevision: 'main',
       imageRepository: undefined,
       config: {},
@@ -116,23 +109,17 @@ export class LocalExecutorHarness {
       traceparent: undefined,
       ...overrides,
     };
+  }
+
+  /** An attempt to build the files of a new repository, as the dispatcher would store it. */
+  async attempt(files: RepositoryFiles, overrides: Partial<RenderContext> = {}): Promise<Attempt> {
+    const context = await this.contextFor(files, overrides);
+    const { providerId, tenantId } = this;
+    const place = await this.executor.prepare({ providerId, tenantId }, AbortSignal.timeout(10_000));
     const { document, hash, name } = this.executor.render(context, place);
-    return {
-      executionId: context.executionId,
-      buildId: context.buildId,
-      tenantId: context.tenantId,
-      providerId: this.providerId,
-      installationId: context.installationId,
-      attempt: context.attempt,
-      shard: context.shard,
-      buildMethod: context.buildMethod,
-      place,
-      name,
-      document,
-      documentHash: hash,
-      uid: undefined,
-      stopIntent: undefined,
-    };
+    const { executionId, buildId, installationId, attempt, shard, buildMethod } = context;
+    const identity = { executionId, buildId, tenantId, providerId, installationId, attempt, shard, buildMethod };
+    return { ...identity, place, name, document, documentHash: hash, uid: undefined, stopIntent: undefined };
   }
 
   /** A follower as a dispatcher of this host opens it; `close` closes all. */
@@ -152,24 +139,17 @@ export class LocalExecutorHarness {
   }
 
   async close(): Promise<void> {
-    for (const follower of this.#followers) {
-      for (const run of await follower.listRuns()) await removeRun(follower, run.name, run.uid, this.installationId, run);
-      await follower.close();
+    for (const follower of this.#followers) await follower.close();
+    const shards = Array.from({ length: MAX_SHARD_COUNT }, (_none, shard) => shard);
+    const { providerId, installationId } = this;
+    const cleaner = this.executor.openFollower({ providerId, installationId, shards, onChange: () => undefined });
+    for (const { name, uid, buildId, attempt } of await cleaner.listRuns()) {
+      await cleaner.remove({ name, uid, installationId, buildId, attempt } as Attempt, () => true);
     }
+    await cleaner.close();
     await this.git.close();
     await rm(this.directory, { recursive: true, force: true });
   }
-}
-
-async function removeRun(
-  follower: ExecutionFollower,
-  name: string,
-  uid: string,
-  installationId: string,
-  run: { readonly buildId: string | undefined; readonly attempt: number | undefined },
-): Promise<void> {
-  const attempt = { name, uid, installationId, buildId: run.buildId, attempt: run.attempt } as Attempt;
-  await follower.remove(attempt, () => true);
 }
 
 /** Waits until the attempt has ended and nothing of it lives. */

@@ -232,7 +232,7 @@ describe('refusals', () => {
   });
 
   it('come before anything is made, for a host that may not be reached', async () => {
-    const attempt = await host.attemptOf({ gitRepositoryUrl: 'http://169.254.169.254/latest/meta-data' });
+    const attempt = await host.attempt({}, { gitRepositoryUrl: 'http://169.254.169.254/latest/meta-data' });
     const follower = host.follower();
     expect(await follower.create(attempt, NO_CREDENTIALS, mayWrite)).toMatchObject({ kind: 'refused', reason: 'EgressForbidden' });
     const image = await host.attempt({}, { imageRepository: '10.0.0.1:5000/app' });

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** Files of a repository by path. */
-export type RepositoryFiles = Readonly<Record<string, string>>;
+export type RepositoryFiles = Readonly<Record<string, string | Uint8Array>>;
 
 export interface GitHttpServerOptions {
   /** Required of every request when set. */
@@ -49,9 +49,9 @@ export class GitHttpServer {
   async commit(name: string, files: RepositoryFiles, branch = 'main'): Promise<string> {
     const directory = join(this.#root, `${name}.git`);
     await mkdir(directory, { recursive: true });
-    for (const [path, text] of Object.entries(files)) {
+    for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(directory, path)), { recursive: true });
-      await writeFile(join(directory, path), text);
+      await writeFile(join(directory, path), content);
     }
     await this.#git(directory, 'init', '--quiet');
     await this.#git(directory, 'checkout', '--quiet', '-B', branch);
