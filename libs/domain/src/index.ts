@@ -77,7 +77,7 @@ export { healthVerdict, worseHealth } from './provider/provider-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
-export { chooseProvider, rejection } from './placement/choose-provider.js';
+export { chooseProvider, isShared, rejection } from './placement/choose-provider.js';
 export type {
   PlacementBasis,
   PlacementDecision,

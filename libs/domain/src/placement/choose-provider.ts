@@ -36,6 +36,7 @@ export type PlacementBasis = 'named' | 'default_cluster' | 'is_global' | 'enviro
 export type CheckedProvider = Pick<
   Provider,
   | 'type'
+  | 'source'
   | 'isGlobal'
   | 'isDefault'
   | 'state'
@@ -58,7 +59,7 @@ export function rejection(
       message: `is a ${provider.type} provider; the build asks for ${request.infrastructureType}`,
     };
   }
-  const needsGrant = provider.type === 'local' || !(provider.isGlobal || provider.isDefault);
+  const needsGrant = !isShared(provider);
   if (needsGrant && !granted) {
     return { reason: 'ProviderNotGranted', message: 'is not granted to this tenant' };
   }
@@ -84,6 +85,14 @@ export function rejection(
     };
   }
   return undefined;
+}
+
+/**
+ * True for a provider that every tenant may use without a grant: a global one, the default, and the operator's own
+ * kubeconfig. Never a local one: tenants run code on that host.
+ */
+export function isShared(provider: Pick<Provider, 'type' | 'source' | 'isGlobal' | 'isDefault'>): boolean {
+  return provider.type !== 'local' && (provider.isGlobal || provider.isDefault || provider.source === 'environment');
 }
 
 const BASIS_ORDER: readonly PlacementBasis[] = ['named', 'default_cluster', 'is_global', 'environment', 'granted'];

@@ -27,6 +27,7 @@ interface ClaimRow {
 interface ProviderRow {
   readonly name: string;
   readonly provider_type: ProviderType;
+  readonly source: Provider['source'];
   readonly is_global: boolean;
   readonly is_default: boolean;
   readonly state: ProviderState;
@@ -114,6 +115,7 @@ function toCheckedProvider(row: ProviderRow): Parameters<typeof rejection>[0] {
     typeof row.settings['tekton_enabled'] === 'boolean' ? { tektonEnabled: row.settings['tekton_enabled'] } : {};
   return {
     type: row.provider_type,
+    source: row.source,
     isGlobal: row.is_global,
     isDefault: row.is_default,
     state: row.state,
