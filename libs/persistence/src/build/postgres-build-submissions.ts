@@ -1,7 +1,8 @@
-import { DomainError, queueKey } from '@image-factory/domain';
+import { DomainError } from '@image-factory/domain';
 import { v7 as uuidv7 } from 'uuid';
 import type { Transaction } from '../database/transaction.js';
 import type { PostgresBuildQueue } from '../queue/postgres-build-queue.js';
+import { queueKeyNow } from '../queue/queue-key.js';
 import { defaultTag, type NewBuild } from './new-build.js';
 
 interface NumberRow {
@@ -22,7 +23,7 @@ export class PostgresBuildSubmissions {
     const { build_number: buildNumber, now } = await this.takeNumber(tx, build);
     await this.holdCredentials(tx, build);
     const parkedUntil = build.notBefore !== undefined && build.notBefore > now ? build.notBefore : undefined;
-    await this.insertBuild(tx, id, build, buildNumber, { now, parkedUntil });
+    await this.insertBuild(tx, id, build, buildNumber, parkedUntil);
     await this.insertConfig(tx, id, build);
     const answer = await this.queue.enqueue(tx, {
       buildId: id,
@@ -62,30 +63,28 @@ export class PostgresBuildSubmissions {
     id: string,
     build: NewBuild,
     buildNumber: number,
-    at: { readonly now: Date; readonly parkedUntil: Date | undefined },
+    parkedUntil: Date | undefined,
   ): Promise<void> {
     const tags = build.tags.length === 0 && build.imageRepository !== undefined ? [defaultTag(buildNumber)] : build.tags;
-    const { parkedUntil } = at;
     await tx.query(
       `INSERT INTO builds (id, tenant_id, project_id, build_number, status, queue_key, parked, parked_message, parked_wake_at,
          build_method, infrastructure_type, requested_provider_id, priority, not_before, build_timeout_minutes,
          queue_timeout_minutes, start_limit_minutes, git_branch, git_commit, tags, image_repository, retry_of, traceparent,
          created_by, queued_at)
-       VALUES ($1, $2, $3, $4, 'queued', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         $23, coalesce($8, now()))`,
+       VALUES ($1, $2, $3, $4, 'queued', CASE WHEN $8::timestamptz IS NULL THEN ${queueKeyNow('$5')} END, $6, $7, $8,
+         $9, $10, $11, $5, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, coalesce($8, now()))`,
       [
         id,
         build.tenantId,
         build.projectId,
         buildNumber,
-        parkedUntil === undefined ? queueKey(at.now.getTime(), build.priority) : null,
+        build.priority,
         parkedUntil === undefined ? null : 'NotBefore',
         parkedUntil === undefined ? null : `may not start before ${parkedUntil.toISOString()}`,
         parkedUntil ?? null,
         build.buildMethod,
         build.infrastructureType,
         build.requestedProviderId ?? null,
-        build.priority,
         build.notBefore ?? null,
         build.buildTimeoutMinutes,
         build.queueTimeoutMinutes,

@@ -1,0 +1,89 @@
+import { Controller, Get, Header, Headers, Inject, Param, Query, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { IdPipe } from '../http/id.pipe.js';
+import { ListRequest, type ListResponse } from '../http/list.request.js';
+import { InTenant, type TenantScope } from '../http/request-scope.js';
+import { OpenStreams } from '../stream/open-streams.js';
+import { BuildEventResponse } from './events/build-event.response.js';
+import { ListBuildEvents } from './events/list-build-events.js';
+import { StreamBuildEvents } from './events/stream-build-events.js';
+import { ArtifactResponse } from './read/artifact.response.js';
+import { AttemptRequest } from './read/attempt.request.js';
+import { ExecutionResponse } from './read/execution.response.js';
+import { GetPipelineRun } from './read/get-pipeline-run.js';
+import { ListBuildHistory } from './read/list-build-history.js';
+import type { StoredDecisionResponse } from './read/placement.response.js';
+
+@ApiTags('builds')
+@ApiBearerAuth()
+@ApiHeader({ name: 'X-Tenant-ID', required: true })
+@Controller('builds/:id')
+export class BuildHistoryController {
+  constructor(
+    @Inject(ListBuildEvents) private readonly listEvents: ListBuildEvents,
+    @Inject(StreamBuildEvents) private readonly streamEvents: StreamBuildEvents,
+    @Inject(ListBuildHistory) private readonly history: ListBuildHistory,
+    @Inject(GetPipelineRun) private readonly getPipelineRun: GetPipelineRun,
+    @Inject(OpenStreams) private readonly streams: OpenStreams,
+  ) {}
+
+  @Get('events')
+  @ApiOperation({ summary: 'The timeline, oldest first' })
+  @ApiOkResponse({ type: BuildEventResponse, isArray: true, description: 'As items, with next_cursor' })
+  events(
+    @InTenant() scope: TenantScope,
+    @Param('id', IdPipe) id: string,
+    @Query() query: ListRequest,
+  ): Promise<ListResponse<BuildEventResponse>> {
+    return this.listEvents.execute(scope.tenantId, id, query);
+  }
+
+  @Get('events/stream')
+  @ApiOperation({ summary: 'The timeline as it grows; `event: end` when the build has ended' })
+  @ApiProduces('text/event-stream')
+  async eventStream(
+    @InTenant() scope: TenantScope,
+    @Param('id', IdPipe) id: string,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.streamEvents.open(scope.tenantId, id);
+    await this.streams.run(reply, (stream) => this.streamEvents.produce(scope.tenantId, id, lastEventId, stream));
+  }
+
+  @Get('executions')
+  @ApiOperation({ summary: 'Attempts, first to last' })
+  @ApiOkResponse({ type: ExecutionResponse, isArray: true, description: 'As items' })
+  executions(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<ExecutionResponse>> {
+    return this.history.executions(scope.tenantId, id);
+  }
+
+  @Get('placement')
+  @ApiOperation({ summary: 'The stored decisions, newest first: what was chosen, and why not the others' })
+  placement(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<StoredDecisionResponse>> {
+    return this.history.decisions(scope.tenantId, id);
+  }
+
+  @Get('artifacts')
+  @ApiOperation({ summary: 'What the build left behind' })
+  @ApiOkResponse({ type: ArtifactResponse, isArray: true, description: 'As items' })
+  artifacts(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<ArtifactResponse>> {
+    return this.history.artifacts(scope.tenantId, id);
+  }
+
+  @Get('pipeline-run')
+  @Header('vary', 'accept')
+  @ApiOperation({ summary: 'The stored PipelineRun, as JSON or YAML by Accept' })
+  @ApiProduces('application/json', 'application/yaml')
+  async pipelineRun(
+    @InTenant() scope: TenantScope,
+    @Param('id', IdPipe) id: string,
+    @Query() query: AttemptRequest,
+    @Headers('accept') accept: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { mediaType, text } = await this.getPipelineRun.execute(scope.tenantId, id, query.attempt, accept);
+    await reply.type(mediaType).send(text);
+  }
+}

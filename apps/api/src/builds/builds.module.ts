@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { BuildHistoryController } from './build-history.controller.js';
+import { BuildsController } from './builds.controller.js';
+import { CancelBuild } from './control/cancel-build.js';
+import { RetryBuild } from './control/retry-build.js';
+import { ListBuildEvents } from './events/list-build-events.js';
+import { StreamBuildEvents } from './events/stream-build-events.js';
+import { BuildLogsController } from './logs/build-logs.controller.js';
+import { ReadLog } from './logs/read-log.js';
+import { StreamLog } from './logs/stream-log.js';
+import { GetBuild } from './read/get-build.js';
+import { GetPipelineRun } from './read/get-pipeline-run.js';
+import { ListBuildHistory } from './read/list-build-history.js';
+import { ListBuilds } from './read/list-builds.js';
+import { CheckSubmission } from './submit/check-submission.js';
+import { SubmissionFactsReader } from './submit/submission-facts.js';
+import { SubmitBuild } from './submit/submit-build.js';
+import { ValidateBuild } from './submit/validate-build.js';
+
+@Module({
+  controllers: [BuildsController, BuildHistoryController, BuildLogsController],
+  providers: [
+    SubmissionFactsReader,
+    CheckSubmission,
+    SubmitBuild,
+    ValidateBuild,
+    CancelBuild,
+    RetryBuild,
+    GetBuild,
+    ListBuilds,
+    ListBuildHistory,
+    GetPipelineRun,
+    ListBuildEvents,
+    StreamBuildEvents,
+    ReadLog,
+    StreamLog,
+  ],
+})
+export class BuildsModule {}

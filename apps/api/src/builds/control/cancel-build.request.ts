@@ -1,0 +1,6 @@
+import { boundedText, TextField } from '../../http/fields.js';
+
+export class CancelBuildRequest {
+  @TextField(boundedText(0, 500), { optional: true, description: 'Why; shown in the timeline' })
+  readonly reason?: string;
+}

@@ -1,0 +1,54 @@
+import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
+
+/** How long a phase took (or takes), and how long it may. */
+export interface Phase {
+  /** Null before the phase begins. */
+  readonly seconds: number | null;
+  /** Null where the phase has no limit of its own. */
+  readonly limit_seconds: number | null;
+}
+
+export interface BuildPhases {
+  readonly queue: Phase;
+  readonly placement: Phase;
+  readonly start: Phase;
+  readonly run: Phase;
+}
+
+/**
+ * The clocks of a build (ARCHITECTURE.md, "Clocks"): the queue's over all its stays, the others of the latest attempt.
+ * Placement is part of the queue clock and shown apart.
+ */
+export function buildPhases(build: StoredBuild, execution: ExecutionView | undefined, now: Date): BuildPhases {
+  const waiting = build.status === 'queued' ? secondsBetween(build.queuedAt, now) : 0;
+  return {
+    queue: { seconds: round(build.queuedSeconds + waiting), limit_seconds: build.queueTimeoutMinutes * 60 },
+    placement: {
+      seconds: execution === undefined ? null : round(secondsBetween(execution.claimedAt, execution.placedAt ?? execution.finishedAt ?? now)),
+      limit_seconds: null,
+    },
+    start: { seconds: startSeconds(execution, now), limit_seconds: build.startLimitMinutes * 60 },
+    run: { seconds: runSeconds(execution, now), limit_seconds: build.buildTimeoutMinutes * 60 },
+  };
+}
+
+function startSeconds(execution: ExecutionView | undefined, now: Date): number | null {
+  if (execution?.createdAt === undefined) return null;
+  if (execution.startSeconds > 0) return round(execution.startSeconds);
+  return round(secondsBetween(execution.createdAt, execution.firstStepStartedAt ?? execution.endedAt ?? execution.finishedAt ?? now));
+}
+
+/** After the outcome the stored figure, which leaves waits of later TaskRuns out; before it, time since the first step. */
+function runSeconds(execution: ExecutionView | undefined, now: Date): number | null {
+  if (execution?.firstStepStartedAt === undefined) return null;
+  if (execution.outcomeAt !== undefined) return round(execution.runSeconds);
+  return round(secondsBetween(execution.firstStepStartedAt, execution.endedAt ?? execution.finishedAt ?? now));
+}
+
+function secondsBetween(from: Date, to: Date): number {
+  return Math.max(0, (to.getTime() - from.getTime()) / 1000);
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,77 @@
+import { BUILD_METHODS, BUILD_STATUSES, INFRASTRUCTURE_TYPES } from '@image-factory/domain';
+import type { StoredBuild } from '@image-factory/persistence';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/shown.js';
+
+export class ImageResponse {
+  @Shown('text') readonly repository!: string;
+  @Shown('texts') readonly tags!: readonly string[];
+  @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
+}
+
+/** A build as lists show it. */
+export class BuildResponse {
+  @Shown('id') readonly id!: string;
+  @Shown('integer', { description: 'Counts from 1 in its project' }) readonly build_number!: number;
+  @Shown('id') readonly project_id!: string;
+  @Shown('text', { choices: BUILD_STATUSES }) readonly status!: string;
+  @Shown('text', { nullable: true }) readonly reason!: string | null;
+  @Shown('text', { nullable: true }) readonly message!: string | null;
+  @Shown('text', { choices: BUILD_METHODS }) readonly build_method!: string;
+  @Shown('text', { choices: INFRASTRUCTURE_TYPES }) readonly infrastructure_type!: string;
+  @Shown('id', { nullable: true, description: 'Asked for; the chosen one is in the executions' })
+  readonly infrastructure_provider_id!: string | null;
+  @Shown('integer') readonly priority!: number;
+  @Shown('integer', { description: 'Attempts so far' }) readonly attempt!: number;
+  @Shown('text') readonly git_repository_url!: string;
+  @Shown('text', { nullable: true }) readonly git_branch!: string | null;
+  @Shown('text', { nullable: true }) readonly git_commit!: string | null;
+  @ShownAs(() => ImageResponse, { nullable: true }) readonly image!: ImageResponse | null;
+  @Shown('object') readonly build_config!: object;
+  @Shown('integer') readonly build_timeout_minutes!: number;
+  @Shown('integer') readonly queue_timeout_minutes!: number;
+  @Shown('time', { nullable: true }) readonly not_before!: string | null;
+  @Shown('id', { nullable: true }) readonly retry_of!: string | null;
+  @Shown('text') readonly created_by!: string;
+  @Shown('time') readonly created_at!: string;
+  @Shown('time', { nullable: true }) readonly started_at!: string | null;
+  @Shown('time', { nullable: true }) readonly finished_at!: string | null;
+  @Shown('time', { nullable: true }) readonly cancel_requested_at!: string | null;
+  @Shown('text', { nullable: true }) readonly cancel_requested_by!: string | null;
+  @Shown('text', { nullable: true }) readonly cancel_reason!: string | null;
+}
+
+/** While a build waits, its reason and message are those of the waiting. */
+export function toBuildResponse(build: StoredBuild): BuildResponse {
+  return {
+    id: build.id,
+    build_number: build.buildNumber,
+    project_id: build.projectId,
+    status: build.status,
+    reason: orNull(build.parking?.reason ?? build.reason),
+    message: orNull(build.parking?.message ?? build.message),
+    build_method: build.buildMethod,
+    infrastructure_type: build.infrastructureType,
+    infrastructure_provider_id: orNull(build.requestedProviderId),
+    priority: build.priority,
+    attempt: build.attempt,
+    git_repository_url: build.gitRepositoryUrl,
+    git_branch: orNull(build.gitBranch),
+    git_commit: orNull(build.gitCommit),
+    image:
+      build.imageRepository === undefined
+        ? null
+        : { repository: build.imageRepository, tags: build.tags, digest: orNull(build.imageDigest) },
+    build_config: build.config,
+    build_timeout_minutes: build.buildTimeoutMinutes,
+    queue_timeout_minutes: build.queueTimeoutMinutes,
+    not_before: timeOrNull(build.notBefore),
+    retry_of: orNull(build.retryOf),
+    created_by: build.createdBy,
+    created_at: build.createdAt.toISOString(),
+    started_at: timeOrNull(build.startedAt),
+    finished_at: timeOrNull(build.finishedAt),
+    cancel_requested_at: timeOrNull(build.cancelRequestedAt),
+    cancel_requested_by: orNull(build.cancelRequestedBy),
+    cancel_reason: orNull(build.cancelReason),
+  };
+}

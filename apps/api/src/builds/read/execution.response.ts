@@ -1,0 +1,79 @@
+import { EXECUTION_OUTCOMES, EXECUTION_STATES, STOP_INTENTS } from '@image-factory/domain';
+import type { ExecutionView } from '@image-factory/persistence';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/shown.js';
+
+export class PipelineRunReference {
+  @Shown('text') readonly name!: string;
+  @Shown('text', { nullable: true }) readonly uid!: string | null;
+}
+
+export class ProviderReference {
+  @Shown('id') readonly id!: string;
+  @Shown('text', { nullable: true, description: 'Null when the provider is deleted' }) readonly name!: string | null;
+}
+
+export class WaitingResponse {
+  @Shown('text') readonly reason!: string;
+  @Shown('text', { nullable: true }) readonly message!: string | null;
+}
+
+/** One attempt of a build. */
+export class ExecutionResponse {
+  @Shown('id') readonly id!: string;
+  @Shown('id') readonly build_id!: string;
+  @Shown('integer') readonly attempt!: number;
+  @Shown('text', { choices: EXECUTION_STATES }) readonly status!: string;
+  @ShownAs(() => ProviderReference, { nullable: true }) readonly provider!: ProviderReference | null;
+  @Shown('text', { nullable: true }) readonly namespace!: string | null;
+  @ShownAs(() => PipelineRunReference, { nullable: true }) readonly pipeline_run!: PipelineRunReference | null;
+  @ShownAs(() => WaitingResponse, { nullable: true }) readonly waiting!: WaitingResponse | null;
+  @Shown('text', { nullable: true, choices: STOP_INTENTS }) readonly stop_intent!: string | null;
+  @Shown('text', { nullable: true, choices: EXECUTION_OUTCOMES }) readonly outcome!: string | null;
+  @Shown('text', { nullable: true }) readonly reason!: string | null;
+  @Shown('text', { nullable: true }) readonly message!: string | null;
+  @Shown('text', { nullable: true, choices: ['user', 'cluster', 'platform'] }) readonly fault!: string | null;
+  @Shown('text', { nullable: true }) readonly image_digest!: string | null;
+  @Shown('map') readonly results!: Readonly<Record<string, string>>;
+  @Shown('time') readonly claimed_at!: string;
+  @Shown('time', { nullable: true }) readonly placed_at!: string | null;
+  @Shown('time', { nullable: true }) readonly created_at!: string | null;
+  @Shown('time', { nullable: true }) readonly first_step_started_at!: string | null;
+  @Shown('number', { description: 'Seconds in which some step ran' }) readonly run_seconds!: number;
+  @Shown('time', { nullable: true }) readonly ended_at!: string | null;
+  @Shown('time', { nullable: true }) readonly log_sealed_at!: string | null;
+  @Shown('text', { nullable: true, description: 'Why bytes of the log are missing' }) readonly log_gap!: string | null;
+  @Shown('time', { nullable: true }) readonly finished_at!: string | null;
+  @Shown('time', { nullable: true, description: 'Since when the cluster cannot be reached' })
+  readonly cluster_lost_since!: string | null;
+}
+
+export function toExecutionResponse(execution: ExecutionView): ExecutionResponse {
+  const { providerId, pipelineRunName, waitingReason } = execution;
+  return {
+    id: execution.id,
+    build_id: execution.buildId,
+    attempt: execution.attempt,
+    status: execution.state,
+    provider: providerId === undefined ? null : { id: providerId, name: orNull(execution.providerName) },
+    namespace: orNull(execution.namespace),
+    pipeline_run: pipelineRunName === undefined ? null : { name: pipelineRunName, uid: orNull(execution.pipelineRunUid) },
+    waiting: waitingReason === undefined ? null : { reason: waitingReason, message: orNull(execution.waitingMessage) },
+    stop_intent: orNull(execution.stopIntent),
+    outcome: orNull(execution.outcome),
+    reason: orNull(execution.reason),
+    message: orNull(execution.message),
+    fault: orNull(execution.fault),
+    image_digest: orNull(execution.imageDigest),
+    results: execution.results,
+    claimed_at: execution.claimedAt.toISOString(),
+    placed_at: timeOrNull(execution.placedAt),
+    created_at: timeOrNull(execution.createdAt),
+    first_step_started_at: timeOrNull(execution.firstStepStartedAt),
+    run_seconds: execution.runSeconds,
+    ended_at: timeOrNull(execution.endedAt),
+    log_sealed_at: timeOrNull(execution.logSealedAt),
+    log_gap: orNull(execution.logGap),
+    finished_at: timeOrNull(execution.finishedAt),
+    cluster_lost_since: timeOrNull(execution.firstLossAt),
+  };
+}

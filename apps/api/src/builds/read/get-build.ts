@@ -1,0 +1,27 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '@image-factory/domain';
+import { PostgresBuildHistory, PostgresBuilds, PostgresQueueView } from '@image-factory/persistence';
+import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
+import { buildPhases } from './build-phases.js';
+import { queueStanding } from './queue-standing.js';
+
+/** One build with its queue position, phases and latest execution. */
+@Injectable()
+export class GetBuild {
+  constructor(
+    @Inject(PostgresBuilds) private readonly builds: PostgresBuilds,
+    @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
+    @Inject(PostgresQueueView) private readonly queue: PostgresQueueView,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {}
+
+  async execute(tenantId: string, buildId: string): Promise<BuildDetailResponse> {
+    const build = await this.builds.get(tenantId, buildId);
+    const [execution, place] = await Promise.all([
+      this.history.findExecution(buildId),
+      build.queueKey === undefined ? undefined : this.queue.position(tenantId, build.queueKey),
+    ]);
+    const standing = build.status === 'queued' ? queueStanding(build, place) : null;
+    return toBuildDetailResponse(build, execution, standing, buildPhases(build, execution, this.clock.now()));
+  }
+}

@@ -1,0 +1,17 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PostgresBuilds } from '@image-factory/persistence';
+import { isUuid } from '../../http/fields.js';
+import { type ListResponse, toListResponse, toPageRequest } from '../../http/list.request.js';
+import { BuildResponse, toBuildResponse } from './build.response.js';
+import { type ListBuildsRequest, toBuildFilter } from './list-builds.request.js';
+
+/** Builds of a tenant by filters, newest first. */
+@Injectable()
+export class ListBuilds {
+  constructor(@Inject(PostgresBuilds) private readonly builds: PostgresBuilds) {}
+
+  async execute(tenantId: string, query: ListBuildsRequest): Promise<ListResponse<BuildResponse>> {
+    const page = await this.builds.list(tenantId, toBuildFilter(query), toPageRequest(query, isUuid));
+    return toListResponse(page, toBuildResponse);
+  }
+}

@@ -1,0 +1,40 @@
+import type { QueuePosition, StoredBuild } from '@image-factory/persistence';
+import type { Reason } from '@image-factory/domain';
+
+/** Where a queued build stands and what keeps it there. */
+export interface QueueStanding {
+  /** 1 is next in its tenant; null while the build waits for a time or an event. */
+  readonly position: number | null;
+  /** What binds now; null when nothing does and the next free dispatcher takes it. */
+  readonly binds: { readonly reason: Reason; readonly message: string } | null;
+  readonly wake_at: string | null;
+}
+
+/** Parked builds say why; others are held by the pause, the tenant's limit or builds ahead, in that order. */
+export function queueStanding(build: StoredBuild, place: QueuePosition | undefined): QueueStanding {
+  if (build.parking !== undefined) {
+    const { reason, message, wakeAt } = build.parking;
+    return { position: null, binds: { reason, message }, wake_at: wakeAt?.toISOString() ?? null };
+  }
+  if (place === undefined) return { position: null, binds: null, wake_at: null };
+  return { position: place.position, binds: bindingLimit(place), wake_at: null };
+}
+
+function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
+  if (place.dispatchPaused) {
+    return { reason: 'DispatchPaused', message: 'dispatching is paused by an administrator' };
+  }
+  if (place.running >= place.maxRunning) {
+    return {
+      reason: 'TenantAtLimit',
+      message: `the tenant runs ${place.running} of at most ${place.maxRunning} builds`,
+    };
+  }
+  if (place.liveDispatchers === 0) {
+    return { reason: 'DispatcherMissing', message: 'no dispatcher is alive; an operator has to start one' };
+  }
+  if (place.position > 1) {
+    return { reason: 'BuildsAhead', message: `${place.position - 1} builds of the tenant are ahead` };
+  }
+  return null;
+}

@@ -1,0 +1,119 @@
+import {
+  argumentName,
+  argumentValue,
+  BUILD_METHODS,
+  buildTarget,
+  contextPath,
+  type Grammar,
+  gitCommit,
+  gitRef,
+  imageRepository,
+  imageTag,
+  INFRASTRUCTURE_TYPES,
+  type BuildMethod,
+  type InfrastructureType,
+  platform,
+} from '@image-factory/domain';
+import {
+  ChoiceField,
+  IdField,
+  IntegerField,
+  ListField,
+  MapField,
+  NestedField,
+  ObjectField,
+  TextField,
+  TimeField,
+} from '../../http/fields.js';
+
+/** An empty text stands for "not given". */
+const orEmpty =
+  (grammar: Grammar): Grammar =>
+  (text) =>
+    text === '' ? undefined : grammar(text);
+
+export class BuildMetadataRequest {
+  @TextField(orEmpty(imageRepository), {
+    optional: true,
+    description: "Where the image goes; the project's `registry_repo` when absent",
+    example: 'registry.example/team/app',
+  })
+  readonly registry_repo?: string;
+}
+
+export class BuildConfigRequest {
+  @TextField(orEmpty(contextPath), { optional: true, description: "Path in the context; the project's when absent" })
+  readonly dockerfile_path?: string;
+
+  @TextField(orEmpty(contextPath), { optional: true, description: "Directory in the repository; the project's when absent" })
+  readonly build_context?: string;
+
+  @TextField(orEmpty(buildTarget), { optional: true, description: 'Stage to build' })
+  readonly target?: string;
+
+  @MapField(argumentName, argumentValue, 100, { optional: true, description: 'Build arguments' })
+  readonly build_args?: Record<string, string>;
+
+  @ListField(platform, 10, { optional: true, description: 'Platforms (buildx)', example: ['linux/amd64'] })
+  readonly platforms?: string[];
+
+  @TextField(orEmpty(imageRepository), { optional: true, description: 'Repository for the build cache' })
+  readonly cache_repo?: string;
+
+  @NestedField(() => BuildMetadataRequest, { optional: true, description: 'Where the image goes' })
+  readonly metadata?: BuildMetadataRequest;
+
+  @TextField(orEmpty(contextPath), { optional: true, description: 'Path of the template in the context (packer)' })
+  readonly packer_template?: string;
+
+  @MapField(argumentName, argumentValue, 100, { optional: true, description: 'Variables (packer)' })
+  readonly variables?: Record<string, string>;
+}
+
+/** Body of `POST /builds` and of `POST /builds/validate`. */
+export class SubmitBuildRequest {
+  @IdField({ description: 'Project to build' })
+  readonly project_id!: string;
+
+  @ChoiceField(BUILD_METHODS, { description: 'How the image is made' })
+  readonly build_method!: BuildMethod;
+
+  @TextField(gitRef, { optional: true, description: "Branch or tag; the project's branch when absent", example: 'main' })
+  readonly git_branch?: string;
+
+  @TextField(gitCommit, { optional: true, description: 'Exact commit: 40 or 64 hex digits' })
+  readonly git_commit?: string;
+
+  @ListField(imageTag, 20, { optional: true, description: 'Tags of the image; `build-<build_number>` when absent' })
+  readonly tags?: string[];
+
+  @ChoiceField(INFRASTRUCTURE_TYPES, {
+    optional: true,
+    description: 'kubernetes when it is enabled, else local, when absent',
+  })
+  readonly infrastructure_type?: InfrastructureType;
+
+  @IdField({ optional: true, description: 'This provider and no other' })
+  readonly infrastructure_provider_id?: string;
+
+  @IntegerField(0, 1000, { optional: true, description: "0 to the tenant's max_priority; larger is sooner" })
+  readonly priority?: number;
+
+  @TimeField({ optional: true, description: 'Not to be started before this time' })
+  readonly not_before?: string;
+
+  @IntegerField(1, 10_080, { optional: true, description: "Limit of the run clock; the project's when absent" })
+  readonly build_timeout_minutes?: number;
+
+  @IntegerField(1, 10_080, { optional: true, description: "Limit of the queue clock; the tenant's when absent" })
+  readonly queue_timeout_minutes?: number;
+
+  @ObjectField({ optional: true, description: 'Not supported yet' })
+  readonly requirements?: object;
+
+  @ObjectField({ optional: true, description: 'Not supported yet' })
+  readonly concurrency?: object;
+
+  @NestedField(() => BuildConfigRequest, { optional: true, description: 'Fields by method; others are refused' })
+  readonly build_config?: BuildConfigRequest;
+}

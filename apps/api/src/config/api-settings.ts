@@ -1,0 +1,12 @@
+/** DI token of {@link ApiSettings}. */
+export const API_SETTINGS = Symbol('ApiSettings');
+
+/** The part of the environment that use cases look at. */
+export interface ApiSettings {
+  readonly tektonEnabled: boolean;
+  /** Directories below which `*_path` fields of providers may point. */
+  readonly credentialDirs: readonly string[];
+  /** Set when the process runs in a pod. */
+  readonly inCluster: { readonly host: string; readonly port: number } | undefined;
+  readonly version: string;
+}

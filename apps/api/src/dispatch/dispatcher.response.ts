@@ -1,0 +1,30 @@
+import type { DispatcherView } from '@image-factory/persistence';
+import { Shown } from '../http/shown.js';
+
+export class DispatcherResponse {
+  @Shown('id') readonly id!: string;
+  @Shown('text') readonly host!: string;
+  @Shown('text') readonly version!: string;
+  @Shown('text', { choices: ['running', 'stopping', 'stopped', 'lost'] }) readonly state!: string;
+  @Shown('integer') readonly slots!: number;
+  @Shown('integer') readonly slots_used!: number;
+  @Shown('integer', { description: 'Cluster shards that it leases' }) readonly shards!: number;
+  @Shown('time') readonly started_at!: string;
+  @Shown('time') readonly heartbeat_at!: string;
+  @Shown('time') readonly lease_until!: string;
+}
+
+export function toDispatcherResponse(dispatcher: DispatcherView): DispatcherResponse {
+  return {
+    id: dispatcher.id,
+    host: dispatcher.host,
+    version: dispatcher.version,
+    state: dispatcher.state,
+    slots: dispatcher.slots,
+    slots_used: dispatcher.slotsUsed,
+    shards: dispatcher.shards,
+    started_at: dispatcher.startedAt.toISOString(),
+    heartbeat_at: dispatcher.heartbeatAt.toISOString(),
+    lease_until: dispatcher.leaseUntil.toISOString(),
+  };
+}

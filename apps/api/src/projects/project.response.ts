@@ -1,0 +1,34 @@
+import type { Project } from '@image-factory/persistence';
+import { orNull, Shown } from '../http/shown.js';
+
+export class ProjectResponse {
+  @Shown('id') readonly id!: string;
+  @Shown('text') readonly name!: string;
+  @Shown('text') readonly git_repository_url!: string;
+  @Shown('text') readonly git_branch!: string;
+  @Shown('text') readonly dockerfile_path!: string;
+  @Shown('text') readonly build_context!: string;
+  @Shown('text', { nullable: true }) readonly registry_repo!: string | null;
+  @Shown('id', { nullable: true }) readonly registry_auth_id!: string | null;
+  @Shown('id', { nullable: true }) readonly repository_auth_id!: string | null;
+  @Shown('integer') readonly build_timeout_minutes!: number;
+  @Shown('time') readonly created_at!: string;
+  @Shown('time') readonly updated_at!: string;
+}
+
+export function toProjectResponse(project: Project): ProjectResponse {
+  return {
+    id: project.id,
+    name: project.name,
+    git_repository_url: project.gitRepositoryUrl,
+    git_branch: project.gitBranch,
+    dockerfile_path: project.dockerfilePath,
+    build_context: project.buildContext,
+    registry_repo: orNull(project.registryRepo),
+    registry_auth_id: orNull(project.registryAuthId),
+    repository_auth_id: orNull(project.repositoryAuthId),
+    build_timeout_minutes: project.buildTimeoutMinutes,
+    created_at: project.createdAt.toISOString(),
+    updated_at: project.updatedAt.toISOString(),
+  };
+}

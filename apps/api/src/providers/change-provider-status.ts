@@ -1,0 +1,44 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isAllowed } from '@image-factory/domain';
+import { PostgresProviders, type ProviderDetail } from '@image-factory/persistence';
+import { forbidden } from '../access/access.guard.js';
+import { AuditedWrites } from '../http/audited-writes.js';
+import type { RequestScope } from '../http/request-scope.js';
+import { refuseIssues } from '../http/validate-request.js';
+import { ChangeProviderStatusRequest } from './provider.request.js';
+import { WakeParkedBuilds } from './wake-parked-builds.js';
+
+/** What an admin wants of a provider. Who may only cordon may also drain and enable, but not disable. */
+@Injectable()
+export class ChangeProviderStatus {
+  constructor(
+    @Inject(PostgresProviders) private readonly providers: PostgresProviders,
+    @Inject(AuditedWrites) private readonly audited: AuditedWrites,
+    @Inject(WakeParkedBuilds) private readonly wake: WakeParkedBuilds,
+  ) {}
+
+  async execute(scope: RequestScope, id: string, request: ChangeProviderStatusRequest): Promise<ProviderDetail> {
+    const { status, deadline } = request;
+    if (status === 'disabled' && !isAllowed(scope.caller.role, 'provider:manage')) {
+      throw forbidden(`the role ${scope.caller.role} may cordon and drain a provider, but not disable it`);
+    }
+    if (deadline !== undefined && status !== 'draining') {
+      refuseIssues([{ path: 'deadline', message: 'belongs to the status draining only' }]);
+    }
+    const drainDeadlineAt = deadline === undefined ? undefined : new Date(deadline);
+    const provider = await this.audited.run(scope, async (tx) => {
+      const before = await this.providers.get(id, tx);
+      const result = await this.providers.setState(tx, id, { state: status, drainDeadlineAt });
+      const note = {
+        action: 'provider.status',
+        objectType: 'provider',
+        objectId: id,
+        before: { status: before.state },
+        after: { status, deadline: deadline ?? null },
+      };
+      return { result, note };
+    });
+    await this.wake.afterChangeOf(id);
+    return provider;
+  }
+}

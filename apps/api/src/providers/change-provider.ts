@@ -1,0 +1,77 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '@image-factory/domain';
+import { Database, PostgresProviders, type ProviderChange, type ProviderDetail } from '@image-factory/persistence';
+import { AuditedWrites } from '../http/audited-writes.js';
+import { expectedVersion } from '../http/etag.js';
+import type { RequestScope } from '../http/request-scope.js';
+import { refuseIssues } from '../http/validate-request.js';
+import { localIssues } from './create-provider.js';
+import { mergeConfig } from './merge-config.js';
+import { ProviderAccess } from './provider-access.js';
+import { ChangeProviderRequest } from './provider.request.js';
+import { toProviderResponse } from './provider.response.js';
+import { WakeParkedBuilds } from './wake-parked-builds.js';
+
+/**
+ * Changes what is sent; the config is merged and judged as a whole. The change is made against the row that was read:
+ * if another came in between, this one is refused, because its config would undo the other's.
+ */
+@Injectable()
+export class ChangeProvider {
+  constructor(
+    @Inject(Database) private readonly database: Database,
+    @Inject(PostgresProviders) private readonly providers: PostgresProviders,
+    @Inject(ProviderAccess) private readonly access: ProviderAccess,
+    @Inject(AuditedWrites) private readonly audited: AuditedWrites,
+    @Inject(WakeParkedBuilds) private readonly wake: WakeParkedBuilds,
+  ) {}
+
+  async execute(scope: RequestScope, id: string, request: ChangeProviderRequest): Promise<ProviderDetail> {
+    const expected = expectedVersion(scope.ifMatch);
+    const before = await this.providers.get(id);
+    refuseReadOnly(before, request);
+    const config = request.config === undefined ? undefined : mergeConfig(await this.providers.openConfig(this.database, id), request.config);
+    refuseIssues([
+      ...(config === undefined ? [] : await this.access.issues(before.type, before.source, config)),
+      ...localIssues(before.type, request.is_global),
+    ]);
+    const against = expected === undefined ? (config === undefined ? undefined : before.updatedAt) : new Date(expected);
+    const provider = await this.audited.run(scope, async (tx) => {
+      const result = await this.providers.update(tx, id, toProviderChange(request, config), against);
+      const note = {
+        action: 'provider.change',
+        objectType: 'provider',
+        objectId: id,
+        before: toProviderResponse(before),
+        after: toProviderResponse(result),
+      };
+      return { result, note };
+    });
+    await this.wake.afterChangeOf(id);
+    return provider;
+  }
+}
+
+function toProviderChange(request: ChangeProviderRequest, config: ProviderChange['config']): ProviderChange {
+  return {
+    name: request.name,
+    isGlobal: request.is_global,
+    capabilities: request.capabilities,
+    labels: request.labels,
+    maxConcurrentBuilds: request.max_concurrent_builds,
+    region: request.region,
+    pricePerMinute: request.price_per_minute,
+    allowPrivileged: request.allow_privileged,
+    ...(config === undefined ? {} : { config }),
+  } as ProviderChange;
+}
+
+/** The config of a provider that comes from a file or the environment is changed there. */
+function refuseReadOnly(provider: ProviderDetail, request: ChangeProviderRequest): void {
+  if (provider.source === 'api' || (request.config === undefined && request.name === undefined)) return;
+  throw new DomainError({
+    kind: 'Conflict',
+    reason: 'Conflict',
+    message: `name and config of provider ${provider.id} come from the ${provider.source}; change them there`,
+  });
+}

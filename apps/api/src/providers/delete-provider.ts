@@ -1,0 +1,24 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PostgresProviders } from '@image-factory/persistence';
+import { AuditedWrites } from '../http/audited-writes.js';
+import { expectedVersion } from '../http/etag.js';
+import type { RequestScope } from '../http/request-scope.js';
+import { toProviderResponse } from './provider.response.js';
+
+/** Refused while anything of ours is there, from reserved to swept. */
+@Injectable()
+export class DeleteProvider {
+  constructor(
+    @Inject(PostgresProviders) private readonly providers: PostgresProviders,
+    @Inject(AuditedWrites) private readonly audited: AuditedWrites,
+  ) {}
+
+  async execute(scope: RequestScope, id: string): Promise<void> {
+    const version = expectedVersion(scope.ifMatch);
+    await this.audited.run(scope, async (tx) => {
+      const before = toProviderResponse(await this.providers.get(id, tx));
+      await this.providers.delete(tx, id, version === undefined ? undefined : new Date(version));
+      return { result: undefined, note: { action: 'provider.delete', objectType: 'provider', objectId: id, before } };
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type ConnectionStep, testConnection } from '@image-factory/cluster-connectors';
+import { checkReadiness, ConnectionPool, type Readiness } from '@image-factory/cluster-registry';
+import { Clock, isDomainError, NAMESPACE_PREFIX } from '@image-factory/domain';
+import { EgressPolicy } from '@image-factory/egress';
+import { PostgresProviderRepository, PostgresProviders } from '@image-factory/persistence';
+import { ProviderAccess } from './provider-access.js';
+
+/** The way to a cluster, step by step. */
+export interface ConnectionTest {
+  readonly passed: boolean;
+  readonly steps: readonly ConnectionStep[];
+}
+
+/** The only use cases that talk to clusters: for admins, on their request. */
+@Injectable()
+export class ProbeProvider {
+  constructor(
+    @Inject(PostgresProviders) private readonly providers: PostgresProviders,
+    @Inject(PostgresProviderRepository) private readonly repository: PostgresProviderRepository,
+    @Inject(ProviderAccess) private readonly access: ProviderAccess,
+    @Inject(EgressPolicy) private readonly egress: EgressPolicy,
+    @Inject(ConnectionPool) private readonly pool: ConnectionPool,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {}
+
+  async testConnection(id: string): Promise<ConnectionTest> {
+    const provider = await this.providers.get(id);
+    if (provider.type === 'local') return { passed: true, steps: [] };
+    try {
+      const { fields } = await this.repository.openCredential(id);
+      const access = await this.access.access(provider.source, fields);
+      const steps = await testConnection(access, this.egress, {
+        fileRules: this.access.context(provider.source).fileRules,
+        clock: this.clock,
+        installTasks: provider.settings.installTasks !== false,
+      });
+      return { passed: steps.every((step) => step.status === 'passed'), steps };
+    } catch (error) {
+      // The config itself gives no access (a file is gone, say): that is the result of the test.
+      if (!isDomainError(error) || error.kind !== 'InvalidInput') throw error;
+      const { reason, message } = error;
+      return { passed: false, steps: [{ name: 'resolve', status: 'failed', reason, message, duration_ms: 0 }] };
+    }
+  }
+
+  async readiness(id: string, tenantId: string | undefined): Promise<Readiness> {
+    const provider = await this.providers.get(id);
+    return checkReadiness({
+      provider,
+      connections: this.pool,
+      clock: this.clock,
+      ...(tenantId === undefined ? {} : { namespace: NAMESPACE_PREFIX + tenantId.slice(0, 8).toLowerCase() }),
+    });
+  }
+}

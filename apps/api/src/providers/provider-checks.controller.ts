@@ -1,0 +1,53 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Readiness } from '@image-factory/cluster-registry';
+import { PostgresBuildHistory, PostgresProviders } from '@image-factory/persistence';
+import { ExecutionResponse, toExecutionResponse } from '../builds/read/execution.response.js';
+import { IdPipe } from '../http/id.pipe.js';
+import type { ListResponse } from '../http/list.request.js';
+import { type ConnectionTest, ProbeProvider } from './probe-provider.js';
+import { ProviderHealthResponse, toProviderHealthResponse } from './provider-health.response.js';
+import { ReadinessRequest } from './provider.request.js';
+
+/** What runs at once on a provider is bounded by its limit; a list beyond this is cut. */
+const MAX_EXECUTIONS = 1000;
+
+@ApiTags('admin: providers')
+@ApiBearerAuth()
+@Controller('admin/infrastructure/providers/:id')
+export class ProviderChecksController {
+  constructor(
+    @Inject(PostgresProviders) private readonly providers: PostgresProviders,
+    @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
+    @Inject(ProbeProvider) private readonly probe: ProbeProvider,
+  ) {}
+
+  @Post('test-connection')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Resolve, TCP, TLS, authenticate, version, permissions: each with its time and result' })
+  testConnection(@Param('id', IdPipe) id: string): Promise<ConnectionTest> {
+    return this.probe.testConnection(id);
+  }
+
+  @Get('health')
+  @ApiOperation({ summary: 'Verdict, Conditions, first loss and last probe' })
+  @ApiOkResponse({ type: ProviderHealthResponse })
+  async health(@Param('id', IdPipe) id: string): Promise<ProviderHealthResponse> {
+    return toProviderHealthResponse(await this.providers.get(id));
+  }
+
+  @Get('readiness')
+  @ApiOperation({ summary: 'Whether builds can run there, and what is missing, in the order in which to fix it' })
+  readiness(@Param('id', IdPipe) id: string, @Query() query: ReadinessRequest): Promise<Readiness> {
+    return this.probe.readiness(id, query.tenant_id);
+  }
+
+  @Get('executions')
+  @ApiOperation({ summary: 'What is reserved, runs or is being cleaned there now' })
+  @ApiOkResponse({ type: ExecutionResponse, isArray: true, description: 'As items' })
+  async executions(@Param('id', IdPipe) id: string): Promise<ListResponse<ExecutionResponse>> {
+    await this.providers.get(id);
+    const executions = await this.history.onProvider(id, MAX_EXECUTIONS);
+    return { items: executions.map(toExecutionResponse), next_cursor: null };
+  }
+}

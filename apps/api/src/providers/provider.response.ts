@@ -1,0 +1,91 @@
+import { type Condition, PROVIDER_HEALTHS, PROVIDER_SOURCES, PROVIDER_STATES, PROVIDER_TYPES } from '@image-factory/domain';
+import { type ProviderDetail, SECRET_CONFIG_FIELDS } from '@image-factory/persistence';
+import { orNull, Shown, ShownAs, timeOrNull } from '../http/shown.js';
+
+export class ProviderCredentialResponse {
+  @Shown('text', { nullable: true }) readonly auth_method!: string | null;
+  @Shown('text', { nullable: true }) readonly fingerprint!: string | null;
+  @Shown('integer') readonly version!: number;
+  @Shown('time', { nullable: true }) readonly expires_at!: string | null;
+  @Shown('time', { nullable: true, description: 'To the minute' }) readonly last_used_at!: string | null;
+}
+
+/** A provider without its secrets. */
+export class ProviderResponse {
+  @Shown('id') readonly id!: string;
+  @Shown('text') readonly name!: string;
+  @Shown('text', { choices: PROVIDER_TYPES }) readonly provider_type!: string;
+  @Shown('text', { choices: PROVIDER_SOURCES }) readonly source!: string;
+  @Shown('text', { choices: PROVIDER_STATES, description: 'What an admin wants' }) readonly status!: string;
+  @Shown('time', { nullable: true }) readonly drain_deadline!: string | null;
+  @Shown('text', { choices: PROVIDER_HEALTHS, description: 'What probes say' }) readonly health!: string;
+  @Shown('boolean') readonly is_global!: boolean;
+  @Shown('boolean') readonly is_default!: boolean;
+  @Shown('object', { description: 'Without secrets' }) readonly config!: Readonly<Record<string, unknown>>;
+  @ShownAs(() => ProviderCredentialResponse) readonly credential!: ProviderCredentialResponse;
+  @Shown('texts') readonly capabilities!: readonly string[];
+  @Shown('map') readonly labels!: Readonly<Record<string, string>>;
+  @Shown('integer', { description: '0 means no limit' }) readonly max_concurrent_builds!: number;
+  @Shown('integer', { description: 'Builds there now' }) readonly running!: number;
+  @Shown('text', { nullable: true }) readonly region!: string | null;
+  @Shown('number', { nullable: true }) readonly price_per_minute!: number | null;
+  @Shown('boolean') readonly allow_privileged!: boolean;
+  @Shown('integer', { description: 'Counts changes of its config' }) readonly generation!: number;
+  @Shown('time') readonly created_at!: string;
+  @Shown('time') readonly updated_at!: string;
+}
+
+export function toProviderResponse(provider: ProviderDetail): ProviderResponse {
+  return {
+    id: provider.id,
+    name: provider.name,
+    provider_type: provider.type,
+    source: provider.source,
+    status: provider.state,
+    drain_deadline: timeOrNull(provider.drainDeadlineAt),
+    health: provider.health.verdict,
+    is_global: provider.isGlobal,
+    is_default: provider.isDefault,
+    config: withoutSecrets(provider.config),
+    credential: {
+      auth_method: orNull(provider.settings.authMethod),
+      fingerprint: orNull(provider.credential.fingerprint),
+      version: provider.credential.version,
+      expires_at: timeOrNull(provider.credential.expiresAt),
+      last_used_at: timeOrNull(provider.credential.lastUsedAt),
+    },
+    capabilities: provider.capabilities,
+    labels: provider.labels,
+    max_concurrent_builds: provider.maxConcurrentBuilds,
+    running: provider.running,
+    region: orNull(provider.region),
+    price_per_minute: orNull(provider.pricePerMinute),
+    allow_privileged: provider.allowPrivileged,
+    generation: provider.generation,
+    created_at: provider.createdAt.toISOString(),
+    updated_at: provider.updatedAt.toISOString(),
+  };
+}
+
+/** The store keeps secrets apart; should one ever stand among the settings, it is not shown either. */
+function withoutSecrets(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(config).filter(([field]) => !SECRET_CONFIG_FIELDS.includes(field)));
+}
+
+export interface ConditionResponse {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly last_transition_time: string;
+}
+
+export function toConditionResponse(condition: Condition): ConditionResponse {
+  return {
+    type: condition.type,
+    status: condition.status,
+    reason: condition.reason,
+    message: condition.message,
+    last_transition_time: condition.lastTransitionTime.toISOString(),
+  };
+}

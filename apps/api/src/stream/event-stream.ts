@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+
+/** One server-sent event. */
+export interface StreamEvent {
+  readonly id?: string;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** Keeps proxies from closing a stream on which nothing happens. */
+export const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * A server-sent event stream on a raw response.
+ *
+ * States: *open* (entered by `open`), *ended* (we wrote `event: end`, or the process stops, or the client went; never
+ * left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a slow client slows its
+ * reader down, and memory stays bounded.
+ */
+export class EventStream {
+  private readonly controller = new AbortController();
+  private readonly keepAlive: NodeJS.Timeout;
+
+  private constructor(
+    private readonly response: ServerResponse,
+    private readonly onEnd: () => void,
+  ) {
+    this.keepAlive = setInterval(() => this.comment('keep-alive'), KEEP_ALIVE_MS);
+    response.on('close', () => this.finish());
+    response.on('error', () => this.finish());
+  }
+
+  static open(
+    response: ServerResponse,
+    headers: Readonly<Record<string, number | string | readonly string[] | undefined>>,
+    onEnd: () => void,
+  ): EventStream {
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) response.setHeader(name, value as string);
+    }
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    response.write(': stream\n\n');
+    return new EventStream(response, onEnd);
+  }
+
+  /** Aborted when the stream is over, whoever ended it. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  async send(event: StreamEvent): Promise<void> {
+    if (this.signal.aborted) return;
+    const id = event.id === undefined ? '' : `id: ${event.id}\n`;
+    const accepted = this.response.write(`${id}event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`);
+    if (accepted) return;
+    await once(this.response, 'drain', { signal: this.signal }).catch(() => undefined);
+  }
+
+  /** Says that nothing more will come, and closes. A client that sees this does not reconnect. */
+  async end(data: unknown): Promise<void> {
+    await this.send({ event: 'end', data });
+    this.close();
+  }
+
+  /** Closes without an `end`: a client reconnects with its last id. */
+  close(): void {
+    if (!this.response.writableEnded) this.response.end();
+    this.finish();
+  }
+
+  private comment(text: string): void {
+    if (!this.signal.aborted) this.response.write(`: ${text}\n\n`);
+  }
+
+  private finish(): void {
+    if (this.signal.aborted) return;
+    clearInterval(this.keepAlive);
+    this.controller.abort();
+    this.onEnd();
+  }
+}

@@ -1,0 +1,23 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { PostgresTenants } from '@image-factory/persistence';
+import { AuditedWrites } from '../http/audited-writes.js';
+import type { RequestScope } from '../http/request-scope.js';
+import { ChangeTenantRequest, toTenantChange } from './tenant.request.js';
+import { TenantResponse, toTenantResponse } from './tenant.response.js';
+
+/** Changes a tenant and, with it, its lane: new limits hold for the next claim. */
+@Injectable()
+export class ChangeTenant {
+  constructor(
+    @Inject(PostgresTenants) private readonly tenants: PostgresTenants,
+    @Inject(AuditedWrites) private readonly audited: AuditedWrites,
+  ) {}
+
+  async execute(scope: RequestScope, id: string, request: ChangeTenantRequest): Promise<TenantResponse> {
+    return this.audited.run(scope, async (tx) => {
+      const before = toTenantResponse(await this.tenants.get(id, tx));
+      const result = toTenantResponse(await this.tenants.update(tx, id, toTenantChange(request)));
+      return { result, note: { action: 'tenant.change', objectType: 'tenant', objectId: id, before, after: result } };
+    });
+  }
+}
