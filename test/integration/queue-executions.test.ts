@@ -1,0 +1,236 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_ATTEMPTS } from '@image-factory/domain';
+import type { ClaimedExecution, FixedOutcome, ShardLease } from '@image-factory/persistence';
+import { DIGEST, QueueWorld } from './queue-world.js';
+
+function outcome(over: Partial<FixedOutcome> = {}): FixedOutcome {
+  return {
+    outcome: 'succeeded',
+    reason: 'Succeeded',
+    message: 'built',
+    fault: 'platform',
+    imageDigest: DIGEST,
+    results: { commit: 'c'.repeat(40), IMAGE_DIGEST: DIGEST },
+    finalDocument: '{"kind":"PipelineRun","log":"\\u0000"}',
+    runSeconds: 12,
+    startSeconds: 3,
+    endedAt: new Date(),
+    ...over,
+  };
+}
+
+describe('a placed execution', () => {
+  let world: QueueWorld;
+  let tenant: string;
+  let provider: string;
+  let dispatcher: string;
+  let build: string;
+  let id: string;
+  let fence: ShardLease;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    tenant = await world.tenant();
+    provider = await world.provider();
+    dispatcher = await world.dispatcher();
+    build = await world.submit(tenant);
+    const placed = await world.placed(dispatcher, provider);
+    id = placed.claimed.executionId;
+    fence = placed.fence;
+  });
+  afterEach(async () => {
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    await world.close();
+  });
+
+  async function runTo(sealing: FixedOutcome): Promise<void> {
+    expect(await world.executions.markStarting(fence, id, { uid: 'uid' })).toBe('done');
+    expect(await world.executions.markRunning(fence, id, { firstStepStartedAt: new Date() })).toBe('done');
+    expect(await world.executions.fixOutcome(fence, id, sealing)).toBe('done');
+  }
+
+  async function endWith(state: 'failed' | 'moved', retry: boolean, retryAfterMs?: number): Promise<void> {
+    await runTo(outcome({ outcome: state, reason: 'PodEvicted', imageDigest: undefined }));
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    const finish = { state, reason: 'PodEvicted' as const, message: 'the node went away', retry };
+    expect(await world.executions.finish(fence, id, retryAfterMs === undefined ? finish : { ...finish, retryAfterMs })).toBe('done');
+  }
+
+  async function placeAgain(): Promise<ClaimedExecution> {
+    const { claimed } = await world.placed(dispatcher, provider);
+    id = claimed.executionId;
+    return claimed;
+  }
+
+  it('goes from create to success with its tags, and its build is completed', async () => {
+    await runTo(outcome());
+    expect(await world.executions.markPodsOver(fence, id)).toBe('done');
+    expect(await world.executions.markCredentialsRemoved(fence, id)).toBe('done');
+    expect(await world.executions.markSealed(fence, id, {})).toBe('done');
+    expect(await world.execution(id)).toMatchObject({ state: 'promoting' });
+    const [owned] = await world.executions.findOwned(dispatcher);
+    expect(owned).toMatchObject({ executionId: id, state: 'promoting', imageDigest: DIGEST, fence, tags: ['latest'] });
+    const tags = { repository: 'registry.example/app', tags: ['latest'] };
+    const reservation = { ...tags, digest: DIGEST, buildOrdinal: owned?.buildOrdinal ?? 0 };
+    expect(await world.executions.reserveTags(fence, id, reservation)).toEqual({ granted: ['latest'], superseded: [] });
+    expect(await world.executions.markTagsPromoted(fence, id, tags)).toEqual({ promoted: ['latest'], superseded: [] });
+    const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false, promotedTags: ['latest'] };
+    expect(await world.executions.finish(fence, id, finish)).toBe('done');
+    expect(await world.build(build)).toMatchObject({ status: 'completed', image_digest: DIGEST });
+    expect(await world.one('SELECT git_commit FROM builds WHERE id = $1', [build])).toEqual({ git_commit: 'c'.repeat(40) });
+    const artifact = await world.one('SELECT name, uri, digest FROM build_artifacts WHERE execution_id = $1', [id]);
+    expect(artifact).toEqual({ name: 'image', uri: `registry.example/app@${DIGEST}`, digest: DIGEST });
+    expect(await world.executions.markSwept(fence, id)).toBe('done');
+    expect(await world.executions.findOwned(dispatcher)).toEqual([]);
+    expect(await world.timeline(build)).toEqual([
+      'build →queued',
+      'build queued→running',
+      'execution →placing',
+      'execution placing→creating',
+      'execution creating→starting',
+      'execution starting→running',
+      'execution running→sealing',
+      'execution sealing→promoting',
+      'execution promoting→succeeded',
+      'build running→completed',
+    ]);
+  });
+
+  it('frees its slots exactly once, however often it is said', async () => {
+    await runTo(outcome());
+    const marks = await Promise.all(Array.from({ length: 6 }, () => world.executions.markPodsOver(fence, id)));
+    expect(new Set(marks)).toEqual(new Set(['done']));
+    expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
+    expect(await world.one('SELECT running FROM providers WHERE id = $1', [provider])).toEqual({ running: 0 });
+  });
+
+  it('wakes one build that waits for its provider when its slot is free', async () => {
+    for (let n = 0; n < 2; n += 1) {
+      await world.submit(tenant);
+      const { executionId } = await world.claimOne(dispatcher);
+      const parking = { reason: 'NoEligibleProvider' as const, message: '', wakeOn: `provider:${provider}` };
+      await world.queue.park({ executionId, dispatcherId: dispatcher, parking });
+    }
+    await world.executions.markPodsOver(fence, id);
+    expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 1, running: 0 });
+  });
+
+  it('keeps its first verdict', async () => {
+    await runTo(outcome({ outcome: 'failed', reason: 'StepFailed', message: 'exit code 1\u0000' }));
+    expect(await world.executions.fixOutcome(fence, id, outcome())).toBe('state-moved');
+    expect(await world.execution(id)).toMatchObject({ state: 'sealing', outcome: 'failed', reason: 'StepFailed' });
+    const lost = { state: 'lost' as const, reason: 'ClusterLost' as const, message: '', retry: true };
+    expect(await world.executions.finish(fence, id, lost)).toBe('state-moved');
+    const succeeded = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: '', retry: false };
+    expect(await world.executions.finish(fence, id, succeeded)).toBe('state-moved');
+  });
+
+  it('that makes no image succeeds from sealing, through promoting in its timeline', async () => {
+    await world.submit(tenant, { method: 'packer' });
+    await placeAgain();
+    await runTo(outcome({ imageDigest: undefined, results: { MANIFEST: '{"artifacts":[]}' } }));
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, { gap: 'the pod was evicted' });
+    expect(await world.execution(id)).toMatchObject({ state: 'sealing' });
+    const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false };
+    expect(await world.executions.finish(fence, id, finish)).toBe('done');
+    expect(await world.execution(id)).toMatchObject({ state: 'succeeded' });
+    expect(await world.one('SELECT type FROM build_artifacts WHERE execution_id = $1', [id])).toEqual({ type: 'packer-manifest' });
+  });
+
+  it('that failed for a cause that may be tried again puts its build back at its old place', async () => {
+    await world.submit(tenant);
+    await endWith('failed', true);
+    expect(await world.build(build)).toMatchObject({ status: 'queued', attempt: 1, parked: null });
+    expect(await placeAgain()).toMatchObject({ buildId: build, attempt: 2 });
+  });
+
+  it('that failed with a back-off parks its build until then', async () => {
+    await endWith('failed', true, 60_000);
+    expect(await world.build(build)).toMatchObject({ status: 'queued', parked: 'BackOff', queue_key: null });
+    expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 1, running: 0 });
+  });
+
+  it('is not tried more often than the cap, and then says why', async () => {
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt += 1) {
+      await endWith('moved', false);
+      expect(await placeAgain()).toMatchObject({ attempt: attempt + 1 });
+    }
+    await endWith('failed', true);
+    expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'AttemptsExhausted' });
+    expect((await world.build(build)).message).toContain('PodEvicted: the node went away');
+  });
+
+  it('that is lost frees its slots and may be tried again', async () => {
+    expect(await world.executions.markLoss(fence, id, true)).toBe('done');
+    expect(await world.executions.markLoss(fence, id, true)).toBe('done');
+    const finish = { state: 'lost' as const, reason: 'ClusterLost' as const, message: 'no contact for 30 min', retry: true };
+    expect(await world.executions.finish(fence, id, finish)).toBe('done');
+    expect(await world.build(build)).toMatchObject({ status: 'queued' });
+    expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 0, running: 0 });
+  });
+
+  it('that was stopped for a cancel ends as cancelled with its build', async () => {
+    await world.queue.requestCancel({ buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined });
+    await runTo(outcome({ outcome: 'cancelled', reason: 'UserCancel', imageDigest: undefined }));
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    const finish = { state: 'cancelled' as const, reason: 'UserCancel' as const, message: 'cancelled', retry: false };
+    expect(await world.executions.finish(fence, id, finish)).toBe('done');
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'UserCancel' });
+  });
+
+  it('whose cancel came after its success is completed', async () => {
+    await runTo(outcome());
+    await world.queue.requestCancel({ buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined });
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false };
+    expect(await world.executions.finish(fence, id, finish)).toBe('done');
+    expect(await world.build(build)).toMatchObject({ status: 'completed' });
+  });
+
+  it('ends once when two say how it ended', async () => {
+    const lost = { state: 'lost' as const, reason: 'ClusterLost' as const, message: '', retry: false };
+    const results = await Promise.all(Array.from({ length: 5 }, () => world.executions.finish(fence, id, lost)));
+    expect(results.filter((result) => result === 'done')).toHaveLength(1);
+    expect(results.filter((result) => result === 'state-moved')).toHaveLength(4);
+  });
+
+  it('shows why it waits, with one line in the timeline for each reason', async () => {
+    const waiting = { reason: 'PullingImage' as const, message: 'pulling' };
+    await world.executions.setWaiting(fence, id, waiting);
+    await world.executions.setWaiting(fence, id, { ...waiting, message: 'still pulling' });
+    await world.executions.setWaiting(fence, id, undefined);
+    const lines = (await world.timeline(build)).filter((line) => line.startsWith('waiting'));
+    expect(lines).toEqual(['waiting →PullingImage', 'waiting PullingImage→']);
+  });
+
+  it('gives a tag to the newer build, whichever promotes first', async () => {
+    const older = { id, build };
+    await runTo(outcome());
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    await world.submit(tenant);
+    await placeAgain();
+    await runTo(outcome({ imageDigest: `sha256:${'b'.repeat(64)}` }));
+    await world.executions.markSealed(fence, id, {});
+    const owned = await world.executions.findOwned(dispatcher);
+    const ordinal = (execution: string): number => owned.find((one) => one.executionId === execution)?.buildOrdinal ?? 0;
+    const tags = { repository: 'registry.example/app', tags: ['latest', 'v1'] };
+    const reserve = (execution: string, digest: string) =>
+      world.executions.reserveTags(fence, execution, { ...tags, digest, buildOrdinal: ordinal(execution) });
+    expect(await reserve(older.id, DIGEST)).toEqual({ granted: ['latest', 'v1'], superseded: [] });
+    const newer = `sha256:${'b'.repeat(64)}`;
+    expect(await reserve(id, newer)).toEqual({ granted: ['latest', 'v1'], superseded: [] });
+    expect(await reserve(older.id, DIGEST)).toEqual({ granted: [], superseded: ['latest', 'v1'] });
+    expect(await world.executions.markTagsPromoted(fence, older.id, tags)).toEqual({
+      promoted: [],
+      superseded: [
+        { tag: 'latest', digest: newer },
+        { tag: 'v1', digest: newer },
+      ],
+    });
+  });
+});
