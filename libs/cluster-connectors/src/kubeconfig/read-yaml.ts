@@ -4,6 +4,8 @@ import { isAlias, isScalar, parseAllDocuments, visit } from 'yaml';
 /** Kubeconfigs are a few KiB; with many inlined certificates some tens. */
 export const MAX_KUBECONFIG_BYTES = 256 * 1024;
 const MAX_DEPTH = 12;
+/** Lines, colons and commas: 200 clusters have fewer. The parser's time grows with the square of the keys. */
+const MAX_PARTS = 4_000;
 
 /**
  * The one YAML (or JSON) document of a text, as plain data: no aliases or anchors, no tags, no merge keys, no duplicate
@@ -13,6 +15,9 @@ const MAX_DEPTH = 12;
 export function readYaml(text: string): unknown {
   if (Buffer.byteLength(text, 'utf8') > MAX_KUBECONFIG_BYTES) {
     throw invalidInput('KubeconfigInvalid', `The kubeconfig is larger than ${MAX_KUBECONFIG_BYTES / 1024} KiB.`);
+  }
+  if ((text.match(/[\n\r,:]/g)?.length ?? 0) > MAX_PARTS) {
+    throw invalidInput('KubeconfigInvalid', 'The kubeconfig has too many lines or entries; give one context with `kubectl config view --minify --flatten`.');
   }
   if (nesting(text) > MAX_DEPTH) throw invalidInput('KubeconfigInvalid', 'The kubeconfig is nested too deeply.');
   const documents = parseAllDocuments(text, { schema: 'core', merge: false, uniqueKeys: true, logLevel: 'silent' });
@@ -47,6 +52,9 @@ function nesting(text: string): number {
     if (character === '[' || character === '{') deepest = Math.max(deepest, (open += 1));
     else if (character === ']' || character === '}') open = Math.max(0, open - 1);
   }
-  const dashes = Math.max(0, ...text.split('\n').map((line) => (/^\s*(?:[-?:]\s+)*/.exec(line)?.[0] ?? '').split(/[-?:]/).length - 1));
-  return Math.max(deepest, dashes);
+  for (const line of text.split('\n')) {
+    const indicators = /^\s*(?:[-?:]\s+)*/.exec(line)?.[0] ?? '';
+    deepest = Math.max(deepest, indicators.split(/[-?:]/).length - 1);
+  }
+  return deepest;
 }
