@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { QueueWorld } from './queue-world.js';
+
+const BEAT = { leaseMs: 60_000, slotsUsed: 1, metrics: { claims: 1 }, unreachableProviders: [] };
+
+describe('leases', () => {
+  let world: QueueWorld;
+  let provider: string;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    provider = await world.provider();
+    await world.leases.ensureShards(provider, '', 8);
+  });
+  afterEach(async () => {
+    await world.close();
+  });
+
+  const acquire = (dispatcherId: string, max = 8, shards = [0, 1, 2, 3, 4, 5, 6, 7]) =>
+    world.leases.acquire({ dispatcherId, providerId: provider, host: '', shards, max });
+
+  it('a heartbeat renews, tells the database’s time and who is alive', async () => {
+    const [one, two, dead] = [await world.dispatcher(), await world.dispatcher(), await world.dispatcher()];
+    await world.kill(dead);
+    const beat = await world.leases.heartbeat({ id: one, ...BEAT });
+    expect(beat).toMatchObject({ alive: true, paused: false });
+    expect(beat.leaseUntil.getTime() - beat.databaseNow.getTime()).toBeGreaterThan(59_000);
+    expect(beat.liveDispatchers.map((live) => live.id).sort()).toEqual([one, two].sort());
+    expect(beat.liveDispatchers[0]).toEqual({ id: beat.liveDispatchers[0]?.id, host: 'host' });
+  });
+
+  it('a lapsed lease is never renewed', async () => {
+    const id = await world.dispatcher();
+    await world.kill(id);
+    expect((await world.leases.heartbeat({ id, ...BEAT })).alive).toBe(false);
+    expect(await acquire(id)).toEqual([]);
+    expect((await world.leases.heartbeat({ id: randomUUID(), ...BEAT })).alive).toBe(false);
+  });
+
+  it('one that is stopping keeps its shards and gets no new ones', async () => {
+    const [one, two] = [await world.dispatcher(), await world.dispatcher()];
+    await acquire(one, 4);
+    const beat = await world.leases.heartbeat({ id: one, ...BEAT, stopping: true });
+    expect(beat.alive).toBe(true);
+    expect(beat.liveDispatchers.map((live) => live.id)).toEqual([two]);
+    expect(await acquire(one)).toEqual([]);
+    expect(await acquire(two)).toHaveLength(4);
+  });
+
+  it('shards are shared without overlap by those who take them at once', async () => {
+    const dispatchers = await Promise.all(Array.from({ length: 6 }, () => world.dispatcher()));
+    const taken = (await Promise.all(dispatchers.map((id) => acquire(id, 3)))).flat();
+    const more = (await Promise.all(dispatchers.map((id) => acquire(id, 8)))).flat();
+    const shards = [...taken, ...more].map((lease) => lease.shard).sort();
+    expect(shards).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(new Set([...taken, ...more].map((lease) => lease.token)).size).toBe(8);
+  });
+
+  it('an adopter takes at most what it asked for, from the dead only', async () => {
+    const [dead, living, adopter] = [await world.dispatcher(), await world.dispatcher(), await world.dispatcher()];
+    await acquire(dead, 8, [0, 1, 2, 3, 4, 5]);
+    await acquire(living, 8, [6, 7]);
+    expect(await acquire(adopter)).toEqual([]);
+    await world.kill(dead);
+    expect((await acquire(adopter, 2)).map((lease) => lease.shard)).toEqual([0, 1]);
+    expect((await acquire(adopter)).map((lease) => lease.shard)).toEqual([2, 3, 4, 5]);
+    const views = await world.leases.listShards();
+    expect(views.filter((view) => view.owner === adopter && view.ownerAlive)).toHaveLength(6);
+  });
+
+  it('releasing and stopping free shards; a lease that another took is left alone', async () => {
+    const [one, two] = [await world.dispatcher(), await world.dispatcher()];
+    const leases = await acquire(one, 2);
+    await world.leases.release({ leases: leases.slice(0, 1) });
+    expect((await world.leases.findHeld(one)).map((lease) => lease.shard)).toEqual([1]);
+    const taken = await acquire(two, 1, [0]);
+    await world.leases.release({ leases });
+    expect(await world.leases.findHeld(two)).toEqual(taken);
+    await world.leases.deregister(two);
+    expect(await world.leases.findHeld(two)).toEqual([]);
+  });
+
+  it('an expired owner’s writes match nothing once its shard is adopted, and the adopter goes on', async () => {
+    const tenant = await world.tenant();
+    const [old, next] = [await world.dispatcher(), await world.dispatcher()];
+    await world.submit(tenant);
+    const { claimed, fence } = await world.placed(old, provider);
+    const { executionId } = claimed;
+    await world.kill(old);
+    expect(await world.executions.markCreateUnknown(fence, executionId)).toBe('done');
+    const [adopted] = await acquire(next, 1, [0]);
+    if (adopted === undefined) throw new Error('the shard was not adopted');
+    const before = await world.execution(executionId);
+    const results = [
+      await world.executions.markStarting(fence, executionId, { uid: 'old' }),
+      await world.executions.markRunning(fence, executionId, { firstStepStartedAt: new Date() }),
+      await world.executions.setWaiting(fence, executionId, { reason: 'PullingImage', message: '' }),
+      await world.executions.setStopIntent(fence, executionId, 'Drain'),
+      await world.executions.markPodsOver(fence, executionId),
+      await world.executions.markSealed(fence, executionId, {}),
+      await world.executions.markLoss(fence, executionId, true),
+      await world.executions.markSwept(fence, executionId),
+      await world.executions.markCredentialsRemoved(fence, executionId),
+      await world.executions.finish(fence, executionId, { state: 'lost', reason: 'ClusterLost', message: '', retry: true }),
+    ];
+    expect(new Set(results)).toEqual(new Set(['lease-lost']));
+    expect(await world.execution(executionId)).toEqual(before);
+    expect(await world.executions.findOwned(old)).toEqual([]);
+    expect(await world.executions.findOwned(next)).toMatchObject([{ executionId, fence: adopted }]);
+    expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
+    expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
+    expect(await world.executions.markStarting(adopted, executionId, { uid: 'other' })).toBe('state-moved');
+  });
+
+  it('an adoption passes over a shard with a fenced write under way and takes it at the next look', async () => {
+    const next = await world.dispatcher();
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM cluster_shards WHERE provider_id = $1 AND shard = 1 FOR SHARE', [provider]);
+      expect((await acquire(next, 8, [1, 2])).map((lease) => lease.shard)).toEqual([2]);
+    });
+    expect((await acquire(next, 8, [1])).map((lease) => lease.shard)).toEqual([1]);
+  });
+});

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LogCursor, LogRecord, LogStep } from '@image-factory/domain';
+import type { LogReadRequest, ShardLease, StoredLogRecord } from '@image-factory/persistence';
+import { QueueWorld } from './queue-world.js';
+
+const STEP: LogStep = { task: 'build', step: 'build', ordinal: 2 };
+const CLONE: LogStep = { task: 'clone', step: 'clone', ordinal: 1 };
+
+function line(text: string | Uint8Array, time = 't1', newline = true): LogRecord {
+  return { kind: 'line', time, text: typeof text === 'string' ? Buffer.from(text) : text, newline };
+}
+
+function bytesOf(records: readonly LogRecord[]): Buffer {
+  const parts = records.flatMap((record) =>
+    record.kind === 'gap' ? [] : [Buffer.from(record.text), Buffer.from(record.newline ? '\n' : '')],
+  );
+  return Buffer.concat(parts);
+}
+
+describe('stored logs', () => {
+  let world: QueueWorld;
+  let provider: string;
+  let dispatcher: string;
+  let id: string;
+  let day: string;
+  let fence: ShardLease;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    await world.submit(await world.tenant());
+    provider = await world.provider();
+    dispatcher = await world.dispatcher();
+    const placed = await world.placed(dispatcher, provider);
+    fence = placed.fence;
+    id = placed.claimed.executionId;
+    day = (await world.one<{ log_day: string }>('SELECT log_day FROM build_executions WHERE id = $1', [id])).log_day;
+  });
+  afterEach(async () => {
+    await world.close();
+  });
+
+  const batch = (records: readonly LogRecord[], expectedByteOffset: number, step = STEP) => ({
+    executionId: id,
+    day,
+    step,
+    records,
+    expectedByteOffset,
+  });
+  async function read(request: Partial<LogReadRequest> = {}): Promise<StoredLogRecord[]> {
+    const all: StoredLogRecord[] = [];
+    for await (const record of world.logs.read({ executionId: id, step: STEP, ...request })) all.push(record);
+    return all;
+  }
+
+  it('give out the bytes that went in: NUL, invalid UTF-8, a line of 10 MB, a last line without its feed', async () => {
+    const records = [
+      line('plain'),
+      line(Uint8Array.of(0, 1, 0)),
+      line(Uint8Array.of(0xff, 0xc3, 0x28)),
+      line(randomBytes(10 * 1024 * 1024).map((byte) => (byte === 10 ? 11 : byte))),
+      line(''),
+      line('the end', 't2', false),
+    ];
+    expect(await world.logs.append(fence, [batch(records.slice(0, 2), 0)])).toBe('done');
+    const first = bytesOf(records.slice(0, 2)).length;
+    expect(await world.logs.append(fence, [batch(records.slice(2), first)])).toBe('done');
+    const stored = await read();
+    expect(bytesOf(stored.map((one) => one.record)).equals(bytesOf(records))).toBe(true);
+    expect(stored.map((one) => one.line)).toEqual([0, 1, 2, 3, 4, 5]);
+    const all = bytesOf(records).length;
+    expect(stored.at(-1)?.byteOffset).toBe(all - 7);
+    const cursor: LogCursor = { byteOffset: all, lineOffset: 6, lastTime: 't2', lastTimeCount: 1, ended: false };
+    expect(await world.logs.cursor(id, STEP)).toEqual(cursor);
+  });
+
+  it('are read from any byte and any line, a long line’s middle too', async () => {
+    const long = Buffer.alloc(700_000, 'x');
+    const records = [line('one'), line(long), line('three'), line('four')];
+    await world.logs.append(fence, [batch(records, 0)]);
+    const all = bytesOf(records);
+    for (const from of [0, 1, 3, 4, 300_000, 4 + 700_000, 4 + 700_001, 4 + 700_004, all.length - 1]) {
+      const rest = bytesOf((await read({ fromByteOffset: from })).map((one) => one.record));
+      expect(rest.equals(all.subarray(from))).toBe(true);
+    }
+    expect(await read({ fromByteOffset: all.length })).toEqual([]);
+    for (const from of [0, 1, 2, 3]) {
+      const [first] = await read({ fromLine: from });
+      expect(first?.line).toBe(from);
+      expect(bytesOf(first === undefined ? [] : [first.record]).equals(bytesOf(records.slice(from, from + 1)))).toBe(true);
+    }
+    expect(await read({ fromLine: 2, limitBytes: 1 })).toHaveLength(1);
+  });
+
+  it('keep gaps where they are, and a reader that had one is not given it again', async () => {
+    const gap: LogRecord = { kind: 'gap', time: 't2', reason: 'LogGap', message: 'rotated away' };
+    await world.logs.append(fence, [batch([line('a'), gap], 0)]);
+    await world.logs.append(fence, [batch([gap], 2)]);
+    await world.logs.append(fence, [batch([line('b')], 2)]);
+    expect((await read()).map((one) => one.record.kind)).toEqual(['line', 'gap', 'gap', 'line']);
+    expect((await read({ fromByteOffset: 2, skipGaps: 2 })).map((one) => one.record.kind)).toEqual(['line']);
+    expect(await world.logs.listSteps(id)).toEqual([{ ...STEP, byteOffset: 4, lineOffset: 2, ended: false, gaps: 2 }]);
+  });
+
+  it('count the last lines of one time over flushes', async () => {
+    await world.logs.append(fence, [batch([line('a', 't1'), line('b', 't2')], 0)]);
+    await world.logs.append(fence, [batch([line('c', 't2'), line('d', 't2')], 4)]);
+    expect(await world.logs.cursor(id, STEP)).toMatchObject({ lastTime: 't2', lastTimeCount: 3 });
+  });
+
+  it('take a flush of several steps together or not at all', async () => {
+    expect(await world.logs.append(fence, [batch([line('x')], 0), batch([line('y')], 0, CLONE)])).toBe('done');
+    const flush = [batch([line('more')], 2), batch([line('lost')], 7, CLONE)];
+    await expect(world.logs.append(fence, flush)).rejects.toMatchObject({ kind: 'Conflict' });
+    expect((await world.logs.listSteps(id)).map((step) => [step.step, step.byteOffset])).toEqual([
+      ['clone', 2],
+      ['build', 2],
+    ]);
+  });
+
+  it('take the same flush twice as once, and refuse other bytes in its place', async () => {
+    const flush = batch([line('one'), line('two')], 0);
+    expect(await world.logs.append(fence, [flush])).toBe('done');
+    expect(await world.logs.append(fence, [flush])).toBe('done');
+    expect(bytesOf((await read()).map((one) => one.record)).toString()).toBe('one\ntwo\n');
+    await expect(world.logs.append(fence, [batch([line('one'), line('TWO')], 0)])).rejects.toMatchObject({ kind: 'Conflict' });
+    await expect(world.logs.append(fence, [batch([line('one')], 0)])).rejects.toMatchObject({ kind: 'Conflict' });
+    await expect(world.logs.append(fence, [batch([line('x')], 99)])).rejects.toMatchObject({ kind: 'Conflict' });
+  });
+
+  it('have one winner when two flushes meet at one cursor over an adoption', async () => {
+    await world.logs.append(fence, [batch([line('start')], 0)]);
+    const next = await world.dispatcher();
+    await world.kill(dispatcher);
+    const request = { dispatcherId: next, providerId: provider, host: '', shards: [0], max: 1 };
+    const racing = Promise.allSettled(
+      ['a', 'b', 'c', 'd'].map((text) => world.logs.append(fence, [batch([line(text)], 6)])),
+    );
+    const results = await racing;
+    const [adopted] = await world.leases.acquire(request);
+    if (adopted === undefined) throw new Error('the shard was not adopted');
+    expect(results.filter((result) => result.status === 'fulfilled' && result.value === 'done')).toHaveLength(1);
+    expect(results.filter((result) => result.status === 'rejected')).toHaveLength(3);
+    expect(await world.logs.append(fence, [batch([line('late')], 8)])).toBe('lease-lost');
+    expect(await world.logs.endStep(fence, id, STEP)).toBe('lease-lost');
+    expect(await world.logs.append(adopted, [batch([line('next')], 8)])).toBe('done');
+    expect((await read()).map((one) => one.record).at(-1)).toMatchObject({ text: Buffer.from('next') });
+  });
+
+  it('take nothing after their end, and a step that never began ends empty', async () => {
+    await world.logs.append(fence, [batch([line('a')], 0)]);
+    expect(await world.logs.endStep(fence, id, STEP)).toBe('done');
+    expect(await world.logs.endStep(fence, id, STEP)).toBe('done');
+    await expect(world.logs.append(fence, [batch([line('b')], 2)])).rejects.toMatchObject({ kind: 'Conflict' });
+    expect(await world.logs.endStep(fence, id, CLONE)).toBe('done');
+    expect(await world.logs.listSteps(id)).toMatchObject([
+      { step: 'clone', ended: true, byteOffset: 0 },
+      { step: 'build', ended: true, byteOffset: 2 },
+    ]);
+  });
+
+  it('of an execution on another shard are not touched', async () => {
+    await world.leases.ensureShards(provider, '', 2);
+    const [other] = await world.leases.acquire({ dispatcherId: dispatcher, providerId: provider, host: '', shards: [1], max: 1 });
+    if (other === undefined) throw new Error('no shard');
+    expect(await world.logs.append(other, [batch([line('a')], 0)])).toBe('state-moved');
+  });
+
+  it('lie in partitions by day, made ahead and dropped whole', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => world.logs.ensurePartitions(3)));
+    await world.logs.append(fence, [batch([line('a')], 0)]);
+    const partitions = await world.database.query('SELECT 1 FROM pg_inherits WHERE inhparent = $1::regclass', ['build_log_chunks']);
+    expect(partitions).toHaveLength(5);
+    expect(await world.logs.dropPartitionsBefore(day)).toHaveLength(1);
+    expect(await read()).toHaveLength(1);
+    expect(await world.logs.dropPartitionsBefore('2999-01-01')).toHaveLength(4);
+    expect(await read()).toEqual([]);
+    expect(await world.logs.listSteps(id)).toEqual([]);
+  });
+});
