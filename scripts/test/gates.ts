@@ -27,7 +27,7 @@ const LINT_CACHE = process.env['CI']
 export const LINT: Gate = {
   name: 'lint',
   advice: 'npm run lint shows it again; the rules and their reasons are in eslint.config.mjs',
-  commands: [['eslint', '--max-warnings=0', ...LINT_CACHE, '.']],
+  commands: [['eslint', '--max-warnings=0', '--concurrency=auto', ...LINT_CACHE, '.']],
 };
 
 export const ARROWS: Gate = {
