@@ -60,13 +60,13 @@ describe('the health monitor', () => {
   });
 
   it.each([
-    ['unhealthy when nothing answers', async () => server.stopListening(), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
-    ['unhealthy when the version fails', () => server.fault({ path: '/version' }, { kind: 'status', status: 500 }), 'unhealthy', 'Reachable', 'False', 'ClusterUnavailable'],
-    ['unhealthy when the version hangs', () => server.fault({ path: '/version' }, { kind: 'hang' }), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
-    ['degraded without Tekton', () => (server.tekton = false), 'degraded', 'TektonAvailable', 'False', 'TektonNotInstalled'],
-    ['degraded when Tekton may not be listed', () => server.denials.push({ resource: 'pipelineruns' }), 'degraded', 'TektonAvailable', 'False', 'ClusterForbidden'],
-    ['degraded when nodes may not be listed', () => server.denials.push({ resource: 'nodes' }), 'degraded', 'Schedulable', 'Unknown', 'ClusterForbidden'],
-    ['unhealthy without a Ready node', () => server.store.delete('nodes', undefined, 'node-0'), 'unhealthy', 'Schedulable', 'False', 'NoReadyNode'],
+    ['unhealthy when nothing answers', (): unknown => server.stopListening(), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
+    ['unhealthy when the version fails', (): unknown => server.fault({ path: '/version' }, { kind: 'status', status: 500 }), 'unhealthy', 'Reachable', 'False', 'ClusterUnavailable'],
+    ['unhealthy when the version hangs', (): unknown => server.fault({ path: '/version' }, { kind: 'hang' }), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
+    ['degraded without Tekton', (): unknown => (server.tekton = false), 'degraded', 'TektonAvailable', 'False', 'TektonNotInstalled'],
+    ['degraded when Tekton may not be listed', (): unknown => server.denials.push({ resource: 'pipelineruns' }), 'degraded', 'TektonAvailable', 'False', 'ClusterForbidden'],
+    ['degraded when nodes may not be listed', (): unknown => server.denials.push({ resource: 'nodes' }), 'degraded', 'Schedulable', 'Unknown', 'ClusterForbidden'],
+    ['unhealthy without a Ready node', (): unknown => server.store.delete('nodes', undefined, 'node-0'), 'unhealthy', 'Schedulable', 'False', 'NoReadyNode'],
   ] as const)('finds a cluster %s', async (name, arrange, verdict, type, status, reason) => {
     providers.put('a', server.providerConfig());
     await arrange();

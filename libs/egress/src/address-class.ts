@@ -47,7 +47,7 @@ export function addressClass(text: string): AddressClass | undefined {
   if (bare.includes('%')) return 'link-local';
   if (!ipaddr.isValid(bare)) return undefined;
   const address = ipaddr.parse(bare);
-  return address instanceof ipaddr.IPv6 ? classOfIpv6(address) : classOfIpv4(address as ipaddr.IPv4);
+  return address instanceof ipaddr.IPv6 ? classOfIpv6(address) : classOfIpv4(address);
 }
 
 /** Canonical text, with an IPv4-mapped address as its IPv4 form; undefined when the text is no address. */

@@ -1,4 +1,5 @@
 import type { Issue } from '@image-factory/domain';
+import { systemClock } from '@image-factory/telemetry';
 import { type ConnectorStrategy, credentialText, endpointAccess, fieldText } from './connector-strategy.js';
 import { endpointIssues } from './endpoint-issues.js';
 import { clientCertificateProblem, privateKeyProblem } from './pem.js';
@@ -10,7 +11,7 @@ export const clientCertStrategy: ConnectorStrategy = {
     const issues = endpointIssues(fields, context);
     const certificate = fieldText(fields, 'client_cert');
     const key = fieldText(fields, 'client_key');
-    const now = context.now?.() ?? new Date();
+    const now = context.now?.() ?? systemClock.now();
     const wrongCertificate = certificate === undefined ? undefined : clientCertificateProblem(certificate, now);
     if (wrongCertificate !== undefined) issues.push({ path: 'client_cert', message: wrongCertificate });
     const wrongKey = key === undefined ? undefined : privateKeyProblem(key, certificate);

@@ -39,7 +39,7 @@ function causeDomainError(error: unknown): DomainError | undefined {
     if (isDomainError(current)) return current;
     if (current instanceof AggregateError) {
       const inner = current.errors.find((one) => isDomainError(one));
-      if (inner !== undefined) return inner as DomainError;
+      if (inner !== undefined) return inner;
     }
     current = current.cause;
   }

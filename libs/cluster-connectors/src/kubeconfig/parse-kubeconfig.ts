@@ -1,4 +1,5 @@
 import { invalidInput, type Issue, Secret } from '@image-factory/domain';
+import { systemClock } from '@image-factory/telemetry';
 import { certificateProblem, clientCertificateProblem, privateKeyProblem } from '../auth/pem.js';
 import { normalServer, serverUrlProblem, tlsServerNameProblem } from '../auth/server-url.js';
 import type { ClusterAccess, ClusterIdentity } from '../connection/cluster-access.js';
@@ -91,7 +92,7 @@ function identityOf(user: KubeconfigEntry, options: ParseKubeconfigOptions, issu
     issues.push({ path: user.path, message: 'needs both client-certificate-data and client-key-data' });
     return undefined;
   }
-  const now = options.now?.() ?? new Date();
+  const now = options.now?.() ?? systemClock.now();
   check(issues, `${user.path}.client-certificate-data`, clientCertificateProblem(certificate, now));
   check(issues, `${user.path}.client-key-data`, privateKeyProblem(key, certificate));
   return {
