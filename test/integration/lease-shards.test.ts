@@ -102,7 +102,12 @@ describe('leases', () => {
       await world.executions.markLoss(fence, executionId, true),
       await world.executions.markSwept(fence, executionId),
       await world.executions.markCredentialsRemoved(fence, executionId),
-      await world.executions.finish(fence, executionId, { state: 'lost', reason: 'ClusterLost', message: '', retry: true }),
+      await world.executions.finish(fence, executionId, {
+        state: 'lost',
+        reason: 'ClusterLost',
+        message: '',
+        retry: true,
+      }),
     ];
     expect(new Set(results)).toEqual(new Set(['lease-lost']));
     expect(await world.execution(executionId)).toEqual(before);

@@ -87,7 +87,9 @@ describe('stored logs', () => {
     for (const from of [0, 1, 2, 3]) {
       const [first] = await read({ fromLine: from });
       expect(first?.line).toBe(from);
-      expect(bytesOf(first === undefined ? [] : [first.record]).equals(bytesOf(records.slice(from, from + 1)))).toBe(true);
+      expect(bytesOf(first === undefined ? [] : [first.record]).equals(bytesOf(records.slice(from, from + 1)))).toBe(
+        true,
+      );
     }
     expect(await read({ fromLine: 2, limitBytes: 1 })).toHaveLength(1);
   });
@@ -123,7 +125,9 @@ describe('stored logs', () => {
     expect(await world.logs.append(fence, [flush])).toBe('done');
     expect(await world.logs.append(fence, [flush])).toBe('done');
     expect(bytesOf((await read()).map((one) => one.record)).toString()).toBe('one\ntwo\n');
-    await expect(world.logs.append(fence, [batch([line('one'), line('TWO')], 0)])).rejects.toMatchObject({ kind: 'Conflict' });
+    await expect(world.logs.append(fence, [batch([line('one'), line('TWO')], 0)])).rejects.toMatchObject({
+      kind: 'Conflict',
+    });
     await expect(world.logs.append(fence, [batch([line('one')], 0)])).rejects.toMatchObject({ kind: 'Conflict' });
     await expect(world.logs.append(fence, [batch([line('x')], 99)])).rejects.toMatchObject({ kind: 'Conflict' });
   });
@@ -161,7 +165,13 @@ describe('stored logs', () => {
 
   it('of an execution on another shard are not touched', async () => {
     await world.leases.ensureShards(provider, '', 2);
-    const [other] = await world.leases.acquire({ dispatcherId: dispatcher, providerId: provider, host: '', shards: [1], max: 1 });
+    const [other] = await world.leases.acquire({
+      dispatcherId: dispatcher,
+      providerId: provider,
+      host: '',
+      shards: [1],
+      max: 1,
+    });
     if (other === undefined) throw new Error('no shard');
     expect(await world.logs.append(other, [batch([line('a')], 0)])).toBe('state-moved');
   });
@@ -169,7 +179,9 @@ describe('stored logs', () => {
   it('lie in partitions by day, made ahead and dropped whole', async () => {
     await Promise.all(Array.from({ length: 5 }, () => world.logs.ensurePartitions(3)));
     await world.logs.append(fence, [batch([line('a')], 0)]);
-    const partitions = await world.database.query('SELECT 1 FROM pg_inherits WHERE inhparent = $1::regclass', ['build_log_chunks']);
+    const partitions = await world.database.query('SELECT 1 FROM pg_inherits WHERE inhparent = $1::regclass', [
+      'build_log_chunks',
+    ]);
     expect(partitions).toHaveLength(5);
     expect(await world.logs.dropPartitionsBefore(day)).toHaveLength(1);
     expect(await read()).toHaveLength(1);

@@ -23,7 +23,11 @@ describe('a cancel', () => {
   it('of a queued build is done at once', async () => {
     const build = await world.submit(tenant);
     expect(await cancel(build)).toEqual({ kind: 'cancelled', status: 'cancelled' });
-    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'UserCancel', cancel_reason: 'not needed' });
+    expect(await world.build(build)).toMatchObject({
+      status: 'cancelled',
+      reason: 'UserCancel',
+      cancel_reason: 'not needed',
+    });
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
     expect(await cancel(build)).toEqual({ kind: 'already', status: 'cancelled' });
     expect(await world.timeline(build)).toEqual(['build →queued', 'build queued→cancelled']);
@@ -73,7 +77,8 @@ describe('a cancel', () => {
         for (const [index, { executionId }] of claimed.entries()) {
           const request = { executionId, dispatcherId: id };
           if (index === 0) await world.queue.release({ ...request, reason: 'ClusterUnavailable', message: '' });
-          else await world.queue.park({ ...request, parking: { reason: 'BackOff', message: '', wakeOn: 'provider:any' } });
+          else
+            await world.queue.park({ ...request, parking: { reason: 'BackOff', message: '', wakeOn: 'provider:any' } });
         }
         await world.queue.wake('provider:any');
       }

@@ -75,17 +75,21 @@ describe('claiming builds', () => {
     const { claimed } = await world.queue.claim({ dispatcherId, limit: 6 });
     const perTenant = quiet.map((tenant) => claimed.filter((one) => one.tenantId === tenant).length);
     expect(perTenant).toEqual([2, 2, 2]);
-    for (const tenant of [noisy, ...quiet]) await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
+    for (const tenant of [noisy, ...quiet])
+      await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
   });
 
   it('reads the heads by builds_claim, whatever share of the table is queued', async () => {
     const tenant = await world.tenant(100);
     await world.submitMany(tenant, 2_000);
     const plan = async (): Promise<string> =>
-      world.database.transaction(async (tx) => {
-        const rows = await tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${CLAIM_HEADS.text}`, [[tenant], [25]]);
-        return rows.map((row) => row['QUERY PLAN']).join('\n');
-      }, { settings: CLAIM_SETTINGS });
+      world.database.transaction(
+        async (tx) => {
+          const rows = await tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${CLAIM_HEADS.text}`, [[tenant], [25]]);
+          return rows.map((row) => row['QUERY PLAN']).join('\n');
+        },
+        { settings: CLAIM_SETTINGS },
+      );
     expect(await plan()).toContain('builds_claim');
     await world.database.query('ANALYZE builds');
     expect(await plan()).toContain('builds_claim');
@@ -121,7 +125,12 @@ describe('claiming builds', () => {
     expect((await world.queue.claim({ dispatcherId, limit: 5 })).claimed).toEqual([]);
     await world.database.query('UPDATE installation SET dispatch_paused = false');
     const [claimed] = (await world.queue.claim({ dispatcherId, limit: 5 })).claimed;
-    expect(claimed).toMatchObject({ tenantId: tenant, attempt: 1, buildMethod: 'kaniko', tektonEnabledForTenant: true });
+    expect(claimed).toMatchObject({
+      tenantId: tenant,
+      attempt: 1,
+      buildMethod: 'kaniko',
+      tektonEnabledForTenant: true,
+    });
   });
 
   it('refuses a submission to a full lane, parked builds counted, and leaves nothing behind', async () => {
@@ -130,7 +139,12 @@ describe('claiming builds', () => {
     await world.submit(tenant, { maxQueued: 2, notBefore: new Date(Date.now() + 3_600_000) });
     await expect(world.submit(tenant, { maxQueued: 2 })).rejects.toThrow();
     expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 1, running: 0 });
-    const submissions = Array.from({ length: 10 }, () => world.submit(tenant, { maxQueued: 5 }).then(() => 1, () => 0));
+    const submissions = Array.from({ length: 10 }, () =>
+      world.submit(tenant, { maxQueued: 5 }).then(
+        () => 1,
+        () => 0,
+      ),
+    );
     const accepted = (await Promise.all(submissions)).reduce<number>((sum, one) => sum + one, 0);
     expect(accepted).toBe(3);
   });

@@ -54,7 +54,9 @@ describe('a placed execution', () => {
     await world.executions.markPodsOver(fence, id);
     await world.executions.markSealed(fence, id, {});
     const finish = { state, reason: 'PodEvicted' as const, message: 'the node went away', retry };
-    expect(await world.executions.finish(fence, id, retryAfterMs === undefined ? finish : { ...finish, retryAfterMs })).toBe('done');
+    expect(
+      await world.executions.finish(fence, id, retryAfterMs === undefined ? finish : { ...finish, retryAfterMs }),
+    ).toBe('done');
   }
 
   async function placeAgain(): Promise<ClaimedExecution> {
@@ -75,10 +77,18 @@ describe('a placed execution', () => {
     const reservation = { ...tags, digest: DIGEST, buildOrdinal: owned?.buildOrdinal ?? 0 };
     expect(await world.executions.reserveTags(fence, id, reservation)).toEqual({ granted: ['latest'], superseded: [] });
     expect(await world.executions.markTagsPromoted(fence, id, tags)).toEqual({ promoted: ['latest'], superseded: [] });
-    const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false, promotedTags: ['latest'] };
+    const finish = {
+      state: 'succeeded' as const,
+      reason: 'Succeeded' as const,
+      message: 'done',
+      retry: false,
+      promotedTags: ['latest'],
+    };
     expect(await world.executions.finish(fence, id, finish)).toBe('done');
     expect(await world.build(build)).toMatchObject({ status: 'completed', image_digest: DIGEST });
-    expect(await world.one('SELECT git_commit FROM builds WHERE id = $1', [build])).toEqual({ git_commit: 'c'.repeat(40) });
+    expect(await world.one('SELECT git_commit FROM builds WHERE id = $1', [build])).toEqual({
+      git_commit: 'c'.repeat(40),
+    });
     const artifact = await world.one('SELECT name, uri, digest FROM build_artifacts WHERE execution_id = $1', [id]);
     expect(artifact).toEqual({ name: 'image', uri: `registry.example/app@${DIGEST}`, digest: DIGEST });
     expect(await world.executions.markSwept(fence, id)).toBe('done');
@@ -136,7 +146,9 @@ describe('a placed execution', () => {
     const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false };
     expect(await world.executions.finish(fence, id, finish)).toBe('done');
     expect(await world.execution(id)).toMatchObject({ state: 'succeeded' });
-    expect(await world.one('SELECT type FROM build_artifacts WHERE execution_id = $1', [id])).toEqual({ type: 'packer-manifest' });
+    expect(await world.one('SELECT type FROM build_artifacts WHERE execution_id = $1', [id])).toEqual({
+      type: 'packer-manifest',
+    });
   });
 
   it('that failed for a cause that may be tried again puts its build back at its old place', async () => {
@@ -165,7 +177,12 @@ describe('a placed execution', () => {
   it('that is lost frees its slots and may be tried again', async () => {
     expect(await world.executions.markLoss(fence, id, true)).toBe('done');
     expect(await world.executions.markLoss(fence, id, true)).toBe('done');
-    const finish = { state: 'lost' as const, reason: 'ClusterLost' as const, message: 'no contact for 30 min', retry: true };
+    const finish = {
+      state: 'lost' as const,
+      reason: 'ClusterLost' as const,
+      message: 'no contact for 30 min',
+      retry: true,
+    };
     expect(await world.executions.finish(fence, id, finish)).toBe('done');
     expect(await world.build(build)).toMatchObject({ status: 'queued' });
     expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 0, running: 0 });
@@ -217,7 +234,8 @@ describe('a placed execution', () => {
     await runTo(outcome({ imageDigest: `sha256:${'b'.repeat(64)}` }));
     await world.executions.markSealed(fence, id, {});
     const owned = await world.executions.findOwned(dispatcher);
-    const ordinal = (execution: string): number => owned.find((one) => one.executionId === execution)?.buildOrdinal ?? 0;
+    const ordinal = (execution: string): number =>
+      owned.find((one) => one.executionId === execution)?.buildOrdinal ?? 0;
     const tags = { repository: 'registry.example/app', tags: ['latest', 'v1'] };
     const reserve = (execution: string, digest: string) =>
       world.executions.reserveTags(fence, execution, { ...tags, digest, buildOrdinal: ordinal(execution) });

@@ -20,7 +20,9 @@ describe('parked builds', () => {
     const claimed = await world.claimOne(dispatcher);
     const parking = { reason: 'NoEligibleProvider' as const, message: 'none is healthy', wakeOn };
     const decision = { chosen: undefined, rejected: [] };
-    expect(await world.queue.park({ executionId: claimed.executionId, dispatcherId: dispatcher, parking, decision })).toBe(true);
+    expect(
+      await world.queue.park({ executionId: claimed.executionId, dispatcherId: dispatcher, parking, decision }),
+    ).toBe(true);
     return claimed.buildId;
   }
 
@@ -28,7 +30,13 @@ describe('parked builds', () => {
     const build = await world.submit(tenant);
     const { queue_key: key } = await world.build(build);
     await park('provider:any');
-    expect(await world.build(build)).toMatchObject({ status: 'queued', parked: 'NoEligibleProvider', queue_key: null, attempt: 0, bounces: 1 });
+    expect(await world.build(build)).toMatchObject({
+      status: 'queued',
+      parked: 'NoEligibleProvider',
+      queue_key: null,
+      attempt: 0,
+      bounces: 1,
+    });
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 1, running: 0 });
     expect((await world.queue.claim({ dispatcherId: dispatcher, limit: 1 })).claimed).toEqual([]);
     expect(await world.queue.wake('provider:other')).toBe(0);
@@ -87,7 +95,9 @@ describe('parked builds', () => {
     await expect(change(`parked = 'BackOff', parked_wake_at = now()`)).rejects.toMatchObject(queued);
     await expect(change('queue_key = NULL')).rejects.toMatchObject(queued);
     await expect(change(`status = 'running', attempt = 1`)).rejects.toMatchObject(queued);
-    await expect(change(`queue_key = NULL, parked = 'BackOff'`)).rejects.toMatchObject({ details: { constraint: 'builds_parked_wakes' } });
+    await expect(change(`queue_key = NULL, parked = 'BackOff'`)).rejects.toMatchObject({
+      details: { constraint: 'builds_parked_wakes' },
+    });
   });
 
   it('run out of the queue’s time like others, and the time of a build with not_before starts there', async () => {
@@ -99,7 +109,8 @@ describe('parked builds', () => {
     expect(await world.queue.expireQueued(10)).toBe(0);
     await world.database.query(`UPDATE builds SET queued_at = queued_at - interval '61 seconds'`);
     expect(await world.queue.expireQueued(10)).toBe(2);
-    for (const id of [parked, waiting]) expect(await world.build(id)).toMatchObject({ status: 'failed', reason: 'QueueTimeout' });
+    for (const id of [parked, waiting])
+      expect(await world.build(id)).toMatchObject({ status: 'failed', reason: 'QueueTimeout' });
     for (const id of [patient, later]) expect(await world.build(id)).toMatchObject({ status: 'queued' });
     expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 1, running: 0 });
   });

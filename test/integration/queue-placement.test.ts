@@ -24,7 +24,12 @@ describe('placing a claimed build', () => {
     expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'placed' });
     expect(await world.execution(claimed.executionId)).toMatchObject({ state: 'creating', provider_id: provider });
     expect(await world.one('SELECT running FROM providers WHERE id = $1', [provider])).toEqual({ running: 1 });
-    expect(await world.timeline(build)).toEqual(['build →queued', 'build queued→running', 'execution →placing', 'execution placing→creating']);
+    expect(await world.timeline(build)).toEqual([
+      'build →queued',
+      'build queued→running',
+      'execution →placing',
+      'execution placing→creating',
+    ]);
     expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'claim-lost' });
   });
 
@@ -87,7 +92,11 @@ describe('placing a claimed build', () => {
     const cancel = { buildId: build, tenantId: tenant, actor: 'user:a', reason: 'wrong branch' };
     expect(await world.queue.requestCancel(cancel)).toEqual({ kind: 'cancelling', status: 'cancelling' });
     expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'claim-lost' });
-    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'UserCancel', message: 'wrong branch' });
+    expect(await world.build(build)).toMatchObject({
+      status: 'cancelled',
+      reason: 'UserCancel',
+      message: 'wrong branch',
+    });
     expect(await world.execution(claimed.executionId)).toMatchObject({ state: 'released', slot_held: false });
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
   });
@@ -118,9 +127,18 @@ describe('placing a claimed build', () => {
   it('a build that is itself wrong fails without an attempt on a cluster', async () => {
     const build = await world.submit(tenant);
     const { executionId } = await world.claimOne(dispatcher);
-    const failure = { executionId, dispatcherId: dispatcher, reason: 'BuildConfigInvalid' as const, message: 'no \u0000 here' };
+    const failure = {
+      executionId,
+      dispatcherId: dispatcher,
+      reason: 'BuildConfigInvalid' as const,
+      message: 'no \u0000 here',
+    };
     expect(await world.queue.failPlacing(failure)).toBe(true);
-    expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'BuildConfigInvalid', message: 'no \ufffd here' });
+    expect(await world.build(build)).toMatchObject({
+      status: 'failed',
+      reason: 'BuildConfigInvalid',
+      message: 'no \ufffd here',
+    });
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 0, running: 0 });
   });
 

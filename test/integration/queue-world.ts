@@ -93,7 +93,14 @@ export class QueueWorld {
     await this.database.query(
       `INSERT INTO providers (id, name, provider_type, is_global, state, max_concurrent_builds, health, tekton_answers)
        VALUES ($1, $2, 'kubernetes', $3, $4, $5, $6, true)`,
-      [id, `p-${id}`, options.isGlobal ?? true, options.state ?? 'enabled', options.limit ?? 0, options.health ?? 'healthy'],
+      [
+        id,
+        `p-${id}`,
+        options.isGlobal ?? true,
+        options.state ?? 'enabled',
+        options.limit ?? 0,
+        options.health ?? 'healthy',
+      ],
     );
     return id;
   }
@@ -106,7 +113,9 @@ export class QueueWorld {
 
   /** Its lease has run out, as after a crash. */
   async kill(dispatcherId: string): Promise<void> {
-    await this.database.query(`UPDATE dispatchers SET lease_until = now() - interval '1 second' WHERE id = $1`, [dispatcherId]);
+    await this.database.query(`UPDATE dispatchers SET lease_until = now() - interval '1 second' WHERE id = $1`, [
+      dispatcherId,
+    ]);
   }
 
   async submit(tenantId: string, options: SubmitOptions = {}): Promise<string> {
@@ -134,8 +143,14 @@ export class QueueWorld {
           number?.build_number,
         ],
       );
-      await tx.query('INSERT INTO build_configs (build_id, build_method) VALUES ($1, $2)', [id, options.method ?? 'kaniko']);
-      await tx.query(`INSERT INTO build_specs (build_id, request, git_repository_url) VALUES ($1, '{}', 'https://git.example/p')`, [id]);
+      await tx.query('INSERT INTO build_configs (build_id, build_method) VALUES ($1, $2)', [
+        id,
+        options.method ?? 'kaniko',
+      ]);
+      await tx.query(
+        `INSERT INTO build_specs (build_id, request, git_repository_url) VALUES ($1, '{}', 'https://git.example/p')`,
+        [id],
+      );
       const answer = await this.queue.enqueue(tx, {
         buildId: id,
         tenantId,

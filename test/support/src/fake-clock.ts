@@ -52,7 +52,9 @@ export class FakeClock extends Clock {
   async advance(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms;
     for (;;) {
-      const [next] = this.#sleepers.filter((sleeper) => sleeper.wakeAtMs <= endMs).sort((a, b) => a.wakeAtMs - b.wakeAtMs);
+      const [next] = this.#sleepers
+        .filter((sleeper) => sleeper.wakeAtMs <= endMs)
+        .sort((a, b) => a.wakeAtMs - b.wakeAtMs);
       if (next === undefined) break;
       this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== next);
       this.#move(Math.max(next.wakeAtMs, this.#monotonicMs));

@@ -92,7 +92,10 @@ async function startEmbedded(): Promise<TestDatabaseServer> {
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--no-locale', '--no-sync'],
-    postgresFlags: [...SERVER_FLAGS, 'listen_addresses=127.0.0.1', 'unix_socket_directories='].flatMap((flag) => ['-c', flag]),
+    postgresFlags: [...SERVER_FLAGS, 'listen_addresses=127.0.0.1', 'unix_socket_directories='].flatMap((flag) => [
+      '-c',
+      flag,
+    ]),
     onLog: (message: unknown) => said.push(String(message)),
     onError: (message: unknown) => said.push(String(message)),
   });

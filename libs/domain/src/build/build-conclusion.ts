@@ -4,7 +4,13 @@ import type { ExecutionState } from './build-execution-state.js';
 import type { Reason } from '../errors/reasons.js';
 
 /** How an attempt that touched a cluster can end. */
-export const ATTEMPT_ENDS = ['succeeded', 'failed', 'cancelled', 'moved', 'lost'] as const satisfies readonly ExecutionState[];
+export const ATTEMPT_ENDS = [
+  'succeeded',
+  'failed',
+  'cancelled',
+  'moved',
+  'lost',
+] as const satisfies readonly ExecutionState[];
 export type AttemptEndState = (typeof ATTEMPT_ENDS)[number];
 
 /** What a build can be while it has a live attempt. */

@@ -145,10 +145,7 @@ export class Database implements Queryable {
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
-  async #transactionOnce<T>(
-    work: (transaction: Transaction) => Promise<T>,
-    options: TransactionOptions,
-  ): Promise<T> {
+  async #transactionOnce<T>(work: (transaction: Transaction) => Promise<T>, options: TransactionOptions): Promise<T> {
     const client = await this.#checkOut();
     let broken: Error | undefined;
     const onError = (error: Error): void => {

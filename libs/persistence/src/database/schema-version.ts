@@ -8,12 +8,11 @@ import type { Queryable } from './transaction.js';
  * @throws DomainError Unavailable SchemaOutdated
  */
 export async function assertSchemaVersion(database: Queryable): Promise<void> {
-  const [table] = await database.query<{ present: boolean }>(
-    `SELECT to_regclass('migrations') IS NOT NULL AS present`,
-  );
-  const rows = table?.present === true
-    ? await database.query<{ name: string }>('SELECT name FROM migrations ORDER BY id DESC LIMIT 1')
-    : [];
+  const [table] = await database.query<{ present: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS present`);
+  const rows =
+    table?.present === true
+      ? await database.query<{ name: string }>('SELECT name FROM migrations ORDER BY id DESC LIMIT 1')
+      : [];
   const found = rows[0]?.name;
   if (found === SCHEMA_VERSION) return;
   throw new DomainError({

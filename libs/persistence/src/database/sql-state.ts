@@ -100,10 +100,22 @@ export function toDatabaseError(error: unknown): DomainError {
   const { constraint, table } = fieldsOf(error);
   const details = { sqlState: code, constraint, table };
   if (code === '23505') {
-    return new DomainError({ kind: 'Conflict', reason: 'Conflict', message: 'such a row exists already', details, cause: error });
+    return new DomainError({
+      kind: 'Conflict',
+      reason: 'Conflict',
+      message: 'such a row exists already',
+      details,
+      cause: error,
+    });
   }
   if (code === '23503') {
-    return new DomainError({ kind: 'Conflict', reason: 'InUse', message: 'the row is referred to by another', details, cause: error });
+    return new DomainError({
+      kind: 'Conflict',
+      reason: 'InUse',
+      message: 'the row is referred to by another',
+      details,
+      cause: error,
+    });
   }
   if (code === '42P01' || code === '42703' || code === '3D000') {
     return new DomainError({

@@ -64,7 +64,9 @@ export async function finishExecution(
 function pathTo(attempt: LockedAttempt, to: ExecutionFinish['state']): ExecutionState[] | undefined {
   const from = attempt.state;
   if (from === 'sealing' && to === 'succeeded') {
-    return attempt.outcome === 'succeeded' && !promotesImage(attempt) ? ['sealing', 'promoting', 'succeeded'] : undefined;
+    return attempt.outcome === 'succeeded' && !promotesImage(attempt)
+      ? ['sealing', 'promoting', 'succeeded']
+      : undefined;
   }
   if (!canTransition(EXECUTION_TRANSITIONS, from, to)) return undefined;
   if (from === 'sealing' && attempt.outcome !== to) return undefined;

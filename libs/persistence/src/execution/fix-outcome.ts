@@ -45,7 +45,12 @@ async function insertArtifacts(tx: Transaction, attempt: LockedAttempt, outcome:
   }
   const manifest = outcome.results[MANIFEST_RESULT];
   if (manifest !== undefined && !BUILD_METHOD_TABLE[attempt.build_method].makesImage) {
-    await insert('manifest', 'packer-manifest', `data:application/json,${encodeURIComponent(storableText(manifest))}`, null);
+    await insert(
+      'manifest',
+      'packer-manifest',
+      `data:application/json,${encodeURIComponent(storableText(manifest))}`,
+      null,
+    );
   }
 }
 

@@ -86,7 +86,9 @@ export class PostgresExecutions {
   async markStarting(fence: ShardLease, executionId: string, created: { readonly uid: string }): Promise<Fenced> {
     return this.#write(fence, executionId, async (tx, attempt) => {
       if (attempt.state === 'starting') return attempt.pipeline_run_uid === created.uid;
-      return moved(await tx.query(MOVE_TO_STARTING, [attempt.id, attempt.state, attempt.actor, null, null, created.uid]));
+      return moved(
+        await tx.query(MOVE_TO_STARTING, [attempt.id, attempt.state, attempt.actor, null, null, created.uid]),
+      );
     });
   }
 
@@ -234,12 +236,7 @@ export class PostgresExecutions {
     throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
   }
 
-  async #write(
-    fence: ShardLease,
-    executionId: string,
-    work: Work,
-    lock: Statement = LOCK_ATTEMPT,
-  ): Promise<Fenced> {
+  async #write(fence: ShardLease, executionId: string, work: Work, lock: Statement = LOCK_ATTEMPT): Promise<Fenced> {
     let buildId: string | undefined;
     const fenced = await underFence(this.database, lock, fence, executionId, (tx, attempt) => {
       buildId = attempt.build_id;
@@ -252,7 +249,8 @@ export class PostgresExecutions {
   async #slotFreed(tenantId: string, providerId: string): Promise<void> {
     this.notifier?.touch(CHANNELS.queue, tenantId);
     for (const wakeOn of [`provider:${providerId}`, 'provider:any']) {
-      for (const build of await wakeBuilds(this.database, wakeOn, 1)) this.notifier?.touch(CHANNELS.queue, build.tenantId);
+      for (const build of await wakeBuilds(this.database, wakeOn, 1))
+        this.notifier?.touch(CHANNELS.queue, build.tenantId);
     }
   }
 }

@@ -33,7 +33,10 @@ export async function markTagsPromoted(
   tags: { readonly repository: string; readonly tags: readonly string[] },
 ): Promise<PromotedTags | undefined> {
   if (attempt.state !== 'promoting') return undefined;
-  const rows = await tx.query<{ tag: string; build_id: string; digest: string }>(LOCK_TAGS, [tags.repository, [...tags.tags]]);
+  const rows = await tx.query<{ tag: string; build_id: string; digest: string }>(LOCK_TAGS, [
+    tags.repository,
+    [...tags.tags],
+  ]);
   const promoted = rows.filter((row) => row.build_id === attempt.build_id).map((row) => row.tag);
   await tx.query(PROMOTE_TAGS, [tags.repository, promoted, attempt.build_id]);
   await tx.query(SET_PROMOTED, [attempt.id]);

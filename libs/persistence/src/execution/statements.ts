@@ -75,7 +75,11 @@ export const MOVE_TO_SEALING = move(
      ended_at = $14, outcome_at = now(), create_unknown_since = NULL${NOT_WAITING}`,
 );
 
-export const MOVE_TO_PROMOTING = move('move_to_promoting', 'promoting', ', log_sealed_at = coalesce(e.log_sealed_at, now())');
+export const MOVE_TO_PROMOTING = move(
+  'move_to_promoting',
+  'promoting',
+  ', log_sealed_at = coalesce(e.log_sealed_at, now())',
+);
 
 /** Index: primary key. Locks: the build, locked already. */
 export const BUILD_STARTED = 'UPDATE builds SET started_at = coalesce(started_at, $2) WHERE id = $1';

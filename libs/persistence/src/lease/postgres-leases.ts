@@ -1,11 +1,5 @@
 import type { Database } from '../database/database.js';
-import type {
-  DispatcherRegistration,
-  Heartbeat,
-  HeartbeatResult,
-  ShardLease,
-  ShardView,
-} from './shard-lease.js';
+import type { DispatcherRegistration, Heartbeat, HeartbeatResult, ShardLease, ShardView } from './shard-lease.js';
 import {
   ACQUIRE_SHARDS,
   DEREGISTER,
@@ -110,7 +104,13 @@ export class PostgresLeases {
   /** Takes those of the wanted shards that are free or whose owner is dead; nothing when the asker's own lease is over. */
   async acquire(request: AcquireRequest): Promise<ShardLease[]> {
     const { dispatcherId, providerId, host, shards, max } = request;
-    const rows = await this.database.query<ShardRow>(ACQUIRE_SHARDS, [dispatcherId, providerId, host, [...shards], max]);
+    const rows = await this.database.query<ShardRow>(ACQUIRE_SHARDS, [
+      dispatcherId,
+      providerId,
+      host,
+      [...shards],
+      max,
+    ]);
     return rows.map((row) => ({ providerId, host, shard: row.shard, token: row.token }));
   }
 

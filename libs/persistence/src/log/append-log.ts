@@ -59,7 +59,11 @@ export async function appendPacked(
 ): Promise<Fenced | readonly CursorMismatch[]> {
   const held = await tx.query(LOG_FENCE, [fence.providerId, fence.host, fence.shard, fence.token]);
   if (held.length === 0) return 'lease-lost';
-  const cursors = await lockCursors(tx, fence, packed.map(({ batch }) => batch));
+  const cursors = await lockCursors(
+    tx,
+    fence,
+    packed.map(({ batch }) => batch),
+  );
   const mismatches: CursorMismatch[] = [];
   for (const { batch } of packed) {
     const cursor = cursors.get(cursorKey(batch));

@@ -57,14 +57,22 @@ function toChunkRecords(record: LogRecord): ChunkRecord[] {
   const parts: ChunkRecord[] = [];
   let from = 0;
   for (; record.text.length - from > MAX_CHUNK_BYTES; from += MAX_CHUNK_BYTES) {
-    parts.push({ kind: 'part', time: record.time, text: record.text.subarray(from, from + MAX_CHUNK_BYTES), newline: false });
+    parts.push({
+      kind: 'part',
+      time: record.time,
+      text: record.text.subarray(from, from + MAX_CHUNK_BYTES),
+      newline: false,
+    });
   }
   parts.push({ kind: 'line', time: record.time, text: record.text.subarray(from), newline: record.newline });
   return parts;
 }
 
 function packChunk(records: readonly ChunkRecord[]): PlainChunk {
-  const head = Buffer.from(records.map((record) => `${codeOf(record)}${record.text.length} ${record.time}`).join('\n'), 'utf8');
+  const head = Buffer.from(
+    records.map((record) => `${codeOf(record)}${record.text.length} ${record.time}`).join('\n'),
+    'utf8',
+  );
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(head.length);
   let rawBytes = 0;
@@ -94,7 +102,8 @@ export function unpackChunk(data: Buffer): ChunkRecord[] {
       const space = entry.indexOf(' ');
       const length = Number(entry.slice(1, space));
       const end = at + length;
-      if (space < 2 || !Number.isSafeInteger(length) || end > data.length) throw new Error('a stored log chunk is damaged');
+      if (space < 2 || !Number.isSafeInteger(length) || end > data.length)
+        throw new Error('a stored log chunk is damaged');
       const text = data.subarray(at, end);
       at = end;
       return { ...kindOf(entry.charAt(0)), time: entry.slice(space + 1), text };

@@ -3,7 +3,14 @@ import type { Database } from '../database/database.js';
 import { isPartitionMissing } from '../database/sql-state.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
-import { appendPacked, lockCursors, logConflict, packBatches, type CursorMismatch, type PackedBatch } from './append-log.js';
+import {
+  appendPacked,
+  lockCursors,
+  logConflict,
+  packBatches,
+  type CursorMismatch,
+  type PackedBatch,
+} from './append-log.js';
 import { packRecords } from './chunk-format.js';
 import { cursorKey, type CursorRow } from './log-cursor.js';
 import { dropPartitionsBefore, ensurePartition, ensurePartitions } from './log-partitions.js';
@@ -130,7 +137,8 @@ export class PostgresBuildLogs {
     const request = { executionId: batch.executionId, step: batch.step, fromByteOffset: batch.expectedByteOffset };
     for await (const { record } of this.read(request)) records.push(record);
     const stored = Buffer.concat(packRecords(records).map((chunk) => chunk.data));
-    if (!stored.equals(Buffer.concat(wanted.map((chunk) => chunk.data)))) throw logConflict(batch, 'has other bytes there');
+    if (!stored.equals(Buffer.concat(wanted.map((chunk) => chunk.data))))
+      throw logConflict(batch, 'has other bytes there');
   }
 
   #touch(batches: readonly LogBatch[]): void {

@@ -103,7 +103,11 @@ class LineJoiner {
       const [only] = this.#parts;
       const text = this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts);
       this.#parts = [];
-      yield { record: { kind: 'line', time: record.time, text, newline: record.newline }, byteOffset: this.#begin, line };
+      yield {
+        record: { kind: 'line', time: record.time, text, newline: record.newline },
+        byteOffset: this.#begin,
+        line,
+      };
       line += 1;
     }
   }

@@ -60,16 +60,19 @@ export async function claimBuilds(database: Database, request: ClaimRequest): Pr
   const limit = Math.min(request.limit, MAX_CLAIM);
   if (limit < 1) return { claimed: [], skippedForLimit: 0 };
   try {
-    return await database.transaction(async (tx) => {
-      let lanes = await tx.query<LaneRow>(CLAIM_LANES, [limit]);
-      const claimed = await claimFrom(tx, lanes, limit, request.dispatcherId);
-      if (claimed.length >= limit) return { claimed, skippedForLimit: 0 };
-      const [left] = await tx.query<{ skipped: number; ready: boolean }>(CLAIM_LEFT);
-      const skippedForLimit = left?.skipped ?? 0;
-      if (claimed.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
-      lanes = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
-      return { claimed: await claimFrom(tx, lanes, limit, request.dispatcherId), skippedForLimit };
-    }, { settings: CLAIM_SETTINGS });
+    return await database.transaction(
+      async (tx) => {
+        let lanes = await tx.query<LaneRow>(CLAIM_LANES, [limit]);
+        const claimed = await claimFrom(tx, lanes, limit, request.dispatcherId);
+        if (claimed.length >= limit) return { claimed, skippedForLimit: 0 };
+        const [left] = await tx.query<{ skipped: number; ready: boolean }>(CLAIM_LEFT);
+        const skippedForLimit = left?.skipped ?? 0;
+        if (claimed.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
+        lanes = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
+        return { claimed: await claimFrom(tx, lanes, limit, request.dispatcherId), skippedForLimit };
+      },
+      { settings: CLAIM_SETTINGS },
+    );
   } catch (error) {
     if (isLockTimeout(error)) return { claimed: [], skippedForLimit: 0 };
     throw error;

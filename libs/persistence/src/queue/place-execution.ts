@@ -93,7 +93,11 @@ function refusalOf(
     return { kind: 'provider-refused', reason: 'ProviderNotFound', message: `provider ${commit.providerId} is gone` };
   }
   if (row.generation !== commit.providerGeneration) {
-    return { kind: 'provider-refused', reason: 'ProviderChanged', message: `${row.name} was changed since it was chosen` };
+    return {
+      kind: 'provider-refused',
+      reason: 'ProviderChanged',
+      message: `${row.name} was changed since it was chosen`,
+    };
   }
   const refusal = rejection(
     toCheckedProvider(row),

@@ -170,4 +170,3 @@ export const CANCEL_RUNNING_WRITE = `
   UPDATE builds
      SET status = 'cancelling', cancel_requested_at = now(), cancel_requested_by = $3, cancel_reason = $4
    WHERE id = $1 AND status IN ${inList(sourcesOf(BUILD_TRANSITIONS, 'cancelling'))}`;
-

@@ -93,7 +93,8 @@ export class PostgresBuildQueue {
         ...(parking.wakeAt === undefined ? {} : { wakeAt: parking.wakeAt }),
         ...(parking.wakeOn === undefined ? {} : { wakeOn: parking.wakeOn }),
       });
-      if (decision !== undefined && builds.length > 0) await tx.query(PARK_DECISION, [executionId, storableJson(decision)]);
+      if (decision !== undefined && builds.length > 0)
+        await tx.query(PARK_DECISION, [executionId, storableJson(decision)]);
       return builds;
     });
     return this.#moved(moved);

@@ -217,4 +217,3 @@ export const END_QUEUED_WRITE = `
     SELECT id, tenant_id, 'build', 'queued', $2, $3, $4, $5 FROM ended
   )
   SELECT id, tenant_id FROM ended`;
-

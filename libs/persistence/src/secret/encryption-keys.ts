@@ -23,7 +23,8 @@ export function parseEncryptionKeys(text: string): EncryptionKeyring {
     const id = entry.slice(0, Math.max(separator, 0)).trim();
     const encoded = entry.slice(separator + 1).trim();
     const key = Buffer.from(encoded, 'base64');
-    if (separator < 0 || !KEY_ID.test(id)) issues.push({ path, message: 'must be id:key with an id of A-Z a-z 0-9 _ . -' });
+    if (separator < 0 || !KEY_ID.test(id))
+      issues.push({ path, message: 'must be id:key with an id of A-Z a-z 0-9 _ . -' });
     else if (key.length !== KEY_BYTES || !/^[A-Za-z0-9+/]+={0,2}$/.test(encoded)) {
       issues.push({ path, message: `must have a base64 key of ${KEY_BYTES} bytes` });
     } else if (keys.has(id)) issues.push({ path, message: `repeats the id ${id}` });

@@ -1,2 +1,57 @@
+import {
+  ApiKeyEntity,
+  InstallationEntity,
+  LaneEntity,
+  ProjectEntity,
+  RegistryAuthEntity,
+  RepositoryAuthEntity,
+  TenantEntity,
+} from './tenant.entity.js';
+import {
+  ClusterShardEntity,
+  DispatcherEntity,
+  ProviderConditionEntity,
+  ProviderEntity,
+  ProviderPermissionEntity,
+  TenantNamespaceEntity,
+} from './provider.entity.js';
+import { BuildConfigEntity, BuildEntity, BuildSpecEntity } from './build.entity.js';
+import {
+  BuildArtifactEntity,
+  BuildEventEntity,
+  BuildExecutionEntity,
+  ImageTagEntity,
+  PlacementDecisionEntity,
+} from './execution.entity.js';
+import { BuildLogChunkEntity, BuildLogCursorEntity } from './log.entity.js';
+import { AuditEventEntity, IdempotencyKeyEntity, JobEntity } from './platform.entity.js';
+
 /** Every table's row shape. */
-export const ENTITIES = [] as const;
+export const ENTITIES = [
+  InstallationEntity,
+  TenantEntity,
+  LaneEntity,
+  RegistryAuthEntity,
+  RepositoryAuthEntity,
+  ProjectEntity,
+  ApiKeyEntity,
+  ProviderEntity,
+  ProviderPermissionEntity,
+  ProviderConditionEntity,
+  DispatcherEntity,
+  ClusterShardEntity,
+  TenantNamespaceEntity,
+  BuildEntity,
+  BuildConfigEntity,
+  BuildSpecEntity,
+  BuildExecutionEntity,
+  PlacementDecisionEntity,
+  BuildEventEntity,
+  BuildArtifactEntity,
+  ImageTagEntity,
+  BuildLogChunkEntity,
+  BuildLogCursorEntity,
+  JobEntity,
+  AuditEventEntity,
+  IdempotencyKeyEntity,
+] as const;

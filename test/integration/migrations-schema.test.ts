@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  BUILD_METHODS,
+  BUILD_STATUSES,
+  BUILD_TRANSITIONS,
+  EXECUTION_OUTCOMES,
+  EXECUTION_STATES,
+  EXECUTION_TRANSITIONS,
+  INFRASTRUCTURE_TYPES,
+  PROVIDER_HEALTHS,
+  PROVIDER_SOURCES,
+  PROVIDER_STATES,
+  PROVIDER_TYPES,
+  ROLES,
+  STOP_INTENTS,
+  TERMINAL_BUILD_STATUSES,
+  TERMINAL_EXECUTION_STATES,
+  canTransition,
+} from '@image-factory/domain';
+import { dumpSchema } from '@image-factory/migrations';
+import { Database } from '@image-factory/persistence';
+import { createTestDatabase, type TestDatabase } from '@image-factory/test-support';
+
+describe('the migrated schema', () => {
+  let created: TestDatabase;
+  let database: Database;
+
+  beforeAll(async () => {
+    created = await createTestDatabase();
+    database = Database.create({ url: created.url, poolSize: 3, applicationName: 'schema-test' });
+    await database.connect();
+  });
+  afterAll(async () => {
+    await database.close();
+    await created.drop();
+  });
+
+  it('is the one in migrations/schema.sql (after a meant change: run this file with -u)', async () => {
+    await expect(await dumpSchema(created.url)).toMatchFileSnapshot('../../migrations/schema.sql');
+  });
+
+  it.each<[string, readonly string[]]>([
+    ['builds_status', BUILD_STATUSES],
+    ['builds_method', BUILD_METHODS],
+    ['builds_infrastructure', INFRASTRUCTURE_TYPES],
+    ['build_executions_state', EXECUTION_STATES],
+    ['build_executions_outcome', EXECUTION_OUTCOMES],
+    ['build_executions_intent', STOP_INTENTS],
+    ['providers_type', PROVIDER_TYPES],
+    ['providers_source', PROVIDER_SOURCES],
+    ['providers_state', PROVIDER_STATES],
+    ['providers_health', PROVIDER_HEALTHS],
+    ['api_keys_role', ROLES],
+  ])('has in %s exactly the words of the code', async (constraint, words) => {
+    expect(await wordsOf(database, constraint)).toEqual([...words].sort());
+  });
+
+  it('requires finished_at exactly for the terminal states of the tables', async () => {
+    expect(await wordsOf(database, 'builds_finished')).toEqual([...TERMINAL_BUILD_STATUSES].sort());
+    expect(await wordsOf(database, 'build_executions_done')).toEqual([...TERMINAL_EXECUTION_STATES].sort());
+    for (const from of TERMINAL_BUILD_STATUSES) {
+      expect(BUILD_STATUSES.filter((to) => canTransition(BUILD_TRANSITIONS, from, to))).toEqual([]);
+    }
+    for (const from of TERMINAL_EXECUTION_STATES) {
+      expect(EXECUTION_STATES.filter((to) => canTransition(EXECUTION_TRANSITIONS, from, to))).toEqual([]);
+    }
+  });
+
+  it('has one live execution per build by index, for exactly the states that are not terminal', async () => {
+    const [index] = await database.query<{ def: string }>(
+      `SELECT pg_get_expr(indpred, indrelid) AS def FROM pg_index WHERE indexrelid = 'build_executions_live'::regclass`,
+    );
+    const live = EXECUTION_STATES.filter((state) => !TERMINAL_EXECUTION_STATES.includes(state));
+    expect(quotedWords(index?.def ?? '')).toEqual([...live].sort());
+  });
+
+  it('is matched by the entities, column by column', async () => {
+    const catalog = await database.query<{ key: string }>(
+      `SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+                || CASE WHEN a.attnotnull THEN '' ELSE ' null' END AS key
+         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND c.relname !~ '^migrations' ORDER BY 1`,
+    );
+    const entities = database.dataSource.entityMetadatas.flatMap((entity) =>
+      entity.columns.map((column) => {
+        const type = column.type === 'timestamptz' ? 'timestamp with time zone' : String(column.type);
+        const name = `${entity.tableName}.${column.databaseName}`;
+        return `${name} ${type}${column.isArray ? '[]' : ''}${column.isNullable ? ' null' : ''}`;
+      }),
+    );
+    expect(entities.sort()).toEqual(catalog.map((row) => row.key).sort());
+  });
+});
+
+async function wordsOf(database: Database, constraint: string): Promise<string[]> {
+  const [row] = await database.query<{ def: string }>('SELECT pg_get_constraintdef(oid) AS def FROM pg_constraint WHERE conname = $1', [
+    constraint,
+  ]);
+  return quotedWords(row?.def ?? '');
+}
+
+function quotedWords(sql: string): string[] {
+  return [...sql.matchAll(/'([^']+)'::text/g)].map((match) => match[1] ?? '').sort();
+}
