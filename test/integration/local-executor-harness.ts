@@ -14,7 +14,7 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { LocalBuildExecutor, type LocalExecutorOptions } from '@image-factory/local-executor';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
-import { eventually, GitHttpServer, RecordingLogSink, type RepositoryFiles } from '@image-factory/test-support';
+import { eventually, GitHttpServer, type RecordingLogSink, type RepositoryFiles } from '@image-factory/test-support';
 import { NO_CREDENTIALS, SUPERVISOR_ARGUMENTS } from './local-executor-process.js';
 
 export { NO_CREDENTIALS, SUPERVISOR_ARGUMENTS };

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,6 +60,14 @@ export class GitHttpServer {
     return (await this.#git(directory, 'rev-parse', 'HEAD')).trim();
   }
 
+  /** Adds a symbolic link to the next commit. */
+  async link(name: string, path: string, target: string): Promise<void> {
+    const directory = join(this.#root, `${name}.git`);
+    await mkdir(directory, { recursive: true });
+    await symlink(target, join(directory, path));
+  }
+
+  /** Tags the last commit. */
   async tag(name: string, tag: string): Promise<void> {
     await this.#git(join(this.#root, `${name}.git`), 'tag', tag);
   }

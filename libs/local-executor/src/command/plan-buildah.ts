@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ImageBuildSpec } from '../document/local-run.js';
 import type { BuildPlan, Command } from './command.js';
-import { temporaryFile, type PlanInput } from './plan-build.js';
+import { temporaryFile, type PlanInput } from './plan-input.js';
 
 /**
  * buildah, and podman with the same options. Storage is the run's own and goes with it. chroot isolation needs neither

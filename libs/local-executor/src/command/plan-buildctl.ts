@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { ImageBuildSpec } from '../document/local-run.js';
 import type { BuildPlan } from './command.js';
-import { temporaryFile, type PlanInput } from './plan-build.js';
+import { temporaryFile, type PlanInput } from './plan-input.js';
 
 /** BuildKit's own client with the daemon that `BUILDKIT_HOST` (or its default socket) names: one command does all. */
 export function planBuildctl(build: ImageBuildSpec, input: PlanInput): BuildPlan {

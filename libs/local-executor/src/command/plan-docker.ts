@@ -1,6 +1,6 @@
 import type { ImageBuildSpec } from '../document/local-run.js';
 import type { BuildPlan, Command } from './command.js';
-import { temporaryFile, type PlanInput } from './plan-build.js';
+import { temporaryFile, type PlanInput } from './plan-input.js';
 
 /**
  * The docker client with its daemon. Whether a registry may speak plain HTTP is the daemon's own configuration. Several
@@ -22,7 +22,7 @@ export function planDocker(build: ImageBuildSpec, input: PlanInput): BuildPlan {
     ...(build.target === undefined ? [] : ['--target', build.target]),
     ...build.buildArguments.flatMap((argument) => ['--build-arg', argument]),
   ];
-  if (build.platforms.length > 1 || build.cacheRepository !== undefined) return planBuildx(build, input, run, options);
+  if (needsBuildx(build)) return planBuildx(build, input, run, options);
   const remove = run(['image', 'rm', '--force', tag]);
   const first = { task: 'build', step: 'build', commands: [run(['build', ...options, paths.context])] } as const;
   if (build.image === undefined) {
@@ -43,6 +43,11 @@ export function planDocker(build: ImageBuildSpec, input: PlanInput): BuildPlan {
     digest: { kind: 'repository-digests', file: digests, repository },
     tidy: [remove],
   };
+}
+
+/** What the daemon's own builder cannot do: buildx then builds and pushes in one step. */
+export function needsBuildx(build: ImageBuildSpec): boolean {
+  return build.platforms.length > 1 || build.cacheRepository !== undefined;
 }
 
 function planBuildx(

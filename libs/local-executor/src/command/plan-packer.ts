@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { PackerBuildSpec } from '../document/local-run.js';
 import type { BuildPlan, Command } from './command.js';
-import type { PlanInput } from './plan-build.js';
+import type { PlanInput } from './plan-input.js';
 
 /** Packer, with plugins and caches in the run's own directory. HCL templates are initialised first. */
 export function planPacker(build: PackerBuildSpec, input: PlanInput): BuildPlan {

@@ -15,10 +15,10 @@ import { endRunProcesses } from '../process/run-processes.js';
 import { removeTree } from '../workspace/remove-tree.js';
 import { listRunNames, type RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
-import { createRun } from './create-run.js';
+import { createRun } from '../create/create-run.js';
 import { followRunLogs } from './follow-logs.js';
 import type { LocalHost } from './local-host.js';
-import { observeRun } from './observe-run.js';
+import { observeRun } from '../verdict/observe-run.js';
 import { findRunEnd, isRunOver, runMark } from './run-end.js';
 import { RunScanner } from './run-scanner.js';
 

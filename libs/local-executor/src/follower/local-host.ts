@@ -6,8 +6,15 @@ import { findBuilders } from '../builder/find-builders.js';
 import type { LocalExecutorSettings } from '../executor/local-executor-options.js';
 import { ClosedMarks } from '../workspace/closed-marks.js';
 import { RUN_NAME, RunDirectory } from '../workspace/run-directory.js';
+import type { RunRecord } from '../workspace/run-state.js';
 
 const BUILDERS_VALID_MS = 30_000;
+
+/** A run that is on this host. */
+export interface KnownRun {
+  readonly directory: RunDirectory;
+  readonly record: RunRecord;
+}
 
 /** What every follower on this host shares: where runs are, what can build, which attempts are closed. */
 export class LocalHost {
@@ -27,7 +34,7 @@ export class LocalHost {
   }
 
   /** The run of an attempt, when it is there and is that attempt's. */
-  async findRun(attempt: Attempt) {
+  async findRun(attempt: Attempt): Promise<KnownRun | undefined> {
     const directory = this.directoryOf(attempt.name);
     const record = await directory?.findRecord();
     if (directory === undefined || record === undefined) return undefined;

@@ -18,7 +18,6 @@ export interface LogTime {
 export class LogTimesWriter {
   readonly #file: FileHandle;
   #offset = 0;
-  #lastMs = 0;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -28,12 +27,11 @@ export class LogTimesWriter {
     return new LogTimesWriter(await open(path, 'a', 0o600));
   }
 
-  /** Notes that the log has this size now. On a full disk the entry is left out: later ones cover its bytes. */
-  async note(size: number): Promise<void> {
+  /** Notes that the log has this size at this time. On a full disk the entry is left out: later ones cover its bytes. */
+  async note(size: number, at: Date): Promise<void> {
     if (size <= this.#offset) return;
-    this.#lastMs = Math.max(this.#lastMs, Date.now());
     try {
-      await this.#file.write(`${size} ${new Date(this.#lastMs).toISOString()}\n`);
+      await this.#file.write(`${size} ${at.toISOString()}\n`);
       this.#offset = size;
     } catch (error) {
       if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;

@@ -6,6 +6,7 @@ import type { Ending, RunState, StepState } from '../workspace/run-state.js';
 import type { RunGuard } from './run-guard.js';
 import { StepRunner, type CommandExit } from './step-runner.js';
 import type { SupervisorOrder } from './supervisor-order.js';
+import { wallTime } from './wall-time.js';
 
 export interface RunJournalOptions {
   readonly directory: RunDirectory;
@@ -27,7 +28,7 @@ export class RunJournal {
     const { kind, version } = options.order.builder;
     this.#state = {
       builder: { kind, version },
-      startedAt: new Date().toISOString(),
+      startedAt: wallTime().toISOString(),
       steps: [],
       endedAt: undefined,
       ending: undefined,
@@ -56,14 +57,14 @@ export class RunJournal {
   async runStep(task: string, step: string, work: StepWork): Promise<Ending | undefined> {
     const { guard, directory } = this.#options;
     if (guard.ending !== undefined) return guard.ending;
-    await this.#changeStep(task, step, { startedAt: new Date().toISOString() });
+    await this.#changeStep(task, step, { startedAt: wallTime().toISOString() });
     const runner = await this.#open(task, step);
     let failed: CommandExit | undefined;
     try {
       failed = await work(runner);
     } finally {
       await runner.close();
-      const endedAt = new Date().toISOString();
+      const endedAt = wallTime().toISOString();
       await this.#changeStep(task, step, { endedAt, exitCode: failed === undefined ? 0 : failed.exitCode, signal: failed?.signal });
     }
     if (guard.ending !== undefined) return guard.ending;
@@ -100,7 +101,7 @@ export class RunJournal {
   }
 
   async finish(ending: Ending): Promise<void> {
-    await this.#change({ ending, endedAt: new Date().toISOString() });
+    await this.#change({ ending, endedAt: wallTime().toISOString() });
   }
 
   #open(task: string, step: string): Promise<StepRunner> {

@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { childEnvironment } from '../command/child-environment.js';
 import { planBuild } from '../command/plan-build.js';
+import { needsBuildx } from '../command/plan-docker.js';
 import type { BuildPlan } from '../command/command.js';
 import { parseLocalRun, type LocalRun } from '../document/local-run.js';
 import { identifyProcess } from '../process/process-table.js';
@@ -17,6 +18,7 @@ import { RunGuard } from './run-guard.js';
 import { RunJournal } from './run-journal.js';
 import type { SupervisorOrder } from './supervisor-order.js';
 import { verifyPaths } from './verify-paths.js';
+import { wallTime } from './wall-time.js';
 
 /**
  * Runs one attempt to its end. One process per attempt, in a session of its own, so that it outlives the dispatcher; all
@@ -30,7 +32,7 @@ import { verifyPaths } from './verify-paths.js';
 export async function runSupervisor(path: string, order: SupervisorOrder): Promise<'ran' | 'not-mine'> {
   const directory = new RunDirectory(path);
   const identity = await identifyProcess(process.pid);
-  if (!(await directory.claim({ process: identity, claimedAt: new Date().toISOString() }))) return 'not-mine';
+  if (!(await directory.claim({ process: identity, claimedAt: wallTime().toISOString() }))) return 'not-mine';
   const run = parseLocalRun(await directory.readDocument());
   const guard = new RunGuard(directory, run.spec.timeoutSeconds);
   const journal = new RunJournal({
@@ -42,7 +44,7 @@ export async function runSupervisor(path: string, order: SupervisorOrder): Promi
   });
   let ending: Ending;
   try {
-    await journal.begin(run.spec.build.method === 'packer' || !hasPushStep(order) ? ['build'] : ['build', 'push']);
+    await journal.begin(hasPushStep(run, order) ? ['build', 'push'] : ['build']);
     ending = (await closed(order)) ?? (await runSteps(run, { directory, journal, order, guard }));
   } catch (error) {
     ending = unexpected(error);
@@ -121,9 +123,10 @@ async function runPlan(plan: BuildPlan, run: LocalRun, { journal, order, directo
   return { kind: 'succeeded' };
 }
 
-/** buildctl pushes while it builds, and so does buildx: they have no step of their own for it. */
-function hasPushStep(order: SupervisorOrder): boolean {
-  return order.builder.kind !== 'buildctl';
+/** BuildKit pushes while it builds, and packer pushes nothing: neither has a step of its own for it. */
+function hasPushStep({ spec: { build } }: LocalRun, { builder }: SupervisorOrder): boolean {
+  if (build.method === 'packer' || builder.kind === 'buildctl') return false;
+  return builder.kind !== 'docker' || !needsBuildx(build);
 }
 
 async function closed(order: SupervisorOrder): Promise<Ending | undefined> {

@@ -8,6 +8,7 @@ import { endRunProcesses, type RunMark } from '../process/run-processes.js';
 import type { RunDirectory } from '../workspace/run-directory.js';
 import type { StepState } from '../workspace/run-state.js';
 import type { RunGuard } from './run-guard.js';
+import { wallTime } from './wall-time.js';
 
 /** How one command ended. */
 export interface CommandExit {
@@ -48,7 +49,7 @@ export class StepRunner {
     this.#times = times;
     this.#removeCheck = options.guard.addCheck(async () => {
       const { size } = await this.#log.stat();
-      await this.#times.note(size);
+      await this.#times.note(size, wallTime());
       if (size <= options.logLimitBytes) return undefined;
       const message = `The log of step ${options.step.step} is larger than ${options.logLimitBytes} bytes; the build was stopped to protect the host.`;
       return { kind: 'refused', reason: 'ProcessFailed', message, fault: 'user' };
@@ -108,7 +109,7 @@ export class StepRunner {
 
   async close(): Promise<void> {
     this.#removeCheck();
-    await this.#times.note((await this.#log.stat()).size);
+    await this.#times.note((await this.#log.stat()).size, wallTime());
     await this.#times.close();
     await this.#log.close();
   }

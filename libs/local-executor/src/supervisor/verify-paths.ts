@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import type { BuildPaths } from '../command/plan-build.js';
+import type { BuildPaths } from '../command/plan-input.js';
 import type { ImageBuildSpec, PackerBuildSpec } from '../document/local-run.js';
 import type { Ending } from '../workspace/run-state.js';
 

@@ -7,7 +7,7 @@ import { RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
 import { isErrno } from '../workspace/write-atomically.js';
 import { checkDestinations } from './check-destinations.js';
-import type { LocalHost } from './local-host.js';
+import type { KnownRun, LocalHost } from '../follower/local-host.js';
 import { startSupervisor } from './start-supervisor.js';
 
 /**
@@ -89,12 +89,7 @@ function openCredentials({ dockerConfigJson, git }: AttemptCredentials): Supervi
   return { dockerConfigJson: dockerConfigJson?.reveal(), git: opened };
 }
 
-interface Made {
-  readonly directory: RunDirectory;
-  readonly record: RunRecord;
-}
-
-async function makeDirectory(host: LocalHost, attempt: Attempt): Promise<Made | CreateOutcome> {
+async function makeDirectory(host: LocalHost, attempt: Attempt): Promise<KnownRun | CreateOutcome> {
   const directory = host.directoryOf(attempt.name);
   if (directory === undefined) {
     return { kind: 'refused', reason: 'BuildConfigInvalid', message: 'The run has no name of ours.', fault: 'platform' };

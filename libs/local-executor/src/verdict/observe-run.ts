@@ -1,7 +1,7 @@
 import type { PresentAttempt, StopIntent } from '@image-factory/domain';
 import type { RunRecord, RunState } from '../workspace/run-state.js';
 import { attemptEnd } from './attempt-end.js';
-import type { RunEnd } from './run-end.js';
+import type { RunEnd } from '../follower/run-end.js';
 
 /** What was read of a run at one moment. */
 export interface RunSighting {

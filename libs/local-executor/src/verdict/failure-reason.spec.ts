@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { failureReason } from './failure-reason.js';
+
+describe('failureReason', () => {
+  it.each([
+    ['clone/clone', "fatal: couldn't find remote ref refs/tags/x", 'GitRevisionNotFound', 'user'],
+    ['clone/clone', "fatal: Authentication failed for 'https://git.example/a.git/'", 'GitAuthenticationFailed', 'user'],
+    ['clone/clone', "fatal: could not read Username for 'https://git.example': terminal prompts disabled", 'GitAuthenticationFailed', 'user'],
+    ['clone/clone', 'git@git.example: Permission denied (publickey).', 'GitAuthenticationFailed', 'user'],
+    ['clone/clone', 'Host key verification failed.', 'GitAuthenticationFailed', 'user'],
+    ['clone/clone', "fatal: repository 'https://git.example/a.git/' not found", 'GitRepositoryNotFound', 'user'],
+    ['clone/clone', "fatal: unable to access 'https://x/': Could not resolve host: x", 'CloneFailed', 'cluster'],
+    ['clone/clone', 'fatal: unable to access: The requested URL returned error: 301', 'CloneFailed', 'user'],
+    ['clone/clone', 'fatal: write error: No space left on device', 'HostDiskFull', 'platform'],
+    ['build/push', 'Error: pushing image "x": checking: unauthorized: authentication required', 'RegistryUnauthorized', 'user'],
+    ['build/push', 'Error: pinging container registry r: dial tcp: connect: connection refused', 'RegistryUnavailable', 'cluster'],
+    ['build/push', 'Error: something new', 'PushFailed', 'cluster'],
+    ['build/build', 'Error: creating build container: initializing source docker://r/x: unauthorized: access', 'ImagePullUnauthorized', 'user'],
+    ['build/build', 'Error: creating build container: initializing source docker://r/x: reading manifest latest: manifest unknown', 'ImagePullFailed', 'user'],
+    ['build/build', 'Error: initializing source docker://r/x: pinging container registry r: i/o timeout', 'RegistryUnavailable', 'cluster'],
+    ['build/build', 'curl: unauthorized\nconnection refused\nError: building at STEP "RUN x": exit status 7', 'StepFailed', 'user'],
+    ['build/build', 'tar: write error: No space left on device', 'HostDiskFull', 'platform'],
+  ] as const)('of %s reads %j as %s', (step, tail, reason, fault) => {
+    expect(failureReason(step, 1, tail)).toMatchObject({ reason, fault });
+  });
+});
