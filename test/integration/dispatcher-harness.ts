@@ -105,6 +105,8 @@ export class DispatcherHarness {
   readonly dispatchers: Dispatcher[] = [];
   readonly publisher: FakeImagePublisher;
   readonly clusters = new Map<string, FakeCluster>();
+  /** The limits that dispatchers get unless a test says otherwise. */
+  readonly limits = LIMITS;
   readonly queue: PostgresBuildQueue;
   readonly logs: PostgresBuildLogs;
   readonly #encryptionKeys = new Secret(generateEncryptionKeys());
@@ -179,6 +181,9 @@ export class DispatcherHarness {
       otlpEndpoint: undefined,
       localWorkspaceDir: join(this.dataDir, 'local'),
       localHostId: 'test-host',
+      path: '',
+      builderEnvironment: {},
+      inCluster: undefined,
       ...part,
     };
   }
@@ -187,7 +192,7 @@ export class DispatcherHarness {
   async create(
     settings: Partial<DispatcherSettings> = {},
     env: Partial<DispatcherEnv> = {},
-    options: { http?: boolean; reaches?: () => boolean } = {},
+    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean } = {},
   ): Promise<Dispatcher> {
     const executor = new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
@@ -202,8 +207,12 @@ export class DispatcherHarness {
         executors: { kubernetes: executor },
         publisher: this.publisher,
         probe: (providerId) =>
-          Promise.resolve((options.reaches?.() ?? true) && this.clusters.get(providerId)?.reachable === true),
+          Promise.resolve(
+            (options.reaches?.() ?? true) &&
+              (options.reachesAlways === true || this.clusters.get(providerId)?.reachable === true),
+          ),
         probeHealth: () => Promise.resolve(0),
+        upkeep: () => Promise.resolve(0),
         close: () => Promise.resolve(),
       }),
     });

@@ -60,8 +60,10 @@ export async function createDispatcher(
     database,
     openParts: async () => {
       const stores = openStores(database, cipher);
-      const makePlaces = overrides.places ?? ((opened) => createPlaces(env, opened, { host, clock, logger, metrics }));
-      return { installationId: await installationId(database), stores, places: makePlaces(stores, settings) };
+      const installation = await installationId(database);
+      const context = { installationId: installation, host, clock, logger, metrics };
+      const places = overrides.places?.(stores, settings) ?? createPlaces(env, stores, context);
+      return { installationId: installation, stores, places };
     },
     openFrame: (dispatcher) => openFrame(dispatcher, overrides.http === false ? undefined : env, logger),
     metricsText: overrides.metricsText ?? (() => Promise.resolve('')),

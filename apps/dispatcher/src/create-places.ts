@@ -1,16 +1,117 @@
-import { DomainError, type Clock } from '@image-factory/domain';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { openClusterConnection, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
+import { isDomainError, type BuildExecutor, type Clock, type ProviderRepository, type Reason } from '@image-factory/domain';
+import { EgressPolicy } from '@image-factory/egress';
+import { ImageRegistryClient } from '@image-factory/image-registry';
+import { LocalBuildExecutor } from '@image-factory/local-executor';
+import { PostgresTenantNamespaces } from '@image-factory/persistence';
+import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
+import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 
+/** What the places are made of, beside the environment. */
 export interface PlacesContext {
+  readonly installationId: string;
+  /** Id of this host. */
   readonly host: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-/** The real places: Tekton on clusters, the local host, the registries. */
-export function createPlaces(_env: DispatcherEnv, _stores: DispatcherStores, _context: PlacesContext): DispatcherPlaces {
-  throw new DomainError({ kind: 'Internal', reason: 'Internal', message: 'no executors' });
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** The real places: Tekton on clusters, this host, the registries. Nothing is contacted here. */
+export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, context: PlacesContext): DispatcherPlaces {
+  const { clock, logger, metrics } = context;
+  const egress = new EgressPolicy({ allow: env.egressAllow, allowHttp: env.insecureRegistries });
+  const connections = openPool(env, stores.providers, egress, context);
+  const registry = new ImageRegistryClient({ egress, insecureRegistries: env.insecureRegistries });
+  const { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs } = env;
+  const health = new HealthMonitor({
+    providers: stores.providers, connections, proberId: randomUUID(), intervalMs, timeoutMs, clock, logger, metrics,
+  });
+  const local = localExecutor(env, egress, context);
+  return {
+    executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
+    publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
+    probe: (providerId) => probe(stores.providers, connections, providerId),
+    probeHealth: async () => (await health.runOnce()).started,
+    upkeep: async () => (await connections.runOnce()).replaced,
+    close: async () => {
+      await health.settled();
+      await connections.close();
+      await registry.close();
+    },
+  };
+}
+
+function openPool(
+  env: DispatcherEnv,
+  providers: ProviderRepository,
+  egress: EgressPolicy,
+  { clock, logger }: PlacesContext,
+): ConnectionPool {
+  const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
+  const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
+  const connectorContext = { fileRules, ...inCluster, allowHttp: true };
+  return new ConnectionPool({
+    providers,
+    connect: (provider, credential) =>
+      openClusterConnection(provider, credential, { egress, context: connectorContext, clock }),
+    clock,
+    logger,
+  });
+}
+
+function tektonExecutor(
+  stores: DispatcherStores,
+  connections: ClusterConnectionProvider,
+  { installationId, clock, logger }: PlacesContext,
+): BuildExecutor {
+  return new TektonBuildExecutor({
+    connections,
+    providers: stores.providers,
+    namespaces: new PostgresTenantNamespaces(stores.database),
+    installationId,
+    nonceOf: (providerId) => stores.ownership.nonceOf(providerId),
+    clock,
+    logger,
+  });
+}
+
+function localExecutor(env: DispatcherEnv, egress: EgressPolicy, { host, clock, logger }: PlacesContext): BuildExecutor {
+  return new LocalBuildExecutor({
+    workspaceDir: env.localWorkspaceDir,
+    hostId: host,
+    hostName: hostname(),
+    egress,
+    logger,
+    clock,
+    path: env.path,
+    builderEnvironment: env.builderEnvironment,
+    insecureRegistries: env.insecureRegistries,
+  });
+}
+
+const NOT_REACHED: readonly Reason[] = ['ClusterUnreachable', 'ClusterTlsFailed', 'ClusterUnavailable', 'CredentialUnreadable'];
+
+/** Any answer of the API server is contact, a refusal too; our own host is always reached. */
+async function probe(
+  providers: ProviderRepository,
+  connections: ClusterConnectionProvider,
+  providerId: string,
+): Promise<boolean> {
+  try {
+    if ((await providers.find(providerId))?.type === 'local') return true;
+    const request = { method: 'GET', path: '/version', timeoutMs: PROBE_TIMEOUT_MS } as const;
+    await connections.withConnection(providerId, (connection) => connection.request(request));
+    return true;
+  } catch (error) {
+    return isDomainError(error) && !NOT_REACHED.includes(error.reason);
+  }
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
 import { Secret } from '@image-factory/domain';
 import type { LogFormat, LogLevel } from '@image-factory/telemetry';
 import { validateSync } from 'class-validator';
@@ -33,6 +34,12 @@ export interface DispatcherEnv {
   readonly localWorkspaceDir: string;
   /** Undefined: made once and kept in `<dataDir>/local-host-id`. */
   readonly localHostId: string | undefined;
+  /** `PATH` in which builders are looked for. */
+  readonly path: string;
+  /** What of the environment local builders may see: their daemons and the network's proxies. */
+  readonly builderEnvironment: BuilderEnvironment;
+  /** Set in a pod: where its own API server is. */
+  readonly inCluster: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** One variable that is wrong. The value is never repeated: it may be a secret. */
@@ -55,7 +62,7 @@ export function readEnv(source: Source = process.env): EnvResult {
     Object.values(error.constraints ?? {}).map((message) => ({ name: error.property, message })),
   );
   if (problems.length > 0) return { kind: 'invalid', problems: [...problems, ...databaseProblems(variables)] };
-  const env = toEnv(variables);
+  const env = { ...toEnv(variables), ...surroundings(source) };
   const related = [...databaseProblems(variables), ...relationProblems(env)];
   return related.length > 0 ? { kind: 'invalid', problems: related } : { kind: 'valid', env };
 }
@@ -88,7 +95,20 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
   return problems;
 }
 
-function toEnv(variables: EnvVariables): DispatcherEnv {
+type Surroundings = Pick<DispatcherEnv, 'path' | 'builderEnvironment' | 'inCluster'>;
+
+/** What is not ours to name: the variables of the system, of builders and of Kubernetes. */
+function surroundings(source: Source): Surroundings {
+  const builders = BUILDER_VARIABLES.flatMap((name) => (source[name] === undefined ? [] : [[name, source[name]]]));
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = source;
+  return {
+    path: source['PATH'] ?? '',
+    builderEnvironment: Object.fromEntries(builders) as BuilderEnvironment,
+    inCluster: host === undefined || host === '' ? undefined : { host, port: Number(port ?? 443) },
+  };
+}
+
+function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings> {
   const dataDir = resolve(variables.IF_DATA_DIR ?? '.image-factory');
   return {
     databaseUrl: databaseUrlOf(variables),

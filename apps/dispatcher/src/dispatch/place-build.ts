@@ -23,6 +23,8 @@ export interface PlaceBuildOptions {
   readonly installationId: string;
   /** Host of local executions that are placed here. */
   readonly host: string;
+  /** `host[:port]`s that speak plain HTTP, for every provider. */
+  readonly insecureRegistries: readonly string[];
   readonly prepareTimeoutMs: number;
   /** How long a build without an eligible provider sleeps, unless a provider changes. */
   readonly noProviderWaitMs: number;
@@ -153,7 +155,8 @@ export class PlaceBuild {
     }
     const prepared = await this.#prepare(executor, provider, claimed.tenantId, signal);
     if (prepared.kind === 'notReady') return this.#parkNotReady(claimed, dispatcherId, provider, prepared);
-    const context = renderContext(claimed, provider, this.options.installationId, currentTraceparent());
+    const { installationId, insecureRegistries } = this.options;
+    const context = renderContext(claimed, provider, installationId, insecureRegistries, currentTraceparent());
     let document: PlacementCommit['document'];
     try {
       document = executor.render(context, prepared.place);

@@ -13,6 +13,7 @@ export function renderContext(
   claimed: ClaimedExecution,
   provider: Provider,
   installationId: string,
+  insecureRegistries: readonly string[],
   traceparent: string | undefined,
 ): RenderContext {
   return {
@@ -31,13 +32,13 @@ export function renderContext(
     pipelineTimeoutSeconds: pipelineTimeoutSeconds(claimed.buildTimeoutMinutes, claimed.startLimitMinutes),
     storageClass: provider.settings.storageClass,
     workspaceSize: provider.settings.workspaceSize ?? DEFAULT_WORKSPACE_SIZE,
-    insecureRegistry: isInsecure(claimed.imageRepository, provider),
+    insecureRegistry: isInsecure(claimed.imageRepository, [...(provider.settings.insecureRegistries ?? []), ...insecureRegistries]),
     hasGitCredential: claimed.repositoryAuthId !== undefined,
     traceparent: traceparent ?? claimed.traceparent,
   };
 }
 
-function isInsecure(imageRepository: string | undefined, provider: Provider): boolean {
+function isInsecure(imageRepository: string | undefined, insecureRegistries: readonly string[]): boolean {
   const host = imageRepository?.split('/', 1)[0];
-  return host !== undefined && (provider.settings.insecureRegistries ?? []).includes(host);
+  return host !== undefined && insecureRegistries.includes(host);
 }

@@ -1,5 +1,4 @@
 import type { PeriodicTaskDefinition } from './periodic-task.js';
-import { probeHealth } from './probe-health.js';
 import { reconcileCounters } from './reconcile-counters.js';
 import { expireLogs, preparePartitions } from './retain-logs.js';
 import { sweepRuns } from './sweep-runs.js';
@@ -16,7 +15,8 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'wake-parked', everyMs: 2_000, run: (runtime) => wakeParked.run(runtime) },
     { name: 'release-abandoned', everyMs: 5_000, run: (runtime) => runtime.parts.stores.queue.releaseAbandoned() },
     { name: 'expire-queued', everyMs: 10_000, run: (runtime) => runtime.parts.stores.queue.expireQueued(BATCH) },
-    { name: 'probe-health', everyMs: Math.max(500, healthIntervalMs / 6), run: probeHealth },
+    { name: 'probe-health', everyMs: Math.max(500, healthIntervalMs / 6), run: (runtime) => runtime.parts.places.probeHealth() },
+    { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },

@@ -195,12 +195,19 @@ export class DispatcherRuntime {
 
   #makeDispatch(): DispatchTick {
     const { installationId, stores, places, clock, logger, metrics } = this.parts;
-    const { host, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } = this.settings;
+    const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } = this.settings;
     const facts = new PlacementFactsReader(stores.providers, clock);
     const gates = new ProviderGates(clock);
     const placeBuild = new PlaceBuild(
       { queue: stores.queue, facts, executors: places.executors, gates, clock, logger, metrics },
-      { installationId, host, prepareTimeoutMs, noProviderWaitMs, databaseNowMs: () => this.judge.databaseNowMs() },
+      {
+        installationId,
+        host,
+        insecureRegistries,
+        prepareTimeoutMs,
+        noProviderWaitMs,
+        databaseNowMs: () => this.judge.databaseNowMs(),
+      },
     );
     const guards = {
       dispatcherId: () => this.lease.dispatcherId,

@@ -19,6 +19,7 @@ export interface DispatcherSettings {
   readonly watchStaleMs: number;
   /** Shards of dead owners that one round takes while there are free slots; one when there are none. */
   readonly adoptPerRound: number;
+  readonly insecureRegistries: readonly string[];
   readonly logLimitBytes: number;
   readonly logRetentionDays: number;
   readonly healthIntervalMs: number;
@@ -54,6 +55,7 @@ export function settingsFrom(env: DispatcherEnv, host: string, version: string):
     reconcileConcurrency: 16,
     watchStaleMs: Math.max(120_000, 4 * env.heartbeatMs),
     adoptPerRound: 16,
+    insecureRegistries: env.insecureRegistries,
     logLimitBytes: 512 * 1024 * 1024,
     logRetentionDays: env.logRetentionDays,
     healthIntervalMs: env.healthIntervalMs,

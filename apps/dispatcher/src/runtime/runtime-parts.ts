@@ -33,8 +33,10 @@ export interface DispatcherPlaces {
   readonly publisher: ImagePublisher;
   /** Asks a provider anything at all; false without an answer. Must not throw. */
   readonly probe: (providerId: string) => Promise<boolean>;
-  /** One round of the health probes that are due. @returns how many ran */
-  readonly probeHealth: (proberId: string) => Promise<number>;
+  /** Starts the health probes that are due. @returns how many */
+  readonly probeHealth: () => Promise<number>;
+  /** One round over cached connections. @returns how many were replaced */
+  readonly upkeep: () => Promise<number>;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,5 @@
 import type { BuildStatus, ExecutionState } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
-import type { ShardLease } from '../lease/shard-lease.js';
 
 /** A dispatcher whose lease has not ended, and the providers that it cannot reach. */
 export interface LiveDispatcher {
@@ -18,15 +17,6 @@ export interface DatabaseIdentity {
   readonly startedAt: string;
 }
 
-/** The light form of an owned execution, for comparing rows with memory. */
-export interface OwnedSummary {
-  readonly executionId: string;
-  readonly buildId: string;
-  readonly providerId: string;
-  readonly state: ExecutionState;
-  readonly buildStatus: BuildStatus;
-}
-
 /** How a run that was found on a cluster stands in the database. */
 export interface RunOwner {
   readonly executionId: string;
@@ -41,18 +31,10 @@ export interface BuildEnd {
   readonly parked: boolean;
 }
 
-interface SummaryRow {
-  id: string;
-  build_id: string;
-  provider_id: string;
-  state: ExecutionState;
-  status: BuildStatus;
-}
-
 /**
- * Reads by which a dispatcher compares its memory with its rows, both ways (correctness rule 2), and by which
- * dispatchers agree on what is lost (rule 7), know their database (rules 4 and 20) and compare what runs on clusters
- * with its rows. No read locks.
+ * Reads by which a dispatcher finds claims that it does not know (correctness rule 2), and by which dispatchers agree
+ * on what is lost (rule 7), know their database (rules 4 and 20) and compare what runs on clusters with its rows. No
+ * read locks.
  */
 export class PostgresOwnership {
   constructor(private readonly database: Queryable) {}
@@ -66,15 +48,6 @@ export class PostgresOwnership {
     return rows.map((row) => ({ id: row.id, host: row.host, unreachableProviders: row.unreachable_providers }));
   }
 
-  /** Shards that the database says are ours, so that an acquisition whose answer was lost is found. Index: cluster_shards_owner. */
-  async shardsOf(dispatcherId: string): Promise<ShardLease[]> {
-    const rows = await this.database.query<{ provider_id: string; host: string; shard: number; token: string }>(
-      'SELECT provider_id, host, shard, token FROM cluster_shards WHERE owner = $1',
-      [dispatcherId],
-    );
-    return rows.map((row) => ({ providerId: row.provider_id, host: row.host, shard: row.shard, token: row.token }));
-  }
-
   /** Executions that this dispatcher has claimed and not placed. Index: build_executions_placing. */
   async claimsOf(dispatcherId: string): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
@@ -82,28 +55,6 @@ export class PostgresOwnership {
       [dispatcherId],
     );
     return rows.map((row) => row.id);
-  }
-
-  /**
-   * Every unswept execution on the dispatcher's shards, without its document.
-   * Index: cluster_shards_owner, then build_executions_shard, then builds' key.
-   */
-  async executionsOf(dispatcherId: string): Promise<OwnedSummary[]> {
-    const rows = await this.database.query<SummaryRow>(
-      `SELECT e.id, e.build_id, e.provider_id, e.state, b.status
-         FROM cluster_shards s
-         JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-         JOIN builds b ON b.id = e.build_id
-        WHERE s.owner = $1 AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL`,
-      [dispatcherId],
-    );
-    return rows.map((row) => ({
-      executionId: row.id,
-      buildId: row.build_id,
-      providerId: row.provider_id,
-      state: row.state,
-      buildStatus: row.status,
-    }));
   }
 
   /**
@@ -148,6 +99,15 @@ export class PostgresOwnership {
       [buildIds],
     );
     return rows.map((row) => ({ buildId: row.id, status: row.status, parked: row.parked }));
+  }
+
+  /** The nonce by which a provider's cluster knows this database (correctness rule 1). Index: providers' key. */
+  async nonceOf(providerId: string): Promise<{ current: string; previous: string | undefined } | undefined> {
+    const [row] = await this.database.query<{ nonce: string; previous_nonce: string | null }>(
+      'SELECT nonce, previous_nonce FROM providers WHERE id = $1',
+      [providerId],
+    );
+    return row === undefined ? undefined : { current: row.nonce, previous: row.previous_nonce ?? undefined };
   }
 
   async databaseIdentity(): Promise<DatabaseIdentity> {
