@@ -67,7 +67,8 @@ export class CheckSubmission {
     if (project === undefined) {
       issues.push(submissionIssue('project_id', 'ValidationFailed', 'names no project of this tenant'));
     }
-    return [...issues, ...destinationIssues(request, project, repository)];
+    const isLocal = this.infrastructureTypeOf(request) === 'local';
+    return [...issues, ...destinationIssues(request, project, repository, isLocal)];
   }
 
   private toNewBuild(
@@ -105,15 +106,16 @@ export class CheckSubmission {
   }
 }
 
-/** An image needs a destination; what makes none has no tags. */
+/** An image needs a destination, except on a host that keeps it itself; what makes none has no tags. */
 function destinationIssues(
   request: SubmitBuildRequest,
   project: Project | undefined,
   repository: string | undefined,
+  isLocal: boolean,
 ): SubmissionIssue[] {
   if (project === undefined || !BUILD_METHODS.includes(request.build_method)) return [];
   const { makesImage } = BUILD_METHOD_TABLE[request.build_method];
-  if (makesImage && repository === undefined) {
+  if (makesImage && repository === undefined && !isLocal) {
     return [
       submissionIssue(
         'build_config.metadata.registry_repo',
