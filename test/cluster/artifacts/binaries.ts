@@ -4,18 +4,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram, run } from '../machine/command.ts';
 import type { Layout } from '../machine/layout.ts';
-import { ClusterError, longStep, say } from '../machine/progress.ts';
+import { ClusterError, longStep, say, step } from '../machine/progress.ts';
 
 /** Kubernetes' version: of the wrapper module, and stamped into its binaries. */
 const kubernetesVersion = 'v1.36.3';
 
 /** An unstamped version is no semantic version, and Tekton's start-up check refuses it. */
-const kubernetesStamp = [
-  `gitVersion=${kubernetesVersion}`,
-  'gitMajor=1',
-  'gitMinor=36',
-  'gitTreeState=clean',
-].map((assignment) => `-X k8s.io/component-base/version.${assignment}`);
+const kubernetesStamp = [`gitVersion=${kubernetesVersion}`, 'gitMajor=1', 'gitMinor=36', 'gitTreeState=clean'].map(
+  (assignment) => `-X k8s.io/component-base/version.${assignment}`,
+);
 
 /** One wrapper module under `go/`, and the binaries that are built from it in this order. */
 interface Component {
@@ -104,11 +101,17 @@ async function buildComponent(layout: Layout, component: Component, go: string):
   const linkerFlags = ['-s', '-w', ...(component.linkerFlags ?? [])].join(' ');
   try {
     for (const [binary, goPackage] of Object.entries(component.binaries)) {
-      await run(go, ['build', '-trimpath', '-ldflags', linkerFlags, '-o', join(unfinished, binary), goPackage], options);
+      await run(
+        go,
+        ['build', '-trimpath', '-ldflags', linkerFlags, '-o', join(unfinished, binary), goPackage],
+        options,
+      );
     }
     if (component.assets) {
       const source = (await run(go, ['list', '-m', '-f', '{{.Dir}}', component.assets.module], options)).trim();
-      cpSync(join(source, component.assets.directory), join(unfinished, component.assets.directory), { recursive: true });
+      cpSync(join(source, component.assets.directory), join(unfinished, component.assets.directory), {
+        recursive: true,
+      });
     }
   } catch (error) {
     throw new ClusterError(
@@ -123,7 +126,10 @@ async function buildComponent(layout: Layout, component: Component, go: string):
 function requireGo(): string {
   const go = findProgram('go');
   if (!go) {
-    throw new ClusterError('Go is not installed.', 'Install Go 1.26.4 or newer so that "go" is on the PATH or in /usr/local/go/bin.');
+    throw new ClusterError(
+      'Go is not installed.',
+      'Install Go 1.26.4 or newer so that "go" is on the PATH or in /usr/local/go/bin.',
+    );
   }
   return go;
 }
@@ -144,11 +150,18 @@ export async function ensureBinaries(layout: Layout): Promise<BinaryDirs> {
         'Free space or set XDG_CACHE_HOME to a larger disk.',
       );
     }
-    say(`${missing.length} of ${components.length} components are to be built; all of them take 10 to 20 minutes on two cores`);
+    say(
+      `${missing.length} of ${components.length} components are to be built; all of them take 10 to 20 minutes on two cores`,
+    );
     for (const component of missing) {
       await longStep(`built ${component.name}`, 'go build', () => buildComponent(layout, component, go));
     }
   }
-  rmSync(join(layout.cacheDir, 'go'), { recursive: true, force: true });
-  return Object.fromEntries(components.map((component) => [component.name, cachedDir(layout, component)])) as BinaryDirs;
+  const goCaches = join(layout.cacheDir, 'go');
+  if (existsSync(goCaches)) {
+    await step('Go caches of the build deleted', async () => rmSync(goCaches, { recursive: true, force: true }));
+  }
+  return Object.fromEntries(
+    components.map((component) => [component.name, cachedDir(layout, component)]),
+  ) as BinaryDirs;
 }

@@ -20,7 +20,8 @@ const blockBytes = 512;
 const typeFlags = { file: '0', link: '2', directory: '5' } as const;
 
 function tarHeader(path: string, kind: LayerEntry['kind'], mode: number, size: number, linkTarget: string): Buffer {
-  if (Buffer.byteLength(path) > 100 || Buffer.byteLength(linkTarget) > 100) throw new Error(`${path} is too long for a tar header.`);
+  if (Buffer.byteLength(path) > 100 || Buffer.byteLength(linkTarget) > 100)
+    throw new Error(`${path} is too long for a tar header.`);
   const header = Buffer.alloc(blockBytes);
   const octal = (value: number, offset: number, length: number) =>
     header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset);
@@ -48,7 +49,11 @@ function tarEntry(entry: LayerEntry): Buffer[] {
     case 'link':
       return [tarHeader(entry.path, entry.kind, 0o777, 0, entry.target)];
     case 'file':
-      return [tarHeader(entry.path, entry.kind, entry.mode ?? 0o644, entry.content.length, ''), entry.content, padding(entry.content.length)];
+      return [
+        tarHeader(entry.path, entry.kind, entry.mode ?? 0o644, entry.content.length, ''),
+        entry.content,
+        padding(entry.content.length),
+      ];
   }
 }
 
@@ -81,7 +86,9 @@ export async function writeImageArchive(
       history: digests.map(() => ({ created, created_by: 'image-factory test cluster' })),
     }),
   );
-  const manifest = [{ Config: `${sha256(config)}.json`, RepoTags: [reference], Layers: digests.map((digest) => `${digest}/layer.tar`) }];
+  const manifest = [
+    { Config: `${sha256(config)}.json`, RepoTags: [reference], Layers: digests.map((digest) => `${digest}/layer.tar`) },
+  ];
   const parts = [
     ...tarEntry({ path: 'manifest.json', kind: 'file', content: Buffer.from(JSON.stringify(manifest)) }),
     ...tarEntry({ path: manifest[0]!.Config, kind: 'file', content: config }),

@@ -66,7 +66,13 @@ function kanikoImage(binaries: BinaryDirs): ImageRecipe {
     texts: { 'etc/passwd': shellSystem.texts['etc/passwd'], 'etc/group': shellSystem.texts['etc/group'] },
     files: { 'kaniko/executor': join(binaries.kaniko, 'executor') },
     runtime: {
-      Env: ['HOME=/root', 'USER=root', 'PATH=/usr/local/bin:/kaniko:/busybox', 'SSL_CERT_DIR=/kaniko/ssl/certs', 'DOCKER_CONFIG=/kaniko/.docker/'],
+      Env: [
+        'HOME=/root',
+        'USER=root',
+        'PATH=/usr/local/bin:/kaniko:/busybox',
+        'SSL_CERT_DIR=/kaniko/ssl/certs',
+        'DOCKER_CONFIG=/kaniko/.docker/',
+      ],
       Entrypoint: ['/kaniko/executor'],
       Volumes: { '/busybox': {} },
     },

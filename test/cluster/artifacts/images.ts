@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findProgram, run } from '../machine/command.ts';
 import { type Layout, registryHost } from '../machine/layout.ts';
@@ -39,24 +39,31 @@ function inputHash(name: ImageName, recipe: ImageRecipe, layout: Layout): string
   return hash.digest('hex').slice(0, 12);
 }
 
-async function packageLayer(layout: Layout, packages: readonly string[]): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify([debianRelease, packages])).digest('hex').slice(0, 12);
-  const file = join(layout.cacheDir, 'package-layers', `${packages[0]}-${key}.tar`);
-  if (existsSync(file)) return file;
-  mkdirSync(dirname(file), { recursive: true });
+/** The packages and their dependencies, unpacked but not configured, as a tar; deleted by the caller. */
+async function packageLayer(layout: Layout, packages: readonly string[], file: string): Promise<void> {
   mkdirSync(layout.logDir, { recursive: true });
   const logFile = join(layout.logDir, `package-layer-${packages[0]}.log`);
-  const unfinished = file.replace(/\.tar$/, '.unfinished.tar');
   const options = unneededDirectories.map((path) => `--dpkgopt=path-exclude=${path}`);
   const sources = existsSync(debianSources) ? [debianSources] : [];
-  const args = ['--quiet', '--mode=root', '--variant=extract', `--include=${packages.join(',')}`, ...options, debianRelease, unfinished, ...sources];
+  const args = [
+    '--quiet',
+    '--mode=root',
+    '--variant=extract',
+    `--include=${packages.join(',')}`,
+    ...options,
+    debianRelease,
+    file,
+    ...sources,
+  ];
   try {
-    await run('mmdebstrap', args, { logFile, env: { SOURCE_DATE_EPOCH: '0' } });
+    await run('mmdebstrap', args, { logFile });
   } catch (error) {
-    throw new ClusterError(`mmdebstrap failed: ${(error as Error).message}`, 'Check that the Debian mirror answers.', logFile);
+    throw new ClusterError(
+      `mmdebstrap failed: ${(error as Error).message}`,
+      'Check that the Debian mirror answers.',
+      logFile,
+    );
   }
-  renameSync(unfinished, file);
-  return file;
 }
 
 /** busybox and a link per applet, except for those paths that a lower layer has already. */
@@ -88,7 +95,8 @@ async function ownLayer(recipe: ImageRecipe, taken: ReadonlySet<string>, scratch
   const directories = Object.entries(recipe.directories ?? {}).filter(([path]) => !taken.has(path));
   const entries: LayerEntry[] = directories.map(([path, mode]) => ({ path, kind: 'directory', mode }));
   for (const directory of recipe.busyboxIn ?? []) entries.push(...(await busyboxEntries(directory, taken)));
-  for (const [path, text] of Object.entries(recipe.texts ?? {})) entries.push({ path, kind: 'file', content: Buffer.from(text) });
+  for (const [path, text] of Object.entries(recipe.texts ?? {}))
+    entries.push({ path, kind: 'file', content: Buffer.from(text) });
   for (const [path, source] of Object.entries(recipe.files ?? {})) {
     entries.push({ path, kind: 'file', mode: 0o755, content: await fileContent(source, scratch) });
   }
@@ -100,9 +108,11 @@ async function makeImage(layout: Layout, image: Image, recipe: ImageRecipe): Pro
   const layers: Buffer[] = [];
   const taken = new Set<string>();
   if (recipe.packages) {
-    const file = await packageLayer(layout, recipe.packages);
+    const file = image.archive.replace(/\.tar$/, '.packages.tar');
+    await packageLayer(layout, recipe.packages, file);
     layers.push(readFileSync(file));
     const listing = await run('tar', ['-tf', file]);
+    rmSync(file);
     for (const path of listing.split('\n')) taken.add(path.replace(/^\.\//, '').replace(/\/$/, ''));
   }
   layers.push(await ownLayer(recipe, taken, `${image.archive}.scratch`));

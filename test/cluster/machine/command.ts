@@ -26,7 +26,15 @@ export class CommandFailed extends Error {
 }
 
 /** Directories where Debian keeps administrators' programs, which a user's PATH may lack. */
-const systemDirectories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin', '/usr/local/go/bin'];
+const systemDirectories = [
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+  '/usr/local/go/bin',
+];
 
 /** The PATH that every command of the cluster runs with. */
 export const commandPath = [...(process.env.PATH ?? '').split(delimiter), ...systemDirectories]

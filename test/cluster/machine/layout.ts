@@ -7,6 +7,8 @@ import { isAbsolute, join, resolve } from 'node:path';
  */
 export const addresses = {
   bridgeName: 'tkbr0',
+  /** A bridge without an address of its own takes its ports', and every pod that comes or goes changes it. */
+  bridgeHardwareAddress: '02:49:46:00:4d:01',
   node: '10.244.77.1',
   podRange: '10.244.77.0/24',
   serviceRange: '10.245.0.0/24',

@@ -1,32 +1,51 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { addresses, type Layout, ports } from '../machine/layout.ts';
-import { adminToken } from './certificates.ts';
+import { addresses, type Layout } from '../machine/layout.ts';
+import { adminToken, apiServerUrl } from './certificates.ts';
 
-export interface ApiAnswer {
-  readonly status: number;
-  /** Parsed when the answer is JSON, else the text. */
-  readonly body: any;
+/** An API server and the right to use it. */
+export interface ApiConnection {
+  readonly url: string;
+  /** Certificate authority, PEM. */
+  readonly ca: Buffer;
+  /** Bearer token. */
+  readonly token: string;
 }
 
-/** One request to the API server as administrator. Rejects when no answer came within 10 s. */
-export function callApi(layout: Layout, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+export interface ApiAnswer<Body> {
+  readonly status: number;
+  /** Parsed when the answer is JSON, else the text. What `Body` says is the caller's belief, not checked. */
+  readonly body: Body;
+}
+
+/** The administrator's connection to this machine's cluster. */
+export function connectionOf(layout: Layout): ApiConnection {
+  return { url: apiServerUrl, ca: readFileSync(join(layout.pkiDir, 'ca.crt')), token: adminToken(layout) };
+}
+
+/** One request to the API server. Rejects when no answer came within 10 s. */
+export function callApi<Body = unknown>(
+  connection: ApiConnection,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<ApiAnswer<Body>> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
+  const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
   return new Promise((resolve, reject) => {
     const outgoing = request(
+      new URL(path, connection.url),
       {
-        host: '127.0.0.1',
-        servername: 'localhost',
-        port: ports.apiServer,
         method,
-        path,
-        ca: readFileSync(join(layout.pkiDir, 'ca.crt')),
+        ca: connection.ca,
         timeout: 10_000,
         agent: false,
         headers: {
-          authorization: `Bearer ${adminToken(layout)}`,
-          ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          authorization: `Bearer ${connection.token}`,
+          ...(payload === undefined
+            ? {}
+            : { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
         },
       },
       (incoming) => {
@@ -36,7 +55,7 @@ export function callApi(layout: Layout, method: string, path: string, body?: unk
         incoming.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           const isJson = incoming.headers['content-type']?.startsWith('application/json') ?? false;
-          resolve({ status: incoming.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
+          resolve({ status: incoming.statusCode ?? 0, body: (isJson ? JSON.parse(text) : text) as Body });
         });
       },
     );
@@ -48,14 +67,24 @@ export function callApi(layout: Layout, method: string, path: string, body?: unk
 
 /** True when the API server says of itself that it is ready. */
 export async function isApiServerReady(layout: Layout): Promise<boolean> {
-  return (await callApi(layout, 'GET', '/readyz')).status === 200;
+  return (await callApi(connectionOf(layout), 'GET', '/readyz')).status === 200;
+}
+
+interface Node {
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly lastHeartbeatTime: string;
+    }[];
+  };
 }
 
 /** True when the node's Ready condition is True and its heartbeat is newer than `sinceMs` (0: any). */
 export async function isNodeReady(layout: Layout, sinceMs: number): Promise<boolean> {
-  const answer = await callApi(layout, 'GET', `/api/v1/nodes/${addresses.nodeName}`);
-  const conditions: { type: string; status: string; lastHeartbeatTime: string }[] = answer.body.status?.conditions ?? [];
-  return conditions.some(
-    (condition) => condition.type === 'Ready' && condition.status === 'True' && Date.parse(condition.lastHeartbeatTime) >= sinceMs,
+  const { body } = await callApi<Node>(connectionOf(layout), 'GET', `/api/v1/nodes/${addresses.nodeName}`);
+  return (body.status?.conditions ?? []).some(
+    ({ type, status, lastHeartbeatTime }) =>
+      type === 'Ready' && status === 'True' && Date.parse(lastHeartbeatTime) >= sinceMs,
   );
 }

@@ -93,20 +93,48 @@ async function makeCertificate(directory: string, certificate: Certificate): Pro
   ].flatMap((extension) => ['-addext', extension]);
   const files = ['-keyout', `${certificate.name}.key`, '-out', `${certificate.name}.crt`];
   const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key'];
-  const args = ['req', '-x509', '-config', 'openssl.cnf', ...authority, ...ecKey, '-days', lifeDays, '-subj', certificate.subject, ...extensions, ...files];
+  const args = [
+    'req',
+    '-x509',
+    '-config',
+    'openssl.cnf',
+    ...authority,
+    ...ecKey,
+    '-days',
+    lifeDays,
+    '-subj',
+    certificate.subject,
+    ...extensions,
+    ...files,
+  ];
   await run('openssl', args, { cwd: directory });
 }
 
 async function makeAll(directory: string): Promise<void> {
   writeFileSync(join(directory, 'openssl.cnf'), '[req]\ndistinguished_name = dn\nprompt = no\n[dn]\n');
-  const authorityArgs = ['-days', lifeDays, '-subj', '/CN=image-factory-test-ca', '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
-  await run('openssl', ['req', '-x509', '-config', 'openssl.cnf', ...ecKey, ...authorityArgs, '-keyout', 'ca.key', '-out', 'ca.crt'], { cwd: directory });
+  const authorityArgs = [
+    '-days',
+    lifeDays,
+    '-subj',
+    '/CN=image-factory-test-ca',
+    '-addext',
+    'basicConstraints=critical,CA:TRUE',
+    '-addext',
+    'keyUsage=critical,keyCertSign,cRLSign',
+  ];
+  await run(
+    'openssl',
+    ['req', '-x509', '-config', 'openssl.cnf', ...ecKey, ...authorityArgs, '-keyout', 'ca.key', '-out', 'ca.crt'],
+    { cwd: directory },
+  );
   await Promise.all([
     ...certificates.map((certificate) => makeCertificate(directory, certificate)),
     run('openssl', ['genrsa', '-out', 'sa.key', '2048'], { cwd: directory }),
   ]);
   await run('openssl', ['rsa', '-in', 'sa.key', '-pubout', '-out', 'sa.pub'], { cwd: directory });
-  writeFileSync(join(directory, 'tokens.csv'), `${randomBytes(24).toString('hex')},admin,1,system:masters\n`, { mode: 0o600 });
+  writeFileSync(join(directory, 'tokens.csv'), `${randomBytes(24).toString('hex')},admin,1,system:masters\n`, {
+    mode: 0o600,
+  });
 }
 
 /** Makes keys, certificates, the admin token and the kubeconfigs when the data directory has none. */

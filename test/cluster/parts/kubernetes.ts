@@ -4,7 +4,7 @@ import { run } from '../machine/command.ts';
 import { addresses, type Layout, ports } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, type DaemonSpec, ensureDaemon } from '../machine/processes.ts';
 import { waitUntil } from '../machine/progress.ts';
-import { callApi, isApiServerReady } from './api-client.ts';
+import { callApi, connectionOf, isApiServerReady } from './api-client.ts';
 import { componentKubeconfig } from './certificates.ts';
 
 const etcdUrl = `http://127.0.0.1:${ports.etcdClient}`;
@@ -83,6 +83,9 @@ function controllerManager(layout: Layout, binaries: BinaryDirs): DaemonSpec {
       `--cluster-signing-cert-file=${pki('ca.crt')}`,
       `--cluster-signing-key-file=${pki('ca.key')}`,
       '--enable-hostpath-provisioner=true',
+      // With the default of 20 requests a second, volumes bind late while many objects are collected.
+      '--kube-api-qps=200',
+      '--kube-api-burst=400',
     ],
   };
 }
@@ -115,10 +118,11 @@ export async function startControlPlane(layout: Layout, binaries: BinaryDirs): P
  * the ServiceAccount default/default, which a new cluster does last.
  */
 export async function waitForNamespaces(layout: Layout): Promise<void> {
-  const answer = await callApi(layout, 'POST', '/apis/storage.k8s.io/v1/storageclasses', storageClass);
-  if (answer.status !== 201 && answer.status !== 409) throw new Error(`StorageClass: HTTP ${answer.status} ${JSON.stringify(answer.body)}`);
+  const answer = await callApi(connectionOf(layout), 'POST', '/apis/storage.k8s.io/v1/storageclasses', storageClass);
+  if (answer.status !== 201 && answer.status !== 409)
+    throw new Error(`StorageClass: HTTP ${answer.status} ${JSON.stringify(answer.body)}`);
   const path = '/api/v1/namespaces/default/serviceaccounts/default';
-  await waitUntil(async () => (await callApi(layout, 'GET', path)).status === 200, {
+  await waitUntil(async () => (await callApi(connectionOf(layout), 'GET', path)).status === 200, {
     what: 'Creation of ServiceAccount default/default',
     timeoutMs: 60_000,
     logFile: daemonLog(layout, 'kube-controller-manager'),
@@ -126,6 +130,15 @@ export async function waitForNamespaces(layout: Layout): Promise<void> {
 }
 
 /** Runs kubectl as administrator. */
-export function kubectl(layout: Layout, binaries: BinaryDirs, args: readonly string[], input?: string): Promise<string> {
-  return run(join(binaries.kubernetes, 'kubectl'), ['--kubeconfig', layout.kubeconfig, ...args], input === undefined ? {} : { input });
+export function kubectl(
+  layout: Layout,
+  binaries: BinaryDirs,
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
+  return run(
+    join(binaries.kubernetes, 'kubectl'),
+    ['--kubeconfig', layout.kubeconfig, ...args],
+    input === undefined ? {} : { input },
+  );
 }

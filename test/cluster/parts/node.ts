@@ -15,16 +15,19 @@ export function ctr(layout: Layout, args: readonly string[]): Promise<string> {
   return run('ctr', ['--address', layout.containerdSocket, '--namespace', 'k8s.io', ...args]);
 }
 
-/** Makes the bridge, which must be there before kubelet: its address is the node's. */
+/**
+ * Makes the bridge, which must be there before kubelet: its address is the node's. Its hardware
+ * address is fixed: pods that remember another one lose the node for half a minute.
+ */
 export async function ensureBridge(): Promise<void> {
-  const { bridgeName, node } = addresses;
+  const { bridgeName, bridgeHardwareAddress, node } = addresses;
   try {
     await run('ip', ['link', 'add', bridgeName, 'type', 'bridge']);
   } catch (error) {
     if (!(error instanceof CommandFailed) || !error.stderr.includes('File exists')) throw error;
   }
   await run('ip', ['addr', 'replace', `${node}/24`, 'dev', bridgeName]);
-  await run('ip', ['link', 'set', bridgeName, 'up']);
+  await run('ip', ['link', 'set', bridgeName, 'address', bridgeHardwareAddress, 'up']);
 }
 
 function containerdConfig(layout: Layout, pauseReference: string): string {
@@ -57,8 +60,19 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 }
 
 function podNetwork(layout: Layout): object {
-  const addressing = { type: 'host-local', dataDir: join(layout.dataDir, 'cni-ipam'), ranges: [[{ subnet: addresses.podRange }]] };
-  const bridge = { type: 'bridge', bridge: addresses.bridgeName, isGateway: true, ipMasq: false, hairpinMode: true, ipam: addressing };
+  const addressing = {
+    type: 'host-local',
+    dataDir: join(layout.dataDir, 'cni-ipam'),
+    ranges: [[{ subnet: addresses.podRange }]],
+  };
+  const bridge = {
+    type: 'bridge',
+    bridge: addresses.bridgeName,
+    isGateway: true,
+    ipMasq: false,
+    hairpinMode: true,
+    ipam: addressing,
+  };
   return { cniVersion: '0.4.0', name: 'tk', plugins: [bridge] };
 }
 
@@ -78,7 +92,11 @@ function kubeletConfig(layout: Layout): object {
     healthzPort: ports.kubeletHealth,
     tlsCertFile: pki('kubelet.crt'),
     tlsPrivateKeyFile: pki('kubelet.key'),
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: pki('ca.crt') } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: pki('ca.crt') },
+    },
     authorization: { mode: 'Webhook' },
     containerRuntimeEndpoint: `unix://${layout.containerdSocket}`,
     cgroupDriver: 'cgroupfs',
@@ -91,7 +109,12 @@ function kubeletConfig(layout: Layout): object {
     maxPods: 110,
     serializeImagePulls: false,
     imagePullCredentialsVerificationPolicy: 'NeverVerify',
-    evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '2%', 'imagefs.available': '2%', 'nodefs.inodesFree': '1%' },
+    evictionHard: {
+      'memory.available': '100Mi',
+      'nodefs.available': '2%',
+      'imagefs.available': '2%',
+      'nodefs.inodesFree': '1%',
+    },
     imageGCHighThresholdPercent: 99,
     imageGCLowThresholdPercent: 98,
     syncFrequency: '10s',
@@ -108,16 +131,23 @@ export function writeNodeConfig(layout: Layout, images: readonly Image[]): void 
   };
   const registryUrl = `http://${registryHost}`;
   write('containerd.toml', containerdConfig(layout, referenceOf(images, 'pause')));
-  write(`certs.d/${registryHost}/hosts.toml`, `server = "${registryUrl}"\n[host."${registryUrl}"]\n  capabilities = ["pull", "resolve"]\n`);
+  write(
+    `certs.d/${registryHost}/hosts.toml`,
+    `server = "${registryUrl}"\n[host."${registryUrl}"]\n  capabilities = ["pull", "resolve"]\n`,
+  );
   write('cni/10-bridge.conflist', JSON.stringify(podNetwork(layout), undefined, 1));
   write('kubelet.yaml', JSON.stringify(kubeletConfig(layout), undefined, 1));
   write('resolv.conf', '');
 }
 
-/** Starts containerd and imports the images that it lacks. */
+/** Starts containerd and imports the images that it lacks; forgets those of earlier versions. */
 export async function startContainerd(layout: Layout, images: readonly Image[]): Promise<void> {
   const command = findProgram('containerd')!;
-  await ensureDaemon(layout, { name: 'containerd', command, args: ['--config', join(layout.dataDir, 'containerd.toml')] });
+  await ensureDaemon(layout, {
+    name: 'containerd',
+    command,
+    args: ['--config', join(layout.dataDir, 'containerd.toml')],
+  });
   await waitUntil(
     async () => {
       assertDaemonAlive(layout, 'containerd');
@@ -126,9 +156,14 @@ export async function startContainerd(layout: Layout, images: readonly Image[]):
     { what: 'An answer of containerd', timeoutMs: 30_000, logFile: daemonLog(layout, 'containerd') },
   );
   const present = new Set((await ctr(layout, ['images', 'list', '--quiet'])).split('\n'));
+  const wanted = new Set(images.map((image) => image.reference));
   for (const image of images) {
-    if (!present.has(image.reference)) await ctr(layout, ['images', 'import', '--no-unpack=false', image.archive]);
+    if (!present.has(image.reference)) await ctr(layout, ['images', 'import', image.archive]);
   }
+  const outdated = [...present].filter(
+    (reference) => reference.startsWith(`${registryHost}/cluster/`) && !wanted.has(reference),
+  );
+  if (outdated.length > 0) await ctr(layout, ['images', 'remove', ...outdated]);
 }
 
 /**

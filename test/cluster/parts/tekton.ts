@@ -6,7 +6,7 @@ import { type Image, referenceOf } from '../artifacts/images.ts';
 import { type Layout, ports } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, type DaemonSpec, ensureDaemon } from '../machine/processes.ts';
 import { waitUntil } from '../machine/progress.ts';
-import { callApi } from './api-client.ts';
+import { callApi, connectionOf } from './api-client.ts';
 import { componentKubeconfig, writeKubeconfig } from './certificates.ts';
 import { kubectl } from './kubernetes.ts';
 
@@ -26,25 +26,35 @@ const webhookService = {
   spec: { type: 'ExternalName', externalName: 'localhost' },
 };
 
-/** Tekton's own configuration for an installation, without its Deployments, as one YAML stream. */
+/**
+ * Tekton's own configuration for an installation, without its Deployments, as one YAML stream. The
+ * webhooks come last, so that their presence says that everything before them was applied.
+ */
 function manifests(binaries: BinaryDirs): string {
   const config = join(binaries.tekton, 'config');
-  const isWanted = (file: string) => /^(200-|201-|config-|clusterrole-aggregate-|500-webhooks)/.test(file);
+  const webhooks = '500-webhooks.yaml';
+  const isWanted = (file: string) => /^(200-|201-|config-|clusterrole-aggregate-)/.test(file);
   const files = [
     ...readdirSync(join(config, '300-crds')).map((file) => join('300-crds', file)),
-    ...readdirSync(config).filter(isWanted),
+    ...readdirSync(config)
+      .filter(isWanted)
+      .filter((file) => file !== webhooks),
+    webhooks,
   ].filter((file) => file.endsWith('.yaml'));
-  const withPort = (text: string) => text.replace(/^( +)name: tekton-pipelines-webhook$/gm, `$&\n$1port: ${ports.tektonWebhook}`);
-  const documents = files.sort().map((file) => {
+  const withPort = (text: string) =>
+    text.replace(/^( +)name: tekton-pipelines-webhook$/gm, `$&\n$1port: ${ports.tektonWebhook}`);
+  const documents = files.map((file) => {
     const text = readFileSync(join(config, file), 'utf8');
-    return /300-|500-/.test(file) ? withPort(text) : text;
+    return /^300-|^500-/.test(file) ? withPort(text) : text;
   });
-  return [...documents, JSON.stringify(webhookService)].join('\n---\n');
+  return [JSON.stringify(webhookService), ...documents].join('\n---\n');
 }
 
 function namespaceManifest(binaries: BinaryDirs): string {
   const directory = join(binaries.tekton, 'config', '100-namespace');
-  return readdirSync(directory).map((file) => readFileSync(join(directory, file), 'utf8')).join('\n---\n');
+  return readdirSync(directory)
+    .map((file) => readFileSync(join(directory, file), 'utf8'))
+    .join('\n---\n');
 }
 
 const apply = ['apply', '--server-side', '--force-conflicts', '-f', '-'];
@@ -58,8 +68,12 @@ async function ensureTokenKubeconfig(layout: Layout, name: 'controller' | 'webho
   const file = componentKubeconfig(layout, `tekton-${name}`);
   if (existsSync(file)) return file;
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/tekton-pipelines-${name}/token`;
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: tokenSeconds } };
-  const answer = await callApi(layout, 'POST', path, body);
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: tokenSeconds },
+  };
+  const answer = await callApi<{ status: { token: string } }>(connectionOf(layout), 'POST', path, body);
   if (answer.status !== 201) throw new Error(`A token for tekton-pipelines-${name} was refused: HTTP ${answer.status}`);
   writeKubeconfig(file, layout, { token: answer.body.status.token });
   return file;
@@ -74,7 +88,7 @@ const commonEnvironment = {
   METRICS_DOMAIN: 'tekton.dev/pipeline',
 };
 
-function webhook(layout: Layout, binaries: BinaryDirs, kubeconfig: string): DaemonSpec {
+function webhook(binaries: BinaryDirs, kubeconfig: string): DaemonSpec {
   return {
     name: 'tekton-webhook',
     command: join(binaries.tekton, 'webhook'),
@@ -94,7 +108,7 @@ function webhook(layout: Layout, binaries: BinaryDirs, kubeconfig: string): Daem
   };
 }
 
-function controller(layout: Layout, binaries: BinaryDirs, kubeconfig: string, images: readonly Image[]): DaemonSpec {
+function controller(binaries: BinaryDirs, kubeconfig: string, images: readonly Image[]): DaemonSpec {
   const image = (name: 'entrypoint' | 'nop' | 'sidecarlogresults' | 'workingdirinit') => [
     `-${name}-image`,
     referenceOf(images, `tekton-${name}`),
@@ -147,8 +161,9 @@ const refusedPipelineRun = {
  * rules everything is let through, so a valid one would pass too early.
  */
 export async function doesTektonValidate(layout: Layout): Promise<boolean> {
-  const answer = await callApi(layout, 'POST', '/apis/tekton.dev/v1/namespaces/default/pipelineruns?dryRun=All', refusedPipelineRun);
-  return answer.status === 400 && String(answer.body.message).includes('denied the request');
+  const path = '/apis/tekton.dev/v1/namespaces/default/pipelineruns?dryRun=All';
+  const answer = await callApi<{ message?: string }>(connectionOf(layout), 'POST', path, refusedPipelineRun);
+  return answer.status === 400 && (answer.body.message ?? '').includes('denied the request');
 }
 
 /**
@@ -161,18 +176,18 @@ export async function startTekton(layout: Layout, binaries: BinaryDirs, images: 
   const wanted = createHash('sha256').update(manifests(binaries)).digest('hex');
   const applied = existsSync(marker) ? readFileSync(marker, 'utf8') : '';
   const webhookPath = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/webhook.pipeline.tekton.dev';
-  const isInstalled = (await callApi(layout, 'GET', webhookPath)).status === 200;
+  const isInstalled = (await callApi(connectionOf(layout), 'GET', webhookPath)).status === 200;
   if (!isInstalled) await applyManifests(layout, binaries);
   const webhookKubeconfig = await ensureTokenKubeconfig(layout, 'webhook');
   const controllerKubeconfig = await ensureTokenKubeconfig(layout, 'controller');
-  await ensureDaemon(layout, webhook(layout, binaries, webhookKubeconfig));
-  await ensureDaemon(layout, controller(layout, binaries, controllerKubeconfig, images));
+  await ensureDaemon(layout, webhook(binaries, webhookKubeconfig));
+  await ensureDaemon(layout, controller(binaries, controllerKubeconfig, images));
   await waitUntil(
     () => {
       for (const name of ['tekton-webhook', 'tekton-controller']) assertDaemonAlive(layout, name);
       return doesTektonValidate(layout);
     },
-    { what: 'An answer of Tekton\'s webhook', timeoutMs: 60_000, logFile: daemonLog(layout, 'tekton-webhook') },
+    { what: 'An answer of the Tekton webhook', timeoutMs: 60_000, logFile: daemonLog(layout, 'tekton-webhook') },
   );
   if (isInstalled && applied !== wanted) await applyManifests(layout, binaries);
   writeFileSync(marker, wanted);

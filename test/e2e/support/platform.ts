@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,10 +50,16 @@ export class Platform {
     const databaseUrl = await createDatabase(options.postgresUrl, options.name);
     const apiPort = await freePort();
     const platform = new Platform(databaseUrl, dataDir, apiPort, options.environment ?? {});
-    await platform.startApi();
-    await platform.#registerCluster();
-    for (let index = 0; index < (options.dispatchers ?? 2); index += 1) await platform.startDispatcher(index);
-    return platform;
+    try {
+      await platform.startApi();
+      await platform.#registerCluster();
+      for (let index = 0; index < (options.dispatchers ?? 2); index += 1) await platform.startDispatcher(index);
+      return platform;
+    } catch (error) {
+      const logs = await platform.#logTails();
+      await platform.stop();
+      throw new Error(`The platform did not start.\n${logs}`, { cause: error });
+    }
   }
 
   async startApi(): Promise<void> {
@@ -167,6 +173,15 @@ export class Platform {
     await rm(this.dataDir, { recursive: true, force: true });
   }
 
+  async #logTails(): Promise<string> {
+    const names = (await readdir(this.dataDir)).filter((name) => name.endsWith('.log'));
+    const tails = names.map(async (name) => {
+      const text = await readFile(join(this.dataDir, name), 'utf8');
+      return `${name}:\n${text.trimEnd().split('\n').slice(-8).join('\n')}`;
+    });
+    return (await Promise.all(tails)).join('\n');
+  }
+
   async #registerCluster(): Promise<void> {
     const provider = await this.admin.ok<{ id: string }>('POST', '/admin/infrastructure/providers', {
       name: 'test-cluster',
@@ -203,6 +218,7 @@ export class Platform {
         IF_DISPATCHER_LEASE_MS: '4000',
         IF_DISPATCHER_HEARTBEAT_MS: '1000',
         IF_HEALTH_INTERVAL_MS: '2000',
+        IF_HEALTH_TIMEOUT_MS: '1500',
         ...this.#environment,
         ...environment,
       },
