@@ -33,8 +33,8 @@ async function showImage({ rest, build, target }: Result): Promise<void> {
     say(`Inspect     ${inspectCommand(reference, target.registry?.insecure ?? false)}`);
     return;
   }
-  for (const { name, uri, digest } of items) {
-    say(`Artifact    ${name} ${uri}`);
+  for (const { type, uri, digest } of items) {
+    say(`${type === 'oci-layout' ? 'Image      ' : 'Artifact   '} ${decodeURIComponent(uri)}`);
     if (digest !== null) say(`Digest      ${digest}`);
     if (uri.startsWith('oci:')) say(`Inspect     ${inspectCommand(uri, false)}`);
   }

@@ -61,7 +61,7 @@ async function choosePorts(options: PlatformOptions): Promise<Ports> {
   };
   return {
     server: await choose('IF_SERVER_PORT', settings.serverHost, DEFAULT_PORTS.server),
-    apiMetrics: await choose('IF_API_METRICS_PORT', '127.0.0.1', DEFAULT_PORTS.apiMetrics),
+    apiMetrics: await choose('IF_API_METRICS_PORT', settings.serverHost, DEFAULT_PORTS.apiMetrics),
     dispatcher: await choose(
       'IF_DISPATCHER_HTTP_PORT',
       process.env['IF_DISPATCHER_HTTP_HOST'] || '127.0.0.1',
@@ -133,13 +133,12 @@ async function startProcesses(options: PlatformOptions, started: Started, databa
     started.children.push(child);
     return child;
   };
-  // The API first: it makes the keys that both keep in the data directory.
-  await step('starting the API', () =>
-    spawnChild('api').waitUntilReady(`http://${settings.serverHost}:${ports.server}/readyz`, READY_TIMEOUT_MS),
-  );
   const dispatcherHost = process.env['IF_DISPATCHER_HTTP_HOST'] || '127.0.0.1';
-  await step('starting the dispatcher', () =>
-    spawnChild('dispatcher').waitUntilReady(`http://${dispatcherHost}:${ports.dispatcher}/readyz`, READY_TIMEOUT_MS),
+  await step('starting API and dispatcher', () =>
+    Promise.all([
+      spawnChild('api').waitUntilReady(`http://${settings.serverHost}:${ports.server}/readyz`, READY_TIMEOUT_MS),
+      spawnChild('dispatcher').waitUntilReady(`http://${dispatcherHost}:${ports.dispatcher}/readyz`, READY_TIMEOUT_MS),
+    ]),
   );
   return ports;
 }

@@ -8,6 +8,8 @@ import { ARTIFACT, MOVE_TO_SEALING } from './statements.js';
 
 /** Result of the packer Task: JSON of what it made. */
 const MANIFEST_RESULT = 'MANIFEST';
+/** Result of a build that pushed nowhere: where on its host the image was left, as in `oci:/var/lib/…`. */
+const IMAGE_URL_RESULT = 'IMAGE_URL';
 
 /**
  * Commits the verdict of an attempt before anything follows from it (correctness rule 18): from here on no clock, loss
@@ -39,9 +41,11 @@ async function insertArtifacts(tx: Transaction, attempt: LockedAttempt, outcome:
   const insert = async (name: string, type: string, uri: string, digest: string | null): Promise<void> => {
     await tx.query(ARTIFACT, [uuidv7(), attempt.build_id, attempt.id, name, type, uri, digest]);
   };
-  if (outcome.imageDigest !== undefined && attempt.image_repository !== null) {
-    const uri = `${attempt.image_repository}@${outcome.imageDigest}`;
-    await insert('image', 'image', uri, outcome.imageDigest);
+  const { imageDigest } = outcome;
+  if (imageDigest !== undefined && attempt.image_repository !== null) {
+    await insert('image', 'image', `${attempt.image_repository}@${imageDigest}`, imageDigest);
+  } else if (imageDigest !== undefined && outcome.results[IMAGE_URL_RESULT] !== undefined) {
+    await insert('image', 'oci-layout', storableText(outcome.results[IMAGE_URL_RESULT]), imageDigest);
   }
   const manifest = outcome.results[MANIFEST_RESULT];
   if (manifest !== undefined && !BUILD_METHOD_TABLE[attempt.build_method].makesImage) {
