@@ -10,10 +10,11 @@ export interface RequiredAccess {
   readonly forTasks?: boolean;
 }
 
-/** The RBAC rules of `deploy/` for target clusters, as access reviews ask for them. */
+/** What builds need of the RBAC rules of `deploy/tekton/rbac.yaml`, as access reviews ask for it. */
 export const REQUIRED_ACCESS: readonly RequiredAccess[] = [
   { group: '', resource: 'namespaces', verbs: ['get', 'create'] },
-  { group: '', resource: 'serviceaccounts', verbs: ['create', 'patch'] },
+  { group: '', resource: 'configmaps', verbs: ['get', 'create', 'patch'] },
+  { group: '', resource: 'serviceaccounts', verbs: ['get', 'create', 'patch'] },
   { group: '', resource: 'secrets', verbs: ['get', 'create', 'patch', 'delete'] },
   { group: '', resource: 'pods', verbs: ['get', 'list', 'watch', 'delete'] },
   { group: '', resource: 'pods', subresource: 'log', verbs: ['get'] },

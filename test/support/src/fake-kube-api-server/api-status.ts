@@ -28,9 +28,8 @@ export function notFound(resource: string, name: string): ApiFailure {
   return new ApiFailure(404, 'NotFound', `${resource} "${name}" not found`, { name, kind: resource });
 }
 
-export function unknownResource(): ApiFailure {
-  return new ApiFailure(404, 'NotFound', 'the server could not find the requested resource');
-}
+/** A path that no API serves: a plain text, not a Status. */
+export class UnknownPath extends Error {}
 
 export function alreadyExists(resource: string, name: string): ApiFailure {
   return new ApiFailure(409, 'AlreadyExists', `${resource} "${name}" already exists`, { name, kind: resource });

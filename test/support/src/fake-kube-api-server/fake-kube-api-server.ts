@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { ApiFailure, badRequest, forbidden, invalid, notFound, unauthorized, unknownResource } from './api-status.js';
+import { ApiFailure, badRequest, forbidden, invalid, notFound, unauthorized, UnknownPath } from './api-status.js';
 import { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY, FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './certificates.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
@@ -225,6 +225,10 @@ export class FakeKubeApiServer {
       if (fault?.kind === 'status') throw scripted(fault);
       this.#answer(request, response, fault);
     } catch (error) {
+      if (error instanceof UnknownPath) {
+        response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('404 page not found\n');
+        return;
+      }
       const failure = error instanceof ApiFailure ? error : new ApiFailure(500, 'InternalError', String(error));
       send(response, failure.status, failure.body(), failure.headers);
     }
@@ -238,7 +242,7 @@ export class FakeKubeApiServer {
       return;
     }
     const target = targetOf(request.path);
-    if (target === undefined || (target.resource.group === 'tekton.dev' && !this.tekton)) throw unknownResource();
+    if (target === undefined || (target.resource.group === 'tekton.dev' && !this.tekton)) throw new UnknownPath();
     this.#authorize(request, target);
     if (target.resource.resource === 'pods' && target.subresource === 'log') {
       this.#serveLog(target, request, response, fault);
