@@ -11,7 +11,12 @@ import {
   type RenderContext,
   type TenantNamespace,
 } from '@image-factory/domain';
-import { ClusterConnectionProvider, openClusterConnection, type ClusterConnection, type HeldConnection } from '@image-factory/cluster-connectors';
+import {
+  ClusterConnectionProvider,
+  openClusterConnection,
+  type ClusterConnection,
+  type HeldConnection,
+} from '@image-factory/cluster-connectors';
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { TektonBuildExecutor, type TektonBuildExecutorOptions } from '@image-factory/tekton-executor';
@@ -27,10 +32,14 @@ export class OneConnection extends ClusterConnectionProvider {
   }
 
   async open(): Promise<ClusterConnection> {
-    this.#connection ??= await openClusterConnection({ id: 'provider', source: 'api', settings: { authMethod: this.config['auth_method'] ?? 'token' } }, this.#credential(), {
-      egress: new EgressPolicy({ allow: ['127.0.0.0/8', '10.0.0.0/8'], allowHttp: ['127.0.0.0/8'] }),
-      context: { fileRules: { allowedDirs: [], anyPath: false } },
-    });
+    this.#connection ??= await openClusterConnection(
+      { id: 'provider', source: 'api', settings: { authMethod: this.config['auth_method'] ?? 'token' } },
+      this.#credential(),
+      {
+        egress: new EgressPolicy({ allow: ['127.0.0.0/8', '10.0.0.0/8'], allowHttp: ['127.0.0.0/8'] }),
+        context: { fileRules: { allowedDirs: [], anyPath: false } },
+      },
+    );
     return this.#connection;
   }
 
@@ -46,7 +55,10 @@ export class OneConnection extends ClusterConnectionProvider {
     await this.#connection?.close();
   }
 
-  override async withConnection<T>(_providerId: string, use: (connection: ClusterConnection) => Promise<T>): Promise<T> {
+  override async withConnection<T>(
+    _providerId: string,
+    use: (connection: ClusterConnection) => Promise<T>,
+  ): Promise<T> {
     return use(await this.open());
   }
 
@@ -60,7 +72,15 @@ export class OneConnection extends ClusterConnectionProvider {
   }
 
   #credential(): ProviderCredential {
-    return { providerId: 'provider', generation: 1, version: 1, fields: { ...this.config, ...(this.config['token'] === undefined ? {} : { token: new Secret(this.config['token']) }) } };
+    return {
+      providerId: 'provider',
+      generation: 1,
+      version: 1,
+      fields: {
+        ...this.config,
+        ...(this.config['token'] === undefined ? {} : { token: new Secret(this.config['token']) }),
+      },
+    };
   }
 }
 
@@ -106,8 +126,37 @@ export class OneProvider extends ProviderRepository {
   }
 
   #provider(id: string): Provider {
-    const health = { verdict: 'healthy' as const, conditions: [], firstLossAt: undefined, probedAt: undefined, tektonAnswers: true, watchFresh: true };
-    return { id, name: 'fake', type: 'kubernetes', source: 'api', isGlobal: true, isDefault: true, state: 'enabled', drainDeadlineAt: undefined, generation: 1, settings: this.settings, capabilities: [], labels: {}, maxConcurrentBuilds: 0, running: 0, region: undefined, pricePerMinute: undefined, allowPrivileged: true, shardCount: 8, health, createdAt: new Date(), updatedAt: new Date() };
+    const health = {
+      verdict: 'healthy' as const,
+      conditions: [],
+      firstLossAt: undefined,
+      probedAt: undefined,
+      tektonAnswers: true,
+      watchFresh: true,
+    };
+    return {
+      id,
+      name: 'fake',
+      type: 'kubernetes',
+      source: 'api',
+      isGlobal: true,
+      isDefault: true,
+      state: 'enabled',
+      drainDeadlineAt: undefined,
+      generation: 1,
+      settings: this.settings,
+      capabilities: [],
+      labels: {},
+      maxConcurrentBuilds: 0,
+      running: 0,
+      region: undefined,
+      pricePerMinute: undefined,
+      allowPrivileged: true,
+      shardCount: 8,
+      health,
+      createdAt: new Date(),
+      updatedAt: new Date(),
+    };
   }
 }
 
@@ -140,7 +189,15 @@ export class TektonWorld {
   /** As a second process over the same rows and cluster. */
   anotherExecutor(): TektonBuildExecutor {
     const { connections, providers, namespaces, installationId } = this;
-    return new TektonBuildExecutor({ connections, providers, namespaces, installationId, clock: systemClock, logger: createSilentLogger(), ...this.options });
+    return new TektonBuildExecutor({
+      connections,
+      providers,
+      namespaces,
+      installationId,
+      clock: systemClock,
+      logger: createSilentLogger(),
+      ...this.options,
+    });
   }
 
   context(overrides: Partial<RenderContext> = {}): RenderContext {
@@ -173,7 +230,22 @@ export class TektonWorld {
     const place = await this.executor.prepare(this, AbortSignal.timeout(20_000));
     const { document, hash, name } = this.executor.render(context, place);
     const { executionId, buildId, tenantId, installationId, attempt, shard, buildMethod } = context;
-    return { executionId, buildId, tenantId, installationId, attempt, shard, buildMethod, providerId: this.providerId, place, name, document, documentHash: hash, uid: undefined, stopIntent: undefined };
+    return {
+      executionId,
+      buildId,
+      tenantId,
+      installationId,
+      attempt,
+      shard,
+      buildMethod,
+      providerId: this.providerId,
+      place,
+      name,
+      document,
+      documentHash: hash,
+      uid: undefined,
+      stopIntent: undefined,
+    };
   }
 
   onClose(close: () => Promise<void> | void): void {

@@ -40,7 +40,16 @@ export class TektonBuildExecutor extends BuildExecutor {
     super();
     this.#options = options;
     const { connections, providers, namespaces, installationId, nonceOf, tasksDirectory, clock, logger } = options;
-    this.#places = new PlaceKeeper({ connections, providers, namespaces, installationId, nonceOf, tasksDirectory, clock, logger });
+    this.#places = new PlaceKeeper({
+      connections,
+      providers,
+      namespaces,
+      installationId,
+      nonceOf,
+      tasksDirectory,
+      clock,
+      logger,
+    });
   }
 
   override prepare(request: PrepareRequest, signal: AbortSignal): Promise<Place> {
@@ -53,12 +62,22 @@ export class TektonBuildExecutor extends BuildExecutor {
 
   override openFollower(options: FollowerOptions): ExecutionFollower {
     const { connections, clock, logger } = this.#options;
-    return new TektonFollower({ ...options, connections, clock, logger, onPlaceBroken: (request) => this.#distrust(request) });
+    return new TektonFollower({
+      ...options,
+      connections,
+      clock,
+      logger,
+      onPlaceBroken: (request) => this.#distrust(request),
+    });
   }
 
   #distrust({ providerId, tenantId }: PrepareRequest): void {
     this.#places.distrust({ providerId, tenantId }).catch((error: unknown) => {
-      this.#options.logger.warn('A broken tenant namespace could not be marked.', { provider: providerId, tenant: tenantId, error });
+      this.#options.logger.warn('A broken tenant namespace could not be marked.', {
+        provider: providerId,
+        tenant: tenantId,
+        error,
+      });
     });
   }
 }

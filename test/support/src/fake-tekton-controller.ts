@@ -63,7 +63,10 @@ export class FakeTektonController {
     if (task === undefined) return this.#endRun(run, 'True', 'Succeeded', 'Tasks Completed');
     const script = this.#script(run)[task.name] ?? {};
     this.#setRun(run, 'Unknown', 'Running', `Tasks Completed: ${index}`);
-    this.#putTaskRun(run, task.name, { conditions: [succeeded('Unknown', 'Pending', 'Pending')], podName: podName(run, task.name) });
+    this.#putTaskRun(run, task.name, {
+      conditions: [succeeded('Unknown', 'Pending', 'Pending')],
+      podName: podName(run, task.name),
+    });
     if (script.waits !== undefined) return this.#putPod(run, task.name, 'Pending', { waiting: script.waits });
     this.#start(run, task.name, script);
     if (script.ending !== 'hangs') return this.#endTask(run, index, script);
@@ -74,8 +77,13 @@ export class FakeTektonController {
     const startedAt = now();
     this.#putPod(run, task, 'Running', { running: { startedAt } });
     const steps = [{ name: task, container: `step-${task}`, running: { startedAt } }];
-    this.#putTaskRun(run, task, { conditions: [succeeded('Unknown', 'Running', '')], podName: podName(run, task), steps });
-    for (const line of script.lines ?? []) this.server.logs.append(run.metadata.namespace ?? '', podName(run, task), `step-${task}`, line);
+    this.#putTaskRun(run, task, {
+      conditions: [succeeded('Unknown', 'Running', '')],
+      podName: podName(run, task),
+      steps,
+    });
+    for (const line of script.lines ?? [])
+      this.server.logs.append(run.metadata.namespace ?? '', podName(run, task), `step-${task}`, line);
   }
 
   #endTask(run: RunObject, index: number, script: FakeTaskScript): void {
@@ -84,13 +92,27 @@ export class FakeTektonController {
     const failed = script.ending === 'fails';
     const exitCode = failed ? (script.exitCode ?? 1) : 0;
     const at = now();
-    const terminated = { exitCode, reason: failed ? 'Error' : 'Completed', startedAt: at, finishedAt: at, containerID: `containerd://${randomUUID()}` };
+    const terminated = {
+      exitCode,
+      reason: failed ? 'Error' : 'Completed',
+      startedAt: at,
+      finishedAt: at,
+      containerID: `containerd://${randomUUID()}`,
+    };
     this.server.logs.end(run.metadata.namespace ?? '', podName(run, task), `step-${task}`);
     this.#putPod(run, task, failed ? 'Failed' : 'Succeeded', { terminated });
-    const results = Object.entries(script.results ?? defaultResults(task)).map(([name, value]) => ({ name, type: 'string', value }));
+    const results = Object.entries(script.results ?? defaultResults(task)).map(([name, value]) => ({
+      name,
+      type: 'string',
+      value,
+    }));
     const message = `"step-${task}" exited with code ${exitCode}: Error`;
     this.#putTaskRun(run, task, {
-      conditions: [failed ? succeeded('False', 'StepFailed', message) : succeeded('True', 'Succeeded', 'All Steps have completed executing')],
+      conditions: [
+        failed
+          ? succeeded('False', 'StepFailed', message)
+          : succeeded('True', 'Succeeded', 'All Steps have completed executing'),
+      ],
       podName: podName(run, task),
       completionTime: at,
       steps: [{ name: task, container: `step-${task}`, terminated, terminationReason: terminated.reason }],
@@ -115,10 +137,20 @@ export class FakeTektonController {
       this.server.store.update('taskruns', namespace, taskRunName(run, task), (object) => {
         const status = object['status'] as { steps?: { name: string; running?: { startedAt: string } }[] };
         const steps = (status.steps ?? []).map(({ name, running }) => {
-          const terminated = { exitCode: 1, reason: 'TaskRunCancelled', startedAt: running?.startedAt, finishedAt: now() };
+          const terminated = {
+            exitCode: 1,
+            reason: 'TaskRunCancelled',
+            startedAt: running?.startedAt,
+            finishedAt: now(),
+          };
           return { name, container: `step-${name}`, terminated, terminationReason: 'TaskRunCancelled' };
         });
-        object['status'] = { ...status, steps, completionTime: now(), conditions: [succeeded('False', 'TaskRunCancelled', 'cancelled')] };
+        object['status'] = {
+          ...status,
+          steps,
+          completionTime: now(),
+          conditions: [succeeded('False', 'TaskRunCancelled', 'cancelled')],
+        };
       });
     }
     this.#endRun(run, 'False', 'Cancelled', `PipelineRun "${run.metadata.name}" was cancelled`);
@@ -143,7 +175,12 @@ export class FakeTektonController {
     const found = this.server.store.find('pipelineruns', run.metadata.namespace, run.metadata.name);
     if (found === undefined || found.metadata.uid !== run.metadata.uid) return;
     this.server.store.update('pipelineruns', run.metadata.namespace, run.metadata.name, (object) => {
-      object['status'] = { ...(object['status'] as object | undefined), startTime: now(), conditions: [succeeded(status, reason, message)], ...more };
+      object['status'] = {
+        ...(object['status'] as object | undefined),
+        startTime: now(),
+        conditions: [succeeded(status, reason, message)],
+        ...more,
+      };
     });
   }
 
@@ -153,13 +190,18 @@ export class FakeTektonController {
   }
 
   #putPod(run: RunObject, task: string, phase: string, state: Record<string, unknown>): void {
-    const owner = this.server.store.find('taskruns', run.metadata.namespace, taskRunName(run, task))?.metadata.uid ?? '';
+    const owner =
+      this.server.store.find('taskruns', run.metadata.namespace, taskRunName(run, task))?.metadata.uid ?? '';
     const metadata = childMetadata(run, podName(run, task), task, owner);
     metadata.labels['tekton.dev/taskRun'] = taskRunName(run, task);
     this.server.store.put('pods', {
       metadata,
       spec: { nodeName: 'node1', containers: [{ name: `step-${task}`, image: `fake/${task}:1` }] },
-      status: { phase, conditions: [{ type: 'PodScheduled', status: 'True' }], containerStatuses: [{ name: `step-${task}`, state }] },
+      status: {
+        phase,
+        conditions: [{ type: 'PodScheduled', status: 'True' }],
+        containerStatuses: [{ name: `step-${task}`, state }],
+      },
     });
   }
 
@@ -199,7 +241,11 @@ function isEnded(object: FakeObject): boolean {
 function defaultResults(task: string): Record<string, string> {
   return task === 'clone'
     ? { commit: 'a'.repeat(40) }
-    : { IMAGE_URL: 'registry.example/team/app:if-1', IMAGE_DIGEST: `sha256:${'d'.repeat(64)}`, MANIFEST: '{"artifacts":[]}' };
+    : {
+        IMAGE_URL: 'registry.example/team/app:if-1',
+        IMAGE_DIGEST: `sha256:${'d'.repeat(64)}`,
+        MANIFEST: '{"artifacts":[]}',
+      };
 }
 
 function now(): string {

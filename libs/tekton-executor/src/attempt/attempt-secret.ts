@@ -1,6 +1,6 @@
 import { attemptSecretName } from '@image-factory/domain';
 import type { Attempt, AttemptCredentials, GitCredential } from '@image-factory/domain';
-import { DOCKER_CONFIG_KEY, GIT_CREDENTIAL_KEYS, runLabels } from '../pipeline-run/template-view.js';
+import { DOCKER_CONFIG_KEY, type GIT_CREDENTIAL_KEYS, runLabels } from '../pipeline-run/template-view.js';
 
 /** What a registry configuration without any credential is. */
 export const EMPTY_DOCKER_CONFIG = '{"auths":{}}';
@@ -10,7 +10,11 @@ export interface SecretManifest {
   readonly apiVersion: 'v1';
   readonly kind: 'Secret';
   readonly type: 'Opaque';
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   /** Base64. */
   readonly data: Readonly<Record<string, string>>;
 }
@@ -19,7 +23,11 @@ export interface SecretManifest {
  * The attempt's own Secret (rules 3 and 10). Every key is there, so that a workspace that names it mounts; the keys of
  * git are empty without a git credential, which the Task reads as none.
  */
-export function attemptSecret(attempt: Attempt, credentials: AttemptCredentials, defaultDockerConfig: string | undefined): SecretManifest {
+export function attemptSecret(
+  attempt: Attempt,
+  credentials: AttemptCredentials,
+  defaultDockerConfig: string | undefined,
+): SecretManifest {
   const dockerConfig = credentials.dockerConfigJson?.reveal() ?? defaultDockerConfig ?? EMPTY_DOCKER_CONFIG;
   const texts: Record<string, string> = { [DOCKER_CONFIG_KEY]: dockerConfig, ...gitTexts(credentials.git) };
   return {
@@ -27,7 +35,9 @@ export function attemptSecret(attempt: Attempt, credentials: AttemptCredentials,
     kind: 'Secret',
     type: 'Opaque',
     metadata: { name: attemptSecretName(attempt), namespace: attempt.place.namespace, labels: runLabels(attempt) },
-    data: Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text, 'utf8').toString('base64')])),
+    data: Object.fromEntries(
+      Object.entries(texts).map(([key, text]) => [key, Buffer.from(text, 'utf8').toString('base64')]),
+    ),
   };
 }
 

@@ -34,7 +34,8 @@ export async function createAttempt(request: CreateRequest): Promise<CreateOutco
 async function ensureSecret({ connection, attempt, credentials, mayWrite }: CreateRequest): Promise<Ensured> {
   let fallback: string | undefined;
   try {
-    if (credentials.dockerConfigJson === undefined) fallback = await defaultDockerConfig(connection, attempt.place.namespace);
+    if (credentials.dockerConfigJson === undefined)
+      fallback = await defaultDockerConfig(connection, attempt.place.namespace);
   } catch (error) {
     return nothingSent(createFailure(error, 'Secret'));
   }
@@ -109,7 +110,10 @@ async function adopt({ connection, attempt, logger }: CreateRequest): Promise<Cr
 }
 
 /** True when the labels say that an object is this attempt's. */
-export function isOfAttempt(metadata: ObjectMeta, attempt: Pick<Attempt, 'installationId' | 'buildId' | 'attempt'>): boolean {
+export function isOfAttempt(
+  metadata: ObjectMeta,
+  attempt: Pick<Attempt, 'installationId' | 'buildId' | 'attempt'>,
+): boolean {
   const { labels = {} } = metadata;
   return (
     labels[LABELS.installation] === attempt.installationId &&
@@ -129,12 +133,14 @@ export function createFailure(error: unknown, object: 'Secret' | 'PipelineRun'):
   const after = retryAfterMs === undefined ? {} : { retryAfterMs };
   const outcome = outcomeOf(error);
   if (outcome === 'unknown') return { kind: 'unknown', reason, message, ...after };
-  if (outcome === 'notSent' || retryable || reason === 'ClusterUnauthorized') return { kind: 'retryLater', reason, message, ...after };
+  if (outcome === 'notSent' || retryable || reason === 'ClusterUnauthorized')
+    return { kind: 'retryLater', reason, message, ...after };
   return { kind: 'refused', reason: refusalReason(reason, object), message, fault };
 }
 
 function refusalReason(reason: Reason, object: 'Secret' | 'PipelineRun'): Reason {
-  if (object === 'PipelineRun' && (reason === 'AdmissionDenied' || reason === 'ObjectInvalid')) return 'PipelineRunRefused';
+  if (object === 'PipelineRun' && (reason === 'AdmissionDenied' || reason === 'ObjectInvalid'))
+    return 'PipelineRunRefused';
   return reason;
 }
 

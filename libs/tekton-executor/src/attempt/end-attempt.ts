@@ -10,7 +10,10 @@ import { KUBE_PATHS } from './kube-paths.js';
 /** Reads the attempt's run; undefined when there is none, or when what has its name is not the attempt's. */
 export async function findRun(connection: ClusterConnection, attempt: Attempt): Promise<PipelineRunObject | undefined> {
   const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
-  const body = await unlessReason(['ObjectNotFound'], async () => (await connection.request<PipelineRunObject>({ method: 'GET', path })).body);
+  const body = await unlessReason(
+    ['ObjectNotFound'],
+    async () => (await connection.request<PipelineRunObject>({ method: 'GET', path })).body,
+  );
   return body !== undefined && isOfAttempt(body.metadata, attempt) ? body : undefined;
 }
 
@@ -29,7 +32,9 @@ export async function stopRun(connection: ClusterConnection, attempt: Attempt, m
     });
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return;
-    const refused = isDomainError(error) && (error.reason === 'ObjectConflict' || (!error.retryable && outcomeOf(error) === 'refused'));
+    const refused =
+      isDomainError(error) &&
+      (error.reason === 'ObjectConflict' || (!error.retryable && outcomeOf(error) === 'refused'));
     if (!refused || !(await needsNoStop(connection, attempt))) throw error;
   }
 }

@@ -5,7 +5,8 @@ export const KUBE_PATHS = {
   pods: '/api/v1/pods',
   namespace: (name: string): string => `/api/v1/namespaces/${encodeURIComponent(name)}`,
   namespaces: '/api/v1/namespaces',
-  pipelineRunsIn: (namespace: string): string => `/apis/tekton.dev/v1/namespaces/${encodeURIComponent(namespace)}/pipelineruns`,
+  pipelineRunsIn: (namespace: string): string =>
+    `/apis/tekton.dev/v1/namespaces/${encodeURIComponent(namespace)}/pipelineruns`,
   pipelineRun: (namespace: string, name: string): string =>
     `/apis/tekton.dev/v1/namespaces/${encodeURIComponent(namespace)}/pipelineruns/${encodeURIComponent(name)}`,
   taskRunsIn: (namespace: string): string => `/apis/tekton.dev/v1/namespaces/${encodeURIComponent(namespace)}/taskruns`,

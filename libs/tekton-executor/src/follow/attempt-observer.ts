@@ -88,9 +88,15 @@ export class AttemptObserver {
     if (read === undefined) {
       return mayBeAbsent
         ? { kind: 'absent' }
-        : { kind: 'unreachable', reason: 'ClusterUnreachable', message: 'The run is not there, but the first lists of the watches are not in yet' };
+        : {
+            kind: 'unreachable',
+            reason: 'ClusterUnreachable',
+            message: 'The run is not there, but the first lists of the watches are not in yet',
+          };
     }
-    return isEnded(read.view.run.verdict) ? this.#ending(connection, attempt, read.view) : this.#going(connection, attempt, read.view);
+    return isEnded(read.view.run.verdict)
+      ? this.#ending(connection, attempt, read.view)
+      : this.#going(connection, attempt, read.view);
   }
 
   async #going(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
@@ -105,9 +111,15 @@ export class AttemptObserver {
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
     const first = this.#ended.get(attempt.executionId)?.uid !== view.run.uid;
     const ended = await this.#readEnd(connection, attempt, view);
-    const status = this.#status(attempt, this.#newest(ended, view), { ...ended, document: ended.read.document, deleted: false });
+    const status = this.#status(attempt, this.#newest(ended, view), {
+      ...ended,
+      document: ended.read.document,
+      deleted: false,
+    });
     if (first && status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
-    return status.podsOver ? status : { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
+    return status.podsOver
+      ? status
+      : { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
   }
 
   /**
@@ -151,10 +163,15 @@ export class AttemptObserver {
   }
 
   /** What the pod of a TaskRun that never started waited for, while the events are kept. */
-  async #endEvents(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<readonly EventObject[]> {
+  async #endEvents(
+    connection: ClusterConnection,
+    attempt: Attempt,
+    view: AttemptView,
+  ): Promise<readonly EventObject[]> {
     if (view.run.verdict.status === 'True') return [];
     const unstarted = view.taskRuns.find(
-      (taskRun) => taskRun.verdict.status === 'False' && taskRun.steps.every(({ startedAt }) => startedAt === undefined),
+      (taskRun) =>
+        taskRun.verdict.status === 'False' && taskRun.steps.every(({ startedAt }) => startedAt === undefined),
     );
     const pod = unstarted === undefined ? undefined : podOf(view, unstarted);
     return pod === undefined ? [] : this.#podEvents(connection, attempt, pod);
@@ -175,8 +192,15 @@ export class AttemptObserver {
   }
 
   /** A pod that the watch does not know is looked up: it must not hold the attempt for ever. */
-  async #podsOverByNow(connection: ClusterConnection, attempt: Attempt, ended: Ended, view: AttemptView): Promise<boolean> {
-    const unknown = ended.read.view.pods.some((pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, this.#options.clock.now()));
+  async #podsOverByNow(
+    connection: ClusterConnection,
+    attempt: Attempt,
+    ended: Ended,
+    view: AttemptView,
+  ): Promise<boolean> {
+    const unknown = ended.read.view.pods.some(
+      (pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, this.#options.clock.now()),
+    );
     if (!unknown) return false;
     const again = await readAttempt(connection, attempt);
     const pods = mergePods(again?.view.pods ?? [], view.pods);
@@ -216,7 +240,8 @@ export async function sameCluster(connection: ClusterConnection, attempt: Attemp
 /** `newer` wins; what only `older` knows stays, and so does a disruption that was seen. */
 function mergePods(older: readonly PodView[], newer: readonly PodView[]): readonly PodView[] {
   const merged = new Map(older.map((pod) => [pod.uid, pod]));
-  for (const pod of newer) merged.set(pod.uid, { ...pod, disruption: pod.disruption ?? merged.get(pod.uid)?.disruption });
+  for (const pod of newer)
+    merged.set(pod.uid, { ...pod, disruption: pod.disruption ?? merged.get(pod.uid)?.disruption });
   return [...merged.values()];
 }
 

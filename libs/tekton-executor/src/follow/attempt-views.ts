@@ -44,7 +44,12 @@ export class AttemptViews {
     const { run, runGone } = entry;
     const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean =>
       run === undefined || runUid === undefined || runUid === run.uid;
-    return { run, runGone, taskRuns: [...entry.taskRuns.values()].filter(ofRun), pods: [...entry.pods.values()].filter(ofRun) };
+    return {
+      run,
+      runGone,
+      taskRuns: [...entry.taskRuns.values()].filter(ofRun),
+      pods: [...entry.pods.values()].filter(ofRun),
+    };
   }
 
   putRun(run: RunView): void {

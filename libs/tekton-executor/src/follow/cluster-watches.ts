@@ -5,7 +5,6 @@ import type { ClusterConnection, KubernetesObject, TableRow } from '@image-facto
 import type { Logger } from '@image-factory/telemetry';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import type { AttemptViews } from './attempt-views.js';
-import type { PipelineRunObject, PodObject, TaskRunObject } from './kube-objects.js';
 import { podView, runView, taskRunView } from './run-views.js';
 import type { PodView, RunView, TaskRunView } from './run-views.js';
 
@@ -51,17 +50,18 @@ export class ClusterWatches {
       ...common,
       path: KUBE_PATHS.taskRuns,
       form: 'object',
-      project: (object) => taskRunView(object as unknown as TaskRunObject),
+      project: (object) => taskRunView(object),
       onUpsert: (_key, taskRun) => views.putTaskRun(taskRun),
-      onDelete: (_key, last, object) => views.putTaskRun(object === undefined ? last : taskRunView(object as unknown as TaskRunObject)),
+      onDelete: (_key, last, object) => views.putTaskRun(object === undefined ? last : taskRunView(object)),
     });
     this.#pods = new ListWatch({
       ...common,
       path: KUBE_PATHS.pods,
       form: 'object',
-      project: (object) => podView(object as unknown as PodObject),
+      project: (object) => podView(object),
       onUpsert: (_key, pod) => views.putPod(pod),
-      onDelete: (_key, last, object) => views.putPod(object === undefined ? { ...last, gone: true } : podView(object as unknown as PodObject, true)),
+      onDelete: (_key, last, object) =>
+        views.putPod(object === undefined ? { ...last, gone: true } : podView(object, true)),
     });
   }
 
@@ -99,7 +99,7 @@ export class ClusterWatches {
 
 /** A row has the condition's status and reason as columns; its message and results are in the object only. */
 function runOf(object: KubernetesObject, row?: TableRow): RunView {
-  const view = runView(object as unknown as PipelineRunObject);
+  const view = runView(object);
   if (row === undefined) return view;
   const status = row['Succeeded'] === 'True' || row['Succeeded'] === 'False' ? row['Succeeded'] : 'Unknown';
   return { ...view, verdict: { status, reason: String(row['Reason'] ?? ''), message: '' } };
@@ -107,5 +107,5 @@ function runOf(object: KubernetesObject, row?: TableRow): RunView {
 
 /** The deletion's own object when it is whole, else what was known. */
 function lastRun(last: RunView, object: KubernetesObject | undefined): RunView {
-  return object?.['status'] === undefined ? last : runView(object as unknown as PipelineRunObject);
+  return object?.['status'] === undefined ? last : runView(object);
 }

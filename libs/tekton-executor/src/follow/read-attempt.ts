@@ -31,7 +31,8 @@ export async function readAttempt(connection: ClusterConnection, attempt: Attemp
     list<TaskRunObject>(KUBE_PATHS.taskRunsIn(namespace)),
     list<PodObject>(KUBE_PATHS.podsIn(namespace)),
   ]);
-  const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean => runUid === undefined || runUid === run.metadata.uid;
+  const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean =>
+    runUid === undefined || runUid === run.metadata.uid;
   return {
     view: {
       run: runView(run),
@@ -49,10 +50,18 @@ export function finalDocument(run: PipelineRunObject): string {
 }
 
 /** Events of one pod, oldest first; none when they may not be read. */
-export async function readPodEvents(connection: ClusterConnection, namespace: string, podUid: string): Promise<readonly EventObject[]> {
+export async function readPodEvents(
+  connection: ClusterConnection,
+  namespace: string,
+  podUid: string,
+): Promise<readonly EventObject[]> {
   try {
     const query = { fieldSelector: `involvedObject.uid=${podUid}`, limit: 100 };
-    const { body } = await connection.request<{ items?: readonly EventObject[] }>({ method: 'GET', path: KUBE_PATHS.eventsIn(namespace), query });
+    const { body } = await connection.request<{ items?: readonly EventObject[] }>({
+      method: 'GET',
+      path: KUBE_PATHS.eventsIn(namespace),
+      query,
+    });
     return [...(body.items ?? [])].sort((a, b) => eventTime(a) - eventTime(b));
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ClusterForbidden') return [];
@@ -68,13 +77,20 @@ function eventTime(event: EventObject): number {
 export function failedContainer(view: AttemptView): { readonly pod: string; readonly container: string } | undefined {
   const taskRun = view.run.verdict.status === 'False' ? failedTaskRun(view) : undefined;
   const container = taskRun === undefined ? undefined : failedStep(taskRun)?.container;
-  return taskRun?.podName === undefined || taskRun.podName === '' || container === undefined ? undefined : { pod: taskRun.podName, container };
+  return taskRun?.podName === undefined || taskRun.podName === '' || container === undefined
+    ? undefined
+    : { pod: taskRun.podName, container };
 }
 
 const TAIL = { tailLines: 20, limitBytes: 64 * 1024 };
 
 /** The last lines of a container's log; undefined when the pod or its log is not there any more. */
-export async function readLogTail(connection: ClusterConnection, namespace: string, pod: string, container: string): Promise<LogTail | undefined> {
+export async function readLogTail(
+  connection: ClusterConnection,
+  namespace: string,
+  pod: string,
+  container: string,
+): Promise<LogTail | undefined> {
   try {
     const { body } = await connection.stream({
       method: 'GET',

@@ -177,7 +177,13 @@ function containers(pod: PodObject): ContainerView[] {
         init,
         image: declared.find((one) => one.name === name)?.image ?? status?.image,
         state:
-          terminated !== undefined ? 'terminated' : running !== undefined ? 'running' : waiting !== undefined ? 'waiting' : 'unknown',
+          terminated !== undefined
+            ? 'terminated'
+            : running !== undefined
+              ? 'running'
+              : waiting !== undefined
+                ? 'waiting'
+                : 'unknown',
         reason: terminated?.reason ?? waiting?.reason,
         message: terminated?.message ?? waiting?.message,
         exitCode: terminated?.exitCode,
@@ -191,7 +197,8 @@ function containers(pod: PodObject): ContainerView[] {
 
 function ownership(metadata: ObjectMeta): Ownership {
   const labels = metadata.labels ?? {};
-  const number = (key: string): number | undefined => (/^\d+$/.test(labels[key] ?? '') ? Number(labels[key]) : undefined);
+  const number = (key: string): number | undefined =>
+    /^\d+$/.test(labels[key] ?? '') ? Number(labels[key]) : undefined;
   return {
     executionId: labels[LABELS.execution],
     buildId: labels[LABELS.build],
@@ -212,7 +219,9 @@ function verdict(conditions: readonly StatusCondition[] | undefined): Verdict {
 
 /** Only string results are ours; array and object results would be another pipeline's. */
 function results(list: readonly { name: string; value: unknown }[] | undefined): Record<string, string> {
-  return Object.fromEntries((list ?? []).flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value]] : [])));
+  return Object.fromEntries(
+    (list ?? []).flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 function time(text: string | null | undefined): Date | undefined {

@@ -100,7 +100,11 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void> {
-    this.#options.logger.info('The PipelineRun is asked to stop.', { execution: attempt.executionId, run: attempt.name, intent });
+    this.#options.logger.info('The PipelineRun is asked to stop.', {
+      execution: attempt.executionId,
+      run: attempt.name,
+      intent,
+    });
     await stopRun(this.#keeper.connection(), attempt, mayWrite);
   }
 
@@ -110,7 +114,9 @@ export class TektonFollower extends ExecutionFollower {
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
     const now = this.#options.clock.now();
-    const live = this.#views.find(attempt.executionId).pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
+    const live = this.#views
+      .find(attempt.executionId)
+      .pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
     await removeRun(this.#keeper.connection(), attempt, live, mayWrite);
     this.#tails.forget(attempt.executionId);
     this.#observer.forget(attempt.executionId);
@@ -128,16 +134,18 @@ export class TektonFollower extends ExecutionFollower {
         retryable: true,
       });
     }
-    return [...watches.runs().values()].map(({ executionId, buildId, attempt, namespace, name, uid, verdict, createdAt }) => ({
-      executionId,
-      buildId,
-      attempt,
-      namespace,
-      name,
-      uid,
-      ended: isEnded(verdict),
-      createdAt,
-    }));
+    return [...watches.runs().values()].map(
+      ({ executionId, buildId, attempt, namespace, name, uid, verdict, createdAt }) => ({
+        executionId,
+        buildId,
+        attempt,
+        namespace,
+        name,
+        uid,
+        ended: isEnded(verdict),
+        createdAt,
+      }),
+    );
   }
 
   override async close(): Promise<void> {

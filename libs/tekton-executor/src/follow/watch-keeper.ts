@@ -140,7 +140,10 @@ export class WatchKeeper {
       } catch (error) {
         if (signal.aborted) return;
         this.#lastError = error as Error;
-        this.#options.logger.warn('The cluster cannot be watched yet; trying again.', { provider: this.#options.providerId, error });
+        this.#options.logger.warn('The cluster cannot be watched yet; trying again.', {
+          provider: this.#options.providerId,
+          error,
+        });
         const ms = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
         await this.#options.clock.sleep(Math.round(ms * (0.5 + Math.random() / 2)), signal).catch(() => undefined);
       }
@@ -154,7 +157,15 @@ export class WatchKeeper {
     const onError = (error: Error): void => {
       this.#lastError = error;
     };
-    const watches = new ClusterWatches({ connection: held.connection, installationId, shards, views, onError, clock, logger });
+    const watches = new ClusterWatches({
+      connection: held.connection,
+      installationId,
+      shards,
+      views,
+      onError,
+      clock,
+      logger,
+    });
     try {
       signal.throwIfAborted();
       watches.start();

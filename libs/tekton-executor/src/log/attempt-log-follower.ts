@@ -92,7 +92,11 @@ interface Reader {
 }
 
 /** Containers that have started and are not read yet. */
-function* startable(seen: SeenAttempt, request: FollowLogsRequest, readers: ReadonlyMap<string, unknown>): Generator<Reader> {
+function* startable(
+  seen: SeenAttempt,
+  request: FollowLogsRequest,
+  readers: ReadonlyMap<string, unknown>,
+): Generator<Reader> {
   for (const pod of seen.pods) {
     for (const container of pod.containers) {
       const key = `${pod.uid}/${container.name}`;
@@ -155,7 +159,9 @@ function logStep(attempt: Attempt, seen: SeenAttempt, pod: PodView, container: s
 }
 
 function pipelineTasks(attempt: Attempt): readonly string[] {
-  const document = JSON.parse(attempt.document) as { spec?: { pipelineSpec?: { tasks?: readonly { name: string }[] } } };
+  const document = JSON.parse(attempt.document) as {
+    spec?: { pipelineSpec?: { tasks?: readonly { name: string }[] } };
+  };
   return (document.spec?.pipelineSpec?.tasks ?? []).map(({ name }) => name);
 }
 
@@ -169,7 +175,11 @@ function isFinished(seen: SeenAttempt, now: Date): boolean {
  * Seals the steps that no reader sealed: those that never started are empty; one that started in a pod which nobody saw
  * running is a gap.
  */
-async function sealUnread({ attempt, sink, clock }: FollowLogsRequest, seen: SeenAttempt, read: ReadonlySet<string>): Promise<void> {
+async function sealUnread(
+  { attempt, sink, clock }: FollowLogsRequest,
+  seen: SeenAttempt,
+  read: ReadonlySet<string>,
+): Promise<void> {
   for (const [index, task] of pipelineTasks(attempt).entries()) {
     const taskRun = seen.taskRuns.find(({ pipelineTask }) => pipelineTask === task);
     const names = taskRun === undefined || taskRun.steps.length === 0 ? [task] : taskRun.steps.map(({ step }) => step);

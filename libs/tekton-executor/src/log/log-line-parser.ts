@@ -21,6 +21,8 @@ export class LogLineParser {
   /** Time of the line whose first pieces were given already. */
   #continued: string | undefined;
 
+  constructor(private readonly maxLineBytes: number = MAX_LINE_BYTES) {}
+
   push(chunk: Uint8Array): LogLine[] {
     const lines: LogLine[] = [];
     let start = 0;
@@ -31,7 +33,7 @@ export class LogLineParser {
     if (start < chunk.length) {
       this.#parts.push(chunk.subarray(start));
       this.#bytes += chunk.length - start;
-      if (this.#bytes >= MAX_LINE_BYTES) lines.push(this.#take(new Uint8Array(0), false));
+      if (this.#bytes >= this.maxLineBytes) lines.push(this.#take(new Uint8Array(0), false));
     }
     return lines;
   }
@@ -45,7 +47,8 @@ export class LogLineParser {
     const bytes = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
     this.#parts = [];
     this.#bytes = 0;
-    const line = this.#continued === undefined ? splitTime(bytes, newline) : { time: this.#continued, text: bytes, newline };
+    const line =
+      this.#continued === undefined ? splitTime(bytes, newline) : { time: this.#continued, text: bytes, newline };
     this.#continued = newline ? undefined : line.time;
     return line;
   }

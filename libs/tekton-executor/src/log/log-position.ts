@@ -21,7 +21,11 @@ export class PositionTracker {
     return lines.map((line) => {
       if (line.time === undefined) {
         const message = Buffer.from(line.text.subarray(0, 300)).toString('utf8');
-        return gapRecord(this.#lastTime ?? now.toISOString(), 'LogGap', `The node could not give the log here: ${message}`);
+        return gapRecord(
+          this.#lastTime ?? now.toISOString(),
+          'LogGap',
+          `The node could not give the log here: ${message}`,
+        );
       }
       this.#count = line.time === this.#lastTime ? this.#count + 1 : 1;
       this.#lastTime = line.time;

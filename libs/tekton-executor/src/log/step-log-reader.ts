@@ -69,7 +69,11 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     const end = await reading.once(!finishing);
     if (end === 'end' && finishing) break;
     if (end === 'gone') {
-      if (!whole) await reading.gap('PodDeleted', `Pod ${source.pod} was deleted before the log of ${source.container} was read to its end.`);
+      if (!whole)
+        await reading.gap(
+          'PodDeleted',
+          `Pod ${source.pod} was deleted before the log of ${source.container} was read to its end.`,
+        );
       break;
     }
     if (end === 'notStarted' && finishing) break;
@@ -161,7 +165,11 @@ class Reading {
 
   async #take({ lines, gap }: Filtered): Promise<void> {
     if (lines.length === 0) return;
-    if (gap) await this.gap('LogGap', 'The log was rotated away on its node before all of it was read; lines are missing here.');
+    if (gap)
+      await this.gap(
+        'LogGap',
+        'The log was rotated away on its node before all of it was read; lines are missing here.',
+      );
     this.linesRead += lines.length;
     await this.#append(this.#tracker.records(lines, this.#request.clock.now()));
     this.#request.onLines(lines);

@@ -102,7 +102,8 @@ function paramValues(context: RenderContext): ParamValues {
     url: text('git_repository_url', context.gitRepositoryUrl),
     revision: text('git_revision', context.gitRevision),
   };
-  const method = context.buildMethod === 'packer' ? packerParams(context, text, pairs) : imageParams(context, text, pairs, issues);
+  const method =
+    context.buildMethod === 'packer' ? packerParams(context, text, pairs) : imageParams(context, text, pairs, issues);
   if (issues.length > 0) {
     throw invalidInput('BuildConfigInvalid', 'The build has values that its pipeline cannot carry unchanged', issues);
   }
@@ -137,7 +138,9 @@ function imageParams(context: RenderContext, text: EmitText, pairs: EmitPairs, i
     'build-args': pairs('build_config.build_args', config.build_args),
     'cache-repo': text('build_config.cache_repo', config.cache_repo ?? ''),
     'insecure-registry': String(context.insecureRegistry),
-    ...(context.buildMethod === 'buildx' ? { platforms: text('build_config.platforms', (config.platforms ?? []).join(',')) } : {}),
+    ...(context.buildMethod === 'buildx'
+      ? { platforms: text('build_config.platforms', (config.platforms ?? []).join(',')) }
+      : {}),
   };
 }
 

@@ -73,7 +73,10 @@ function pipelineSpec(method: BuildMethod, view: TemplateView): unknown {
   const optional = <T>(value: T): T[] => (view.hasGitCredential ? [value] : []);
   return {
     workspaces: [{ name: 'source' }, { name: 'dockerconfig' }, ...optional({ name: 'git-credentials' })],
-    params: Object.entries(view.params).map(([name, value]) => ({ name, type: Array.isArray(value) ? 'array' : 'string' })),
+    params: Object.entries(view.params).map(([name, value]) => ({
+      name,
+      type: Array.isArray(value) ? 'array' : 'string',
+    })),
     tasks: [
       {
         name: 'clone',
@@ -100,7 +103,10 @@ function pipelineSpec(method: BuildMethod, view: TemplateView): unknown {
         ],
       },
     ],
-    results: Object.entries(RESULTS[method]).map(([name, task]) => ({ name, value: `$(tasks.${task}.results.${name})` })),
+    results: Object.entries(RESULTS[method]).map(([name, task]) => ({
+      name,
+      value: `$(tasks.${task}.results.${name})`,
+    })),
   };
 }
 

@@ -69,7 +69,11 @@ async function createRecord(request: InstallationRequest): Promise<void> {
   const body = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: INSTALLATION_RECORD, labels, annotations: { [ANNOTATIONS.installationNonce]: 'data: one key per installation' } },
+    metadata: {
+      name: INSTALLATION_RECORD,
+      labels,
+      annotations: { [ANNOTATIONS.installationNonce]: 'data: one key per installation' },
+    },
     data: { [request.installationId]: request.nonce.current },
   };
   const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;

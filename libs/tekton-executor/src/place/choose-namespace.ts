@@ -43,7 +43,10 @@ export async function* chooseNamespace(request: ChooseRequest): AsyncGenerator<N
     if (candidate.kind === 'chosen') {
       yield { name, uid: candidate.uid };
     } else {
-      request.logger.warn('A namespace cannot be used for the tenant: the next name is tried.', { namespace: name, why: candidate.why });
+      request.logger.warn('A namespace cannot be used for the tenant: the next name is tried.', {
+        namespace: name,
+        why: candidate.why,
+      });
     }
   }
   throw new DomainError({
@@ -85,17 +88,26 @@ function judge(namespace: NamespaceObject, request: ChooseRequest): Candidate {
   const { labels = {}, uid = '' } = namespace.metadata;
   if (isTerminating(namespace)) return { kind: 'passed', why: `it is Terminating${blockedBy(namespace)}` };
   if (labels[TENANT_LABEL] !== request.tenantId) {
-    return { kind: 'passed', why: labels[TENANT_LABEL] === undefined ? 'it has no tenant-id label' : 'it is of another tenant' };
+    return {
+      kind: 'passed',
+      why: labels[TENANT_LABEL] === undefined ? 'it has no tenant-id label' : 'it is of another tenant',
+    };
   }
   const installation = labels[LABELS.installation];
-  if (installation !== undefined && installation !== request.installationId) return { kind: 'passed', why: 'it is of another installation' };
+  if (installation !== undefined && installation !== request.installationId)
+    return { kind: 'passed', why: 'it is of another installation' };
   return { kind: 'chosen', uid };
 }
 
 /** Reads a namespace; undefined when there is none. */
-export async function findNamespace(connection: ClusterConnection, name: string, signal: AbortSignal): Promise<NamespaceObject | undefined> {
+export async function findNamespace(
+  connection: ClusterConnection,
+  name: string,
+  signal: AbortSignal,
+): Promise<NamespaceObject | undefined> {
   try {
-    return (await connection.request<NamespaceObject>({ method: 'GET', path: KUBE_PATHS.namespace(name), signal })).body;
+    return (await connection.request<NamespaceObject>({ method: 'GET', path: KUBE_PATHS.namespace(name), signal }))
+      .body;
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return undefined;
     throw error;
@@ -108,6 +120,8 @@ export function isTerminating(namespace: NamespaceObject): boolean {
 
 /** What the API server says keeps it: finalizers or resources that remain. */
 function blockedBy(namespace: NamespaceObject): string {
-  const reasons = (namespace.status?.conditions ?? []).filter(({ status, type }) => status === 'True' && /Remaining|Failure/.test(type));
+  const reasons = (namespace.status?.conditions ?? []).filter(
+    ({ status, type }) => status === 'True' && /Remaining|Failure/.test(type),
+  );
   return reasons.length === 0 ? '' : `: ${reasons.map(({ message }) => message ?? '').join('; ')}`;
 }

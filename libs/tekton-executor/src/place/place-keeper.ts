@@ -1,5 +1,13 @@
 import { DomainError, isDomainError, LABELS, MANAGED_BY } from '@image-factory/domain';
-import type { Clock, Place, PrepareRequest, Provider, ProviderRepository, TenantNamespace, TenantNamespaceRepository } from '@image-factory/domain';
+import type {
+  Clock,
+  Place,
+  PrepareRequest,
+  Provider,
+  ProviderRepository,
+  TenantNamespace,
+  TenantNamespaceRepository,
+} from '@image-factory/domain';
 import { PATCH_TYPES } from '@image-factory/cluster-connectors';
 import type { ClusterConnection, ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
@@ -74,7 +82,8 @@ export class PlaceKeeper {
   async distrust(request: PrepareRequest): Promise<void> {
     this.#verified.delete(`${request.providerId}/${request.tenantId}`);
     const stored = await this.#options.namespaces.find(request.providerId, request.tenantId);
-    if (stored !== undefined && stored.contentHash !== '') await this.#options.namespaces.save({ ...stored, contentHash: '' });
+    if (stored !== undefined && stored.contentHash !== '')
+      await this.#options.namespaces.save({ ...stored, contentHash: '' });
   }
 
   async #ensure(request: PrepareRequest, key: string, signal: AbortSignal): Promise<Place> {
@@ -120,20 +129,39 @@ export class PlaceKeeper {
         await this.#fill(scope, choice, wanted);
         const ready = { ...request, clusterUid, name: choice.name, uid: choice.uid, contentHash: wanted.hash };
         await namespaces.save(ready);
-        logger.info('Tenant namespace is ready.', { provider: request.providerId, tenant: request.tenantId, namespace: choice.name });
+        logger.info('Tenant namespace is ready.', {
+          provider: request.providerId,
+          tenant: request.tenantId,
+          namespace: choice.name,
+        });
         return placeOf(ready);
       } catch (error) {
-        const next = isDomainError(error) && (error.reason === 'NamespaceCollision' || error.reason === 'NamespaceTerminating');
+        const next =
+          isDomainError(error) && (error.reason === 'NamespaceCollision' || error.reason === 'NamespaceTerminating');
         if (!next) throw error;
-        logger.warn('A namespace cannot be used for the tenant: the next name is tried.', { namespace: choice.name, why: error.reason });
+        logger.warn('A namespace cannot be used for the tenant: the next name is tried.', {
+          namespace: choice.name,
+          why: error.reason,
+        });
       }
     }
-    throw new DomainError({ kind: 'Internal', reason: 'NamespaceCollision', message: 'The candidates of a namespace ended without an answer' });
+    throw new DomainError({
+      kind: 'Internal',
+      reason: 'NamespaceCollision',
+      message: 'The candidates of a namespace ended without an answer',
+    });
   }
 
   async #fill({ connection, signal }: Scope, { name }: NamespaceChoice, wanted: Wanted): Promise<void> {
     const apply = (path: string, body: unknown): Promise<unknown> =>
-      connection.request({ method: 'PATCH', path, contentType: PATCH_TYPES.apply, query: { fieldManager: FIELD_MANAGER, force: true }, body, signal });
+      connection.request({
+        method: 'PATCH',
+        path,
+        contentType: PATCH_TYPES.apply,
+        query: { fieldManager: FIELD_MANAGER, force: true },
+        body,
+        signal,
+      });
     await apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount());
     for (const task of wanted.tasks) await apply(KUBE_PATHS.task(name, task.metadata.name), task);
     try {
@@ -169,5 +197,9 @@ function dockerConfig(): unknown {
 }
 
 function providerNotFound(providerId: string): DomainError {
-  return new DomainError({ kind: 'NotFound', reason: 'ProviderNotFound', message: `There is no provider ${providerId}` });
+  return new DomainError({
+    kind: 'NotFound',
+    reason: 'ProviderNotFound',
+    message: `There is no provider ${providerId}`,
+  });
 }

@@ -18,14 +18,19 @@ export interface TaskManifest {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec: { readonly steps: readonly { readonly image: string; readonly [field: string]: unknown }[]; readonly [field: string]: unknown };
+  readonly spec: {
+    readonly steps: readonly { readonly image: string; readonly [field: string]: unknown }[];
+    readonly [field: string]: unknown;
+  };
 }
 
 /**
  * Reads the five Tasks.
  * @throws DomainError Internal TaskMissing naming the file that is missing or is no Task of that name
  */
-export async function readTasks(directory: string = DEFAULT_TASKS_DIRECTORY): Promise<ReadonlyMap<TaskName, TaskManifest>> {
+export async function readTasks(
+  directory: string = DEFAULT_TASKS_DIRECTORY,
+): Promise<ReadonlyMap<TaskName, TaskManifest>> {
   return new Map(await Promise.all(TASK_NAMES.map(async (name) => [name, await readTask(directory, name)] as const)));
 }
 
@@ -36,7 +41,12 @@ async function readTask(directory: string, name: TaskName): Promise<TaskManifest
     if (task.kind === 'Task' && task.metadata.name === name && task.spec.steps.length > 0) return task;
     throw new Error('not a Task of that name');
   } catch (cause) {
-    throw new DomainError({ kind: 'Internal', reason: 'TaskMissing', message: `The Task ${name} cannot be read from ${file}: install the file again`, cause });
+    throw new DomainError({
+      kind: 'Internal',
+      reason: 'TaskMissing',
+      message: `The Task ${name} cannot be read from ${file}: install the file again`,
+      cause,
+    });
   }
 }
 

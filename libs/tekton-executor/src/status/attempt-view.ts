@@ -11,7 +11,9 @@ export interface AttemptView {
 /** TaskRuns in the order in which they were made; the build's is after the clone's. */
 export function taskRunsInOrder(view: AttemptView): readonly TaskRunView[] {
   return [...view.taskRuns].sort(
-    (a, b) => a.createdAt.getTime() - b.createdAt.getTime() || Number(a.pipelineTask === 'build') - Number(b.pipelineTask === 'build'),
+    (a, b) =>
+      a.createdAt.getTime() - b.createdAt.getTime() ||
+      Number(a.pipelineTask === 'build') - Number(b.pipelineTask === 'build'),
   );
 }
 
@@ -19,7 +21,10 @@ export function taskRunsInOrder(view: AttemptView): readonly TaskRunView[] {
 export function podOf(view: AttemptView, taskRun: TaskRunView): PodView | undefined {
   return view.pods
     .filter((pod) => pod.taskRun === taskRun.name)
-    .reduce<PodView | undefined>((newest, pod) => (newest === undefined || pod.createdAt >= newest.createdAt ? pod : newest), undefined);
+    .reduce<PodView | undefined>(
+      (newest, pod) => (newest === undefined || pod.createdAt >= newest.createdAt ? pod : newest),
+      undefined,
+    );
 }
 
 export function isEnded(verdict: { readonly status: string }): boolean {

@@ -27,7 +27,9 @@ export interface FailureContext {
   readonly events: readonly EventObject[];
 }
 
-const STOPPED: Readonly<Record<StopIntent, { readonly outcome: Failure['outcome']; readonly reason: AttemptReason; readonly what: string }>> = {
+const STOPPED: Readonly<
+  Record<StopIntent, { readonly outcome: Failure['outcome']; readonly reason: AttemptReason; readonly what: string }>
+> = {
   UserCancel: { outcome: 'cancelled', reason: 'Cancelled', what: 'Cancelled on request' },
   Superseded: { outcome: 'cancelled', reason: 'Superseded', what: 'Cancelled' },
   Drain: { outcome: 'moved', reason: 'Drain', what: 'Stopped by us' },
@@ -36,7 +38,12 @@ const STOPPED: Readonly<Record<StopIntent, { readonly outcome: Failure['outcome'
 };
 
 /** Tekton's reasons of a PipelineRun that ended because somebody asked it to. */
-const CANCELLED = new Set(['Cancelled', 'CancelledRunningFinally', 'StoppedRunningFinally', 'PipelineRunCouldntCancel']);
+const CANCELLED = new Set([
+  'Cancelled',
+  'CancelledRunningFinally',
+  'StoppedRunningFinally',
+  'PipelineRunCouldntCancel',
+]);
 const TIMED_OUT = new Set(['PipelineRunTimeout', 'PipelineRunTimeoutRunningFinally', 'PipelineRunCouldntTimeOut']);
 
 /** Why a run that ended without success did so: pure, by the tables beside this file. */
@@ -84,8 +91,11 @@ function waitingBefore(
   const before = /Previous status: \[(\w+)\]\s*([\s\S]*)$/.exec(taskRun?.verdict.message ?? '');
   const reason = before?.[1] ?? '';
   const text = oneLine(before?.[2] ?? '');
-  const previous = taskRun === undefined ? undefined : { ...taskRun, verdict: { status: 'Unknown' as const, reason, message: text } };
-  const waiting = waitingReason(view, previous, events);
+  const previous =
+    taskRun === undefined ? undefined : { ...taskRun, verdict: { status: 'Unknown' as const, reason, message: text } };
+  // A cancel deletes the pod: what it waited for is its last state.
+  const asItWas = { ...view, pods: view.pods.map((pod) => ({ ...pod, gone: false })) };
+  const waiting = waitingReason(asItWas, previous, events);
   if (reason === 'ExceededNodeResources' && waiting.reason !== 'PvcNotBound' && waiting.reason !== 'Unschedulable') {
     return { reason: 'Unschedulable', message: adviceMessage('Unschedulable', text) };
   }
@@ -99,13 +109,17 @@ function failedTask(view: AttemptView, tail: LogTail | undefined): FailedTask | 
 }
 
 export function failedTaskRun(view: AttemptView): TaskRunView | undefined {
-  const failed = taskRunsInOrder(view).filter(({ verdict }) => verdict.status === 'False' && verdict.reason !== 'FailureIgnored');
+  const failed = taskRunsInOrder(view).filter(
+    ({ verdict }) => verdict.status === 'False' && verdict.reason !== 'FailureIgnored',
+  );
   return failed.find(({ verdict }) => verdict.reason !== 'TaskRunCancelled') ?? failed[0];
 }
 
 /** The first step with an exit code, not one that was skipped after it. */
 export function failedStep(taskRun: TaskRunView): StepView | undefined {
-  const ended = taskRun.steps.filter(({ exitCode, reason }) => exitCode !== undefined && exitCode !== 0 && reason !== 'Continued');
+  const ended = taskRun.steps.filter(
+    ({ exitCode, reason }) => exitCode !== undefined && exitCode !== 0 && reason !== 'Continued',
+  );
   return ended.find(({ reason }) => reason !== 'Skipped') ?? ended[0] ?? taskRun.steps[0];
 }
 
@@ -113,9 +127,13 @@ function describe({ taskRun, step, tail }: FailedTask): string {
   const task = taskRun.pipelineTask;
   const exit = step?.exitCode === undefined ? '' : ` exited with code ${step.exitCode}`;
   const plainStep = taskRun.verdict.reason === 'StepFailed' || taskRun.verdict.reason === 'StepOOM';
-  const head = plainStep && step !== undefined ? `Step ${task}/${step.step}${exit}` : `Task ${task}: ${oneLine(taskRun.verdict.message)}`;
+  const head =
+    plainStep && step !== undefined
+      ? `Step ${task}/${step.step}${exit}`
+      : `Task ${task}: ${oneLine(taskRun.verdict.message)}`;
   const lines = shownTail(tail);
-  const config = plainStep || step?.message === undefined || step.exitCode !== undefined ? '' : ` (${oneLine(step.message)})`;
+  const config =
+    plainStep || step?.message === undefined || step.exitCode !== undefined ? '' : ` (${oneLine(step.message)})`;
   return lines === '' ? `${head}${config}` : `${head}; its last lines:\n${lines}\n`;
 }
 

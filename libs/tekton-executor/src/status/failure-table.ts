@@ -85,7 +85,8 @@ function stepReason(task: FailedTask): AttemptReason {
   const last = tail?.lines.at(-1) ?? '';
   if (last.includes('Termination message is above max allowed size')) return 'ResultTooLarge';
   const reported = reportedReason(tail);
-  if (reported !== undefined && REPORTED[taskRun.pipelineTask]?.includes(reported) === true) return reported as AttemptReason;
+  if (reported !== undefined && REPORTED[taskRun.pipelineTask]?.includes(reported) === true)
+    return reported as AttemptReason;
   if (taskRun.pipelineTask === 'clone') return 'CloneFailed';
   return foreignPushReason(last) ?? 'StepFailed';
 }
@@ -106,12 +107,15 @@ function disruptionReason({ pod, step }: FailedTask): AttemptReason | undefined 
 const NODE_LOSS = new Set(['DeletionByTaintManager', 'DeletionByPodGC']);
 
 function evictionReason(pod: PodView | undefined, text: string): AttemptReason {
-  if (pod?.reason === 'NodeLost' || (pod?.disruption !== undefined && NODE_LOSS.has(pod.disruption.reason))) return 'NodeUnreachable';
+  if (pod?.reason === 'NodeLost' || (pod?.disruption !== undefined && NODE_LOSS.has(pod.disruption.reason)))
+    return 'NodeUnreachable';
   return /ephemeral|emptyDir|local storage/i.test(text) ? 'EphemeralStorageExceeded' : 'PodEvicted';
 }
 
 function stuckConfig(pod: PodView | undefined): AttemptReason | undefined {
-  const container = pod?.containers.find(({ state, reason }) => state === 'waiting' && reason === 'CreateContainerConfigError');
+  const container = pod?.containers.find(
+    ({ state, reason }) => state === 'waiting' && reason === 'CreateContainerConfigError',
+  );
   return container === undefined ? undefined : configReason(container);
 }
 
@@ -119,7 +123,8 @@ function stuckConfig(pod: PodView | undefined): AttemptReason | undefined {
 function foreignPushReason(last: string): AttemptReason | undefined {
   if (!/^error (?:checking push permissions|pushing image)/i.test(last)) return undefined;
   if (/UNAUTHORIZED|DENIED|authentication required|status code 40[13]/.test(last)) return 'RegistryUnauthorized';
-  if (/connection refused|no such host|i\/o timeout|no route to host|TLS handshake/.test(last)) return 'RegistryUnavailable';
+  if (/connection refused|no such host|i\/o timeout|no route to host|TLS handshake/.test(last))
+    return 'RegistryUnavailable';
   return 'PushFailed';
 }
 

@@ -20,11 +20,16 @@ export function reportedReason(tail: LogTail | undefined): Reason | undefined {
 
 /** The last lines without the report line, colours and control characters, bounded. */
 export function shownTail(tail: LogTail | undefined): string {
-  const lines = (tail?.lines ?? []).filter((line) => !REASON_LINE.test(line)).map(plain).filter((line) => line.trim() !== '');
+  const lines = (tail?.lines ?? [])
+    .filter((line) => !REASON_LINE.test(line))
+    .map(plain)
+    .filter((line) => line.trim() !== '');
   return lines.slice(-SHOWN_LINES).join('\n').slice(-SHOWN_CHARACTERS);
 }
 
 function plain(line: string): string {
-  // eslint-disable-next-line no-control-regex -- colour sequences and control characters are what is taken out
-  return line.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '').trimEnd();
+  return line
+    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '')
+    .trimEnd();
 }

@@ -40,7 +40,11 @@ describe('the end of a recorded run', () => {
   });
 
   it('fails with DigestMissing when a method that makes an image ends well without one', () => {
-    expect(statusOf('retries', { buildMethod: 'kaniko' }).end).toMatchObject({ outcome: 'failed', reason: 'DigestMissing', fault: 'platform' });
+    expect(statusOf('retries', { buildMethod: 'kaniko' }).end).toMatchObject({
+      outcome: 'failed',
+      reason: 'DigestMissing',
+      fault: 'platform',
+    });
   });
 
   it.each([
@@ -49,7 +53,12 @@ describe('the end of a recorded run', () => {
     ['missing-param', 'PipelineRunInvalid', 'platform', /missing parameters: \[p\]/],
     ['missing-pipeline', 'PipelineRunInvalid', 'platform', /no-such-pipeline/],
     ['missing-env-secret', 'SecretMissing', 'platform', /secret "nope" not found/],
-    ['missing-secret-workspace', 'StartTimeout', 'cluster', /task build did not start in time\. SecretMissing: .*"no-such-secret" not found/],
+    [
+      'missing-secret-workspace',
+      'StartTimeout',
+      'cluster',
+      /task build did not start in time\. SecretMissing: .*"no-such-secret" not found/,
+    ],
     ['unschedulable-cpu', 'StartTimeout', 'cluster', /Unschedulable: .*add nodes/],
     ['quota-exceeded', 'StartTimeout', 'cluster', /QuotaExceeded: .*exceeded quota: q/],
     ['image-pull-missing', 'ImagePullUnauthorized', 'cluster', /401 Unauthorized/],
@@ -63,9 +72,36 @@ describe('the end of a recorded run', () => {
     ['pipeline-timeout', 'PipelineRunTimeout', 'cluster', /"8s"/],
     ['tasks-timeout-finally', 'PipelineRunTimeout', 'cluster', /"6s"/],
     ['step-fails-exit-3', 'StepFailed', 'user', /^Step work\/main exited with code 3/],
-    ['build-fails-bad-run', 'StepFailed', 'user', /exited with code 1; its last lines:[^]*ls: \/no\/such\/path: No such file or directory\nerror building image/],
-    ['clone-fails-no-repo', 'CloneFailed', 'user', /^Step clone\/clone exited with code 128[^]*nosuchrepo\.git\/' not found[^]*Check the repository URL/],
-    ['push-unauthorized', 'RegistryUnauthorized', 'user', /UNAUTHORIZED: authentication required[^]*registry credential/],
+    [
+      'build-fails-bad-run',
+      'StepFailed',
+      'user',
+      /exited with code 1; its last lines:[^]*ls: \/no\/such\/path: No such file or directory\nerror building image/,
+    ],
+    [
+      'clone-fails-no-repo',
+      'CloneFailed',
+      'user',
+      /^Step clone\/clone exited with code 128[^]*nosuchrepo\.git\/' not found[^]*Check the repository URL/,
+    ],
+    [
+      'push-unauthorized',
+      'RegistryUnauthorized',
+      'user',
+      /UNAUTHORIZED: authentication required[^]*registry credential/,
+    ],
+    [
+      'git-revision-not-found',
+      'GitRevisionNotFound',
+      'user',
+      /couldn't find remote ref no-such-branch\. Check the branch/,
+    ],
+    [
+      'registry-unauthorized',
+      'RegistryUnauthorized',
+      'user',
+      /exited with code 1; its last lines:\nerror checking push permissions[^]*registry credential/,
+    ],
     ['registry-unreachable', 'RegistryUnavailable', 'cluster', /connection refused/],
     ['result-too-large', 'ResultTooLarge', 'platform', /4096/],
     ['result-missing', 'ResultMissing', 'platform', /referenced results don't exist/],
@@ -85,7 +121,10 @@ describe('the end of a recorded run', () => {
   });
 
   it('is the loss of a node when the pod was deleted for its taint', () => {
-    const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({ ...pod, disruption: { reason: 'DeletionByTaintManager', message: '' } }));
+    const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({
+      ...pod,
+      disruption: { reason: 'DeletionByTaintManager', message: '' },
+    }));
     expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'NodeUnreachable', fault: 'cluster' });
   });
 
@@ -100,7 +139,10 @@ describe('the end of a recorded run', () => {
 
   it('names what the pod waited for when the start limit stopped it', () => {
     const { view, events, document } = recordedCase('missing-secret-workspace');
-    const cancelled = { ...view, run: { ...view.run, verdict: { status: 'False' as const, reason: 'Cancelled', message: '' } } };
+    const cancelled = {
+      ...view,
+      run: { ...view.run, verdict: { status: 'False' as const, reason: 'Cancelled', message: '' } },
+    };
     const status = pipelineRunStatus(cancelled, {
       stopIntent: 'StartLimit',
       tail: undefined,
@@ -115,16 +157,26 @@ describe('the end of a recorded run', () => {
   });
 
   it('stays success when the stop came after the run had ended', () => {
-    expect(statusOf('success-scratch', { buildMethod: 'kaniko', stopIntent: 'UserCancel' }).end).toMatchObject({ outcome: 'succeeded' });
+    expect(statusOf('success-scratch', { buildMethod: 'kaniko', stopIntent: 'UserCancel' }).end).toMatchObject({
+      outcome: 'succeeded',
+    });
   });
 
   it('is PipelineRunDeleted when the run vanished before its end, unless we had asked for its stop', () => {
-    expect(statusOf('init-image-pull-hangs', { deleted: true }).end).toMatchObject({ outcome: 'failed', reason: 'PipelineRunDeleted', fault: 'cluster' });
-    expect(statusOf('init-image-pull-hangs', { deleted: true, stopIntent: 'UserCancel' }).end).toMatchObject({ outcome: 'cancelled' });
+    expect(statusOf('init-image-pull-hangs', { deleted: true }).end).toMatchObject({
+      outcome: 'failed',
+      reason: 'PipelineRunDeleted',
+      fault: 'cluster',
+    });
+    expect(statusOf('init-image-pull-hangs', { deleted: true, stopIntent: 'UserCancel' }).end).toMatchObject({
+      outcome: 'cancelled',
+    });
   });
 
   it('takes the verdict of a deleted run from its last state', () => {
-    expect(statusOf('success-scratch', { deleted: true, buildMethod: 'kaniko' }).end).toMatchObject({ outcome: 'succeeded' });
+    expect(statusOf('success-scratch', { deleted: true, buildMethod: 'kaniko' }).end).toMatchObject({
+      outcome: 'succeeded',
+    });
   });
 });
 
@@ -146,22 +198,46 @@ describe('the pods of a recorded run', () => {
   });
 
   it('never count the affinity assistant', () => {
-    expect(recordedCase('missing-secret-workspace').view.pods.map(({ name }) => name)).not.toContain('affinity-assistant-5b085af999-0');
+    expect(recordedCase('missing-secret-workspace').view.pods.map(({ name }) => name)).not.toContain(
+      'affinity-assistant-5b085af999-0',
+    );
   });
 });
 
 describe('a waiting attempt', () => {
   /** The recorded end of a run that waited, put back to before its end. */
-  function waiting(name: string): PresentAttempt {
+  function waiting(name: string, now = '2026-11-21T13:00:00Z'): PresentAttempt {
     const { view, events, document } = recordedCase(name);
     const before = {
-      run: { ...view.run, verdict: { status: 'Unknown' as const, reason: 'Running', message: '' }, completedAt: undefined },
+      run: {
+        ...view.run,
+        verdict: { status: 'Unknown' as const, reason: 'Running', message: '' },
+        completedAt: undefined,
+      },
       taskRuns: view.taskRuns.map((taskRun) =>
-        taskRun.verdict.status === 'True' ? taskRun : { ...taskRun, steps: [], verdict: { ...taskRun.verdict, status: 'Unknown' as const, reason: /\[(\w+)\]/.exec(taskRun.verdict.message)?.[1] ?? taskRun.verdict.reason } },
+        taskRun.verdict.status === 'True'
+          ? taskRun
+          : {
+              ...taskRun,
+              steps: [],
+              verdict: {
+                ...taskRun.verdict,
+                status: 'Unknown' as const,
+                reason: /\[(\w+)\]/.exec(taskRun.verdict.message)?.[1] ?? taskRun.verdict.reason,
+              },
+            },
       ),
       pods: view.pods.map((pod) => ({ ...pod, deleteAt: undefined })),
     };
-    return pipelineRunStatus(before, { stopIntent: undefined, tail: undefined, events, now: new Date('2026-11-21T09:20:00Z'), buildMethod: 'packer', finalDocument: document, deleted: false });
+    return pipelineRunStatus(before, {
+      stopIntent: undefined,
+      tail: undefined,
+      events,
+      now: new Date(now),
+      buildMethod: 'packer',
+      finalDocument: document,
+      deleted: false,
+    });
   }
 
   it.each([
@@ -170,6 +246,7 @@ describe('a waiting attempt', () => {
     ['image-pull-unauthorized', 'ImagePullUnauthorized', /401/],
     ['missing-env-secret', 'SecretMissing', /"nope" not found/],
     ['quota-exceeded', 'QuotaExceeded', /exceeded quota/],
+    ['pvc-not-bound', 'PvcNotBound', /unbound immediate PersistentVolumeClaims.*storage_class/],
   ] as const)('of the case %s says %s', (name, reason, message) => {
     const status = waiting(name);
     expect(status.waiting?.reason).toBe(reason);
@@ -177,9 +254,20 @@ describe('a waiting attempt', () => {
     expect(status.end).toBeUndefined();
   });
 
+  it('of a volume that is still being made does not call it unbound at once', () => {
+    const { view } = recordedCase('pvc-not-bound');
+    const soon = new Date((view.taskRuns[0]?.createdAt.getTime() ?? 0) + 1000).toISOString();
+    expect(waiting('pvc-not-bound', soon).waiting?.reason).toBe('WaitingForVolume');
+  });
+
   it('is pending since its TaskRun was made until its first step started', () => {
     const status = waiting('init-image-pull-hangs');
-    expect(status).toMatchObject({ phase: 'pending', firstStepStartedAt: undefined, runSeconds: 0, waitingSince: new Date('2026-11-21T09:43:40Z') });
+    expect(status).toMatchObject({
+      phase: 'pending',
+      firstStepStartedAt: undefined,
+      runSeconds: 0,
+      waitingSince: new Date('2026-11-21T09:43:40Z'),
+    });
   });
 
   it('keeps running in phase but counts no seconds while a later TaskRun waits', () => {
@@ -190,7 +278,22 @@ describe('a waiting attempt', () => {
 
   it('says that Tekton has not taken it up while there is no TaskRun', () => {
     const { view, document } = recordedCase('init-image-pull-hangs');
-    const status = pipelineRunStatus({ ...view, taskRuns: [], pods: [] }, { stopIntent: undefined, tail: undefined, events: [], now: new Date(), buildMethod: 'kaniko', finalDocument: document, deleted: false });
-    expect(status).toMatchObject({ phase: 'pending', waiting: { reason: 'WaitingForPod' }, waitingSince: view.run.createdAt });
+    const status = pipelineRunStatus(
+      { ...view, taskRuns: [], pods: [] },
+      {
+        stopIntent: undefined,
+        tail: undefined,
+        events: [],
+        now: new Date(),
+        buildMethod: 'kaniko',
+        finalDocument: document,
+        deleted: false,
+      },
+    );
+    expect(status).toMatchObject({
+      phase: 'pending',
+      waiting: { reason: 'WaitingForPod' },
+      waitingSince: view.run.createdAt,
+    });
   });
 });

@@ -28,11 +28,12 @@ export function pipelineRunStatus(view: AttemptView, context: StatusContext): Pr
   const ended = isEnded(view.run.verdict) || context.deleted;
   const started = times.firstStepStartedAt !== undefined;
   const waits = !ended && (times.waiting !== undefined || view.taskRuns.length === 0);
+  const waitedMs = times.waitingSince === undefined ? 0 : now.getTime() - times.waitingSince.getTime();
   return {
     kind: 'present',
     uid: view.run.uid,
     phase: ended ? 'ended' : started ? 'running' : 'pending',
-    waiting: waits ? waitingReason(view, times.waiting, context.events) : undefined,
+    waiting: waits ? waitingReason(view, times.waiting, context.events, waitedMs) : undefined,
     firstStepStartedAt: times.firstStepStartedAt,
     runSeconds: times.runSeconds,
     waitingSince: ended ? undefined : times.waitingSince,
@@ -49,11 +50,24 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
   const common = { results, imageDigest, finalDocument: context.finalDocument };
   if (view.run.verdict.status === 'True') {
     if (BUILD_METHOD_TABLE[context.buildMethod].makesImage && imageDigest === undefined) {
-      const what = digest === undefined ? 'The run has no result IMAGE_DIGEST' : 'The result IMAGE_DIGEST is not a sha256 digest';
-      return { ...common, outcome: 'failed', reason: 'DigestMissing', message: adviceMessage('DigestMissing', what), fault: 'platform' };
+      const what =
+        digest === undefined ? 'The run has no result IMAGE_DIGEST' : 'The result IMAGE_DIGEST is not a sha256 digest';
+      return {
+        ...common,
+        outcome: 'failed',
+        reason: 'DigestMissing',
+        message: adviceMessage('DigestMissing', what),
+        fault: 'platform',
+      };
     }
     const commit = results['commit'] ?? 'unknown';
-    return { ...common, outcome: 'succeeded', reason: 'Succeeded', message: `Built from commit ${commit}.`, fault: 'user' };
+    return {
+      ...common,
+      outcome: 'succeeded',
+      reason: 'Succeeded',
+      message: `Built from commit ${commit}.`,
+      fault: 'user',
+    };
   }
   if (view.run.verdict.status === 'Unknown') return { ...common, ...deletedEnd(context) };
   return { ...common, ...classifyFailure(view, context) };

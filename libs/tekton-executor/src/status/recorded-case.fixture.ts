@@ -24,13 +24,20 @@ function json<T>(name: string, file: string): T {
 /** One recorded case of `test/fixtures/tekton`. */
 export function recordedCase(name: string): RecordedCase {
   const run = json<PipelineRunObject>(name, 'pipelinerun.json');
-  const pods = json<PodObject[]>(name, 'pods.json').filter(({ metadata }) => metadata.labels?.[TEKTON_LABELS.taskRun] !== undefined);
+  const pods = json<PodObject[]>(name, 'pods.json').filter(
+    ({ metadata }) => metadata.labels?.[TEKTON_LABELS.taskRun] !== undefined,
+  );
   const view: AttemptView = {
     run: runView(run),
     taskRuns: json<TaskRunObject[]>(name, 'taskruns.json').map(taskRunView),
     pods: pods.map((pod) => podView(pod)),
   };
-  return { view, events: json<EventObject[]>(name, 'events.json'), tail: recordedTail(name, view), document: JSON.stringify(run) };
+  return {
+    view,
+    events: json<EventObject[]>(name, 'events.json'),
+    tail: recordedTail(name, view),
+    document: JSON.stringify(run),
+  };
 }
 
 /** Every pod of the recorded watch in its last state, gone when its deletion was seen. */
@@ -50,8 +57,12 @@ function recordedTail(name: string, view: AttemptView): LogTail | undefined {
   const taskRun = failedTaskRun(view);
   const directory = `${ROOT}${name}/logs`;
   if (taskRun === undefined || !existsSync(directory)) return undefined;
-  const file = readdirSync(directory).find((one) => one === `${taskRun.podName ?? ''}.${failedStep(taskRun)?.container ?? ''}.log`);
+  const file = readdirSync(directory).find(
+    (one) => one === `${taskRun.podName ?? ''}.${failedStep(taskRun)?.container ?? ''}.log`,
+  );
   if (file === undefined) return undefined;
-  const lines = readFileSync(`${directory}/${file}`, 'utf8').split('\n').filter((line) => line !== '');
+  const lines = readFileSync(`${directory}/${file}`, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return { lines: lines.map((line) => line.slice(line.indexOf(' ') + 1)) };
 }

@@ -34,7 +34,9 @@ export function stepTimes(view: AttemptView, now: Date): StepTimes {
 
 /** First start and last end of a TaskRun's steps in ms; undefined while none has started. */
 function stepInterval(view: AttemptView, taskRun: TaskRunView, now: Date): readonly [number, number] | undefined {
-  const containers = (podOf(view, taskRun)?.containers ?? []).filter(({ init, name }) => !init && name.startsWith('step-'));
+  const containers = (podOf(view, taskRun)?.containers ?? []).filter(
+    ({ init, name }) => !init && name.startsWith('step-'),
+  );
   // All step containers start together and wait for each other; the TaskRun knows better when a step began.
   const parts = taskRun.steps.some(({ startedAt }) => startedAt !== undefined) ? taskRun.steps : containers;
   const starts = parts.flatMap(({ startedAt }) => (startedAt === undefined ? [] : [startedAt.getTime()]));

@@ -16,8 +16,23 @@ interface Found {
   readonly what: string;
 }
 
-const IMAGE_WAITS = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull', 'ImageInspectError', 'RegistryUnavailable']);
-const CONFIG_WAITS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError', 'PreCreateHookError']);
+const IMAGE_WAITS = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+]);
+const CONFIG_WAITS = new Set([
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+  'PreCreateHookError',
+]);
+
+/** For so long a pod that is not scheduled yet is no trouble: volumes are made and bound in that time. */
+const SCHEDULING_MS = 5_000;
 
 /**
  * Why an attempt waits for a step, from the closed list, with what to do. `waiting` is the TaskRun that waits, undefined
@@ -27,11 +42,12 @@ export function waitingReason(
   view: AttemptView,
   waiting: TaskRunView | undefined,
   events: readonly EventObject[] = [],
+  waitedMs: number = Number.POSITIVE_INFINITY,
 ): Waiting {
   const found =
     waiting === undefined
       ? { reason: 'WaitingForPod' as const, what: `Tekton has not yet taken up the PipelineRun ${view.run.name}` }
-      : (taskRunWait(waiting) ?? podWait(podOf(view, waiting), waiting, events));
+      : (taskRunWait(waiting) ?? settle(podWait(podOf(view, waiting), waiting, events), waitedMs));
   return { reason: found.reason, message: adviceMessage(found.reason, found.what) };
 }
 
@@ -42,6 +58,13 @@ function taskRunWait(taskRun: TaskRunView): Found | undefined {
   return undefined;
 }
 
+function settle(found: Found, waitedMs: number): Found {
+  if (waitedMs >= SCHEDULING_MS) return found;
+  if (found.reason === 'PvcNotBound') return { ...found, reason: 'WaitingForVolume' };
+  const companion = found.reason === 'Unschedulable' && found.what.includes("didn't match pod affinity rules");
+  return companion ? { ...found, reason: 'WaitingForPod' } : found;
+}
+
 function podWait(pod: PodView | undefined, taskRun: TaskRunView, events: readonly EventObject[]): Found {
   if (pod === undefined || pod.gone) return { reason: 'WaitingForPod', what: `TaskRun ${taskRun.name} has no pod yet` };
   const container = containerWait(pod);
@@ -50,14 +73,18 @@ function podWait(pod: PodView | undefined, taskRun: TaskRunView, events: readonl
   const event = eventWait(pod, events);
   if (event !== undefined) return event;
   if (pod.nodeName === undefined) return { reason: 'WaitingForPod', what: `Pod ${pod.name} is not scheduled yet` };
-  return { reason: 'ContainerCreating', what: `The containers of pod ${pod.name} are being made on node ${pod.nodeName}` };
+  return {
+    reason: 'ContainerCreating',
+    what: `The containers of pod ${pod.name} are being made on node ${pod.nodeName}`,
+  };
 }
 
 function containerWait(pod: PodView): Found | undefined {
   for (const container of pod.containers) {
     if (container.state !== 'waiting' || container.reason === undefined) continue;
     const what = `Container ${container.name} of pod ${pod.name}: ${container.message ?? container.reason}`;
-    if (IMAGE_WAITS.has(container.reason)) return { reason: imagePullReason(`${container.reason} ${container.message ?? ''}`), what };
+    if (IMAGE_WAITS.has(container.reason))
+      return { reason: imagePullReason(`${container.reason} ${container.message ?? ''}`), what };
     if (CONFIG_WAITS.has(container.reason)) return { reason: configReason(container), what };
   }
   return undefined;
@@ -78,12 +105,15 @@ function schedulingWait(pod: PodView, text: string): Found {
  */
 function eventWait(pod: PodView, events: readonly EventObject[]): Found | undefined {
   const own = events.filter(({ involvedObject }) => involvedObject?.name === pod.name).reverse();
-  const pullFailed = own.find(({ reason, message }) => reason === 'Failed' && /failed to pull|couldn't parse image/i.test(message ?? ''));
+  const pullFailed = own.find(
+    ({ reason, message }) => reason === 'Failed' && /failed to pull|couldn't parse image/i.test(message ?? ''),
+  );
   for (const event of own) {
     const text = event.message ?? '';
     const what = `Pod ${pod.name}: ${text}`;
     if (event.reason === 'FailedMount' && /\bsecret\b.*not found/i.test(text)) return { reason: 'SecretMissing', what };
-    if (event.reason === 'FailedMount' || event.reason === 'FailedAttachVolume') return { reason: 'WaitingForVolume', what };
+    if (event.reason === 'FailedMount' || event.reason === 'FailedAttachVolume')
+      return { reason: 'WaitingForVolume', what };
     if (event.reason === 'FailedScheduling' && pod.nodeName === undefined) return schedulingWait(pod, text);
     if (event.reason === 'FailedCreatePodSandBox') return { reason: 'ContainerCreating', what };
     if (event === pullFailed || (event.reason === 'Pulling' && pullFailed !== undefined)) {

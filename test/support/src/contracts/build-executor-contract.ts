@@ -55,7 +55,11 @@ const yes = (): boolean => true;
  * What every BuildExecutor promises, whoever runs the builds. A test file calls it once per implementation:
  * `buildExecutorContract({ describe, it, expect, beforeEach, afterEach }, 'TektonBuildExecutor', makeHarness)`.
  */
-export function buildExecutorContract(api: TestApi, name: string, makeHarness: () => Promise<BuildExecutorHarness>): void {
+export function buildExecutorContract(
+  api: TestApi,
+  name: string,
+  makeHarness: () => Promise<BuildExecutorHarness>,
+): void {
   api.describe(`${name} as a BuildExecutor`, () => {
     const world = new ContractWorld(makeHarness);
     api.beforeEach(() => world.open());
@@ -117,7 +121,17 @@ class ContractWorld {
     const rendered = executor.render(context, place);
     const { document, hash, name } = rendered;
     const { projectId: _projectId, ...identity } = ids;
-    return { ...identity, providerId, buildMethod: context.buildMethod, place, name, document, documentHash: hash, uid: undefined, stopIntent: undefined };
+    return {
+      ...identity,
+      providerId,
+      buildMethod: context.buildMethod,
+      place,
+      name,
+      document,
+      documentHash: hash,
+      uid: undefined,
+      stopIntent: undefined,
+    };
   }
 
   /** The same, created. */
@@ -128,12 +142,22 @@ class ContractWorld {
     return { ...attempt, uid: outcome.uid };
   }
 
-  async until<T>(what: string, attempt: Attempt, pick: (seen: AttemptObservation) => T | undefined, follower = this.follower): Promise<T> {
+  async until<T>(
+    what: string,
+    attempt: Attempt,
+    pick: (seen: AttemptObservation) => T | undefined,
+    follower = this.follower,
+  ): Promise<T> {
     return eventually(what, async () => pick(await follower.observe(attempt)), { deadlineMs: 30_000, intervalMs: 50 });
   }
 
   phase(attempt: Attempt, phase: PresentAttempt['phase'], follower = this.follower): Promise<PresentAttempt> {
-    return this.until(`phase ${phase}`, attempt, (seen) => (seen.kind === 'present' && seen.phase === phase ? seen : undefined), follower);
+    return this.until(
+      `phase ${phase}`,
+      attempt,
+      (seen) => (seen.kind === 'present' && seen.phase === phase ? seen : undefined),
+      follower,
+    );
   }
 
   async end(attempt: Attempt, follower = this.follower): Promise<AttemptEnd> {
@@ -171,7 +195,9 @@ function describeCreate({ it, expect }: TestApi, world: ContractWorld): void {
 
   it('writes nothing when it may not', async () => {
     const attempt = await world.attempt({ lines: [], ending: 'succeeds' });
-    expect(await world.follower.create(attempt, world.harness.credentials, () => false)).toEqual({ kind: 'notAllowed' });
+    expect(await world.follower.create(attempt, world.harness.credentials, () => false)).toEqual({
+      kind: 'notAllowed',
+    });
     expect(await world.follower.observe(attempt)).toEqual({ kind: 'absent' });
   });
 }
@@ -260,7 +286,9 @@ function describeLogs({ it, expect }: TestApi, world: ContractWorld): void {
     const sink = new RecordingLogSink();
     const stop = new AbortController();
     const following = world.follower.followLogs(attempt, sink, stop.signal).catch(() => undefined);
-    await eventually('last line', () => sink.text(world.harness.buildStep ?? 'build/build').includes('last line'), { deadlineMs: 30_000 });
+    await eventually('last line', () => sink.text(world.harness.buildStep ?? 'build/build').includes('last line'), {
+      deadlineMs: 30_000,
+    });
     expect(sink.isEnded(world.harness.buildStep ?? 'build/build')).toBe(false);
     stop.abort(new Error('enough'));
     await following;
@@ -280,7 +308,12 @@ function describeLogs({ it, expect }: TestApi, world: ContractWorld): void {
     const second = follower.followLogs(attempt, sink, AbortSignal.timeout(30_000));
     await follower.stop(attempt, 'UserCancel', yes);
     await second;
-    expect(sink.text(step).split('\n').filter((line) => lines.includes(line) && line !== '')).toEqual(lines.filter((line) => line !== ''));
+    expect(
+      sink
+        .text(step)
+        .split('\n')
+        .filter((line) => lines.includes(line) && line !== ''),
+    ).toEqual(lines.filter((line) => line !== ''));
     expect(sink.isEnded(step)).toBe(true);
   });
 }
@@ -290,7 +323,10 @@ function describeCleaning({ it, expect }: TestApi, world: ContractWorld): void {
     const running = await world.created({ lines: ['working'], ending: 'hangs' });
     await world.phase(running, 'running');
     const follower = await world.openFollower(await world.harness.restarted(), [SHARD]);
-    expect(await follower.create(running, world.harness.credentials, yes)).toEqual({ kind: 'adopted', uid: running.uid });
+    expect(await follower.create(running, world.harness.credentials, yes)).toEqual({
+      kind: 'adopted',
+      uid: running.uid,
+    });
     const attempt = { ...running, stopIntent: 'UserCancel' as const };
     await follower.stop(attempt, 'UserCancel', yes);
     expect(await world.end(attempt, follower)).toMatchObject({ outcome: 'cancelled' });
@@ -321,8 +357,17 @@ function describeShards({ it, expect }: TestApi, world: ContractWorld): void {
   it('lists the runs of the shards that it holds, with whose they are', async () => {
     const attempt = await world.created({ lines: ['one'], ending: 'hangs' });
     const { executionId, buildId, name, uid } = attempt;
-    const found = await eventually('run in the list', async () => (await world.follower.listRuns()).find((run) => run.name === name));
-    expect(found).toMatchObject({ executionId, buildId, attempt: 1, uid, ended: false, namespace: attempt.place.namespace });
+    const found = await eventually('run in the list', async () =>
+      (await world.follower.listRuns()).find((run) => run.name === name),
+    );
+    expect(found).toMatchObject({
+      executionId,
+      buildId,
+      attempt: 1,
+      uid,
+      ended: false,
+      namespace: attempt.place.namespace,
+    });
     await world.follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
   });
 

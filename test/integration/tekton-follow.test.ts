@@ -1,0 +1,275 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
+import { eventually } from '@image-factory/test-support';
+import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+
+const yes = (): boolean => true;
+let current: FakeTektonWorld;
+let follower: ExecutionFollower;
+
+beforeEach(async () => {
+  current = await fakeTektonWorld();
+  follower = await openFollower();
+});
+afterEach(async () => {
+  await follower.close();
+  await current.world.close();
+});
+
+async function openFollower(
+  shards: readonly number[] = [3],
+  onChange: (executionId: string) => void = () => undefined,
+): Promise<ExecutionFollower> {
+  const opened = current.world.anotherExecutor().openFollower({ ...current.world, shards, onChange });
+  await opened.ready(AbortSignal.timeout(20_000));
+  return opened;
+}
+
+async function created(script: Parameters<typeof current.tekton.scripts.set>[1] = {}): Promise<Attempt> {
+  const attempt = await current.world.attempt();
+  current.tekton.scripts.set(attempt.buildId, script);
+  const outcome = await follower.create(attempt, NO_CREDENTIALS, yes);
+  return { ...attempt, uid: outcome.kind === 'created' ? outcome.uid : undefined };
+}
+
+function until(
+  what: string,
+  attempt: Attempt,
+  holds: (seen: AttemptObservation) => boolean,
+  with_ = follower,
+): Promise<AttemptObservation> {
+  return eventually(what, async () => {
+    const seen = await with_.observe(attempt);
+    return holds(seen) ? seen : undefined;
+  });
+}
+
+describe('following a cluster', () => {
+  it('takes three watches however many attempts there are', async () => {
+    for (let index = 0; index < 10; index += 1) await created({ build: { ending: 'hangs' } });
+    expect(current.server.openWatches).toBe(3);
+    const paths = current.server.seen({ watch: true }).map(({ path }) => path);
+    expect(new Set(paths).size).toBe(3);
+  });
+
+  it('asks for its own installation and shards only', async () => {
+    await eventually('three watches', () => current.server.openWatches === 3);
+    const selectors = current.server.seen({ watch: true }).map(({ query }) => query.get('labelSelector'));
+    expect(new Set(selectors)).toEqual(
+      new Set([`image-factory.io/installation=${current.world.installationId},image-factory.io/shard in (3)`]),
+    );
+  });
+
+  it('costs no request to observe an attempt that goes on', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    await follower.observe(attempt);
+    const before = current.server.requests.length;
+    for (let time = 0; time < 20; time += 1) await follower.observe(attempt);
+    expect(current.server.requests.length).toBe(before);
+  });
+
+  it('reads an ended run whole once, and keeps its final object', async () => {
+    const attempt = await created();
+    const ended = await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    const before = current.server.requests.length;
+    expect(await follower.observe(attempt)).toEqual(ended);
+    expect(current.server.requests.length).toBe(before);
+    const final =
+      ended.kind === 'present'
+        ? (JSON.parse(ended.end?.finalDocument ?? '{}') as { status?: { results?: unknown[] } })
+        : {};
+    expect(final.status?.results).toHaveLength(3);
+  });
+
+  it('goes on over watches that are cut, expired or silent, and misses no end', async () => {
+    const first = await created({ build: { ending: 'hangs' } });
+    await until('running', first, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    current.server.dropConnections();
+    current.server.store.compact();
+    current.tekton.finish(first.name);
+    await until(
+      'ended',
+      first,
+      (seen) => seen.kind === 'present' && seen.phase === 'ended' && seen.end?.outcome === 'succeeded',
+    );
+  });
+
+  it('says unreachable, not absent, while the API server is away, and goes on when it is back', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const blind = await current.world.attempt();
+    await current.server.stopListening();
+    expect(await follower.observe(blind)).toMatchObject({ kind: 'unreachable', reason: 'ClusterUnreachable' });
+    await current.server.listen();
+    current.tekton.finish(attempt.name);
+    await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(await follower.observe(blind)).toEqual({ kind: 'absent' });
+  });
+
+  it('holds a new connection when the provider has changed', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    await current.world.connections.renew();
+    await follower.ready(AbortSignal.timeout(20_000));
+    current.tekton.finish(attempt.name);
+    await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+  });
+
+  it('falls back to whole objects where the Table has no columns', async () => {
+    current.server.withoutColumns = true;
+    const other = await openFollower();
+    const attempt = await created();
+    await until('ended', attempt, (seen) => seen.kind === 'present' && seen.end?.outcome === 'succeeded', other);
+    await other.close();
+  });
+
+  it('opens before the cluster answers, and is ready when it does', async () => {
+    const attempt = await current.world.attempt();
+    await current.server.stopListening();
+    const late = current.world
+      .anotherExecutor()
+      .openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    expect(await late.observe(attempt)).toMatchObject({ kind: 'unreachable' });
+    await current.server.listen();
+    await late.ready(AbortSignal.timeout(20_000));
+    expect(await late.observe(attempt)).toEqual({ kind: 'absent' });
+    await late.close();
+  });
+
+  it('watches nothing without shards', async () => {
+    await eventually('three watches', () => current.server.openWatches === 3);
+    const idle = await openFollower([]);
+    expect(idle.watchAgeMs()).toBe(0);
+    expect(await idle.listRuns()).toEqual([]);
+    expect(current.server.openWatches).toBe(3);
+    await idle.close();
+  });
+});
+
+describe('what others do to a run', () => {
+  it('makes a cancel that was not ours a disruption', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    current.server.store.update('pipelineruns', attempt.place.namespace, attempt.name, (run) => {
+      (run['spec'] as { status?: string }).status = 'Cancelled';
+    });
+    const ended = await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(ended).toMatchObject({ end: { outcome: 'failed', reason: 'ForeignCancel', fault: 'cluster' } });
+  });
+
+  it('takes the verdict of a deleted run from its last state', async () => {
+    const attempt = await created();
+    await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    const other = await openFollower();
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    for (const one of [follower, other]) {
+      const seen = await until('its last state', attempt, (now) => now.kind === 'present', one);
+      expect(seen).toMatchObject({
+        phase: 'ended',
+        podsOver: true,
+        end: { outcome: 'succeeded', imageDigest: `sha256:${'d'.repeat(64)}` },
+      });
+    }
+    await other.close();
+  });
+
+  it('leaves a run that was deleted before its end absent, so that its image is looked for first', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    await until('absent', attempt, (seen) => seen.kind === 'absent');
+  });
+
+  it('does not call a deleted run absent while a pod of it lives on', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const { namespace } = attempt.place;
+    current.server.store.update('pods', namespace, `${attempt.name}-build-pod`, (pod) => {
+      pod.metadata.ownerReferences = [];
+    });
+    current.server.store.delete('pipelineruns', namespace, attempt.name);
+    await eventually('the deletion is seen', async () => (await follower.listRuns()).length === 0);
+    expect(await follower.observe(attempt)).toMatchObject({ kind: 'present', podsOver: false });
+    await follower.remove(attempt, yes);
+    await until('absent', attempt, (seen) => seen.kind === 'absent');
+    expect(current.server.store.find('pods', namespace, `${attempt.name}-build-pod`)).toBeUndefined();
+  });
+
+  it('tells an evicted step from a failed one although its pod is gone', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const { namespace } = attempt.place;
+    const pod = `${attempt.name}-build-pod`;
+    current.server.store.update('pods', namespace, pod, (object) => {
+      const status = object['status'] as { conditions: object[] };
+      status.conditions.push({
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'EvictionByEvictionAPI',
+        message: 'evicted',
+      });
+    });
+    current.server.store.delete('pods', namespace, pod);
+    const terminated = {
+      exitCode: 255,
+      reason: 'Error',
+      startedAt: '2026-11-21T09:47:36Z',
+      finishedAt: '2026-11-21T09:47:37Z',
+      containerID: 'containerd://x',
+    };
+    current.server.store.update('taskruns', namespace, `${attempt.name}-build`, (object) => {
+      const condition = {
+        type: 'Succeeded',
+        status: 'False',
+        reason: 'StepFailed',
+        message: '"step-build" exited with code 255: Error',
+      };
+      object['status'] = {
+        ...(object['status'] as object),
+        conditions: [condition],
+        steps: [{ name: 'build', container: 'step-build', terminated }],
+      };
+    });
+    current.server.store.update('pipelineruns', namespace, attempt.name, (object) => {
+      object['status'] = {
+        conditions: [
+          { type: 'Succeeded', status: 'False', reason: 'Failed', message: 'Tasks Completed: 2 (Failed: 1)' },
+        ],
+      };
+    });
+    const ended = await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(ended).toMatchObject({ podsOver: true, end: { reason: 'PodEvicted', fault: 'cluster' } });
+  });
+});
+
+describe('why an attempt waits', () => {
+  it('is told from its pod, and from its events once it has waited for some seconds', async () => {
+    const attempt = await created({ clone: { waits: { reason: 'PodInitializing', message: '' } } });
+    const { namespace } = attempt.place;
+    const pod = await eventually('the pod', () =>
+      current.server.store.find('pods', namespace, `${attempt.name}-clone-pod`),
+    );
+    current.server.store.create('events', {
+      metadata: { name: 'mount', namespace },
+      type: 'Warning',
+      reason: 'FailedMount',
+      message: 'MountVolume.SetUp failed for volume "ws" : secret "gone" not found',
+      involvedObject: { kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid },
+    });
+    await until(
+      'ContainerCreating',
+      attempt,
+      (seen) => seen.kind === 'present' && seen.waiting?.reason === 'ContainerCreating',
+    );
+    const seen = await until(
+      'SecretMissing',
+      attempt,
+      (now) => now.kind === 'present' && now.waiting?.reason === 'SecretMissing',
+    );
+    expect(seen).toMatchObject({
+      phase: 'pending',
+      waiting: { message: expect.stringContaining('secret "gone" not found') as string },
+    });
+  });
+});

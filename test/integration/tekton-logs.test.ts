@@ -1,0 +1,206 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Attempt, ExecutionFollower, LogRecord } from '@image-factory/domain';
+import { eventually, RecordingLogSink } from '@image-factory/test-support';
+import type { FaultMatch } from '@image-factory/test-support';
+import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+
+const BUILD_LOG: FaultMatch = { method: 'GET', path: /build-pod\/log$/ };
+const yes = (): boolean => true;
+let current: FakeTektonWorld;
+let follower: ExecutionFollower;
+let sink: RecordingLogSink;
+
+beforeEach(async () => {
+  current = await fakeTektonWorld();
+  sink = new RecordingLogSink();
+  follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+  await follower.ready(AbortSignal.timeout(20_000));
+});
+afterEach(async () => {
+  await follower.close();
+  await current.world.close();
+});
+
+/** An attempt whose build step hangs after it printed these lines. */
+async function hanging(...lines: (string | Uint8Array)[]): Promise<Attempt> {
+  const attempt = await current.world.attempt();
+  current.tekton.scripts.set(attempt.buildId, { clone: { lines: ['cloned'] }, build: { lines, ending: 'hangs' } });
+  const outcome = await follower.create(attempt, NO_CREDENTIALS, yes);
+  return { ...attempt, uid: outcome.kind === 'created' ? outcome.uid : undefined };
+}
+
+function podOf(attempt: Attempt, task: string): string {
+  return `${attempt.name}-${task}-pod`;
+}
+
+function print(attempt: Attempt, text: string | Uint8Array, options: { time?: string; newline?: boolean } = {}): void {
+  current.server.logs.append(attempt.place.namespace, podOf(attempt, 'build'), 'step-build', text, options);
+}
+
+function follow(attempt: Attempt, signal = AbortSignal.timeout(30_000)): Promise<void> {
+  return follower.followLogs(attempt, sink, signal);
+}
+
+function stored(text: string): Promise<unknown> {
+  return eventually(`"${text}" is stored`, () => sink.text('build/build').includes(text));
+}
+
+function gaps(key: string): LogRecord[] {
+  return sink.records(key).filter(({ kind }) => kind === 'gap');
+}
+
+describe('the log of a step', () => {
+  it('arrives line by line while the step runs, and is sealed when it has ended', async () => {
+    const attempt = await hanging('one');
+    const following = follow(attempt);
+    await stored('one\n');
+    print(attempt, 'two');
+    await stored('two\n');
+    expect(sink.isEnded('build/build')).toBe(false);
+    current.tekton.finish(attempt.name);
+    await following;
+    expect(sink.text('build/build')).toBe('one\ntwo\n');
+    expect(sink.text('clone/clone')).toBe('cloned\n');
+    expect(sink.isEnded('build/build') && sink.isEnded('clone/clone')).toBe(true);
+    expect(sink.steps()).toEqual(['clone/clone', 'build/build']);
+  });
+
+  it('is stored byte for byte: NUL, invalid UTF-8, empty lines, a long line, a last line without line feed', async () => {
+    const odd = Buffer.from([0x00, 0xff, 0xfe, 0xc3, 0x28, 0x1b]);
+    const long = Buffer.alloc(300_000, 'l');
+    const attempt = await hanging(odd, '', long);
+    const following = follow(attempt);
+    await eventually('the long line', () => sink.bytes('build/build').length > 300_000);
+    print(attempt, 'no line feed', { newline: false });
+    current.tekton.finish(attempt.name);
+    await following;
+    const expected = Buffer.concat([odd, Buffer.from('\n\n'), long, Buffer.from('\nno line feed')]);
+    expect(sink.bytes('build/build').equals(expected)).toBe(true);
+    expect(gaps('build/build')).toEqual([]);
+  });
+
+  it('is whole although its stream breaks again and again', async () => {
+    const lines = Array.from({ length: 200 }, (_, index) => `line ${index}`);
+    const undo = [90, 300, 555, 1200, 2000].map((afterBytes) =>
+      current.server.fault(BUILD_LOG, { kind: 'cutLog', afterBytes }),
+    );
+    const attempt = await hanging(...lines);
+    const following = follow(attempt);
+    await stored('line 199\n');
+    current.tekton.finish(attempt.name);
+    await following;
+    for (const take of undo) take();
+    expect(sink.text('build/build')).toBe(lines.map((line) => `${line}\n`).join(''));
+    expect(gaps('build/build')).toEqual([]);
+    expect(current.server.seen(BUILD_LOG).length).toBeGreaterThan(5);
+  });
+
+  it('is whole although many lines carry one time', async () => {
+    const attempt = await hanging();
+    current.server.fault(BUILD_LOG, { kind: 'cutLog', afterBytes: 150 }, 3);
+    for (let index = 0; index < 12; index += 1) print(attempt, `same ${index}`, { time: '2026-11-21T09:30:00.5Z' });
+    const following = follow(attempt);
+    await stored('same 11\n');
+    current.tekton.finish(attempt.name);
+    await following;
+    expect(sink.text('build/build')).toBe(Array.from({ length: 12 }, (_, index) => `same ${index}\n`).join(''));
+  });
+
+  it('is read to its end without waiting once the step has ended', async () => {
+    const attempt = await hanging('one');
+    current.tekton.finish(attempt.name);
+    await eventually('the end', async () => {
+      const seen = await follower.observe(attempt);
+      return seen.kind === 'present' && seen.phase === 'ended';
+    });
+    await follow(attempt);
+    expect(sink.text('build/build')).toBe('one\n');
+    expect(current.server.seen(BUILD_LOG).map(({ query }) => query.get('follow'))).toEqual([null]);
+  });
+
+  it('goes on from the stored end after the follower died, and asks only for what is newer', async () => {
+    const attempt = await hanging('one', 'two');
+    const died = new AbortController();
+    const first = follow(attempt, died.signal).catch(() => undefined);
+    await stored('two\n');
+    died.abort(new Error('died'));
+    await first;
+    print(attempt, 'three');
+    const before = current.server.requests.length;
+    const second = follow(attempt);
+    await stored('three\n');
+    current.tekton.finish(attempt.name);
+    await second;
+    expect(sink.text('build/build')).toBe('one\ntwo\nthree\n');
+    const asked = current.server.requests.slice(before).filter(({ path }) => path.endsWith('build-pod/log'));
+    expect(asked[0]?.query.get('sinceTime')).toBeTruthy();
+    expect(asked.length).toBeGreaterThan(0);
+  });
+
+  it('marks a gap where the stored end was rotated away', async () => {
+    const attempt = await hanging();
+    print(attempt, 'old', { time: '2026-11-21T09:30:00.1Z' });
+    const died = new AbortController();
+    const first = follow(attempt, died.signal).catch(() => undefined);
+    await stored('old\n');
+    died.abort(new Error('died'));
+    await first;
+    const sinkRecords = sink.records('build/build').length;
+    await sink.append({ task: 'build', step: 'build', ordinal: 101 }, [
+      { kind: 'line', time: '2026-11-21T09:30:05Z', text: Buffer.from('rotated away'), newline: true },
+    ]);
+    print(attempt, 'new', { time: '2026-11-21T09:31:00Z' });
+    const second = follow(attempt);
+    await stored('new\n');
+    current.tekton.finish(attempt.name);
+    await second;
+    expect(
+      sink
+        .records('build/build')
+        .slice(sinkRecords + 1)
+        .map(({ kind }) => kind),
+    ).toEqual(['gap', 'line']);
+  });
+
+  it('has a gap with its reason when the pod is gone before it was read', async () => {
+    const attempt = await hanging('one', 'two');
+    const cancelled = { ...attempt, stopIntent: 'UserCancel' as const };
+    current.server.fault(BUILD_LOG, { kind: 'status', status: 503, reason: 'ServiceUnavailable' }, 1000);
+    const following = follow(attempt);
+    await eventually('a try', () => current.server.seen(BUILD_LOG).length > 0);
+    current.server.faults.clear();
+    await follower.stop(cancelled, 'UserCancel', yes);
+    await following;
+    expect(gaps('build/build').map((gap) => (gap.kind === 'gap' ? gap.reason : ''))).toEqual(['PodDeleted']);
+    expect(sink.isEnded('build/build')).toBe(true);
+  });
+
+  it('has no gap when the pod was deleted after its stream had ended by itself', async () => {
+    const attempt = await hanging('one', 'two');
+    const following = follow(attempt);
+    await stored('two\n');
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    await following;
+    expect(sink.text('build/build')).toBe('one\ntwo\n');
+    expect(gaps('build/build')).toEqual([]);
+  });
+
+  it('is sealed empty when the step never started', async () => {
+    const attempt = await current.world.attempt();
+    current.tekton.scripts.set(attempt.buildId, {
+      clone: { lines: ['no such repository'], ending: 'fails', exitCode: 128 },
+    });
+    await follower.create(attempt, NO_CREDENTIALS, yes);
+    await follow(attempt);
+    expect(sink.text('clone/clone')).toBe('no such repository\n');
+    expect(sink.isEnded('build/build')).toBe(true);
+    expect(sink.records('build/build')).toEqual([]);
+  });
+
+  it('ends with what the sink throws, as when the lease is lost', async () => {
+    const attempt = await hanging('one');
+    sink.beforeAppend = () => Promise.reject(new Error('lease lost'));
+    await expect(follow(attempt)).rejects.toThrow('lease lost');
+    current.tekton.finish(attempt.name);
+  });
+});
