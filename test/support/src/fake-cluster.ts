@@ -255,5 +255,11 @@ export function fakeEnd(run: FakeRun, stopIntent: StopIntent | undefined): Attem
   }
   const { exitCode } = run;
   if (exitCode === 0) return { ...base, outcome: 'succeeded', reason: 'Succeeded', message: 'The build succeeded.', fault: 'user' };
-  return { ...base, outcome: 'failed', reason: 'StepFailed', message: `Step build exited with ${exitCode}.`, fault: 'user' };
+  const message = `Step build exited with ${exitCode}. Its last lines:\n${lastLines(run)}`;
+  return { ...base, outcome: 'failed', reason: 'StepFailed', message, fault: 'user' };
+}
+
+function lastLines(run: FakeRun): string {
+  const records = run.steps.flatMap((step) => step.records).slice(-5);
+  return records.map((record) => (record.kind === 'line' ? Buffer.from(record.text).toString() : '')).join('\n');
 }

@@ -15,7 +15,7 @@ const RETRY = { baseMs: 500, capMs: 15_000 };
 export async function createAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const intent = stopIntentOf(row);
   if (intent !== undefined) return stopBeforeCreate(scope, row, intent);
-  await scope.journal.writePlace(row);
+  scope.journal.writePlace(row);
   const credentials = await openCredentials(scope, row);
   if (credentials.kind === 'missing') return settleRefusal(scope, row, credentials.refusal);
   const outcome = await scope.follower.create(row, credentials.opened, scope.mayWrite);

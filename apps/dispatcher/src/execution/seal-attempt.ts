@@ -77,15 +77,19 @@ function overGrace(scope: ExecutionScope, row: OwnedExecution): boolean {
   );
 }
 
+/** The end line comes when every step is read; past the deadline what is missing becomes a gap, stored or only said. */
 async function sealLog(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const since = row.outcomeAt ?? row.claimedAt;
   const late = scope.judge.hasPassed(since, scope.limits.sealLimitMs);
-  if (row.uid !== undefined && !late && !scope.journal.isFollowed(row)) {
+  const whole = row.uid === undefined || scope.journal.isFollowed;
+  if (!whole && !late) {
     scope.journal.follow(row, scope.follower);
     return wait(Math.min(scope.limits.lookAgainMs, scope.judge.remainingMs(since, scope.limits.sealLimitMs) + 200));
   }
-  const gap = late && row.uid !== undefined && !scope.journal.isFollowed(row) ? await scope.journal.markGap(row) : undefined;
-  await scope.journal.writeEnd(row);
+  const missing = whole ? undefined : await scope.journal.markGap(row);
+  const ended = await scope.journal.writeEnd(row);
+  if (!ended && !late) return wait(500);
+  const gap = missing ?? (ended ? undefined : 'the log store took nothing more before the seal limit');
   const fenced = await scope.executions.markSealed(row.fence, row.executionId, gap === undefined ? {} : { gap });
   if (gap !== undefined) scope.metrics.count('logGaps');
   return fenced === 'done' ? AGAIN : afterWrite(fenced);

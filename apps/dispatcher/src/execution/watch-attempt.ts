@@ -12,7 +12,6 @@ const ENDING_MS = 500;
 
 /** `starting` and `running`: follows the run's log, its waits and its clocks, stops it when told, and takes its end. */
 export async function watchAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
-  await scope.journal.writeStart(row);
   scope.journal.follow(row, scope.follower);
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);

@@ -1,15 +1,24 @@
-import { DomainError, LogSink, type LogCursor, type LogRecord, type LogStep } from '@image-factory/domain';
+import {
+  DomainError,
+  EXECUTION_START_STEP,
+  LogSink,
+  logStepKey,
+  type LogCursor,
+  type LogRecord,
+  type LogStep,
+} from '@image-factory/domain';
 import type { PostgresBuildLogs } from '@image-factory/persistence';
 import type { LogBatcher } from './log-batcher.js';
 import { recordBytes, type LogTarget } from './step-buffer.js';
 
 /**
  * Where an executor's follower puts one attempt's log: the process's batcher, under the attempt's byte cap. Past the
- * cap a marker says so once, and the rest is read and dropped, so that the run is followed to its end.
+ * cap each step that loses bytes says so once, and the rest is read and dropped, so that the run is followed to its
+ * end. The product's own lines are never dropped.
  */
 export class BatchedLogSink extends LogSink {
+  readonly #cutSteps = new Set<string>();
   #storedBytes: number | undefined;
-  #truncated = false;
 
   constructor(
     private readonly batcher: LogBatcher,
@@ -26,14 +35,13 @@ export class BatchedLogSink extends LogSink {
   }
 
   override async append(step: LogStep, records: readonly LogRecord[]): Promise<void> {
-    if (this.#truncated) return;
+    if (step.task === EXECUTION_START_STEP.task) return this.batcher.append(this.target, step, records);
+    if (this.#cutSteps.has(logStepKey(step))) return;
     const stored = await this.#measure();
     const bytes = recordBytes(records);
-    if (stored + bytes <= this.limitBytes) {
-      this.#storedBytes = stored + bytes;
-      return this.batcher.append(this.target, step, records);
-    }
-    this.#truncated = true;
+    this.#storedBytes = stored + bytes;
+    if (stored + bytes <= this.limitBytes) return this.batcher.append(this.target, step, records);
+    this.#cutSteps.add(logStepKey(step));
     const fitting = fittingRecords(records, this.limitBytes - stored);
     const time = records[fitting.length]?.time ?? new Date(0).toISOString();
     await this.batcher.append(this.target, step, [...fitting, truncationMarker(time, this.limitBytes)]);
@@ -50,8 +58,11 @@ export class BatchedLogSink extends LogSink {
   async #measure(): Promise<number> {
     if (this.#storedBytes === undefined) {
       const steps = await this.logs.listSteps(this.target.executionId);
-      this.#storedBytes = steps.reduce((sum, step) => sum + step.byteOffset, 0);
-      this.#truncated = this.#storedBytes >= this.limitBytes;
+      const storedBytes = steps.reduce((sum, step) => sum + step.byteOffset, 0);
+      if (storedBytes >= this.limitBytes) {
+        for (const step of steps) if (step.gaps > 0) this.#cutSteps.add(logStepKey(step));
+      }
+      this.#storedBytes ??= storedBytes;
     }
     return this.#storedBytes;
   }

@@ -1,7 +1,6 @@
 import {
   EXECUTION_END_STEP,
   EXECUTION_START_STEP,
-  isDomainError,
   type Clock,
   type ExecutionFollower,
   type LogSink,
@@ -23,61 +22,71 @@ export interface ExecutionJournalParts {
 }
 
 const RETRY = { baseMs: 500, capMs: 15_000 };
+/** Longest that a write of ours may hold up the execution's own reconcile. */
+const WRITE_LIMIT_MS = 3_000;
 
 /**
- * The log of one attempt: its head lines, its steps as the executor reads them, its end line.
+ * The log of one attempt: its head lines, its steps as the executor reads them, its end line. Everything but the end is
+ * written beside the execution's reconcile, so that a log store that takes nothing (a full disk, a database that is
+ * away) delays no create, no stop and no outcome.
  *
- * Following: idle → following (one `followLogs` at a time, begun again with back-off when it breaks) → followed (every
- * step was read to its end) or stopped (`stop`, at a hand-over, or past the seal deadline).
+ * Following: idle → following (head lines, then one `followLogs` at a time, begun again with back-off when it breaks) →
+ * followed (every step was read to its end) or stopped (`stop`: at a hand-over, or past the seal deadline).
  */
 export class ExecutionJournal {
   readonly #written = new Set<string>();
+  readonly #stop = new AbortController();
+  #head: Promise<void> | undefined;
   #following: Promise<void> | undefined;
-  #stop: AbortController | undefined;
   #followed = false;
 
   constructor(private readonly parts: ExecutionJournalParts) {}
 
-  /** `Using Kubernetes namespace: …`; idempotent over processes, because the stored lines are counted. */
-  async writePlace(row: OwnedExecution): Promise<void> {
-    await this.#writeLines(EXECUTION_START_STEP, [placeLine(subjectOf(row))], false);
+  /** `Using Kubernetes namespace: …`, beside the create. */
+  writePlace(row: OwnedExecution): void {
+    const line = placeLine(subjectOf(row));
+    this.#head ??= this.#retrying(row, () => this.#writeLines(EXECUTION_START_STEP, [line], false));
   }
 
-  /** `Created PipelineRun: …` after it. */
-  async writeStart(row: OwnedExecution): Promise<void> {
-    const subject = subjectOf(row);
-    await this.#writeLines(EXECUTION_START_STEP, [placeLine(subject), createdLine(subject)], true);
-  }
-
-  /** Verdict, reason and duration; after it nothing of the log changes. */
-  async writeEnd(row: OwnedExecution): Promise<void> {
-    const began = row.createdAt ?? row.placedAt;
-    const ended = row.endedAt ?? row.outcomeAt ?? began;
-    const { outcome = 'failed', reason = 'UnknownFailure', message = '' } = row;
-    const seconds = Math.max(0, (ended.getTime() - began.getTime()) / 1000);
-    await this.#writeLines(EXECUTION_END_STEP, [endLine(subjectOf(row), { outcome, reason, message, seconds })], true);
-  }
-
-  /** Starts following the steps' logs, unless it is done or under way. */
+  /** Starts following: `Created PipelineRun: …`, then the steps' logs. Nothing when it is done or under way. */
   follow(row: OwnedExecution, follower: ExecutionFollower): void {
-    if (this.#followed || this.#following !== undefined) return;
-    const stop = new AbortController();
-    this.#stop = stop;
-    this.#following = this.#follow(row, follower, stop.signal).finally(() => {
+    if (this.#followed || this.#following !== undefined || this.#stop.signal.aborted) return;
+    this.#following = this.#follow(row, follower).finally(() => {
       this.#following = undefined;
-      if (!stop.signal.aborted) this.parts.onFollowed();
+      if (!this.#stop.signal.aborted) this.parts.onFollowed();
     });
   }
 
   /** True when every step was read to its end by this process. */
-  isFollowed(row: OwnedExecution): boolean {
-    return this.#followed || row.logSealedAt !== undefined;
+  get isFollowed(): boolean {
+    return this.#followed;
   }
 
-  /** Ends following and marks what is missing of each open step. @returns the gap's reason for the row */
+  /** Verdict, reason and duration; after it nothing of the log changes. @returns false when it could not be stored now */
+  async writeEnd(row: OwnedExecution): Promise<boolean> {
+    const began = row.createdAt ?? row.placedAt;
+    const ended = row.endedAt ?? row.outcomeAt ?? began;
+    const { outcome = 'failed', reason = 'UnknownFailure', message = '' } = row;
+    const seconds = Math.max(0, (ended.getTime() - began.getTime()) / 1000);
+    const line = endLine(subjectOf(row), { outcome, reason, message, seconds });
+    return this.#soon(this.#writeLines(EXECUTION_END_STEP, [line], true));
+  }
+
+  /** Ends following and marks what is missing of each open step, as far as it can be stored. @returns the gap's reason */
   async markGap(row: OwnedExecution): Promise<string> {
     await this.stop();
     const message = `the log could not be read to its end within the seal limit after the run had ended (${row.reason ?? ''})`;
+    await this.#soon(this.#markOpenSteps(message));
+    return message;
+  }
+
+  /** Stops following, and waits a moment for what was in progress. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('following stops'));
+    await this.#soon(Promise.allSettled([this.#head, this.#following]));
+  }
+
+  async #markOpenSteps(message: string): Promise<void> {
     const time = this.parts.clock.now().toISOString();
     for (const step of await this.parts.openSteps()) {
       if (step.task === EXECUTION_START_STEP.task) continue;
@@ -85,29 +94,33 @@ export class ExecutionJournal {
       await this.parts.sink.append(step, [{ kind: 'gap', time, reason: 'LogGap', message }]);
       await this.parts.sink.end(step);
     }
-    return message;
   }
 
-  /** Stops following and waits for what was in progress. */
-  async stop(): Promise<void> {
-    this.#stop?.abort(new Error('following stops'));
-    await this.#following;
+  async #follow(row: OwnedExecution, follower: ExecutionFollower): Promise<void> {
+    const subject = subjectOf(row);
+    const lines = [placeLine(subject), createdLine(subject)];
+    await this.#head;
+    await this.#retrying(row, () => this.#writeLines(EXECUTION_START_STEP, lines, true));
+    await this.#retrying(row, async (signal) => {
+      await follower.followLogs(row, this.parts.sink, signal);
+      this.#followed = !signal.aborted;
+    });
   }
 
-  async #follow(row: OwnedExecution, follower: ExecutionFollower, signal: AbortSignal): Promise<void> {
+  async #retrying(row: OwnedExecution, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
     for (let tries = 0; !signal.aborted; tries += 1) {
       try {
-        await follower.followLogs(row, this.parts.sink, signal);
-        this.#followed = !signal.aborted;
-        return;
+        return await work(signal);
       } catch (error) {
-        if (signal.aborted || (isDomainError(error) && error.reason === 'LeaseLost' && tries > 0)) return;
+        if (signal.aborted) return;
         this.parts.logger.warn('following a log broke off; it is begun again', { execution: row.executionId, error });
         await this.parts.clock.sleep(backOffMs(tries, RETRY), signal).catch(() => undefined);
       }
     }
   }
 
+  /** Idempotent over processes, because the stored lines are counted. */
   async #writeLines(step: LogStep, lines: readonly string[], end: boolean): Promise<void> {
     const key = `${step.step}:${lines.length}`;
     if (this.#written.has(key)) return;
@@ -118,6 +131,22 @@ export class ExecutionJournal {
       if (end) await this.parts.sink.end(step);
     }
     this.#written.add(key);
+  }
+
+  /** @returns false when the work has failed, or is not done yet and goes on by itself */
+  async #soon(work: Promise<unknown>): Promise<boolean> {
+    const limit = new AbortController();
+    const late = this.parts.clock.sleep(WRITE_LIMIT_MS, limit.signal).then(
+      () => false,
+      () => false,
+    );
+    const done = work.then(
+      () => true,
+      () => false,
+    );
+    const answer = await Promise.race([done, late]);
+    limit.abort();
+    return answer;
   }
 }
 

@@ -1,0 +1,170 @@
+import { eventually, type FakeRun } from '@image-factory/test-support';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseProxy } from './dispatcher-database-proxy.js';
+import { DispatcherHarness, LEASE_MS } from './dispatcher-harness.js';
+
+let harness: DispatcherHarness;
+let proxy: DatabaseProxy;
+beforeEach(async () => {
+  harness = await DispatcherHarness.open();
+  proxy = await DatabaseProxy.start(harness.test.url);
+});
+afterEach(async () => {
+  proxy.restore();
+  await harness.close();
+  await proxy.close();
+});
+
+async function runOf(buildId: string): Promise<FakeRun> {
+  return eventually('its run is there', () => harness.cluster.runOfBuild(buildId), { deadlineMs: 20_000 });
+}
+
+/** Waits until so much time has really passed, by the database's clock. */
+async function passTime(ms: number): Promise<void> {
+  const [mark] = await harness.database.query<{ at: Date }>('SELECT clock_timestamp() AS at');
+  await eventually('time passes', async () => {
+    const [row] = await harness.database.query<{ over: boolean }>(
+      `SELECT clock_timestamp() > $1::timestamptz + $2::integer * interval '1 millisecond' AS over`,
+      [mark?.at, ms],
+    );
+    return row?.over;
+  });
+}
+
+describe('a database that is away', () => {
+  it('at the start is waited for, while livez answers', async () => {
+    proxy.cut();
+    const dispatcher = await harness.create({}, { databaseUrl: proxy.url }, { http: true });
+    const started = dispatcher.start();
+    const livez = await eventually('livez answers', async () => {
+      if (dispatcher.port === undefined) return undefined;
+      return fetch(`http://127.0.0.1:${dispatcher.port}/livez`);
+    });
+    expect(livez.status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${dispatcher.port}/readyz`)).status).toBe(503);
+    proxy.restore();
+    await started;
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+  });
+
+  it('for longer than the lease loses no build, no byte of log, and doubles nothing', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    await harness.start({}, { databaseUrl: proxy.url });
+    const buildId = await harness.submit();
+    const run = await runOf(buildId);
+    harness.cluster.startRun(run);
+    harness.cluster.print(run, 0, 'before');
+    const execution = await harness.inState(buildId, 'running');
+    proxy.cut();
+    for (let line = 0; line < 300; line += 1) harness.cluster.print(run, 0, `during ${line}`);
+    await passTime(LEASE_MS * 1.5);
+    harness.cluster.print(run, 0, 'after');
+    harness.cluster.endRun(run);
+    proxy.restore();
+    await harness.reaches(buildId, 'completed', 30_000);
+    const log = await harness.storedLog(execution.id, 'clone', 'clone');
+    expect(log).toEqual({ bytes: harness.cluster.printed(run, 0), gaps: [] });
+    expect(harness.cluster.created).toHaveLength(1);
+    expect((await harness.build(buildId)).attempt).toBe(1);
+  });
+
+  it('lets nobody adopt and no clock fire until a lease has been held for a full period', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    const dispatcher = await harness.start({}, { databaseUrl: proxy.url });
+    const buildId = await harness.submit({ buildTimeoutMinutes: 1 });
+    const run = await runOf(buildId);
+    harness.cluster.startRun(run);
+    await harness.inState(buildId, 'running');
+    await eventually('the judge is settled', () => dispatcher.runtime?.judge.isSettled());
+    proxy.cut();
+    await eventually('the judge is not', () => dispatcher.runtime?.judge.isSettled() === false);
+    run.firstStepStartedAt = new Date(Date.now() - 120_000);
+    proxy.restore();
+    const leased = await eventually('it has its lease again', () => dispatcher.runtime?.lease.mayWrite());
+    expect(leased).toBe(true);
+    const stoppedTooSoon = harness.cluster.stops.length > 0 && dispatcher.runtime?.judge.isSettled() === false;
+    expect(stoppedTooSoon).toBe(false);
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'RunTimeout' });
+  });
+});
+
+describe('a COMMIT whose answer is lost', () => {
+  it.each([1, 2, 4, 7])('%i times in a row changes nothing for the builds', async (count) => {
+    await harness.start({}, { databaseUrl: proxy.url });
+    const builds = [await harness.submit()];
+    proxy.loseCommitAnswers(count);
+    builds.push(await harness.submit(), await harness.submit());
+    for (const buildId of builds) await harness.reaches(buildId, 'completed', 40_000);
+    expect(proxy.commitsLost).toBeGreaterThan(0);
+    expect(new Set(harness.cluster.created).size).toBe(harness.cluster.created.length);
+    expect(harness.cluster.created).toHaveLength(3);
+    for (const buildId of builds) {
+      const { id } = await harness.execution(buildId);
+      expect((await harness.storedLog(id, 'build', 'build')).bytes.toString()).toBe('STEP 1\nSTEP 2\npushed\n');
+    }
+    expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
+  });
+
+  it('of a claim gives the build back, behind a heartbeat that is alive', async () => {
+    const dispatcher = await harness.start({}, { databaseUrl: proxy.url });
+    await eventually('it is registered', () => dispatcher.runtime?.lease.dispatcherId);
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+    const dispatcherId = dispatcher.runtime!.lease.dispatcherId!;
+    await dispatcher.runtime!.loops.dispatch.stop();
+    const lost = await harness.submit();
+    await harness.queue.claim({ dispatcherId, limit: 1 });
+    await eventually('it is queued again', async () => (await harness.build(lost)).status === 'queued');
+    await harness.start();
+    await harness.reaches(lost, 'completed');
+    expect(await harness.build(lost)).toMatchObject({ attempt: 1 });
+  });
+});
+
+describe('the log store', () => {
+  it('that refuses writes makes followers wait, and nothing is lost when it takes them again', async () => {
+    await harness.database.query('ALTER TABLE build_log_chunks ADD CONSTRAINT full_disk CHECK (false) NOT VALID');
+    await harness.start();
+    const buildId = await harness.submit();
+    const execution = await harness.inState(buildId, 'sealing');
+    await passTime(500);
+    expect((await harness.execution(buildId)).state).toBe('sealing');
+    await harness.database.query('ALTER TABLE build_log_chunks DROP CONSTRAINT full_disk');
+    await harness.reaches(buildId, 'completed');
+    expect((await harness.storedLog(execution.id, 'build', 'build')).bytes.toString()).toBe('STEP 1\nSTEP 2\npushed\n');
+  });
+
+  it('takes a log past its limit with a marker, and the build goes on to its end', async () => {
+    harness.cluster.defaultScript = {
+      pace: 'auto',
+      exitCode: 0,
+      steps: [{ task: 'build', step: 'build', lines: Array.from({ length: 2_000 }, (_, line) => `line ${line}`) }],
+    };
+    await harness.start({ logLimitBytes: 5_000 });
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+    const { id } = await harness.execution(buildId);
+    const log = await harness.storedLog(id, 'build', 'build');
+    expect(log.gaps).toEqual(['LogTruncated']);
+    expect(log.bytes.length).toBeGreaterThan(4_000);
+    expect(log.bytes.length).toBeLessThanOrEqual(5_000);
+    expect((await harness.storedLog(id, 'image-factory', 'end')).bytes.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a timeline of the database that changes', () => {
+  it('stops claims until the clusters were compared with the rows', async () => {
+    const dispatcher = await harness.start({ periodicScale: 0.02 });
+    await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
+    const runtime = dispatcher.runtime!;
+    const { ownership } = runtime.parts.stores;
+    const identity = await ownership.databaseIdentity();
+    Object.assign(ownership, { databaseIdentity: () => Promise.resolve({ ...identity, timeline: '00000009' }) });
+    await eventually('claims are held', () => runtime.claimsHeld);
+    expect(runtime.judge.isSettled()).toBe(false);
+    const buildId = await harness.submit();
+    await eventually('claims go on', () => !runtime.claimsHeld, { deadlineMs: 20_000 });
+    await harness.reaches(buildId, 'completed');
+  });
+});
