@@ -20,7 +20,6 @@ export { ListWatch } from './watch/list-watch.js';
 export type { ListWatchOptions } from './watch/list-watch-options.js';
 export { objectKey } from './watch/kubernetes-object.js';
 export type { KubernetesObject, ObjectMetadata, TableRow } from './watch/kubernetes-object.js';
-export { listPages } from './watch/list-pages.js';
 export { readLines } from './watch/read-lines.js';
 export { CONNECTION_STEPS, testConnection } from './probe/test-connection.js';
 export type { ConnectionStep, ConnectionStepName, TestConnectionOptions } from './probe/test-connection.js';

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { isAbsolute, sep } from 'node:path';
 import { DomainError } from '@image-factory/domain';
@@ -23,7 +24,8 @@ export async function readCredentialFile(path: string, rules: CredentialFileRule
   if (!rules.anyPath && !(await isBelow(real, rules.allowedDirs))) {
     throw unreadable(path, 'is not below a directory of IF_CREDENTIAL_DIRS');
   }
-  const file = await open(real, 'r').catch(() => undefined);
+  // Not blocking: opening a named pipe would else wait for ever for its writer.
+  const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   if (file === undefined) throw unreadable(path, 'cannot be opened; check its permissions');
   try {
     const stat = await file.stat();

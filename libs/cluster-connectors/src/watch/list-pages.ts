@@ -12,11 +12,10 @@ export interface ListRequest {
   readonly table: TableReader | undefined;
   readonly pageSize: number;
   readonly signal: AbortSignal;
-}
-
-export interface ListResult {
-  readonly resourceVersion: string;
-  readonly items: readonly WatchedObject[];
+  /** The list begins, or begins again: what was given before does not count. */
+  readonly onBegin: () => void;
+  /** One page; whole objects are not kept beyond it. */
+  readonly onPage: (items: readonly WatchedObject[]) => void;
 }
 
 interface WireList {
@@ -27,12 +26,13 @@ interface WireList {
 const MAX_RESTARTS = 3;
 
 /**
- * A whole consistent list (no resource version is asked for, so nothing is older than the request), in pages. A
- * continue token that expires on the way (410) starts the list again.
+ * A whole consistent list (no resource version is asked for, so nothing is older than the request), page by page. A
+ * continue token that expires on the way (410) starts the list again. Returns the list's resource version.
  * @throws DomainError as the connection; ColumnsMissing from the table reader
  */
-export async function listPages(request: ListRequest): Promise<ListResult> {
+export async function listPages(request: ListRequest): Promise<string> {
   for (let restart = 0; ; restart += 1) {
+    request.onBegin();
     try {
       return await listOnce(request);
     } catch (error) {
@@ -42,8 +42,7 @@ export async function listPages(request: ListRequest): Promise<ListResult> {
   }
 }
 
-async function listOnce(request: ListRequest): Promise<ListResult> {
-  const items: WatchedObject[] = [];
+async function listOnce(request: ListRequest): Promise<string> {
   let token: string | undefined;
   do {
     const response = await request.connection.request<unknown>({
@@ -62,12 +61,12 @@ async function listOnce(request: ListRequest): Promise<ListResult> {
     const list = body as WireList;
     if (request.table !== undefined && isTable(body)) {
       request.table.reset();
-      items.push(...request.table.read(body));
+      request.onPage(request.table.read(body));
     } else {
-      items.push(...(list.items ?? []).map((object) => ({ object, row: undefined })));
+      request.onPage((list.items ?? []).map((object) => ({ object, row: undefined })));
     }
     token = list.metadata?.continue;
-    if (token === undefined || token === '') return { items, resourceVersion: list.metadata?.resourceVersion ?? '' };
+    if (token === undefined || token === '') return list.metadata?.resourceVersion ?? '';
   } while (!request.signal.aborted);
   throw request.signal.reason;
 }

@@ -2,6 +2,7 @@ import { type DomainError, isDomainError } from '@image-factory/domain';
 import { backOffMs, type BackOffOptions } from './back-off.js';
 import { listPages } from './list-pages.js';
 import type { ListWatchOptions } from './list-watch-options.js';
+import { objectKey, type WatchedObject } from './kubernetes-object.js';
 import { ObjectStore } from './object-store.js';
 import { ColumnsMissing, TableReader } from './table-form.js';
 import { type WatchEvent, WatchSilent, watchStream } from './watch-stream.js';
@@ -94,23 +95,29 @@ export class ListWatch<T> {
 
   async #list(): Promise<void> {
     const { connection, path, labelSelector, pageSize } = this.#options;
-    const list = await listPages({
+    const listed = new Set<string>();
+    const resourceVersion = await listPages({
       connection,
       path,
       labelSelector,
       table: this.#table,
       pageSize: pageSize ?? 500,
       signal: this.#closing.signal,
+      onBegin: () => listed.clear(),
+      onPage: (items) => {
+        for (const item of items) this.#take(item, listed);
+      },
     });
     if (this.#closing.signal.aborted) return;
-    this.#store.replace(list.items);
-    this.#listed(list.resourceVersion);
+    this.#store.retain(listed);
+    this.#listed(resourceVersion);
   }
 
   async #watch(): Promise<void> {
     const { connection, path, labelSelector, clock, idleTimeoutMs } = this.#options;
     const [least, most] = this.#options.watchSeconds ?? DEFAULT_WATCH_SECONDS;
-    const initial: WatchEvent[] | undefined = this.#resourceVersion === undefined ? [] : undefined;
+    // Defined while the initial objects of a WatchList come.
+    let listed = this.#resourceVersion === undefined ? new Set<string>() : undefined;
     const events = watchStream({
       connection,
       path,
@@ -122,23 +129,33 @@ export class ListWatch<T> {
       clock,
       signal: this.#closing.signal,
     });
-    let collecting = initial;
     for await (const event of events) {
       if (this.#closing.signal.aborted) return;
       this.#alive();
-      if (collecting === undefined) {
+      if (listed === undefined) {
         if (!this.#apply(event)) return;
-      } else if (event.type === 'BOOKMARK' && event.initialEnd) {
-        this.#store.replace(collecting.flatMap((one) => (one.type === 'ADDED' || one.type === 'MODIFIED' ? [one] : [])));
-        collecting = undefined;
+      } else if (event.type === 'BOOKMARK') {
+        if (!event.initialEnd) continue;
+        this.#store.retain(listed);
+        listed = undefined;
         this.#listed(event.resourceVersion ?? '');
+      } else if (event.type === 'DELETED') {
+        listed.delete(objectKey(event.object.metadata));
+        this.#store.remove(event.object);
       } else {
-        collecting.push(event);
+        this.#take(event, listed);
       }
     }
     if (clock.monotonicMs() - this.#listedAtMs > (this.#options.relistMs ?? DEFAULT_RELIST_MS)) {
       this.#resourceVersion = undefined;
     }
+  }
+
+  /** One object of a list. Handlers are not called once the watch is closed. */
+  #take(item: WatchedObject, listed: Set<string>): void {
+    if (this.#closing.signal.aborted) return;
+    listed.add(objectKey(item.object.metadata));
+    this.#store.upsert(item);
   }
 
   /** False when the version went backwards: what is known is doubted, and listed anew. */

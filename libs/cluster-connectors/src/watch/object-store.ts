@@ -40,11 +40,9 @@ export class ObjectStore<T> {
     this.#forget(objectKey(object.metadata), object);
   }
 
-  /** Takes a whole list: what is not in it is gone. */
-  replace(items: readonly WatchedObject[]): void {
-    const listed = new Set(items.map((item) => objectKey(item.object.metadata)));
-    for (const key of [...this.#values.keys()]) if (!listed.has(key)) this.#forget(key, undefined);
-    for (const item of items) this.upsert(item);
+  /** Takes the keys of a whole list whose objects were upserted: what is not among them is gone. */
+  retain(keys: ReadonlySet<string>): void {
+    for (const key of [...this.#values.keys()]) if (!keys.has(key)) this.#forget(key, undefined);
   }
 
   #forget(key: string, object: KubernetesObject | undefined): void {
