@@ -18,8 +18,16 @@ async function startRegistry(authentication: RegistryAuthentication = 'none'): P
   return registry;
 }
 
-function createClient(allow: readonly string[], insecure: readonly string[] = allow, timeoutMs = 2_000): ImageRegistryClient {
-  const client = new ImageRegistryClient({ egress: new EgressPolicy({ allow }), insecureRegistries: insecure, timeoutMs });
+function createClient(
+  allow: readonly string[],
+  insecure: readonly string[] = allow,
+  timeoutMs = 2_000,
+): ImageRegistryClient {
+  const client = new ImageRegistryClient({
+    egress: new EgressPolicy({ allow }),
+    insecureRegistries: insecure,
+    timeoutMs,
+  });
   cleanups.push(() => client.close());
   return client;
 }
@@ -50,11 +58,14 @@ describe('findManifest', () => {
     expect(await client.findManifest({ ...access, repository: `${access.repository}/other` }, 'v1')).toBeUndefined();
   });
 
-  it.each(['../../v2/other/manifests/x', 'a?b', ''])('refuses the reference %j before anything is sent', async (reference) => {
-    const { registry, client, access } = await setup();
-    await expect(client.findManifest(access, reference)).rejects.toMatchObject({ kind: 'InvalidInput' });
-    expect(registry.seen).toEqual([]);
-  });
+  it.each(['../../v2/other/manifests/x', 'a?b', ''])(
+    'refuses the reference %j before anything is sent',
+    async (reference) => {
+      const { registry, client, access } = await setup();
+      await expect(client.findManifest(access, reference)).rejects.toMatchObject({ kind: 'InvalidInput' });
+      expect(registry.seen).toEqual([]);
+    },
+  );
 
   it('refuses bytes that do not have the digest that was asked for', async () => {
     const { registry, client, access } = await setup();
@@ -83,7 +94,10 @@ describe('findManifest', () => {
     const { registry, access } = await setup();
     const client = createClient([registry.host], [registry.host], 200);
     registry.fault = () => true;
-    await expect(client.findManifest(access, 'v1')).rejects.toMatchObject({ reason: 'RegistryUnavailable', retryable: true });
+    await expect(client.findManifest(access, 'v1')).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      retryable: true,
+    });
   });
 
   it('stops with the caller’s signal', async () => {
@@ -118,7 +132,9 @@ describe('authentication', () => {
 
   it('exchanges an identity token', async () => {
     const { registry, client, access } = await setup('token');
-    const dockerConfigJson = new Secret(JSON.stringify({ auths: { [registry.host]: { identitytoken: 'refresh-me' } } }));
+    const dockerConfigJson = new Secret(
+      JSON.stringify({ auths: { [registry.host]: { identitytoken: 'refresh-me' } } }),
+    );
     expect(await client.findManifest({ ...access, dockerConfigJson }, 'v1')).toBeUndefined();
   });
 
@@ -126,7 +142,9 @@ describe('authentication', () => {
     const { registry, client, access } = await setup(kind);
     const auth = Buffer.from('push:canary-wrong').toString('base64');
     const dockerConfigJson = new Secret(JSON.stringify({ auths: { [registry.host]: { auth } } }));
-    const error: unknown = await client.findManifest({ ...access, dockerConfigJson }, 'v1').catch((thrown: unknown) => thrown);
+    const error: unknown = await client
+      .findManifest({ ...access, dockerConfigJson }, 'v1')
+      .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ reason: 'RegistryUnauthorized', retryable: false, fault: 'user' });
     const shown = `${String(error)} ${JSON.stringify(error)}`;
     for (const secret of ['canary', auth]) expect(shown).not.toContain(secret);
@@ -205,7 +223,9 @@ describe('redirects', () => {
       response.writeHead(307, { location: `http://${other.host}/v2/team/app/manifests/v1` }).end();
       return true;
     };
-    await expect(client.promote({ ...access, source, tags: ['v1'] })).rejects.toMatchObject({ reason: 'RegistryRefused' });
+    await expect(client.promote({ ...access, source, tags: ['v1'] })).rejects.toMatchObject({
+      reason: 'RegistryRefused',
+    });
     expect(other.seen).toEqual([]);
   });
 });
@@ -279,7 +299,9 @@ describe('promote', () => {
       response.writeHead(201).end();
       return true;
     };
-    await expect(client.promote({ ...access, source, tags: ['v1'] })).rejects.toMatchObject({ reason: 'RegistryRefused' });
+    await expect(client.promote({ ...access, source, tags: ['v1'] })).rejects.toMatchObject({
+      reason: 'RegistryRefused',
+    });
   });
 
   it.each([

@@ -40,7 +40,10 @@ describe.skipIf(!existsSync(BINARY))('against docker-registry', () => {
   it('promotes an image from its attempt tag to the user’s tags', async () => {
     const client = new ImageRegistryClient({ egress: new EgressPolicy({ allow: [host] }), insecureRegistries: [host] });
     const access = { repository: `${host}/team/app`, dockerConfigJson: new Secret('{"auths":{}}') };
-    const config = await upload(host, Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'));
+    const config = await upload(
+      host,
+      Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'),
+    );
     const mediaType = 'application/vnd.oci.image.manifest.v1+json';
     const document = {
       schemaVersion: 2,
@@ -54,7 +57,9 @@ describe.skipIf(!existsSync(BINARY))('against docker-registry', () => {
     expect(promoted.digest).toBe(digestOf(bytes));
     expect(await client.findManifest(access, 'latest')).toMatchObject({ digest: digestOf(bytes), mediaType });
     expect(await client.findManifest(access, 'missing')).toBeUndefined();
-    const dangling = Buffer.from(JSON.stringify({ ...document, config: { ...document.config, digest: `sha256:${'0'.repeat(64)}` } }));
+    const dangling = Buffer.from(
+      JSON.stringify({ ...document, config: { ...document.config, digest: `sha256:${'0'.repeat(64)}` } }),
+    );
     const refused = client.putManifest(access, 'x', { digest: digestOf(dangling), mediaType, bytes: dangling });
     await expect(refused).rejects.toMatchObject({ reason: 'RegistryRefused' });
     await client.close();

@@ -8,7 +8,13 @@ import type { Attempt } from '@image-factory/domain';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
 import { eventually, RecordingLogSink } from '@image-factory/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LocalExecutorHarness, NO_CREDENTIALS, SUPERVISOR_ARGUMENTS, untilOver, untilPrinted } from './local-executor-harness.js';
+import {
+  LocalExecutorHarness,
+  NO_CREDENTIALS,
+  SUPERVISOR_ARGUMENTS,
+  untilOver,
+  untilPrinted,
+} from './local-executor-harness.js';
 
 const mayWrite = (): boolean => true;
 /** Prints until the file `go` appears in its own directory, then ends well. */
@@ -44,7 +50,11 @@ async function supervisorPid(attempt: Attempt): Promise<number> {
 async function createInAnotherProcess(attempt: Attempt): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./local-executor-dispatcher.ts', import.meta.url));
   const { workspaceDir, path } = host.options;
-  const flags = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning', ...SUPERVISOR_ARGUMENTS.slice(0, -1)];
+  const flags = [
+    '--experimental-transform-types',
+    '--disable-warning=ExperimentalWarning',
+    ...SUPERVISOR_ARGUMENTS.slice(0, -1),
+  ];
   const child = spawn(process.execPath, [...flags, script, workspaceDir, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin.end(JSON.stringify(attempt));
   const [answer] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])) as [Buffer | number];
@@ -69,17 +79,24 @@ describe('a run whose dispatcher was killed', () => {
     await writeFile(join(host.runDirectory(attempt), 'tmp', 'go'), '');
     expect((await untilOver(follower, attempt)).end).toMatchObject({ outcome: 'succeeded' });
     await logs;
-    const lines = sink.text('build/build').split('\n').filter((line) => line.startsWith('line '));
+    const lines = sink
+      .text('build/build')
+      .split('\n')
+      .filter((line) => line.startsWith('line '));
     expect(lines).toEqual(lines.map((_line, index) => `line ${index}`));
     expect(sink.text('build/build')).toContain('done\n');
-    expect(await readFile(join(host.runDirectory(attempt), 'logs', 'build-build.log'))).toEqual(sink.bytes('build/build'));
+    expect(await readFile(join(host.runDirectory(attempt), 'logs', 'build-build.log'))).toEqual(
+      sink.bytes('build/build'),
+    );
     await follower.remove(attempt, mayWrite);
   });
 });
 
 describe('a run whose supervisor was killed', () => {
   it('ends as HostLost, its processes end too, and its log is sealed', async () => {
-    const attempt = await host.attempt({ 'build.mjs': "console.log('ready ' + process.pid); setInterval(() => {}, 1000)" });
+    const attempt = await host.attempt({
+      'build.mjs': "console.log('ready ' + process.pid); setInterval(() => {}, 1000)",
+    });
     const follower = host.follower();
     await follower.create(attempt, NO_CREDENTIALS, mayWrite);
     const sink = new RecordingLogSink();
@@ -101,7 +118,9 @@ describe('a run whose supervisor was killed', () => {
     await follower.create(attempt, NO_CREDENTIALS, mayWrite);
     process.kill(await supervisorPid(attempt), 'SIGKILL');
     await untilOver(follower, attempt);
-    expect(await follower.observe({ ...attempt, stopIntent: 'UserCancel' })).toMatchObject({ end: { outcome: 'cancelled' } });
+    expect(await follower.observe({ ...attempt, stopIntent: 'UserCancel' })).toMatchObject({
+      end: { outcome: 'cancelled' },
+    });
   });
 });
 
@@ -137,7 +156,10 @@ describe('creating', () => {
     await follower.removeCredentials(attempt, mayWrite);
     await follower.remove(attempt, mayWrite);
     await follower.remove(attempt, mayWrite);
-    expect(await follower.create(attempt, NO_CREDENTIALS, mayWrite)).toMatchObject({ kind: 'refused', reason: 'ObjectConflict' });
+    expect(await follower.create(attempt, NO_CREDENTIALS, mayWrite)).toMatchObject({
+      kind: 'refused',
+      reason: 'ObjectConflict',
+    });
     expect(existsSync(host.runDirectory(attempt))).toBe(false);
   });
 
@@ -166,7 +188,10 @@ describe('hosts and shards', () => {
   it('keep an attempt of another host unreachable, never absent', async () => {
     const attempt = await host.attempt({ 'build.mjs': '' });
     const place = { ...attempt.place, clusterUid: 'host-2', namespace: 'host-two' };
-    expect(await host.follower().observe({ ...attempt, place })).toMatchObject({ kind: 'unreachable', reason: 'HostLost' });
+    expect(await host.follower().observe({ ...attempt, place })).toMatchObject({
+      kind: 'unreachable',
+      reason: 'HostLost',
+    });
   });
 
   it('show a follower only the runs of its shards and its installation', async () => {

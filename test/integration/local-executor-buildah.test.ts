@@ -41,7 +41,8 @@ describe.skipIf(!hasBuildah)('buildah', () => {
     const layout = join(host.options.workspaceDir, 'artifacts', attempt.executionId);
     const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
     expect(seen.end?.imageDigest).toBe(index.manifests[0]?.digest);
-    const blob = async (digest: string): Promise<string> => await readFile(join(layout, 'blobs', digest.replace(':', '/')), 'utf8');
+    const blob = async (digest: string): Promise<string> =>
+      await readFile(join(layout, 'blobs', digest.replace(':', '/')), 'utf8');
     const manifest = JSON.parse(await blob(seen.end?.imageDigest ?? '')) as { config: { digest: string } };
     expect(JSON.parse(await blob(manifest.config.digest))).toMatchObject({ config: { Labels: { who: "$(id) '; x" } } });
     await follower.remove(attempt, mayWrite);

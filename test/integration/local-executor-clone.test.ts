@@ -6,7 +6,8 @@ import { GitHttpServer, RecordingLogSink } from '@image-factory/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LocalExecutorHarness, NO_CREDENTIALS, untilOver } from './local-executor-harness.js';
 
-const PRINT = "import { readFileSync } from 'node:fs'; console.log('content: ' + readFileSync(new URL('file', import.meta.url)));";
+const PRINT =
+  "import { readFileSync } from 'node:fs'; console.log('content: ' + readFileSync(new URL('file', import.meta.url)));";
 
 let host: LocalExecutorHarness;
 let closed: GitHttpServer;
@@ -43,7 +44,12 @@ describe('the revision', () => {
     const second = await host.git.commit(name, { file: 'two' });
     await host.git.commit(name, { file: 'three' }, 'feature/x');
     const gitRepositoryUrl = host.git.url(name);
-    const cases = [['v1', 'one', first], ['main', 'two', second], ['feature/x', 'three', undefined], [first, 'one', first]] as const;
+    const cases = [
+      ['v1', 'one', first],
+      ['main', 'two', second],
+      ['feature/x', 'three', undefined],
+      [first, 'one', first],
+    ] as const;
     for (const [gitRevision, content, commit] of cases) {
       const { seen, sink } = await run({ gitRepositoryUrl, gitRevision });
       expect(seen.end, sink.text('clone/clone')).toMatchObject({ outcome: 'succeeded' });
@@ -85,7 +91,10 @@ describe('a private repository', () => {
     await chmod(ssh, 0o755);
     const { seen, sink } = await run(
       { gitRepositoryUrl: 'ssh://git@127.0.0.1:2222/team/app.git' },
-      { dockerConfigJson: undefined, git: { type: 'ssh_key', privateKey: new Secret('canary'), knownHosts: '127.0.0.1 ssh-ed25519 AAAA' } },
+      {
+        dockerConfigJson: undefined,
+        git: { type: 'ssh_key', privateKey: new Secret('canary'), knownHosts: '127.0.0.1 ssh-ed25519 AAAA' },
+      },
     );
     const log = sink.text('clone/clone');
     expect(log).toContain('StrictHostKeyChecking yes');

@@ -57,7 +57,9 @@ export class LocalExecutorHarness {
     readonly executor: BuildExecutor,
   ) {}
 
-  static async start(overrides: Partial<LocalExecutorOptions> & { readonly realBuilder?: boolean } = {}): Promise<LocalExecutorHarness> {
+  static async start(
+    overrides: Partial<LocalExecutorOptions> & { readonly realBuilder?: boolean } = {},
+  ): Promise<LocalExecutorHarness> {
     const directory = await mkdtemp(join(tmpdir(), 'if-local-'));
     const bin = join(directory, 'bin');
     await mkdir(bin);

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { attemptTag, Secret } from '@image-factory/domain';
 import { RecordingLogSink } from '@image-factory/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAKE_DIGEST, LocalExecutorHarness, NO_CREDENTIALS, untilOver, untilPrinted } from './local-executor-harness.js';
+import {
+  FAKE_DIGEST,
+  LocalExecutorHarness,
+  NO_CREDENTIALS,
+  untilOver,
+  untilPrinted,
+} from './local-executor-harness.js';
 
 let host: LocalExecutorHarness;
 
@@ -35,12 +41,17 @@ describe('a local run', () => {
     await logs;
     expect(seen.end).toMatchObject({ outcome: 'succeeded', reason: 'Succeeded', imageDigest: FAKE_DIGEST });
     expect(seen.end?.results['commit']).toMatch(/^[0-9a-f]{40}$/);
-    expect(seen.end?.results['IMAGE_URL']).toBe(`oci:${join(host.options.workspaceDir, 'artifacts', attempt.executionId)}`);
+    expect(seen.end?.results['IMAGE_URL']).toBe(
+      `oci:${join(host.options.workspaceDir, 'artifacts', attempt.executionId)}`,
+    );
     expect(sink.steps()).toEqual(['clone/clone', 'build/build', 'build/push']);
     expect(sink.text('build/build')).toContain('hello from the build\n');
     for (const step of sink.steps()) expect(sink.isEnded(step)).toBe(true);
     expect(seen.runSeconds).toBeGreaterThan(0);
-    expect(JSON.parse(seen.end?.finalDocument ?? '')).toMatchObject({ kind: 'LocalRun', status: { reason: 'Succeeded' } });
+    expect(JSON.parse(seen.end?.finalDocument ?? '')).toMatchObject({
+      kind: 'LocalRun',
+      status: { reason: 'Succeeded' },
+    });
     expect(host.changes).toContain(attempt.executionId);
     await follower.remove(attempt, mayWrite);
     expect(await follower.observe(attempt)).toEqual({ kind: 'absent' });
@@ -93,7 +104,9 @@ describe('a local run', () => {
     second.beforeAppend = (step, records) => {
       if (step.step !== 'build') return Promise.resolve();
       controller.abort(new Error('owner changed'));
-      return second.records('build/build').length > 0 ? Promise.reject(new Error('owner changed')) : Promise.resolve(void records);
+      return second.records('build/build').length > 0
+        ? Promise.reject(new Error('owner changed'))
+        : Promise.resolve(void records);
     };
     await expect(follower.followLogs(attempt, second, controller.signal)).rejects.toThrow('owner changed');
     second.beforeAppend = () => Promise.resolve();
@@ -102,7 +115,9 @@ describe('a local run', () => {
   });
 
   it('reports a failing build with its exit code and last lines', async () => {
-    const { attempt, follower, sink, logs } = await start({ 'build.mjs': "console.log('step 1'); console.error('boom'); process.exit(3)" });
+    const { attempt, follower, sink, logs } = await start({
+      'build.mjs': "console.log('step 1'); console.error('boom'); process.exit(3)",
+    });
     const seen = await untilOver(follower, attempt);
     await logs;
     expect(seen.end).toMatchObject({ outcome: 'failed', reason: 'StepFailed', fault: 'user', imageDigest: undefined });
@@ -113,7 +128,9 @@ describe('a local run', () => {
   });
 
   it('says that the disk of the host is full', async () => {
-    const { attempt, follower } = await start({ 'build.mjs': "console.error('write /x: no space left on device'); process.exit(1)" });
+    const { attempt, follower } = await start({
+      'build.mjs': "console.error('write /x: no space left on device'); process.exit(1)",
+    });
     expect((await untilOver(follower, attempt)).end).toMatchObject({ reason: 'HostDiskFull', fault: 'platform' });
   });
 
@@ -132,7 +149,8 @@ describe('a local run', () => {
 
   it('gives a build nothing of our environment and no credential file of git', async () => {
     process.env['IF_PLANTED_CANARY'] = 'canary';
-    const script = "import { readdirSync } from 'node:fs'; console.log(JSON.stringify({ env: process.env, home: readdirSync(process.env.HOME) }))";
+    const script =
+      "import { readdirSync } from 'node:fs'; console.log(JSON.stringify({ env: process.env, home: readdirSync(process.env.HOME) }))";
     const attempt = await host.attempt({ 'build.mjs': script });
     const follower = host.follower();
     await follower.create(
@@ -146,7 +164,10 @@ describe('a local run', () => {
     const sink = new RecordingLogSink();
     await follower.followLogs(attempt, sink, AbortSignal.timeout(40_000));
     const seen = await untilOver(follower, attempt);
-    const line = sink.text('build/build').split('\n').find((text) => text.startsWith('{'));
+    const line = sink
+      .text('build/build')
+      .split('\n')
+      .find((text) => text.startsWith('{'));
     const found = JSON.parse(line ?? '{}') as { env: Record<string, string>; home: string[] };
     expect(Object.keys(found.env)).not.toContain('IF_PLANTED_CANARY');
     expect(found.home).not.toContain('.git-credentials');
@@ -203,14 +224,19 @@ describe('stopping', () => {
     const { attempt, follower } = await start({ 'build.mjs': '' });
     await untilOver(follower, attempt);
     await follower.stop(attempt, 'UserCancel', mayWrite);
-    expect(await follower.observe({ ...attempt, stopIntent: 'UserCancel' })).toMatchObject({ end: { outcome: 'succeeded' } });
+    expect(await follower.observe({ ...attempt, stopIntent: 'UserCancel' })).toMatchObject({
+      end: { outcome: 'succeeded' },
+    });
     await follower.remove(attempt, () => false);
     await follower.removeCredentials(attempt, () => false);
     expect(await follower.observe(attempt)).toMatchObject({ kind: 'present' });
   });
 
   it('is done by the supervisor itself at the document’s limit', async () => {
-    const { attempt, follower } = await start({ 'build.mjs': 'setInterval(() => {}, 1000)' }, { pipelineTimeoutSeconds: 2 });
+    const { attempt, follower } = await start(
+      { 'build.mjs': 'setInterval(() => {}, 1000)' },
+      { pipelineTimeoutSeconds: 2 },
+    );
     expect((await untilOver(follower, attempt)).end).toMatchObject({ outcome: 'failed', reason: 'RunTimeout' });
   });
 });
@@ -234,9 +260,15 @@ describe('refusals', () => {
   it('come before anything is made, for a host that may not be reached', async () => {
     const attempt = await host.attempt({}, { gitRepositoryUrl: 'http://169.254.169.254/latest/meta-data' });
     const follower = host.follower();
-    expect(await follower.create(attempt, NO_CREDENTIALS, mayWrite)).toMatchObject({ kind: 'refused', reason: 'EgressForbidden' });
+    expect(await follower.create(attempt, NO_CREDENTIALS, mayWrite)).toMatchObject({
+      kind: 'refused',
+      reason: 'EgressForbidden',
+    });
     const image = await host.attempt({}, { imageRepository: '10.0.0.1:5000/app' });
-    expect(await follower.create(image, NO_CREDENTIALS, mayWrite)).toMatchObject({ kind: 'refused', reason: 'EgressForbidden' });
+    expect(await follower.create(image, NO_CREDENTIALS, mayWrite)).toMatchObject({
+      kind: 'refused',
+      reason: 'EgressForbidden',
+    });
     expect(existsSync(host.runDirectory(attempt)) || existsSync(host.runDirectory(image))).toBe(false);
   });
 
@@ -268,4 +300,3 @@ async function filesContaining(directory: string, text: string): Promise<string[
   }
   return found;
 }
-

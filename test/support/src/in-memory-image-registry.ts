@@ -130,7 +130,13 @@ export class InMemoryImageRegistry {
     }
     const found = this.#manifests.get(`${path}@${reference}`);
     if (found === undefined) failure(exchange, 404, 'MANIFEST_UNKNOWN');
-    else reply(exchange, 200, { 'content-type': found.mediaType, 'docker-content-digest': digestOf(found.bytes) }, found.bytes);
+    else
+      reply(
+        exchange,
+        200,
+        { 'content-type': found.mediaType, 'docker-content-digest': digestOf(found.bytes) },
+        found.bytes,
+      );
   }
 
   #upload(exchange: Exchange, path: string, id: string): void {

@@ -37,7 +37,9 @@ export class RecordingLogSink extends LogSink {
 
   /** Keys of the steps that were ever named, in their order. */
   steps(): string[] {
-    return [...this.#steps.values()].sort((a, b) => a.step.ordinal - b.step.ordinal).map((kept) => logStepKey(kept.step));
+    return [...this.#steps.values()]
+      .sort((a, b) => a.step.ordinal - b.step.ordinal)
+      .map((kept) => logStepKey(kept.step));
   }
 
   records(key: string): readonly LogRecord[] {

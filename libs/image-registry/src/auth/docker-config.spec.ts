@@ -41,8 +41,11 @@ describe('findCredential', () => {
     expect(JSON.stringify(found)).not.toContain('canary');
   });
 
-  it.each(['nonsense canary', '[]', '{"auths":[]}', '{"auths":{"r":{"auth":"!!"}}}'])('names %j without printing it', (text) => {
-    expect(() => findCredential(new Secret(text), 'r', 'x')).toThrow(/Docker config\.json/);
-    expect(() => findCredential(new Secret(text), 'r', 'x')).not.toThrow(/canary/);
-  });
+  it.each(['nonsense canary', '[]', '{"auths":[]}', '{"auths":{"r":{"auth":"!!"}}}'])(
+    'names %j without printing it',
+    (text) => {
+      expect(() => findCredential(new Secret(text), 'r', 'x')).toThrow(/Docker config\.json/);
+      expect(() => findCredential(new Secret(text), 'r', 'x')).not.toThrow(/canary/);
+    },
+  );
 });

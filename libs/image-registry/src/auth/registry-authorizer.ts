@@ -36,20 +36,31 @@ export async function authorize(transport: RegistryTransport, wanted: Authorizat
   throw unauthorized(ask, 'it names no way to authenticate that we know (Bearer, Basic)');
 }
 
-async function fetchToken(transport: RegistryTransport, bearer: Challenge, wanted: AuthorizationRequest): Promise<Secret> {
+async function fetchToken(
+  transport: RegistryTransport,
+  bearer: Challenge,
+  wanted: AuthorizationRequest,
+): Promise<Secret> {
   const { credential, ask } = wanted;
   const realm = realmUrl(bearer, wanted);
   const fields = tokenFields(bearer, wanted);
-  const request = credential?.kind === 'identity-token' ? postFor(realm, fields, credential) : getFor(realm, fields, credential);
+  const request =
+    credential?.kind === 'identity-token' ? postFor(realm, fields, credential) : getFor(realm, fields, credential);
   const answer = await transport.send({
     ...request,
     ask: { what: 'token', host: realm.host },
     maxBytes: MAX_TOKEN_BYTES,
     signal: wanted.signal,
   });
-  if (answer.status === 400 || answer.status === 404) throw unauthorized(ask, `its token service answered HTTP ${answer.status}`);
+  if (answer.status === 400 || answer.status === 404)
+    throw unauthorized(ask, `its token service answered HTTP ${answer.status}`);
   if (answer.status !== 200) {
-    throw answerError({ what: 'token', host: realm.host }, answer.status, answer.body, first(answer.headers['retry-after']));
+    throw answerError(
+      { what: 'token', host: realm.host },
+      answer.status,
+      answer.body,
+      first(answer.headers['retry-after']),
+    );
   }
   const token = tokenOf(answer.body);
   if (token === undefined) throw refused(ask, 'its token service answered without a token');
@@ -93,7 +104,11 @@ function getFor(realm: URL, fields: readonly [string, string][], credential: Reg
   return { method: 'GET' as const, url, headers };
 }
 
-function postFor(realm: URL, fields: readonly [string, string][], credential: RegistryCredential & { kind: 'identity-token' }) {
+function postFor(
+  realm: URL,
+  fields: readonly [string, string][],
+  credential: RegistryCredential & { kind: 'identity-token' },
+) {
   const form = new URLSearchParams();
   form.append('grant_type', 'refresh_token');
   form.append('refresh_token', credential.token.reveal());

@@ -119,7 +119,8 @@ export class ImageRegistryClient {
     });
     if (answer.status === 404) return undefined;
     const ask = session.ask(what);
-    if (answer.status !== 200) throw answerError(ask, answer.status, answer.body, single(answer.headers['retry-after']));
+    if (answer.status !== 200)
+      throw answerError(ask, answer.status, answer.body, single(answer.headers['retry-after']));
     const digest = digestOf(answer.body);
     const declared = single(answer.headers['docker-content-digest']);
     for (const expected of [declared, isDigest(reference) ? reference : undefined]) {
@@ -136,7 +137,8 @@ export class ImageRegistryClient {
     assertReference(tag);
     const what = `write ${tag}`;
     const ask = session.ask(what);
-    if (digestOf(manifest.bytes) !== manifest.digest) throw refused(ask, 'the manifest to write does not have its digest');
+    if (digestOf(manifest.bytes) !== manifest.digest)
+      throw refused(ask, 'the manifest to write does not have its digest');
     const answer = await session.send({
       method: 'PUT',
       path: `manifests/${tag}`,

@@ -57,7 +57,11 @@ export class RegistrySession {
     const ask = this.ask(wanted.what);
     this.#authorization = await authorize(this.#transport, {
       challenges: parseChallenges(answer.headers['www-authenticate']),
-      credential: findCredential(this.#options.dockerConfigJson, this.#options.reference.registry, this.#options.reference.path),
+      credential: findCredential(
+        this.#options.dockerConfigJson,
+        this.#options.reference.registry,
+        this.#options.reference.path,
+      ),
       scope: `repository:${this.#options.reference.path}:${this.#options.actions}`,
       ask,
       mayUseHttp: (host) => this.#isInsecure(host),
@@ -86,7 +90,8 @@ export class RegistrySession {
         maxBytes: this.#options.maxBytes,
         signal: this.#options.signal,
       });
-      if (answer.status === 401 && !home) throw refused(this.ask(wanted.what), `it redirects to ${url.host}, which asks for credentials`);
+      if (answer.status === 401 && !home)
+        throw refused(this.ask(wanted.what), `it redirects to ${url.host}, which asks for credentials`);
       if (!REDIRECTS.includes(answer.status)) return answer;
       url = this.#redirectTarget(url, answer, wanted);
     }
@@ -103,7 +108,8 @@ export class RegistrySession {
       throw refused(ask, 'a redirect without a usable Location');
     }
     const mayUseHttp = target.protocol === 'http:' && this.#isInsecure(target.host);
-    if (target.protocol !== 'https:' && !mayUseHttp) throw refused(ask, `a redirect to ${target.host} that is not https`);
+    if (target.protocol !== 'https:' && !mayUseHttp)
+      throw refused(ask, `a redirect to ${target.host} that is not https`);
     if (target.username !== '' || target.password !== '') throw refused(ask, 'a redirect that carries credentials');
     if (wanted.method === 'PUT' && (target.origin !== this.#origin || ![307, 308].includes(answer.status))) {
       throw refused(ask, `a redirect of an upload to ${target.host}`);

@@ -14,9 +14,12 @@ describe('parseRepository', () => {
     expect(parseRepository(repository)).toEqual({ registry, apiHost, path });
   });
 
-  it.each(['app', 'http://registry.example/app', 'registry.example/../x', 'registry.example/app:tag'])('refuses %s', (text) => {
-    expect(() => parseRepository(text)).toThrow(/image repository/);
-  });
+  it.each(['app', 'http://registry.example/app', 'registry.example/../x', 'registry.example/app:tag'])(
+    'refuses %s',
+    (text) => {
+      expect(() => parseRepository(text)).toThrow(/image repository/);
+    },
+  );
 });
 
 describe('references', () => {

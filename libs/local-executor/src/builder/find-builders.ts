@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { execa } from 'execa';
 import { BUILDER_VARIABLES, type BuilderEnvironment } from '../command/child-environment.js';
-import { BUILDER_KINDS, type BuilderKind, type FoundBuilder, type FoundBuilders, type UnusableBuilder } from './builder.js';
+import {
+  BUILDER_KINDS,
+  type BuilderKind,
+  type FoundBuilder,
+  type FoundBuilders,
+  type UnusableBuilder,
+} from './builder.js';
 import { installCommand, parseOsRelease, type OperatingSystem } from './install-command.js';
 
 export interface FindBuildersOptions {
@@ -53,7 +59,10 @@ export async function findBuilders(options: FindBuildersOptions): Promise<FoundB
   };
 }
 
-async function probe(kind: BuilderKind, options: FindBuildersOptions): Promise<FoundBuilder | UnusableBuilder | undefined> {
+async function probe(
+  kind: BuilderKind,
+  options: FindBuildersOptions,
+): Promise<FoundBuilder | UnusableBuilder | undefined> {
   const path = await findProgram(kind, options.path);
   if (path === undefined) return undefined;
   const answer = await ask(path, PROBES[kind].args, options);
@@ -67,7 +76,14 @@ async function probe(kind: BuilderKind, options: FindBuildersOptions): Promise<F
 async function canOverlay(path: string, options: FindBuildersOptions): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'if-overlay-'));
   try {
-    const storage = ['--root', join(directory, 'root'), '--runroot', join(directory, 'run'), '--storage-driver', 'overlay'];
+    const storage = [
+      '--root',
+      join(directory, 'root'),
+      '--runroot',
+      join(directory, 'run'),
+      '--storage-driver',
+      'overlay',
+    ];
     return (await ask(path, [...storage, 'images', '--quiet'], options)) !== undefined;
   } finally {
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
@@ -93,7 +109,10 @@ async function findProgram(name: string, path: string): Promise<string | undefin
   for (const directory of path.split(delimiter)) {
     if (!isAbsolute(directory)) continue;
     const candidate = join(directory, name);
-    const executable = await access(candidate, constants.X_OK).then(() => true, () => false);
+    const executable = await access(candidate, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
     if (executable) return candidate;
   }
   return undefined;

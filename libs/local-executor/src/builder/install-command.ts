@@ -21,7 +21,8 @@ export function installCommand(system: OperatingSystem, packages: readonly strin
   const names = [system.id, ...system.idLike];
   const installer = INSTALLERS.find(([name]) => names.includes(name))?.[1];
   if (installer !== undefined) return `${installer} ${packages.join(' ')}`;
-  if (system.id === 'darwin') return `brew install ${packages.map((name) => (name === 'buildah' ? 'podman' : name)).join(' ')}`;
+  if (system.id === 'darwin')
+    return `brew install ${packages.map((name) => (name === 'buildah' ? 'podman' : name)).join(' ')}`;
   return `install ${packages.join(' and ')} with this system's package manager`;
 }
 
@@ -29,7 +30,15 @@ export function installCommand(system: OperatingSystem, packages: readonly strin
 export function parseOsRelease(text: string): OperatingSystem {
   const field = (name: string): string => {
     const match = new RegExp(`^${name}=(.*)$`, 'm').exec(text);
-    return (match?.[1] ?? '').trim().replace(/^["']|["']$/g, '').toLowerCase();
+    return (match?.[1] ?? '')
+      .trim()
+      .replace(/^["']|["']$/g, '')
+      .toLowerCase();
   };
-  return { id: field('ID'), idLike: field('ID_LIKE').split(/\s+/).filter((word) => word !== '') };
+  return {
+    id: field('ID'),
+    idLike: field('ID_LIKE')
+      .split(/\s+/)
+      .filter((word) => word !== ''),
+  };
 }

@@ -30,12 +30,16 @@ export function childEnvironment(
   path: string,
   builder: BuilderEnvironment,
 ): Record<string, string> {
-  const given = BUILDER_VARIABLES.flatMap((name) => (builder[name] === undefined ? [] : [[name, builder[name]] as const]));
+  const given = BUILDER_VARIABLES.flatMap((name) =>
+    builder[name] === undefined ? [] : [[name, builder[name]] as const],
+  );
   const authDirectory = registryAuthDirectory(directory.home);
   return {
     ...Object.fromEntries(given),
     [RUN_MARK_VARIABLE]: uid,
-    PATH: [...new Set([...path.split(delimiter).filter((part) => part !== ''), dirname(process.execPath)])].join(delimiter),
+    PATH: [...new Set([...path.split(delimiter).filter((part) => part !== ''), dirname(process.execPath)])].join(
+      delimiter,
+    ),
     HOME: directory.home,
     TMPDIR: directory.temporary,
     XDG_RUNTIME_DIR: directory.temporary,

@@ -66,7 +66,9 @@ export function fetchCommands(input: CloneInput, clone: CloneSpec): Command[] {
 
 /** True when a fetch failed because the server does not have, or not hand out, what was named. */
 export function isUnknownRevision(log: string): boolean {
-  return /couldn't find remote ref|could not find remote ref|not our ref|unadvertised object|no such ref|reference is not a tree|unable to read tree/i.test(log);
+  return /couldn't find remote ref|could not find remote ref|not our ref|unadvertised object|no such ref|reference is not a tree|unable to read tree/i.test(
+    log,
+  );
 }
 
 export function checkoutCommand(input: CloneInput, clone: CloneSpec): Command {

@@ -35,6 +35,8 @@ export interface BuildPlan {
 /** How a command is shown in a log; arguments never hold secrets. */
 export function showCommand(command: Command): string {
   const name = command.file.slice(command.file.lastIndexOf('/') + 1);
-  const shown = command.args.map((argument) => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : JSON.stringify(argument)));
+  const shown = command.args.map((argument) =>
+    /^[\w@%+=:,./-]+$/.test(argument) ? argument : JSON.stringify(argument),
+  );
   return `+ ${[name, ...shown].join(' ')}`;
 }

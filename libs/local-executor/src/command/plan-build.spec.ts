@@ -24,6 +24,7 @@ function input(kind: BuilderKind): PlanInput {
     runName: 'if-x-1',
     home: '/run/home',
     storage: '/run/storage',
+    shortDirectory: '/tmp/if-x-1',
     temporary: '/run/tmp',
     layout: '/artifacts/e',
   };
@@ -34,12 +35,15 @@ function shown(plan: BuildPlan): string[] {
 }
 
 describe('planBuild', () => {
-  it.each(['buildah', 'podman', 'docker', 'buildctl'] as const)('passes a build argument to %s as one argument', (kind) => {
-    const [build] = planBuild(BUILD, input(kind)).steps;
-    const args = build?.commands[0]?.args ?? [];
-    expect(args.some((argument) => argument.endsWith("A=$(id) '; rm -rf /"))).toBe(true);
-    expect(build?.commands[0]?.file).toBe(`/usr/bin/${kind}`);
-  });
+  it.each(['buildah', 'podman', 'docker', 'buildctl'] as const)(
+    'passes a build argument to %s as one argument',
+    (kind) => {
+      const [build] = planBuild(BUILD, input(kind)).steps;
+      const args = build?.commands[0]?.args ?? [];
+      expect(args.some((argument) => argument.endsWith("A=$(id) '; rm -rf /"))).toBe(true);
+      expect(build?.commands[0]?.file).toBe(`/usr/bin/${kind}`);
+    },
+  );
 
   it('builds and pushes with buildah in the run’s own storage', () => {
     const base = '--root /run/storage/root --runroot /run/storage/run --storage-driver vfs';
@@ -55,18 +59,23 @@ describe('planBuild', () => {
     expect(plan[1]).toContain('manifest push --all');
   });
 
-  it.each(['buildah', 'podman', 'docker', 'buildctl'] as const)('writes an OCI layout with %s when no image is named', (kind) => {
-    const { image: _image, ...local } = BUILD;
-    const plan = planBuild(local, input(kind));
-    expect(plan.digest).toEqual({ kind: 'oci-layout', directory: '/artifacts/e' });
-    expect(shown(plan).join('\n')).toContain('/artifacts/e');
-    expect(shown(plan).join('\n')).not.toContain('docker://');
-  });
+  it.each(['buildah', 'podman', 'docker', 'buildctl'] as const)(
+    'writes an OCI layout with %s when no image is named',
+    (kind) => {
+      const { image: _image, ...local } = BUILD;
+      const plan = planBuild(local, input(kind));
+      expect(plan.digest).toEqual({ kind: 'oci-layout', directory: '/artifacts/e' });
+      expect(shown(plan).join('\n')).toContain('/artifacts/e');
+      expect(shown(plan).join('\n')).not.toContain('docker://');
+    },
+  );
 
   it('names the cache for those that have one', () => {
     const cached = { ...BUILD, cacheRepository: 'registry.example/cache' };
     expect(shown(planBuild(cached, input('buildah')))[0]).toContain('--layers --cache-from registry.example/cache');
-    expect(shown(planBuild(cached, input('buildctl')))[0]).toContain('--import-cache type=registry,ref=registry.example/cache');
+    expect(shown(planBuild(cached, input('buildctl')))[0]).toContain(
+      '--import-cache type=registry,ref=registry.example/cache',
+    );
     expect(shown(planBuild(cached, input('docker')))[0]).toContain('buildx build');
   });
 
@@ -77,7 +86,9 @@ describe('planBuild', () => {
   });
 
   it('tidies up what docker keeps outside the run', () => {
-    expect(planBuild(BUILD, input('docker')).tidy.map((command) => command.args)).toEqual([['image', 'rm', '--force', IMAGE]]);
+    expect(planBuild(BUILD, input('docker')).tidy.map((command) => command.args)).toEqual([
+      ['image', 'rm', '--force', IMAGE],
+    ]);
     expect(planBuild(BUILD, input('buildah')).tidy).toEqual([]);
   });
 

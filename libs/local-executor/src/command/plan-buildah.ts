@@ -14,10 +14,19 @@ export function planBuildah(build: ImageBuildSpec, input: PlanInput): BuildPlan 
   const destination = build.image === undefined ? `oci:${input.layout}` : `docker://${build.image}`;
   const digestFile = temporaryFile(input, 'digest');
   const base = [
-    ...['--root', join(storage, 'root'), '--runroot', join(storage, 'run')],
+    ...[
+      '--root',
+      join(storage, 'root'),
+      '--runroot',
+      builder.kind === 'podman' ? input.shortDirectory : join(storage, 'run'),
+    ],
     ...['--storage-driver', builder.storageDriver ?? 'vfs'],
   ];
-  const run = (args: readonly string[]): Command => ({ file: builder.path, args: [...base, ...args], cwd: paths.context });
+  const run = (args: readonly string[]): Command => ({
+    file: builder.path,
+    args: [...base, ...args],
+    cwd: paths.context,
+  });
   const options = [
     ...['--isolation', 'chroot', '--file', paths.recipe],
     ...(build.platforms.length === 0 ? [] : ['--platform', build.platforms.join(',')]),
@@ -34,7 +43,8 @@ export function planBuildah(build: ImageBuildSpec, input: PlanInput): BuildPlan 
       { task: 'build', step: 'build', commands: [run(['build', ...options, '--', paths.context])] },
       { task: 'build', step: 'push', commands: [run([...push, '--digestfile', digestFile, local, destination])] },
     ],
-    digest: build.image === undefined ? { kind: 'oci-layout', directory: input.layout } : { kind: 'text', file: digestFile },
+    digest:
+      build.image === undefined ? { kind: 'oci-layout', directory: input.layout } : { kind: 'text', file: digestFile },
     tidy: [],
   };
 }

@@ -16,6 +16,8 @@ export interface PlanInput {
   readonly runName: string;
   readonly home: string;
   readonly storage: string;
+  /** For a builder's small run-time files: podman takes no path of more than 50 characters for them. */
+  readonly shortDirectory: string;
   readonly temporary: string;
   /** Directory of the OCI layout to write when no image is pushed. */
   readonly layout: string;

@@ -23,6 +23,11 @@ export async function createRun(
 ): Promise<CreateOutcome> {
   const run = parseLocalRun(attempt.document);
   const found = await host.findRun(attempt);
+  if (found !== undefined && found.record.documentHash !== attempt.documentHash) {
+    // Two documents for one attempt (rule 13): the one that runs stands, and somebody has to look.
+    const { executionId, name } = attempt;
+    host.settings.logger.error('A run was made from another document than the stored one', { executionId, name });
+  }
   if (found !== undefined && (await found.directory.findSupervisor()) !== undefined) {
     return { kind: 'adopted', uid: found.record.uid };
   }
@@ -57,7 +62,12 @@ async function prepareOrder(
   const { build } = run.spec;
   const builder = builderFor(build.method, found);
   if (builder === undefined || found.git === undefined) {
-    const what = builder === undefined ? (build.method === 'packer' ? 'packer' : 'builder (buildah, docker, podman, buildctl)') : 'git';
+    const what =
+      builder === undefined
+        ? build.method === 'packer'
+          ? 'packer'
+          : 'builder (buildah, docker, podman, buildctl)'
+        : 'git';
     const problems = found.unusable.map(({ path, problem }) => ` ${path}: ${problem}.`).join('');
     const remedy = found.installCommand ?? 'install packer';
     const message = `No ${what} works on ${settings.hostName}.${problems} Run: ${remedy}`;
@@ -92,7 +102,12 @@ function openCredentials({ dockerConfigJson, git }: AttemptCredentials): Supervi
 async function makeDirectory(host: LocalHost, attempt: Attempt): Promise<KnownRun | CreateOutcome> {
   const directory = host.directoryOf(attempt.name);
   if (directory === undefined) {
-    return { kind: 'refused', reason: 'BuildConfigInvalid', message: 'The run has no name of ours.', fault: 'platform' };
+    return {
+      kind: 'refused',
+      reason: 'BuildConfigInvalid',
+      message: 'The run has no name of ours.',
+      fault: 'platform',
+    };
   }
   const record: RunRecord = {
     uid: randomUUID(),

@@ -27,7 +27,8 @@ import type { ImageBuildSpec, LocalRun, PackerBuildSpec } from './local-run.js';
  */
 export function renderLocalRun(context: RenderContext, place: Place): RenderedDocument {
   const issues = findIssues(context);
-  if (issues.length > 0) throw invalidInput('BuildConfigInvalid', 'The build cannot run on this host as configured.', issues);
+  if (issues.length > 0)
+    throw invalidInput('BuildConfigInvalid', 'The build cannot run on this host as configured.', issues);
   const run: LocalRun = {
     apiVersion: 'image-factory.io/v1',
     kind: 'LocalRun',
@@ -105,7 +106,8 @@ function findIssues(context: RenderContext): Issue[] {
   check('build_config.packer_template', contextPath, config.packer_template);
   check('build_config.target', buildTarget, config.target);
   check('build_config.cache_repo', imageRepository, config.cache_repo);
-  for (const [index, text] of (config.platforms ?? []).entries()) check(`build_config.platforms[${index}]`, platform, text);
+  for (const [index, text] of (config.platforms ?? []).entries())
+    check(`build_config.platforms[${index}]`, platform, text);
   for (const field of ['build_args', 'variables'] as const) {
     for (const [name, value] of Object.entries(config[field] ?? {})) {
       check(`build_config.${field}.${name}`, argumentName, name);

@@ -37,23 +37,31 @@ export type LocalExecutorSettings = Required<LocalExecutorOptions>;
 
 const GIBIBYTE = 1024 ** 3;
 
+/** Relative to this file as it was built, and to its source when that runs instead. */
+const BUILT_SUPERVISOR = import.meta.url.endsWith('.ts') ? '../../dist/supervisor.js' : '../supervisor.js';
+
 /** @throws DomainError InvalidInput with every issue */
 export function resolveLocalExecutorOptions(options: LocalExecutorOptions): LocalExecutorSettings {
   const issues = [];
   // Builders take this path inside comma- and colon-separated options.
-  if (!isAbsolute(options.workspaceDir) || /[^A-Za-z0-9._/@+-]/.test(options.workspaceDir) || options.workspaceDir.endsWith('/')) {
+  if (
+    !isAbsolute(options.workspaceDir) ||
+    /[^A-Za-z0-9._/@+-]/.test(options.workspaceDir) ||
+    options.workspaceDir.endsWith('/')
+  ) {
     issues.push({ path: 'workspaceDir', message: 'must be an absolute path of letters, digits and . _ - + @ /' });
   }
   if (options.hostId === '') issues.push({ path: 'hostId', message: 'must not be empty' });
   if ((options.stopGraceMs ?? 0) < 0) issues.push({ path: 'stopGraceMs', message: 'must not be negative' });
-  if (issues.length > 0) throw invalidInput('ValidationFailed', 'The local executor cannot work as configured.', issues);
+  if (issues.length > 0)
+    throw invalidInput('ValidationFailed', 'The local executor cannot work as configured.', issues);
   return {
     builderEnvironment: {},
     insecureRegistries: [],
     stopGraceMs: 10_000,
     pollMs: 200,
     logLimitBytes: 4 * GIBIBYTE,
-    supervisorArguments: [fileURLToPath(new URL('../supervisor.js', import.meta.url))],
+    supervisorArguments: [fileURLToPath(new URL(BUILT_SUPERVISOR, import.meta.url))],
     ...options,
   };
 }

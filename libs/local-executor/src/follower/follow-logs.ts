@@ -25,12 +25,19 @@ export async function followRunLogs(options: FollowLogsOptions): Promise<void> {
 }
 
 /** The steps that the supervisor announced before any ran; none when the run ended before that. */
-async function plannedSteps({ directory, clock, pollMs, signal, isOver }: FollowLogsOptions): Promise<readonly LogStep[]> {
+async function plannedSteps({
+  directory,
+  clock,
+  pollMs,
+  signal,
+  isOver,
+}: FollowLogsOptions): Promise<readonly LogStep[]> {
   for (;;) {
     signal.throwIfAborted();
     const over = await isOver();
     const state = await directory.findState();
-    if (state !== undefined && state.steps.length > 0) return state.steps.map(({ task, step, ordinal }) => ({ task, step, ordinal }));
+    if (state !== undefined && state.steps.length > 0)
+      return state.steps.map(({ task, step, ordinal }) => ({ task, step, ordinal }));
     if (over) return [];
     await clock.sleep(pollMs, signal);
   }
@@ -75,6 +82,7 @@ function laterStepStarted(state: RunState | undefined, step: LogStep): boolean {
 }
 
 async function appendGap(step: LogStep, { sink, clock }: FollowLogsOptions): Promise<void> {
-  const message = 'The log file of the step is gone from the host: its workspace was removed before the log was stored.';
+  const message =
+    'The log file of the step is gone from the host: its workspace was removed before the log was stored.';
   await sink.append(step, [{ kind: 'gap', time: clock.now().toISOString(), reason: 'LogGap', message }]);
 }

@@ -114,12 +114,15 @@ export class LocalExecutionFollower extends ExecutionFollower {
     await this.#host.closedMarks.add(attempt.name);
     const supervisor = (await directory.findSupervisor())?.process;
     const ended = (await this.#end(directory, record)) !== undefined;
-    if (!ended && supervisor !== undefined && (await isProcessAlive(supervisor))) process.kill(supervisor.pid, 'SIGKILL');
+    if (!ended && supervisor !== undefined && (await isProcessAlive(supervisor)))
+      process.kill(supervisor.pid, 'SIGKILL');
     const mark = runMark(directory, record, await directory.findState());
     await endRunProcesses(mark, { graceMs: 0, giveUpMs: 10_000, wait: this.#host.wait });
     const builders = (await this.#host.builders()).builders;
     const unshareWith = builders.find((builder) => builder.kind === 'buildah' || builder.kind === 'podman')?.path;
-    await removeTree(directory.path, { unshareWith, path: this.#host.settings.path });
+    const { path } = this.#host.settings;
+    await removeTree(directory.short, { unshareWith, path });
+    await removeTree(directory.path, { unshareWith, path });
   }
 
   override async listRuns(): Promise<readonly FoundRun[]> {
@@ -131,7 +134,16 @@ export class LocalExecutionFollower extends ExecutionFollower {
       const { executionId, buildId, attempt, uid } = record;
       const ended = (await this.#end(directory, record)) !== undefined;
       const createdAt = new Date(record.createdAt);
-      runs.push({ executionId, buildId, attempt, namespace: this.#host.settings.hostName, name, uid, ended, createdAt });
+      runs.push({
+        executionId,
+        buildId,
+        attempt,
+        namespace: this.#host.settings.hostName,
+        name,
+        uid,
+        ended,
+        createdAt,
+      });
     }
     return runs;
   }

@@ -58,6 +58,7 @@ export function runMark(directory: RunDirectory, record: RunRecord, state: RunSt
 
 async function writtenEnd(directory: RunDirectory): Promise<RunEnd | undefined> {
   const state = await directory.findState();
-  if (state?.ending !== undefined && state.endedAt !== undefined) return { ending: state.ending, endedAt: state.endedAt };
+  if (state?.ending !== undefined && state.endedAt !== undefined)
+    return { ending: state.ending, endedAt: state.endedAt };
   return await directory.findLoss();
 }

@@ -89,7 +89,11 @@ export class RunScanner {
         this.#scannedAtMs = clock.monotonicMs();
         first();
       } catch (error) {
-        const code = isDomainError(error) ? error.reason : error instanceof Error && 'code' in error ? error.code : 'unknown';
+        const code = isDomainError(error)
+          ? error.reason
+          : error instanceof Error && 'code' in error
+            ? error.code
+            : 'unknown';
         logger.warn('Scanning the runs of this host failed', { code });
       }
       await clock.sleep(pollMs, this.#controller.signal).catch(() => undefined);

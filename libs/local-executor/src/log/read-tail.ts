@@ -19,7 +19,10 @@ export async function readTail(path: string): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
     const whole = size > length && lines.length > 1 ? lines.slice(1) : lines;
-    const text = whole.filter((line) => line.trim() !== '').slice(-TAIL_LINES).join('\n');
+    const text = whole
+      .filter((line) => line.trim() !== '')
+      .slice(-TAIL_LINES)
+      .join('\n');
     return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
   } finally {
     await file.close();

@@ -34,7 +34,11 @@ async function write(text: string | Buffer, second: number): Promise<void> {
 }
 
 const shown = (records: readonly LogRecord[]): string[] =>
-  records.map((record) => (record.kind === 'line' ? `${record.time.slice(17, 19)} ${Buffer.from(record.text).toString()}${record.newline ? '$' : ''}` : 'gap'));
+  records.map((record) =>
+    record.kind === 'line'
+      ? `${record.time.slice(17, 19)} ${Buffer.from(record.text).toString()}${record.newline ? '$' : ''}`
+      : 'gap',
+  );
 
 describe('StepLogReader', () => {
   it('gives each line the time at which its first byte was seen', async () => {
@@ -69,7 +73,7 @@ describe('StepLogReader', () => {
     await write(Buffer.alloc(MAX_LINE_BYTES + 5, 'x'), 1);
     const reader = new StepLogReader(log, times, START);
     const pieces: LogRecord[] = [];
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const batch = await reader.read(true);
       pieces.push(...batch.records);
       more = batch.more;

@@ -110,7 +110,10 @@ export class StepLogReader {
 
 /** True when the log file exists. */
 export async function hasLog(path: string): Promise<boolean> {
-  return await stat(path).then(() => true, () => false);
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {

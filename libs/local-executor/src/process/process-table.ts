@@ -81,7 +81,10 @@ export async function readBootId(): Promise<string> {
 }
 
 async function listWithPs(): Promise<ProcessEntry[]> {
-  const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,pgid=,stat=,lstart='], { reject: false, timeout: 10_000 });
+  const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,pgid=,stat=,lstart='], {
+    reject: false,
+    timeout: 10_000,
+  });
   return stdout.split('\n').flatMap((line) => {
     const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
     if (match === null || match[4]?.startsWith('Z') === true) return [];

@@ -30,7 +30,7 @@ export async function findRunProcesses(mark: RunMark): Promise<ProcessEntry[]> {
       if (led || (await bearsMark(pid, mark.environment, mark.directory))) members.add(pid);
     }),
   );
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const entry of entries) {
       if (members.has(entry.parentPid) && !members.has(entry.pid)) {

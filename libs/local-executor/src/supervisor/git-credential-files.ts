@@ -24,7 +24,9 @@ export async function writeGitCredential(
   if (credential.host !== target.host && credential.host !== target.hostname) return {};
   const user = encodeURIComponent(credential.username);
   const password = encodeURIComponent(credential.password);
-  await writeFile(join(home, '.git-credentials'), `${target.protocol}//${user}:${password}@${target.host}\n`, { mode: 0o600 });
+  await writeFile(join(home, '.git-credentials'), `${target.protocol}//${user}:${password}@${target.host}\n`, {
+    mode: 0o600,
+  });
   return {};
 }
 

@@ -22,7 +22,10 @@ export async function writeRegistryFiles(
     ...insecureRegistries.flatMap((host) => ['[[registry]]', `location = ${JSON.stringify(host)}`, 'insecure = true']),
   ];
   await writeFile(join(home, 'registries.conf'), `${registries.join('\n')}\n`, { mode: 0o600 });
-  const hasPolicy = await access(SYSTEM_POLICY).then(() => true, () => false);
+  const hasPolicy = await access(SYSTEM_POLICY).then(
+    () => true,
+    () => false,
+  );
   if (hasPolicy) return;
   const containers = join(home, '.config', 'containers');
   await mkdir(containers, { recursive: true });

@@ -68,7 +68,10 @@ export class RunGuard {
       if (ending !== undefined) this.end(ending);
     }
     if (performance.now() > this.#deadlineMs) this.end({ kind: 'timed-out', limitSeconds: this.#limitSeconds });
-    const stop = await access(this.#directory.file('stop.json')).then(() => true, () => false);
+    const stop = await access(this.#directory.file('stop.json')).then(
+      () => true,
+      () => false,
+    );
     if (stop) this.end({ kind: 'stopped' });
   }
 }

@@ -16,6 +16,12 @@ export interface RunJournalOptions {
   readonly mark: Omit<RunMark, 'leaders'>;
 }
 
+/** The host's disk is full; `subject` begins the sentence. */
+export function diskFullEnding(subject: string): Ending {
+  const message = `${subject} disk of the host is full. Free space below IF_LOCAL_WORKSPACE_DIR.`;
+  return { kind: 'refused', reason: 'HostDiskFull', message, fault: 'platform' };
+}
+
 type StepWork = (step: StepRunner) => Promise<CommandExit | undefined>;
 
 /** Keeps the run's state and writes it after every change: the one writer of `state.json`. */
@@ -60,16 +66,28 @@ export class RunJournal {
     await this.#changeStep(task, step, { startedAt: wallTime().toISOString() });
     const runner = await this.#open(task, step);
     let failed: CommandExit | undefined;
+    let diskFull = false;
     try {
       failed = await work(runner);
+      diskFull = failed !== undefined && (await runner.diskWasFull());
     } finally {
       await runner.close();
       const endedAt = wallTime().toISOString();
-      await this.#changeStep(task, step, { endedAt, exitCode: failed === undefined ? 0 : failed.exitCode, signal: failed?.signal });
+      await this.#changeStep(task, step, {
+        endedAt,
+        exitCode: failed === undefined ? 0 : failed.exitCode,
+        signal: failed?.signal,
+      });
     }
     if (guard.ending !== undefined) return guard.ending;
     if (failed === undefined) return undefined;
-    return { kind: 'step-failed', step: `${task}/${step}`, ...failed, tail: await readTail(directory.logFile({ task, step })) };
+    if (diskFull) return diskFullEnding(`Step ${task}/${step} failed: the`);
+    return {
+      kind: 'step-failed',
+      step: `${task}/${step}`,
+      ...failed,
+      tail: await readTail(directory.logFile({ task, step })),
+    };
   }
 
   /** Removes what a builder left outside the run's directory; into the last step's log, and never the build's failure. */
@@ -122,7 +140,9 @@ export class RunJournal {
   }
 
   async #changeStep(task: string, step: string, change: Partial<StepState>): Promise<void> {
-    const steps = this.#state.steps.map((known) => (known.task === task && known.step === step ? { ...known, ...change } : known));
+    const steps = this.#state.steps.map((known) =>
+      known.task === task && known.step === step ? { ...known, ...change } : known,
+    );
     await this.#change({ steps });
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { childEnvironment } from '../command/child-environment.js';
 import { planBuild } from '../command/plan-build.js';
@@ -15,7 +15,7 @@ import { removeGitCredential, writeGitCredential } from './git-credential-files.
 import { readDigest } from './read-digest.js';
 import { removeRegistryCredential, writeRegistryFiles } from './registry-files.js';
 import { RunGuard } from './run-guard.js';
-import { RunJournal } from './run-journal.js';
+import { diskFullEnding, RunJournal } from './run-journal.js';
 import type { SupervisorOrder } from './supervisor-order.js';
 import { verifyPaths } from './verify-paths.js';
 import { wallTime } from './wall-time.js';
@@ -51,6 +51,7 @@ export async function runSupervisor(path: string, order: SupervisorOrder): Promi
   }
   await journal.endEverything();
   await directory.removeCredentials().catch(() => undefined);
+  await rm(directory.short, { recursive: true, force: true }).catch(() => undefined);
   guard.close();
   await journal.finish(guard.ending ?? ending);
   return 'ran';
@@ -66,9 +67,20 @@ interface Work {
 async function runSteps(run: LocalRun, work: Work): Promise<Ending> {
   const { directory, journal, order } = work;
   const { clone, build } = run.spec;
-  const gitEnvironment = await writeGitCredential(directory.home, clone.url, order.credentials.git, order.pinnedGitHost);
+  const gitEnvironment = await writeGitCredential(
+    directory.home,
+    clone.url,
+    order.credentials.git,
+    order.pinnedGitHost,
+  );
   const cloned = await journal.runStep('clone', 'clone', (step) =>
-    cloneRepository(step, clone, { git: order.git, source: directory.source, pinned: order.pinnedGitHost }, gitEnvironment, directory),
+    cloneRepository(
+      step,
+      clone,
+      { git: order.git, source: directory.source, pinned: order.pinnedGitHost },
+      gitEnvironment,
+      directory,
+    ),
   );
   await removeGitCredential(directory.home);
   if (cloned !== undefined) return cloned;
@@ -76,7 +88,8 @@ async function runSteps(run: LocalRun, work: Work): Promise<Ending> {
   if (commit !== undefined) journal.addResult('commit', commit);
   const paths = await verifyPaths(directory.source, build);
   if ('kind' in paths) return paths;
-  if (build.method !== 'packer' && build.image === undefined) await mkdir(order.layout, { recursive: true, mode: 0o700 });
+  if (build.method !== 'packer' && build.image === undefined)
+    await mkdir(order.layout, { recursive: true, mode: 0o700 });
   const { home, storage, temporary } = directory;
   const plan = planBuild(build, {
     builder: order.builder,
@@ -85,10 +98,17 @@ async function runSteps(run: LocalRun, work: Work): Promise<Ending> {
     home,
     storage,
     temporary,
+    shortDirectory: directory.short,
     layout: order.layout,
   });
+  // Made by nobody else: the name is a hash that others cannot know beforehand.
+  if (order.builder.kind === 'podman') await mkdir(directory.short, { mode: 0o700 });
   // Packer runs what its template says on this host and needs no registry: it gets no credential.
-  await writeRegistryFiles(home, build.method === 'packer' ? undefined : order.credentials.dockerConfigJson, order.insecureRegistries);
+  await writeRegistryFiles(
+    home,
+    build.method === 'packer' ? undefined : order.credentials.dockerConfigJson,
+    order.insecureRegistries,
+  );
   try {
     return await runPlan(plan, run, work);
   } finally {
@@ -143,9 +163,13 @@ async function readText(path: string): Promise<string | undefined> {
 
 function unexpected(error: unknown): Ending {
   if (isErrno(error, 'ENOSPC', 'EDQUOT')) {
-    const message = 'The disk of the host is full. Free space below IF_LOCAL_WORKSPACE_DIR.';
-    return { kind: 'refused', reason: 'HostDiskFull', message, fault: 'platform' };
+    return diskFullEnding('The');
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-  return { kind: 'refused', reason: 'ProcessFailed', message: `The supervisor of the run failed: ${code}.`, fault: 'platform' };
+  return {
+    kind: 'refused',
+    reason: 'ProcessFailed',
+    message: `The supervisor of the run failed: ${code}.`,
+    fault: 'platform',
+  };
 }

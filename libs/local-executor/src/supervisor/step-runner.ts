@@ -1,4 +1,4 @@
-import { open, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, statfs, writeFile, type FileHandle } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { showCommand, type Command } from '../command/command.js';
@@ -28,6 +28,9 @@ export interface StepRunnerOptions {
   readonly onLeader: (leader: ProcessIdentity) => Promise<void>;
 }
 
+/** A disk with less room than this is full: what fails on it fails for that. */
+const FULL_BYTES = 64 * 1024;
+
 /** After KILL the kernel needs a moment; a process in uninterruptible sleep may need long. */
 const GIVE_UP_MS = 30_000;
 
@@ -42,6 +45,7 @@ export class StepRunner {
   readonly #times: LogTimesWriter;
   readonly #removeCheck: () => void;
   readonly #leaders: ProcessIdentity[] = [];
+  #diskWasFull = false;
 
   private constructor(options: StepRunnerOptions, log: FileHandle, times: LogTimesWriter) {
     this.#options = options;
@@ -50,6 +54,7 @@ export class StepRunner {
     this.#removeCheck = options.guard.addCheck(async () => {
       const { size } = await this.#log.stat();
       await this.#times.note(size, wallTime());
+      await this.#lookAtDisk();
       if (size <= options.logLimitBytes) return undefined;
       const message = `The log of step ${options.step.step} is larger than ${options.logLimitBytes} bytes; the build was stopped to protect the host.`;
       return { kind: 'refused', reason: 'ProcessFailed', message, fault: 'user' };
@@ -94,17 +99,29 @@ export class StepRunner {
       await Promise.race([ended, aborted(this.#options.guard.signal)]);
       await this.endProcesses(this.#options.guard.signal.aborted ? this.#options.stopGraceMs : 0);
       const result = await ended;
-      if (child.pid === undefined) await this.say(`${command.file} could not be started: ${result.error ?? 'unknown error'}`);
+      if (child.pid === undefined)
+        await this.say(`${command.file} could not be started: ${result.error ?? 'unknown error'}`);
       return { exitCode: result.exitCode, signal: result.signal };
     } finally {
       await output?.close();
     }
   }
 
+  /** True when the disk had no room at some moment of the step: then its failure is not the user's. */
+  async diskWasFull(): Promise<boolean> {
+    await this.#lookAtDisk();
+    return this.#diskWasFull;
+  }
+
   /** Ends whatever the step has left running. */
   async endProcesses(graceMs: number): Promise<boolean> {
     const mark: RunMark = { ...this.#options.mark, leaders: this.#leaders };
     return await endRunProcesses(mark, { graceMs, giveUpMs: GIVE_UP_MS, wait: (ms) => delay(ms) });
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { bavail, bsize, files, ffree } = await statfs(this.#options.directory.path);
+    if (bavail * bsize < FULL_BYTES || (files > 0 && ffree === 0)) this.#diskWasFull = true;
   }
 
   async close(): Promise<void> {

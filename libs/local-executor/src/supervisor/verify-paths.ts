@@ -5,7 +5,10 @@ import type { ImageBuildSpec, PackerBuildSpec } from '../document/local-run.js';
 import type { Ending } from '../workspace/run-state.js';
 
 /** Finds the build's files in the checked-out repository. A link may point anywhere, so the paths are followed first. */
-export async function verifyPaths(source: string, build: ImageBuildSpec | PackerBuildSpec): Promise<BuildPaths | Ending> {
+export async function verifyPaths(
+  source: string,
+  build: ImageBuildSpec | PackerBuildSpec,
+): Promise<BuildPaths | Ending> {
   const recipe = build.method === 'packer' ? build.template : build.dockerfile;
   const root = await realpath(source);
   const context = await inside(root, join(root, build.context));

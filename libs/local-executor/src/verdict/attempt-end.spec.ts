@@ -15,7 +15,14 @@ const RECORD: RunRecord = {
 };
 
 const end = (ending: Ending, stopIntent?: 'UserCancel' | 'Drain') =>
-  attemptEnd({ record: RECORD, state: undefined, ending, endedAt: '2026-01-01T00:01:00.000Z', hostName: 'h', stopIntent });
+  attemptEnd({
+    record: RECORD,
+    state: undefined,
+    ending,
+    endedAt: '2026-01-01T00:01:00.000Z',
+    hostName: 'h',
+    stopIntent,
+  });
 
 describe('attemptEnd', () => {
   it('lets a success stand although a stop was asked for', () => {
@@ -34,12 +41,24 @@ describe('attemptEnd', () => {
   });
 
   it('does not blame the user for a builder that was killed', () => {
-    const killed: Ending = { kind: 'step-failed', step: 'build/build', exitCode: undefined, signal: 'SIGKILL', tail: 'x' };
+    const killed: Ending = {
+      kind: 'step-failed',
+      step: 'build/build',
+      exitCode: undefined,
+      signal: 'SIGKILL',
+      tail: 'x',
+    };
     expect(end(killed)).toMatchObject({ reason: 'ProcessFailed', fault: 'platform' });
   });
 
   it('shows exit code and last lines of a failed step', () => {
-    const failed: Ending = { kind: 'step-failed', step: 'build/build', exitCode: 7, signal: undefined, tail: 'one\ntwo' };
+    const failed: Ending = {
+      kind: 'step-failed',
+      step: 'build/build',
+      exitCode: 7,
+      signal: undefined,
+      tail: 'one\ntwo',
+    };
     expect(end(failed).message).toBe('Step build/build exited with 7. See its last lines. Last lines:\none\ntwo');
   });
 });

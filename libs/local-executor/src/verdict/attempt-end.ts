@@ -71,7 +71,10 @@ function verdictOf(run: EndedRun): Verdict {
 
 function stepVerdict(ending: Ending & { kind: 'step-failed' }): Verdict {
   const { reason, fault, advice } = failureReason(ending.step, ending.exitCode, ending.tail);
-  const how = ending.exitCode === undefined ? `was ended by ${ending.signal ?? 'an unknown cause'}` : `exited with ${ending.exitCode}`;
+  const how =
+    ending.exitCode === undefined
+      ? `was ended by ${ending.signal ?? 'an unknown cause'}`
+      : `exited with ${ending.exitCode}`;
   if (ending.exitCode === undefined && reason === 'StepFailed') {
     const message = `Step ${ending.step} ${how}. The host may be short of memory.${lines(ending.tail)}`;
     return { outcome: 'failed', reason: 'ProcessFailed', message, fault: 'platform' };
@@ -90,7 +93,12 @@ function stoppedVerdict(intent: StopIntent | undefined): Verdict {
     case 'Superseded':
       return { outcome: 'cancelled', reason: 'Superseded', message: 'A newer build took its place.', fault: 'user' };
     case 'StartLimit':
-      return { outcome: 'failed', reason: 'StartTimeout', message: 'No step started within the start limit.', fault: 'platform' };
+      return {
+        outcome: 'failed',
+        reason: 'StartTimeout',
+        message: 'No step started within the start limit.',
+        fault: 'platform',
+      };
     case 'RunLimit':
       return {
         outcome: 'failed',
@@ -99,7 +107,12 @@ function stoppedVerdict(intent: StopIntent | undefined): Verdict {
         fault: 'user',
       };
     case 'Drain':
-      return { outcome: 'moved', reason: 'Drain', message: 'The host drains; the build runs elsewhere.', fault: 'cluster' };
+      return {
+        outcome: 'moved',
+        reason: 'Drain',
+        message: 'The host drains; the build runs elsewhere.',
+        fault: 'cluster',
+      };
     case undefined:
       return {
         outcome: 'failed',

@@ -68,28 +68,48 @@ const REGISTRY_RULES: readonly Rule[] = [
   ],
 ];
 
-const PULL_WORDS = /^(?:error|\[?failed|#\d+ error).*(?:initializing source|pinging container registry|pull access denied|failed to resolve source metadata|reading manifest|copying system image from manifest list)/im;
-const PUSH_WORDS = /^(?:error|denied|unauthorized).*(?:pushing image|copying layers|writing manifest|writing blob|push access denied|failed to push|pinging container registry)|^denied:|^unauthorized:/im;
+const PULL_WORDS =
+  /^(?:error|\[?failed|#\d+ error).*(?:initializing source|pinging container registry|pull access denied|failed to resolve source metadata|reading manifest|copying system image from manifest list)/im;
+const PUSH_WORDS =
+  /^(?:error|denied|unauthorized).*(?:pushing image|copying layers|writing manifest|writing blob|push access denied|failed to push|pinging container registry)|^denied:|^unauthorized:/im;
 
 /** Classifies the failure of `<task>/<step>` with this exit code and these last lines: pure. */
 export function failureReason(step: string, exitCode: number | undefined, tail: string): FailureReason {
   if (step === 'clone/clone') {
-    return firstMatch(CLONE_RULES, tail) ?? { reason: 'CloneFailed', fault: 'user', advice: 'See the log of the step.' };
+    return (
+      firstMatch(CLONE_RULES, tail) ?? { reason: 'CloneFailed', fault: 'user', advice: 'See the log of the step.' }
+    );
   }
   if (step === 'build/push') {
-    return firstMatch(REGISTRY_RULES, tail) ?? { reason: 'PushFailed', fault: 'cluster', advice: 'See the log of the step.' };
+    return (
+      firstMatch(REGISTRY_RULES, tail) ?? { reason: 'PushFailed', fault: 'cluster', advice: 'See the log of the step.' }
+    );
   }
   if (DISK_FULL[0].test(tail)) return toReason(DISK_FULL);
-  const lines = tail.split('\n').filter((line) => PULL_WORDS.test(line) || PUSH_WORDS.test(line)).join('\n');
+  const lines = tail
+    .split('\n')
+    .filter((line) => PULL_WORDS.test(line) || PUSH_WORDS.test(line))
+    .join('\n');
   if (PULL_WORDS.test(lines)) {
     const found = firstMatch(REGISTRY_RULES, lines);
-    if (found === undefined) return { reason: 'ImagePullFailed', fault: 'user', advice: 'Check the name of the base image.' };
+    if (found === undefined)
+      return { reason: 'ImagePullFailed', fault: 'user', advice: 'Check the name of the base image.' };
     return found.reason === 'RegistryUnauthorized' ? { ...found, reason: 'ImagePullUnauthorized' } : found;
   }
   if (lines !== '') {
-    return firstMatch(REGISTRY_RULES, lines) ?? { reason: 'PushFailed', fault: 'cluster', advice: 'See the log of the step.' };
+    return (
+      firstMatch(REGISTRY_RULES, lines) ?? {
+        reason: 'PushFailed',
+        fault: 'cluster',
+        advice: 'See the log of the step.',
+      }
+    );
   }
-  return { reason: 'StepFailed', fault: 'user', advice: exitCode === 137 ? 'It was killed; it may need more memory.' : 'See its last lines.' };
+  return {
+    reason: 'StepFailed',
+    fault: 'user',
+    advice: exitCode === 137 ? 'It was killed; it may need more memory.' : 'See its last lines.',
+  };
 }
 
 function firstMatch(rules: readonly Rule[], text: string): FailureReason | undefined {

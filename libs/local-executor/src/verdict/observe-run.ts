@@ -20,7 +20,9 @@ export function observeRun(
   now: Date,
 ): PresentAttempt {
   const { record, state, end } = sighting;
-  const started = (state?.steps ?? []).flatMap((step) => (step.startedAt === undefined ? [] : [Date.parse(step.startedAt)]));
+  const started = (state?.steps ?? []).flatMap((step) =>
+    step.startedAt === undefined ? [] : [Date.parse(step.startedAt)],
+  );
   const firstStepStartedAt = started.length === 0 ? undefined : new Date(Math.min(...started));
   const phase = end !== undefined ? 'ended' : firstStepStartedAt === undefined ? 'pending' : 'running';
   return {
@@ -47,7 +49,10 @@ function runSeconds(state: RunState | undefined, until: Date): number {
   let milliseconds = 0;
   for (const { startedAt, endedAt } of state?.steps ?? []) {
     if (startedAt === undefined) continue;
-    milliseconds += Math.max(0, (endedAt === undefined ? until.getTime() : Date.parse(endedAt)) - Date.parse(startedAt));
+    milliseconds += Math.max(
+      0,
+      (endedAt === undefined ? until.getTime() : Date.parse(endedAt)) - Date.parse(startedAt),
+    );
   }
   return milliseconds / 1000;
 }

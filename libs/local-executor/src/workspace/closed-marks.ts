@@ -25,7 +25,10 @@ export class ClosedMarks {
   }
 
   async has(runName: string): Promise<boolean> {
-    return await stat(this.path(runName)).then(() => true, () => false);
+    return await stat(this.path(runName)).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Forgets marks older than thirty days: no dispatcher sleeps that long with its lease. */

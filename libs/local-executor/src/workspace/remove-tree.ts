@@ -17,13 +17,19 @@ export interface RemoveTreeOptions {
  */
 export async function removeTree(directory: string, options: RemoveTreeOptions): Promise<void> {
   for (const mount of (await mountsBelow(directory)).reverse()) {
-    await execa('umount', ['--lazy', '--', mount], { reject: false, extendEnv: false, env: { PATH: options.path }, timeout: 20_000 });
+    await execa('umount', ['--lazy', '--', mount], {
+      reject: false,
+      extendEnv: false,
+      env: { PATH: options.path },
+      timeout: 20_000,
+    });
   }
   if ((await mountsBelow(directory)).length > 0) throw notRemoved(directory, 'a file system is mounted in it');
   try {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM') || options.unshareWith === undefined) throw notRemoved(directory, codeOf(error));
+    if (!isErrno(error, 'EACCES', 'EPERM') || options.unshareWith === undefined)
+      throw notRemoved(directory, codeOf(error));
     await execa(options.unshareWith, ['unshare', 'rm', '-rf', '--', directory], {
       reject: false,
       extendEnv: false,

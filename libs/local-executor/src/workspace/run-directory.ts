@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { logStepKey, type LogStep } from '@image-factory/domain';
 import type { Ending, RunRecord, RunState, StopRecord, SupervisorRecord } from './run-state.js';
 import { isErrno, writeAtomically, writeOnce } from './write-atomically.js';
@@ -32,6 +32,10 @@ export class RunDirectory {
   }
   get temporary(): string {
     return join(this.path, 'tmp');
+  }
+  /** The one directory of a run outside its own, for builders that need a short path; removed with it. */
+  get short(): string {
+    return join('/tmp', basename(this.path));
   }
 
   file(name: string): string {
@@ -117,7 +121,12 @@ export class RunDirectory {
   async fingerprint(): Promise<string> {
     const names = ['run.json', 'supervisor.json', 'state.json', 'lost.json'];
     const parts = await Promise.all(
-      names.map((name) => stat(this.file(name)).then((found) => `${found.ino}:${found.mtimeMs}:${found.size}`, () => '-')),
+      names.map((name) =>
+        stat(this.file(name)).then(
+          (found) => `${found.ino}:${found.mtimeMs}:${found.size}`,
+          () => '-',
+        ),
+      ),
     );
     return parts.join(' ');
   }
