@@ -215,6 +215,28 @@ describe('a placed execution', () => {
     expect(results.filter((result) => result === 'state-moved')).toHaveLength(4);
   });
 
+  it.each(['failed', 'lost'] as const)('that is %s stays so, whatever is said about it later', async (state) => {
+    if (state === 'failed') await endWith('failed', false);
+    else await world.executions.finish(fence, id, { state, reason: 'ClusterLost', message: '', retry: false });
+    const before = [await world.execution(id), await world.build(build), await world.timeline(build)];
+    const said = [
+      await world.executions.markStarting(fence, id, { uid: 'late' }),
+      await world.executions.markRunning(fence, id, { firstStepStartedAt: new Date() }),
+      await world.executions.markCreateUnknown(fence, id),
+      await world.executions.setWaiting(fence, id, { reason: 'PullingImage', message: '' }),
+      await world.executions.setStopIntent(fence, id, 'Drain'),
+      await world.executions.fixOutcome(fence, id, outcome()),
+      await world.executions.markLoss(fence, id, true),
+      await world.executions.finish(fence, id, { state: 'succeeded', reason: 'Succeeded', message: '', retry: false }),
+      await world.executions.finish(fence, id, { state: 'moved', reason: 'Drain', message: '', retry: true }),
+    ];
+    expect(new Set(said)).toEqual(new Set(['state-moved']));
+    expect(await world.executions.markPodsOver(fence, id)).toBe('done');
+    expect([await world.execution(id), await world.build(build), await world.timeline(build)]).toEqual(before);
+    const cancel = { buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined };
+    expect(await world.queue.requestCancel(cancel)).toEqual({ kind: 'finished', status: 'failed' });
+  });
+
   it('shows why it waits, with one line in the timeline for each reason', async () => {
     const waiting = { reason: 'PullingImage' as const, message: 'pulling' };
     await world.executions.setWaiting(fence, id, waiting);

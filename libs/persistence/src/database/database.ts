@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { DomainError } from '@image-factory/domain';
 import { columnTypes } from './column-types.js';

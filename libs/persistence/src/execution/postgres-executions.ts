@@ -22,6 +22,7 @@ import {
   BUILD_STARTED,
   CREATE_UNKNOWN,
   FIND_OWNED,
+  FIND_OWNED_BY_ID,
   FREE_SLOT,
   LIST_OWNED,
   LOCK_ATTEMPT,
@@ -65,8 +66,10 @@ export class PostgresExecutions {
 
   /** Every unswept execution on the dispatcher's shards, or those of them that are named. */
   async findOwned(dispatcherId: string, executionIds?: readonly string[]): Promise<OwnedExecution[]> {
-    const ids = executionIds === undefined ? null : [...executionIds];
-    const rows = await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId, ids]);
+    const rows =
+      executionIds === undefined
+        ? await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId])
+        : await this.database.query<OwnedRow>(FIND_OWNED_BY_ID, [dispatcherId, [...executionIds]]);
     return rows.map(toOwnedExecution);
   }
 

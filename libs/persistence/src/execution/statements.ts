@@ -231,8 +231,10 @@ export const LIST_OWNED = `
     JOIN builds b ON b.id = e.build_id
    WHERE s.owner = $1`;
 
-/** The same, whole; $2 narrows it to some executions. */
-export const FIND_OWNED = `
+function findOwned(name: string, narrowed: string): Statement {
+  return {
+    name,
+    text: `
   SELECT e.*, s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
          b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags, b.ordinal AS build_ordinal, b.traceparent,
          to_jsonb(g) - 'build_id' - 'build_method' AS config,
@@ -244,5 +246,13 @@ export const FIND_OWNED = `
     JOIN build_configs g ON g.build_id = b.id
     JOIN build_specs c ON c.build_id = b.id
    CROSS JOIN installation i
-   WHERE s.owner = $1 AND ($2::uuid[] IS NULL OR e.id = ANY ($2::uuid[]))
-   ORDER BY e.id`;
+   WHERE s.owner = $1${narrowed}
+   ORDER BY e.id`,
+  };
+}
+
+/** The same, whole. */
+export const FIND_OWNED = findOwned('find_owned', '');
+
+/** Some of them, for looking at one again. Index: build_executions' primary key, then that of cluster_shards. */
+export const FIND_OWNED_BY_ID = findOwned('find_owned_by_id', ' AND e.id = ANY ($2::uuid[])');

@@ -2,6 +2,7 @@ import {
   rejection,
   type BuildMethod,
   type BuildStatus,
+  type ExecutionState,
   type InfrastructureType,
   type Provider,
   type ProviderHealth,
@@ -18,6 +19,9 @@ interface ClaimRow {
   readonly build_id: string;
   readonly tenant_id: string;
   readonly attempt: number;
+  readonly owner: string;
+  readonly claim_token: string;
+  readonly state: ExecutionState;
   readonly status: BuildStatus;
   readonly build_method: BuildMethod;
   readonly infrastructure_type: InfrastructureType;
@@ -48,8 +52,10 @@ interface ProviderRow {
  */
 export async function placeExecution(tx: Transaction, commit: PlacementCommit): Promise<PlacementResult> {
   const { executionId, dispatcherId, claimToken, providerId } = commit;
-  const [claim] = await tx.query<ClaimRow>(LOCK_CLAIM, [executionId, dispatcherId, claimToken]);
-  if (claim === undefined) return { kind: 'claim-lost' };
+  const [claim] = await tx.query<ClaimRow>(LOCK_CLAIM, [executionId]);
+  if (claim?.state !== 'placing' || claim.owner !== dispatcherId || claim.claim_token !== claimToken) {
+    return { kind: 'claim-lost' };
+  }
   if (claim.status !== 'running') {
     await unplace(tx, {
       executionIds: [executionId],

@@ -6,16 +6,17 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 /* SQL about claimed executions: place them, take them back, cancel their builds. Lock order as in statements.ts. */
 
 /**
- * A claimed execution that its claimer still owns, with its build. Index: primary keys.
- * Locks: the execution, then the build.
+ * A claimed execution with its build. By id alone: whose it is is compared afterwards, so that no plan walks all claims
+ * of one owner instead. Index: primary keys. Locks: the execution, then the build.
  */
 export const LOCK_CLAIM: Statement = {
   name: 'lock_claim',
   text: `
-  SELECT e.build_id, e.tenant_id, e.attempt, b.status, b.build_method, b.infrastructure_type, b.requested_provider_id
+  SELECT e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state,
+         b.status, b.build_method, b.infrastructure_type, b.requested_provider_id
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
-   WHERE e.id = $1 AND e.owner = $2 AND e.claim_token = $3 AND e.state = 'placing'
+   WHERE e.id = $1
      FOR UPDATE OF e, b`,
 };
 
@@ -64,14 +65,17 @@ export const PLACE_WRITE: Statement = {
    WHERE id = $1 AND state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'creating'))} AND claim_token = $13`,
 };
 
-/** Claims to take back, of one owner ($2 given) or of any. Index: primary keys. Locks: executions, then their builds. */
-export const LOCK_PLACING = `
-  SELECT e.id, e.tenant_id
+/** Claims to take back; whose they are is compared afterwards. Index: primary keys. Locks: executions, then their builds. */
+export const LOCK_PLACING: Statement = {
+  name: 'lock_placing',
+  text: `
+  SELECT e.id, e.tenant_id, e.owner, e.state
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
-   WHERE e.id = ANY ($1::uuid[]) AND e.state = 'placing' AND ($2::uuid IS NULL OR e.owner = $2)
+   WHERE e.id = ANY ($1::uuid[])
    ORDER BY e.id
-     FOR UPDATE OF e, b`;
+     FOR UPDATE OF e, b`,
+};
 
 /** Longest time for which a build that waits for an event alone is left: a wake-up may be missed. */
 const PARK_BACKSTOP = `least(interval '10 minutes', interval '15 seconds' * (1 << least(b.bounces, 6)))`;

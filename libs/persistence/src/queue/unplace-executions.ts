@@ -1,4 +1,4 @@
-import type { BuildStatus, Reason } from '@image-factory/domain';
+import type { BuildStatus, ExecutionState, Reason } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
 import { storableText } from '../sql/storable.js';
 import { LOCK_PLACING, UNPLACE_WRITE } from './placement-statements.js';
@@ -17,6 +17,13 @@ export interface Unplacing {
   readonly wakeOn?: string;
 }
 
+interface PlacingRow {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly owner: string;
+  readonly state: ExecutionState;
+}
+
 export interface UnplacedBuild {
   readonly id: string;
   readonly tenantId: string;
@@ -25,13 +32,11 @@ export interface UnplacedBuild {
 
 /** Takes claims back before any cluster was touched. Locks executions and builds, then lanes in order, then writes. */
 export async function unplace(tx: Transaction, unplacing: Unplacing): Promise<UnplacedBuild[]> {
-  const locked = await tx.query<{ id: string; tenant_id: string }>(LOCK_PLACING, [
-    [...unplacing.executionIds],
-    unplacing.owner ?? null,
-  ]);
+  const rows = await tx.query<PlacingRow>(LOCK_PLACING, [[...unplacing.executionIds]]);
+  const locked = rows.filter((row) => row.state === 'placing' && (unplacing.owner ?? row.owner) === row.owner);
   if (locked.length === 0) return [];
   await tx.query(LOCK_LANES, [locked.map((row) => row.tenant_id)]);
-  const rows = await tx.query<{ id: string; tenant_id: string; status: BuildStatus }>(UNPLACE_WRITE, [
+  const moved = await tx.query<{ id: string; tenant_id: string; status: BuildStatus }>(UNPLACE_WRITE, [
     locked.map((row) => row.id),
     unplacing.target,
     unplacing.reason,
@@ -40,5 +45,5 @@ export async function unplace(tx: Transaction, unplacing: Unplacing): Promise<Un
     unplacing.wakeAt ?? null,
     unplacing.wakeOn ?? null,
   ]);
-  return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id, status: row.status }));
+  return moved.map((row) => ({ id: row.id, tenantId: row.tenant_id, status: row.status }));
 }
