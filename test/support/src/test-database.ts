@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -80,8 +80,36 @@ async function createFrom(clause: string): Promise<TestDatabase> {
   };
 }
 
+const DIRECTORY_PREFIX = 'if-test-postgres-';
+const STARTING_MS = 10 * 60_000;
+
+/** Removes the directories of servers that were killed with their test run and are gone. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(DIRECTORY_PREFIX)) continue;
+    const directory = join(tmpdir(), name);
+    if (!(await isInUse(directory))) await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+async function isInUse(directory: string): Promise<boolean> {
+  try {
+    const [pid] = (await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n');
+    process.kill(Number(pid), 0);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPERM') return true;
+    const age = await stat(directory).then(
+      (found) => Date.now() - found.mtimeMs,
+      () => 0,
+    );
+    return age < STARTING_MS;
+  }
+}
+
 async function startEmbedded(): Promise<TestDatabaseServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'if-test-postgres-'));
+  await removeLeftovers();
+  const directory = await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX));
   const port = await freePort();
   const said: string[] = [];
   const postgres = new EmbeddedPostgres({
