@@ -33,14 +33,18 @@ const POLL_MS = 500;
 /** The streams end by themselves; this is for one whose end got lost. */
 const STREAMS_END_MS = 10_000;
 
+/** One line of the timeline without its time; undefined when it says nothing that a reader needs. */
+function describe(event: BuildEvent): string | undefined {
+  const why = [event.reason, event.message].filter(Boolean).join(': ');
+  if (event.subject === 'waiting') return event.to ? `waiting: ${event.message ?? event.reason ?? ''}` : undefined;
+  const change = `${event.from ? `${event.from} → ` : ''}${event.to ?? ''}`;
+  return `${event.subject ?? 'build'} ${change}${why === '' ? '' : ` (${why})`}`;
+}
+
 async function showEvents(rest: Rest, buildId: string, signal: AbortSignal): Promise<void> {
   for await (const { data } of follow(rest.url(`/builds/${buildId}/events/stream`), rest.headers(), signal)) {
-    const event = JSON.parse(data) as BuildEvent;
-    const change = event.to ? `${event.from ? `${event.from} → ` : ''}${event.to}` : '';
-    const why = [event.reason, event.message].filter(Boolean).join(': ');
-    say(
-      `[${elapsedSeconds().toFixed(1).padStart(5)} s] ${event.subject ?? 'build'} ${change}${why === '' ? '' : ` (${why})`}`,
-    );
+    const text = describe(JSON.parse(data) as BuildEvent);
+    if (text !== undefined) say(`[${elapsedSeconds().toFixed(1).padStart(5)} s] ${text}`);
   }
 }
 

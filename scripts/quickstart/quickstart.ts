@@ -9,7 +9,7 @@ import { type BuildView, followBuild } from './follow-build.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { Rest } from './rest.ts';
 import { say } from './say.ts';
-import { showReadiness } from './show-readiness.ts';
+import { showReadiness, untilProbed } from './show-readiness.ts';
 import { showResult } from './show-result.ts';
 import { prepareKubeconfigCluster } from './target/kubeconfig-cluster.ts';
 import { prepareLocal } from './target/local.ts';
@@ -68,6 +68,7 @@ async function buildExample(
   const ids = await showStep('tenant, provider and project', () => ensureObjects(admin, target));
   if (target.infrastructureType === 'kubernetes') {
     await showStep('readiness of the cluster', () => showReadiness(admin, ids.providerId, ids.tenantId));
+    await showStep('first health probe of the cluster', () => untilProbed(admin, ids.providerId, stop));
   }
   const tenant = admin.forTenant(ids.tenantId);
   const build = await submit(tenant, target, options, ids);

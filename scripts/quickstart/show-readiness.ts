@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../start/failure.ts';
 import { Refused, type Rest } from './rest.ts';
 import { say } from './say.ts';
@@ -8,6 +9,9 @@ interface Check {
   readonly message: string | null;
   readonly fix: string | null;
 }
+
+const HEALTH_TIMEOUT_MS = 45_000;
+const HEALTH_POLL_MS = 200;
 
 const MARKS = { ok: '✓', warning: '!', failed: '✗', skipped: '-' } as const;
 
@@ -28,4 +32,15 @@ export async function showReadiness(admin: Rest, providerId: string, tenantId: s
     `The cluster is not ready: ${failed.map(({ name }) => name).join(', ')}.`,
     failed.map(({ name, fix, message }) => `${name}: ${fix || message || 'see above'}`).join('\n'),
   );
+}
+
+/** Waits for the dispatcher's first probe of a provider: until then builds for it are parked. */
+export async function untilProbed(admin: Rest, providerId: string, signal: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + HEALTH_TIMEOUT_MS;
+  while (!signal.aborted && performance.now() < deadlineMs) {
+    const path = `/admin/infrastructure/providers/${providerId}/health`;
+    const { verdict } = await admin.send<{ verdict: string }>('GET', path);
+    if (verdict !== 'unknown') return;
+    await sleep(HEALTH_POLL_MS);
+  }
 }
