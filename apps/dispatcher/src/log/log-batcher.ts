@@ -79,8 +79,12 @@ export class LogBatcher {
     else this.#schedule(this.options.flushAfterMs);
   }
 
-  /** Resolves when everything appended to the step so far is stored. @throws DomainError LeaseLost */
+  /**
+   * Resolves when everything appended to the step so far is stored; at once when it was never opened, as with a step that
+   * ends without having started. @throws DomainError LeaseLost
+   */
   async flush(target: LogTarget, step: LogStep): Promise<void> {
+    if (!this.#buffers.has(keyOf(target.executionId, step))) return;
     const buffer = this.#bufferOf(target, step);
     this.#schedule(0);
     await buffer.drained();
