@@ -68,6 +68,15 @@ const LIMITS: ExecutionLimits = {
 
 export const LEASE_MS = 1_500;
 
+interface SeededDatabase {
+  readonly test: TestDatabase;
+  readonly database: Database;
+  readonly dataDir: string;
+  readonly tenantId: string;
+  readonly projectId: string;
+  readonly providerId: string;
+}
+
 export interface SeededProvider {
   readonly id: string;
   readonly cluster: FakeCluster;
@@ -109,22 +118,29 @@ export class DispatcherHarness {
   readonly limits = LIMITS;
   readonly queue: PostgresBuildQueue;
   readonly logs: PostgresBuildLogs;
-  readonly #encryptionKeys = new Secret(generateEncryptionKeys());
+  readonly encryptionKeys = new Secret(generateEncryptionKeys());
 
-  private constructor(
-    readonly test: TestDatabase,
-    readonly database: Database,
-    readonly cluster: FakeCluster,
-    readonly dataDir: string,
-    readonly tenantId: string,
-    readonly projectId: string,
-    readonly providerId: string,
-  ) {
+  readonly test: TestDatabase;
+  readonly database: Database;
+  readonly dataDir: string;
+  readonly tenantId: string;
+  readonly projectId: string;
+  readonly providerId: string;
+  readonly cluster = new FakeCluster();
+
+  private constructor(seeded: SeededDatabase) {
+    const { test, database, dataDir, tenantId, projectId, providerId } = seeded;
+    this.test = test;
+    this.database = database;
+    this.dataDir = dataDir;
+    this.tenantId = tenantId;
+    this.projectId = projectId;
+    this.providerId = providerId;
     const notifier = new Notifier(database, { debounceMs: 5 });
     this.queue = new PostgresBuildQueue(database, notifier);
     this.logs = new PostgresBuildLogs(database);
-    this.publisher = new FakeImagePublisher(cluster);
-    this.clusters.set(providerId, cluster);
+    this.publisher = new FakeImagePublisher(this.cluster);
+    this.clusters.set(providerId, this.cluster);
   }
 
   static async open(): Promise<DispatcherHarness> {
@@ -139,10 +155,10 @@ export class DispatcherHarness {
        VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
       [tenant!.id],
     );
-    const cluster = new FakeCluster();
     const dataDir = await mkdtemp(join(tmpdir(), 'if-dispatcher-'));
     const providerId = await addProviderRow(database, 'cluster-1');
-    const harness = new DispatcherHarness(test, database, cluster, dataDir, tenant!.id, project!.id, providerId);
+    const ids = { tenantId: tenant!.id, projectId: project!.id, providerId };
+    const harness = new DispatcherHarness({ test, database, dataDir, ...ids });
     await database.transaction((tx) => harness.queue.syncLane(tx, tenant!.id));
     return harness;
   }
@@ -164,7 +180,7 @@ export class DispatcherHarness {
       loggerLevel: 'info',
       loggerFormat: 'pretty',
       dataDir: this.dataDir,
-      encryptionKeys: this.#encryptionKeys,
+      encryptionKeys: this.encryptionKeys,
       tektonEnabled: true,
       tektonKubeconfigPath: undefined,
       credentialDirs: [],

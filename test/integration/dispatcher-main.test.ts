@@ -1,5 +1,5 @@
 import { attemptTag } from '@image-factory/domain';
-import { eventually, FakeCluster, TestSignal, UNRENDERABLE_PATH } from '@image-factory/test-support';
+import { eventually, type FakeCluster, TestSignal, UNRENDERABLE_PATH } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness, REPOSITORY } from './dispatcher-harness.js';
 
@@ -119,6 +119,22 @@ describe('the dispatcher', () => {
         return (await harness.build(buildId)).status === 'completed';
       });
     }
+  });
+
+  it('mirrors the operator’s own kubeconfig as a provider, once, and never over a name that is taken', async () => {
+    const environment = { tektonKubeconfigPath: '/etc/kubeconfig' };
+    await harness.start({}, environment);
+    await harness.start({}, { tektonKubeconfigPath: '/etc/other' });
+    const rows = await harness.database.query<{ source: string; generation: number; settings: Record<string, string> }>(
+      `SELECT source, generation, settings FROM providers WHERE name = 'environment'`,
+    );
+    expect(rows).toEqual([
+      { source: 'environment', generation: 2, settings: { auth_method: 'kubeconfig', kubeconfig_path: '/etc/other' } },
+    ]);
+    await harness.database.query(`UPDATE providers SET id = gen_random_uuid(), source = 'api' WHERE name = 'environment'`);
+    await harness.start({}, environment);
+    const [count] = await harness.database.query(`SELECT count(*)::int AS n FROM providers WHERE name = 'environment'`);
+    expect(count).toEqual({ n: 1 });
   });
 
   it('claims nothing while dispatching is paused', async () => {

@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
 import {
   Database,
@@ -12,6 +13,7 @@ import {
   PostgresCredentials,
   PostgresExecutions,
   PostgresLeases,
+  PostgresMirroredProviders,
   PostgresOwnership,
   PostgresProviderRepository,
   SecretCipher,
@@ -59,6 +61,7 @@ export async function createDispatcher(
     settings,
     database,
     openParts: async () => {
+      await mirrorEnvironment(database, env, logger);
       const stores = openStores(database, cipher);
       const installation = await installationId(database);
       const context = { installationId: installation, host, clock, logger, metrics };
@@ -71,6 +74,18 @@ export async function createDispatcher(
     logger,
     metrics,
   });
+}
+
+/** The operator's own kubeconfig is a provider row like every other (product.md). */
+async function mirrorEnvironment(database: Database, env: DispatcherEnv, logger: Logger): Promise<void> {
+  const provider = environmentProvider(env.tektonKubeconfigPath);
+  if (provider === undefined) return;
+  const answer = await new PostgresMirroredProviders(database).mirror(provider);
+  if (answer === 'mirrored') return;
+  logger.error(
+    `IF_BUILD_TEKTON_KUBECONFIG is not used: a provider named ${provider.name} was made over the API; rename that one`,
+    { provider: provider.name },
+  );
 }
 
 function openStores(database: Database, cipher: SecretCipher): DispatcherStores {

@@ -87,3 +87,5 @@ export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
 export type { DispatcherView, DispatchPause } from './admin/postgres-dispatch-admin.js';
 export { PostgresOwnership } from './execution/postgres-ownership.js';
 export type { BuildEnd, DatabaseIdentity, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
+export { PostgresMirroredProviders } from './provider/postgres-mirrored-providers.js';
+export type { ProviderToMirror } from './provider/postgres-mirrored-providers.js';

@@ -28,8 +28,10 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
     const { firstStepStartedAt } = seen;
     return afterWrite(await scope.executions.markRunning(row.fence, row.executionId, { firstStepStartedAt }));
   }
-  const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
-  if (fenced === 'lease-lost') return { kind: 'leaseLost' };
+  if (row.waitingReason !== seen.waiting?.reason || row.waitingMessage !== seen.waiting?.message) {
+    const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
+    if (fenced === 'lease-lost') return { kind: 'leaseLost' };
+  }
   return stopWhenDue(scope, row, seen);
 }
 

@@ -17,6 +17,8 @@ import type { FollowerParts, OwnedSummary } from './follower-parts.js';
 
 /** Longest wait for buffered log to be written when an execution is handed over. */
 const SETTLE_MS = 2_000;
+/** A first list that takes longer is not waited for: what it would have shown counts as unreachable. */
+const LIST_LIMIT_MS = 10_000;
 const FAILURE = { baseMs: 500, capMs: 30_000 };
 
 interface Tracked {
@@ -41,6 +43,8 @@ export class ProviderFollower {
   readonly #queue: KeyedWorkQueue;
   readonly #follower: ExecutionFollower;
   #provider: Provider;
+  /** Resolves when the shards held were listed once, or that takes too long: before it nothing is known to be absent. */
+  #listed: Promise<void> = Promise.resolve();
 
   constructor(
     provider: Provider,
@@ -82,6 +86,7 @@ export class ProviderFollower {
   hold(leases: readonly ShardLease[]): void {
     for (const lease of leases) this.#leases.set(lease.shard, lease);
     this.#follower.setShards([...this.#leases.keys()]);
+    this.#listed = this.#follower.ready(AbortSignal.timeout(LIST_LIMIT_MS)).catch(() => undefined);
   }
 
   /** Compares rows with memory: what is new or changed is looked at, what has no row any more is dropped (rule 2). */
@@ -198,6 +203,7 @@ export class ProviderFollower {
     tracked.fence = row.fence;
     tracked.row = row;
     tracked.summary = { ...tracked.summary, state: row.state, buildStatus: row.buildStatus };
+    if (row.state !== 'creating') await this.#listed;
     return reconcileExecution(this.#scope(executionId, tracked, row), row);
   }
 

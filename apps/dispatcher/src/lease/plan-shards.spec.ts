@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { desiredOwner, planShards, type ShardCandidate, type ShardRow } from './plan-shards.js';
 
 const none = new Set<string>();
-const candidate = (id: string, host = 'h1', unreachable: ReadonlySet<string> = none): ShardCandidate => ({ id, host, unreachable });
+const candidate = (id: string, host = 'h1', stuck: ReadonlySet<string> = none): ShardCandidate => ({ id, host, stuck });
 const rows = (owner?: string, ownerAlive = false): ShardRow[] =>
   Array.from({ length: 64 }, (_, shard) => ({ providerId: 'p', host: '', shard, owner, ownerAlive }));
 const plan = (me: string, candidates: ShardCandidate[], shards: ShardRow[], mayAdopt = true, adoptLimit = 100) =>

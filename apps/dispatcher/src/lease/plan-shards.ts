@@ -4,8 +4,8 @@ import { preferredOwner } from '@image-factory/domain';
 export interface ShardCandidate {
   readonly id: string;
   readonly host: string;
-  /** Providers that it cannot reach now. */
-  readonly unreachable: ReadonlySet<string>;
+  /** Providers on which it makes no progress: unreachable, or a silent watch. */
+  readonly stuck: ReadonlySet<string>;
 }
 
 /** One row of `cluster_shards`. `host` is empty for clusters, the host's id for local providers. */
@@ -38,13 +38,13 @@ export function shardKey(shard: Pick<ShardRow, 'providerId' | 'host' | 'shard'>)
 }
 
 /**
- * Who should own a shard: rendezvous hashing over the live dispatchers of its host (any host for a cluster) that can
- * reach the provider. When none can, all are candidates: then the cluster is lost, not a dispatcher's network (rule 7),
+ * Who should own a shard: rendezvous hashing over the live dispatchers of its host (any host for a cluster) that
+ * make progress on the provider. When none does, all are candidates: then the cluster is lost, not a dispatcher's network (rule 7),
  * and its owner keeps it.
  */
 export function desiredOwner(shard: ShardRow, candidates: readonly ShardCandidate[]): string | undefined {
   const onHost = candidates.filter((candidate) => shard.host === '' || candidate.host === shard.host);
-  const reaching = onHost.filter((candidate) => !candidate.unreachable.has(shard.providerId));
+  const reaching = onHost.filter((candidate) => !candidate.stuck.has(shard.providerId));
   const eligible = reaching.length > 0 ? reaching : onHost;
   if (reaching.length === 0 && shard.ownerAlive && onHost.some((candidate) => candidate.id === shard.owner)) {
     return shard.owner;

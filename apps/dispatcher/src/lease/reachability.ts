@@ -11,14 +11,18 @@ export interface ReachabilityOptions {
   readonly probe: (providerId: string) => Promise<boolean>;
 }
 
+/** Ten minutes of heartbeats. */
+const FORGIVEN_AFTER_LOOKS = 120;
+
 /**
- * Which providers this dispatcher cannot reach: those whose watch has gone silent here, and those that another
- * dispatcher reports and our own probe fails for. The heartbeat carries the list. A shard follows whoever reaches its
- * cluster, and `lost` needs everybody's failure (correctness rule 7).
+ * Where this dispatcher makes no progress. *Unreachable*: our own probe fails; looked at when our watch has gone silent
+ * or another dispatcher reports it. *Silent*: it answers, but our watch proves nothing. The heartbeat carries both. A
+ * shard follows whoever makes progress on its cluster; `lost` needs everybody's failed probe (correctness rule 7).
  */
 export class Reachability {
   readonly #unreachable = new Set<string>();
-  readonly #stale = new Set<string>();
+  /** Looks after which a silent provider that we do not follow any more is forgiven. */
+  readonly #silent = new Map<string, number>();
 
   constructor(
     private readonly followers: ProviderFollowers,
@@ -32,18 +36,25 @@ export class Reachability {
     return [...this.#unreachable];
   }
 
+  get silent(): readonly string[] {
+    return [...this.#silent.keys()];
+  }
+
   /** One round: watches by their age, suspects by a probe. */
   async look(): Promise<void> {
     const suspects = new Set(this.#unreachable);
     for (const dispatcher of await this.ownership.liveDispatchers()) {
       for (const providerId of dispatcher.unreachableProviders) suspects.add(providerId);
     }
+    const followed = new Set<string>();
     for (const follower of this.followers.all()) {
-      const stale = follower.follower.watchAgeMs() > this.options.staleAfterMs;
-      if (stale) suspects.add(follower.providerId);
-      await this.#recordFreshness(follower.providerId, stale);
+      followed.add(follower.providerId);
+      const silent = follower.follower.watchAgeMs() > this.options.staleAfterMs;
+      if (silent) suspects.add(follower.providerId);
+      await this.#recordFreshness(follower.providerId, silent);
     }
     await Promise.all([...suspects].map((providerId) => this.#judge(providerId)));
+    this.#forgiveUnfollowed(followed);
   }
 
   /** True when every live dispatcher that could serve the provider has failed to reach it, and so do we right now. */
@@ -56,20 +67,29 @@ export class Reachability {
   }
 
   async #judge(providerId: string): Promise<void> {
-    const reached = await this.options.probe(providerId);
-    const silent = this.#stale.has(providerId);
-    if (reached && !silent) {
+    if (await this.options.probe(providerId)) {
       if (this.#unreachable.delete(providerId)) this.logger.info('provider reached again', { provider: providerId });
     } else if (!this.#unreachable.has(providerId)) {
       this.#unreachable.add(providerId);
-      this.logger.warn('provider not reached from here', { provider: providerId, probe: reached, watch: silent ? 'silent' : 'none' });
+      this.logger.warn('provider not reached from here', { provider: providerId });
     }
   }
 
-  async #recordFreshness(providerId: string, stale: boolean): Promise<void> {
-    if (stale === this.#stale.has(providerId)) return;
-    await this.providers.recordWatchFreshness(providerId, !stale);
-    if (stale) this.#stale.add(providerId);
-    else this.#stale.delete(providerId);
+  async #recordFreshness(providerId: string, silent: boolean): Promise<void> {
+    if (silent === this.#silent.has(providerId)) return;
+    await this.providers.recordWatchFreshness(providerId, !silent);
+    if (silent) {
+      this.#silent.set(providerId, FORGIVEN_AFTER_LOOKS);
+      this.logger.warn('the watch of a provider proves nothing any more', { provider: providerId });
+    } else this.#silent.delete(providerId);
+  }
+
+  /** A silent provider that was given up is tried again after a while: what made its watch silent here may be over. */
+  #forgiveUnfollowed(followed: ReadonlySet<string>): void {
+    for (const [providerId, looks] of this.#silent) {
+      if (followed.has(providerId)) continue;
+      if (looks <= 1) this.#silent.delete(providerId);
+      else this.#silent.set(providerId, looks - 1);
+    }
   }
 }

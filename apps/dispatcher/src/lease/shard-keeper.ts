@@ -105,7 +105,11 @@ export class ShardKeeper {
     const shards: ShardRow[] = (await this.stores.leases.listShards()).filter((shard) => providers.has(shard.providerId));
     return planShards({
       me,
-      candidates: live.map(({ id, host, unreachableProviders }) => ({ id, host, unreachable: new Set(unreachableProviders) })),
+      candidates: live.map(({ id, host, unreachableProviders, silentProviders }) => ({
+        id,
+        host,
+        stuck: new Set([...unreachableProviders, ...silentProviders]),
+      })),
       shards,
       mayAdopt: this.options.mayAdopt(),
       adoptLimit: this.options.adoptLimit(),

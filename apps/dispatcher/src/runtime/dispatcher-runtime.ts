@@ -3,6 +3,7 @@ import { CHANNELS } from '@image-factory/persistence';
 import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
 import { PlacementFactsReader } from '../dispatch/placement-facts.js';
+import type { PlacementOutcome } from '../dispatch/placement-outcome.js';
 import { ProviderGates } from '../dispatch/provider-gate.js';
 import { ExecutionFeed } from '../follow/execution-feed.js';
 import { ProviderFollowers } from '../follow/provider-followers.js';
@@ -122,7 +123,12 @@ export class DispatcherRuntime {
   report(): DispatcherReport {
     return {
       slotsUsed: this.dispatch.slotsUsed,
-      metrics: { ...metricsView(this.parts.metrics.view()), orphans: this.orphans, shards: this.followers.leases.length },
+      metrics: {
+        ...metricsView(this.parts.metrics.view()),
+        orphans: this.orphans,
+        shards: this.followers.leases.length,
+        silent_providers: this.reachability.silent,
+      },
       unreachableProviders: this.reachability.unreachable,
       stopping: this.#stopping,
     };
@@ -214,7 +220,7 @@ export class DispatcherRuntime {
       mayClaim: () => this.lease.mayWrite() && !this.#stopping && !this.#claimsHeld,
       isPaused: () => this.lease.isPaused,
       slotsFollowed: () => this.followers.slotsUsed,
-      onPlaced: (executionId: string) => this.#look(executionId),
+      onPlaced: (executionId: string, outcome: PlacementOutcome | undefined) => this.#placed(executionId, outcome),
     };
     return new DispatchTick(stores, placeBuild, guards, { slots, batchSize: claimBatch, maxPlacing }, logger, metrics);
   }
@@ -279,9 +285,12 @@ export class DispatcherRuntime {
     );
   }
 
-  #look(executionId: string): void {
-    this.#notified(executionId);
+  /** A slot may be free; a provider that is new to everybody needs an owner for its shards. */
+  #placed(executionId: string, outcome: PlacementOutcome | undefined): void {
     this.loops.dispatch.wake();
+    if (outcome?.kind !== 'Dispatched') return;
+    if (this.followers.find(outcome.providerId) === undefined) this.loops.ownership.wake();
+    else this.#notified(executionId);
   }
 
   #dropShard(fence: ShardLease): void {

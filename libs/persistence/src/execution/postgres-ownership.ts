@@ -1,11 +1,14 @@
 import type { BuildStatus, ExecutionState } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
 
-/** A dispatcher whose lease has not ended, and the providers that it cannot reach. */
+/** A dispatcher whose lease has not ended, and where it makes no progress. */
 export interface LiveDispatcher {
   readonly id: string;
   readonly host: string;
+  /** Providers that its own probe has failed to reach. */
   readonly unreachableProviders: readonly string[];
+  /** Providers that answer it and whose watch proves nothing to it. */
+  readonly silentProviders: readonly string[];
 }
 
 /** Which database this is: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
@@ -31,6 +34,13 @@ export interface BuildEnd {
   readonly parked: boolean;
 }
 
+interface LiveRow {
+  id: string;
+  host: string;
+  unreachable_providers: string[];
+  silent_providers: string[] | null;
+}
+
 /**
  * Reads by which a dispatcher finds claims that it does not know (correctness rule 2), and by which dispatchers agree
  * on what is lost (rule 7), know their database (rules 4 and 20) and compare what runs on clusters with its rows. No
@@ -41,11 +51,16 @@ export class PostgresOwnership {
 
   /** Index: dispatchers has a handful of rows; a sequential scan. */
   async liveDispatchers(): Promise<LiveDispatcher[]> {
-    const rows = await this.database.query<{ id: string; host: string; unreachable_providers: string[] }>(
-      `SELECT id, host, unreachable_providers FROM dispatchers
+    const rows = await this.database.query<LiveRow>(
+      `SELECT id, host, unreachable_providers, metrics -> 'silent_providers' AS silent_providers FROM dispatchers
         WHERE state = 'running' AND lease_until > clock_timestamp() ORDER BY id`,
     );
-    return rows.map((row) => ({ id: row.id, host: row.host, unreachableProviders: row.unreachable_providers }));
+    return rows.map((row) => ({
+      id: row.id,
+      host: row.host,
+      unreachableProviders: row.unreachable_providers,
+      silentProviders: row.silent_providers ?? [],
+    }));
   }
 
   /** Executions that this dispatcher has claimed and not placed. Index: build_executions_placing. */

@@ -1,0 +1,40 @@
+import type { ProviderSource, ProviderType } from '@image-factory/domain';
+import type { Queryable } from '../database/transaction.js';
+
+/** A cluster that an operator configured outside the API, as a provider row with a read-only config. */
+export interface ProviderToMirror {
+  /** Stable: every process makes the same one. */
+  readonly id: string;
+  readonly name: string;
+  readonly type: ProviderType;
+  readonly source: Exclude<ProviderSource, 'api'>;
+  readonly isGlobal: boolean;
+  /** By product.md's names; no secret is in it, files are named by path. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** Rows that mirror the operator's own configuration (product.md: every cluster is a provider row). */
+export class PostgresMirroredProviders {
+  constructor(private readonly database: Queryable) {}
+
+  /**
+   * Inserts or updates the row; a changed config is a new generation, what admins set on it stays. `name-taken`: a row
+   * of another source has the name, and is never replaced. Index: providers_name, then the key. Locks: the row.
+   */
+  async mirror(provider: ProviderToMirror): Promise<'mirrored' | 'name-taken'> {
+    const { id, name, type, source, isGlobal, config } = provider;
+    const rows = await this.database.query<{ id: string }>(
+      `INSERT INTO providers AS p (id, name, provider_type, source, is_global, settings)
+       SELECT $1, $2, $3, $4, $5, $6::jsonb
+        WHERE NOT EXISTS (SELECT 1 FROM providers other WHERE lower(other.name) = lower($2) AND other.id <> $1)
+           ON CONFLICT (id) DO UPDATE
+          SET name = excluded.name, settings = excluded.settings,
+              generation = p.generation + (p.settings <> excluded.settings)::integer,
+              updated_at = CASE WHEN p.settings = excluded.settings THEN p.updated_at
+                                ELSE greatest(clock_timestamp(), p.updated_at + interval '1 millisecond') END
+       RETURNING id`,
+      [id, name, type, source, isGlobal, JSON.stringify(config)],
+    );
+    return rows.length > 0 ? 'mirrored' : 'name-taken';
+  }
+}
