@@ -31,7 +31,10 @@ export class PlacedAttempt {
       'INSERT INTO cluster_shards (provider_id, host, shard, owner, token) VALUES ($1, $2, $3, gen_random_uuid(), $4)',
       [fence.providerId, fence.host, fence.shard, fence.token],
     );
-    await database.query(`UPDATE builds SET status = 'running', queue_key = NULL, attempt = $2 WHERE id = $1`, [buildId, attempt]);
+    await database.query(`UPDATE builds SET status = 'running', queue_key = NULL, attempt = $2 WHERE id = $1`, [
+      buildId,
+      attempt,
+    ]);
     const [row] = await database.query<{ id: string; log_day: string }>(
       `INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, provider_id, provider_generation,
          host, shard, cluster_uid, namespace, namespace_uid, pipeline_run_name, document, document_hash, log_day, placed_at,
@@ -49,9 +52,14 @@ export class PlacedAttempt {
     const key = `${step.task}/${step.step}`;
     const expectedByteOffset = this.offsets.get(key) ?? 0;
     const logs = new PostgresBuildLogs(this.database, this.notifier);
-    const result = await logs.append(this.fence, [{ executionId: this.executionId, day: this.day, step, records, expectedByteOffset }]);
+    const result = await logs.append(this.fence, [
+      { executionId: this.executionId, day: this.day, step, records, expectedByteOffset },
+    ]);
     if (result !== 'done') throw new Error(result);
-    const bytes = records.reduce((sum, record) => sum + (record.kind === 'line' ? record.text.byteLength + (record.newline ? 1 : 0) : 0), 0);
+    const bytes = records.reduce(
+      (sum, record) => sum + (record.kind === 'line' ? record.text.byteLength + (record.newline ? 1 : 0) : 0),
+      0,
+    );
     this.offsets.set(key, expectedByteOffset + bytes);
   }
 
@@ -64,7 +72,11 @@ export class PlacedAttempt {
     await this.database.query(
       `UPDATE build_executions SET state = $2, outcome = $3, outcome_at = now(), log_sealed_at = now(), finished_at = now(),
          slot_held = false WHERE id = $1`,
-      [this.executionId, buildStatus === 'completed' ? 'succeeded' : 'failed', buildStatus === 'completed' ? 'succeeded' : 'failed'],
+      [
+        this.executionId,
+        buildStatus === 'completed' ? 'succeeded' : 'failed',
+        buildStatus === 'completed' ? 'succeeded' : 'failed',
+      ],
     );
     if (buildStatus === 'queued') return;
     await this.harness.sql.query(

@@ -17,7 +17,10 @@ async function readEvents(
   harness: ApiHarness,
   path: string,
   tenantId: string,
-  options: { readonly lastEventId?: string | undefined; readonly until?: (events: readonly SentEvent[]) => boolean } = {},
+  options: {
+    readonly lastEventId?: string | undefined;
+    readonly until?: (events: readonly SentEvent[]) => boolean;
+  } = {},
 ): Promise<SentEvent[]> {
   const abort = new AbortController();
   const response = await fetch(`${harness.api.url}${path}`, {
@@ -44,7 +47,9 @@ async function readEvents(
 }
 
 function parseFrame(frame: string): SentEvent[] {
-  const fields = new Map(frame.split('\n').map((text) => [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 2)]));
+  const fields = new Map(
+    frame.split('\n').map((text) => [text.slice(0, text.indexOf(':')), text.slice(text.indexOf(':') + 2)]),
+  );
   const event = fields.get('event');
   return event === undefined ? [] : [{ id: fields.get('id'), event, data: JSON.parse(fields.get('data') ?? '{}') }];
 }
@@ -95,7 +100,8 @@ describe('a build log', () => {
     const { attempt, logs } = await runningBuild();
     await attempt.write(CLONE, line('c1', 1), line('c2', 2));
     await attempt.write(BUILD, line('b1', 3), line('b2', 4), line('b3', 5));
-    const read = async (query: string): Promise<string> => (await harness.call('GET', `${logs}?${query}`, { tenantId })).text;
+    const read = async (query: string): Promise<string> =>
+      (await harness.call('GET', `${logs}?${query}`, { tenantId })).text;
     expect(await read('step=build')).toBe('b1\nb2\nb3\n');
     expect(await read('step=clone/clone')).toBe('c1\nc2\n');
     expect(await read('tail=2')).toBe('b2\nb3\n');
@@ -105,15 +111,25 @@ describe('a build log', () => {
     expect(await read('since=2026-01-01T13:00:02%2B01:00&step=clone')).toBe('c2\n');
     expect(await read('attempt=all')).toBe('c1\nc2\nb1\nb2\nb3\n');
     expect((await harness.call('GET', `${logs}?attempt=7`, { tenantId })).status).toBe(404);
-    expect((await harness.call('GET', `${logs}?tail=x&step=a%20b&since=now&foo=1`, { tenantId })).body.errors).toHaveLength(4);
+    expect(
+      (await harness.call('GET', `${logs}?tail=x&step=a%20b&since=now&foo=1`, { tenantId })).body.errors,
+    ).toHaveLength(4);
   });
 
   it('is told as JSON lines with explicit gaps', async () => {
     const { attempt, logs } = await runningBuild();
-    await attempt.write(BUILD, line('before', 1), { kind: 'gap', time: '2026-01-01T12:00:02Z', reason: 'LogGap', message: 'rotated away' }, line('after', 3));
+    await attempt.write(
+      BUILD,
+      line('before', 1),
+      { kind: 'gap', time: '2026-01-01T12:00:02Z', reason: 'LogGap', message: 'rotated away' },
+      line('after', 3),
+    );
     const answer = await harness.call('GET', logs, { tenantId, headers: { accept: 'application/x-ndjson' } });
     expect(answer.headers['content-type']).toContain('application/x-ndjson');
-    const records = answer.text.trim().split('\n').map((text) => JSON.parse(text));
+    const records = answer.text
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
     expect(records).toMatchObject([
       { attempt: 1, task: 'build', step: 'build', line: 1, text: 'before' },
       { text: 'rotated away', gap: 'LogGap' },
@@ -133,21 +149,40 @@ describe('a build log', () => {
     await attempt.finish();
     const events = await reading;
     expect(events.map((event) => event.data['text'])).toEqual(['one', 'two', 'three', undefined]);
-    expect(events.map((event) => event.id)).toEqual(['1:clone/clone:4', '1:clone/clone:8', '1:build/build:6', undefined]);
+    expect(events.map((event) => event.id)).toEqual([
+      '1:clone/clone:4',
+      '1:clone/clone:8',
+      '1:build/build:6',
+      undefined,
+    ]);
     expect(events.at(-1)).toMatchObject({ event: 'end', data: { status: 'completed' } });
     expect(id).toBeDefined();
   });
 
   it('resumes from every id without loss or repetition, gaps included', async () => {
     const { attempt, logs } = await runningBuild();
-    const gap = (message: string) => ({ kind: 'gap' as const, time: '2026-01-01T12:00:02Z', reason: 'LogGap', message });
+    const gap = (message: string) => ({
+      kind: 'gap' as const,
+      time: '2026-01-01T12:00:02Z',
+      reason: 'LogGap',
+      message,
+    });
     await attempt.write(CLONE, line('a'), gap('first'), gap('second'), line('b'));
     await attempt.endStep(CLONE);
     await attempt.write(BUILD, gap('at the beginning'), line('c'), line('d', 1, false));
     await attempt.endStep(BUILD);
     await attempt.finish();
     const all = await readEvents(harness, `${logs}/stream`, tenantId);
-    expect(all.map((event) => event.data['text'])).toEqual(['a', 'first', 'second', 'b', 'at the beginning', 'c', 'd', undefined]);
+    expect(all.map((event) => event.data['text'])).toEqual([
+      'a',
+      'first',
+      'second',
+      'b',
+      'at the beginning',
+      'c',
+      'd',
+      undefined,
+    ]);
     for (let index = 0; index < all.length - 1; index += 1) {
       const rest = await readEvents(harness, `${logs}/stream`, tenantId, { lastEventId: all[index]!.id });
       expect(rest).toEqual(all.slice(index + 1));
@@ -168,7 +203,9 @@ describe('a build log', () => {
     expect((await harness.call('GET', `${logs}?attempt=1`, { tenantId })).text).toBe('first try\n');
     expect((await harness.call('GET', `${logs}?attempt=all`, { tenantId })).text).toBe('first try\nsecond try\n');
     const executions = await harness.call('GET', `/api/v1/builds/${id}/executions`, { tenantId });
-    expect(executions.body.items.map((item: { attempt: number; status: string }) => [item.attempt, item.status])).toEqual([
+    expect(
+      executions.body.items.map((item: { attempt: number; status: string }) => [item.attempt, item.status]),
+    ).toEqual([
       [1, 'failed'],
       [2, 'succeeded'],
     ]);

@@ -59,7 +59,11 @@ describe('submitting a build', () => {
     const notBefore = new Date(Date.now() + 3_600_000).toISOString();
     const { body: build } = await harness.submit(tenantId, projectId, { not_before: notBefore });
     const { body } = await harness.call('GET', `${BUILDS}/${build.id}`, { tenantId });
-    expect(body).toMatchObject({ status: 'queued', reason: 'NotBefore', queue: { position: null, wake_at: notBefore } });
+    expect(body).toMatchObject({
+      status: 'queued',
+      reason: 'NotBefore',
+      queue: { position: null, wake_at: notBefore },
+    });
     expect((await harness.call('GET', '/api/v1/queue', { tenantId })).body.parked).toBeGreaterThanOrEqual(1);
   });
 
@@ -142,7 +146,15 @@ describe('submitting a build', () => {
 
   it('takes empty values for fields that were not given', async () => {
     const answer = await harness.submit(tenantId, projectId, {
-      build_config: { target: '', build_args: {}, platforms: [], cache_repo: '', metadata: {}, packer_template: '', variables: {} },
+      build_config: {
+        target: '',
+        build_args: {},
+        platforms: [],
+        cache_repo: '',
+        metadata: {},
+        packer_template: '',
+        variables: {},
+      },
     });
     expect(answer.status).toBe(201);
     expect(answer.body.build_config).toEqual({ dockerfile_path: 'Dockerfile', build_context: '.' });
@@ -245,16 +257,25 @@ describe('submitting a build', () => {
     expect(first).toMatchObject({ status: 202, body: { status: 'cancelled', cancel_reason: 'not needed' } });
     expect((await harness.call('POST', path, { tenantId })).status).toBe(202);
     await harness.sql.query(`UPDATE builds SET status = 'completed' WHERE id = $1`, [build.id]);
-    expect(await harness.call('POST', path, { tenantId })).toMatchObject({ status: 409, body: { code: 'BuildAlreadyFinished' } });
+    expect(await harness.call('POST', path, { tenantId })).toMatchObject({
+      status: 409,
+      body: { code: 'BuildAlreadyFinished' },
+    });
   });
 
   it('retries only a build that has ended, as a new one from the same input', async () => {
     const { body: build } = await harness.submit(tenantId, projectId, { tags: ['again'], priority: 2 });
     const path = `${BUILDS}/${build.id}/retry`;
-    expect(await harness.call('POST', path, { tenantId })).toMatchObject({ status: 409, body: { code: 'BuildNotFinished' } });
+    expect(await harness.call('POST', path, { tenantId })).toMatchObject({
+      status: 409,
+      body: { code: 'BuildNotFinished' },
+    });
     await harness.call('POST', `${BUILDS}/${build.id}/cancel`, { tenantId });
     const retried = await harness.call('POST', path, { tenantId });
-    expect(retried).toMatchObject({ status: 201, body: { retry_of: build.id, priority: 2, image: { tags: ['again'] } } });
+    expect(retried).toMatchObject({
+      status: 201,
+      body: { retry_of: build.id, priority: 2, image: { tags: ['again'] } },
+    });
   });
 });
 

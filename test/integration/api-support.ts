@@ -14,8 +14,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string | string[] | number | undefined>;
   readonly text: string;
-  // Tests read what they know to be there.
-  readonly body: any;
+  /** What `JSON.parse` gives: tests read what they know to be there. */
+  readonly body: ReturnType<typeof JSON.parse>;
 }
 
 export interface CallOptions {
@@ -63,7 +63,7 @@ export class ApiHarness {
     readonly database: TestDatabase,
     readonly sql: pg.Pool,
     readonly log: MemoryLogger,
-    private readonly directory: string,
+    readonly directory: string,
   ) {}
 
   static async start(env: Partial<ApiEnv> = {}, overrides: ApiOverrides = {}): Promise<ApiHarness> {
@@ -139,13 +139,18 @@ export class ApiHarness {
     });
     if (answer.status !== 201) throw new Error(answer.text);
     for (const tenant_id of tenantIds) {
-      await this.call('POST', `/api/v1/admin/infrastructure/providers/${answer.body.id}/permissions`, { body: { tenant_id } });
+      await this.call('POST', `/api/v1/admin/infrastructure/providers/${answer.body.id}/permissions`, {
+        body: { tenant_id },
+      });
     }
     return answer.body.id;
   }
 
   async submit(tenantId: string, projectId: string, fields: Record<string, unknown> = {}): Promise<Answer> {
-    return this.call('POST', '/api/v1/builds', { tenantId, body: { project_id: projectId, build_method: 'kaniko', ...fields } });
+    return this.call('POST', '/api/v1/builds', {
+      tenantId,
+      body: { project_id: projectId, build_method: 'kaniko', ...fields },
+    });
   }
 }
 

@@ -56,7 +56,10 @@ export async function createApi(env: ApiEnv, overrides: ApiOverrides = {}): Prom
   const stopping = new AbortController();
   const embedded = env.dispatcherEmbedded ? new EmbeddedDispatcher({ logger }) : undefined;
   const ready = startStorage(app, env, logger, stopping.signal);
-  ready.then(() => logger.info('the API is ready'), () => undefined);
+  ready.then(
+    () => logger.info('the API is ready'),
+    () => undefined,
+  );
   embedded?.start();
   let closing: Promise<void> | undefined;
   return {
@@ -70,7 +73,10 @@ export async function createApi(env: ApiEnv, overrides: ApiOverrides = {}): Prom
 async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverrides): Promise<NestFastifyApplication> {
   const metrics = overrides.metrics ?? new Metrics();
   const module = AppModule.with({
-    database: Database.create({ url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-api' }, logger),
+    database: Database.create(
+      { url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-api' },
+      logger,
+    ),
     cipher: await openCipher(env),
     egress: new EgressPolicy({
       allow: env.egressAllow,
@@ -93,9 +99,13 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
     abortOnError: false,
     bodyParser: false,
   });
-  const server = adapter.getInstance() as unknown as FastifyInstance;
+  const server = adapter.getInstance<FastifyInstance>();
   acceptOnlyJson(server);
-  await registerRequestHooks(server, { guard: app.get(AccessGuard, { strict: false }), metrics, rateLimitPerMinute: env.rateLimitPerMinute });
+  await registerRequestHooks(server, {
+    guard: app.get(AccessGuard, { strict: false }),
+    metrics,
+    rateLimitPerMinute: env.rateLimitPerMinute,
+  });
   app.setGlobalPrefix(API_BASE.slice(1), { exclude: ['livez', 'readyz'] });
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(app.get(ProblemFilter));

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
-import { isDomainError, Secret } from '@image-factory/domain';
-import { Database, generateEncryptionKeys, parseEncryptionKeys, PostgresApiKeys, SecretCipher } from '@image-factory/persistence';
+import { isDomainError, type Secret } from '@image-factory/domain';
+import {
+  Database,
+  generateEncryptionKeys,
+  parseEncryptionKeys,
+  PostgresApiKeys,
+  SecretCipher,
+} from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { hashOfToken } from './access/api-key-token.js';
 import type { ApiEnv } from './config/env.js';
@@ -18,7 +24,9 @@ export async function openCipher(env: ApiEnv): Promise<SecretCipher> {
 
 /** The first admin key: from the environment, else made once and kept in the data directory. */
 export async function bootstrapKey(env: ApiEnv): Promise<Secret> {
-  return env.bootstrapAdminKey ?? keptSecret(env.dataDir, 'admin-key', () => `ifk_${randomBytes(32).toString('base64url')}`);
+  return (
+    env.bootstrapAdminKey ?? keptSecret(env.dataDir, 'admin-key', () => `ifk_${randomBytes(32).toString('base64url')}`)
+  );
 }
 
 /**

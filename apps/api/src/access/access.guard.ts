@@ -3,6 +3,7 @@ import { DomainError, isAllowed } from '@image-factory/domain';
 import { PostgresApiKeys, PostgresTenants } from '@image-factory/persistence';
 import type { FastifyRequest } from 'fastify';
 import { isUuid } from '../http/fields.js';
+import { toDomainError } from '../http/to-domain-error.js';
 import { bearerToken, hashOfToken } from './api-key-token.js';
 import type { Caller } from './caller.js';
 import { type RouteRule, ruleOf } from './route-table.js';
@@ -25,7 +26,7 @@ export class AccessGuard {
     try {
       request.caller = await this.findCaller(request.headers.authorization);
     } catch (error) {
-      request.callerError = error;
+      request.callerError = toDomainError(error);
     }
   }
 

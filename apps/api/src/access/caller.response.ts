@@ -13,7 +13,10 @@ export class CallerResponse {
   @ApiProperty({ type: [String], enum: ROLES })
   readonly roles!: readonly string[];
 
-  @ApiProperty({ type: [String], description: 'Ids of the tenants of the caller; empty for the roles that may see all' })
+  @ApiProperty({
+    type: [String],
+    description: 'Ids of the tenants of the caller; empty for the roles that may see all',
+  })
   readonly tenants!: readonly string[];
 
   @ApiProperty({ type: Boolean })

@@ -55,7 +55,8 @@ export class CreateApiKey {
   private async issues(request: CreateApiKeyRequest, tenantId: string | undefined): Promise<Issue[]> {
     const needsTenant = TENANT_ROLES.includes(request.role);
     const issues: Issue[] = [];
-    if (needsTenant && tenantId === undefined) issues.push({ path: 'tenant_id', message: `is required by the role ${request.role}` });
+    if (needsTenant && tenantId === undefined)
+      issues.push({ path: 'tenant_id', message: `is required by the role ${request.role}` });
     if (!needsTenant && tenantId !== undefined) {
       issues.push({ path: 'tenant_id', message: `must be absent: the role ${request.role} belongs to no tenant` });
     }

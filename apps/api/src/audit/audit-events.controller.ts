@@ -27,7 +27,10 @@ export class AuditEventsController {
   @ApiOkResponse({ type: AuditEventResponse, isArray: true, description: 'As items, with next_cursor' })
   async list(@Query() query: ListAuditEventsRequest): Promise<ListResponse<AuditEventResponse>> {
     const filter = { objectType: query.object_type, objectId: query.object_id, actor: query.actor };
-    const page = await this.audit.list(filter, toPageRequest(query, (key) => /^\d{1,18}$/.test(key)));
+    const page = await this.audit.list(
+      filter,
+      toPageRequest(query, (key) => /^\d{1,18}$/.test(key)),
+    );
     return toListResponse(page, toAuditEventResponse);
   }
 }

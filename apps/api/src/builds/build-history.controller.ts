@@ -55,13 +55,19 @@ export class BuildHistoryController {
   @Get('executions')
   @ApiOperation({ summary: 'Attempts, first to last' })
   @ApiOkResponse({ type: ExecutionResponse, isArray: true, description: 'As items' })
-  executions(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<ExecutionResponse>> {
+  executions(
+    @InTenant() scope: TenantScope,
+    @Param('id', IdPipe) id: string,
+  ): Promise<ListResponse<ExecutionResponse>> {
     return this.history.executions(scope.tenantId, id);
   }
 
   @Get('placement')
   @ApiOperation({ summary: 'The stored decisions, newest first: what was chosen, and why not the others' })
-  placement(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<StoredDecisionResponse>> {
+  placement(
+    @InTenant() scope: TenantScope,
+    @Param('id', IdPipe) id: string,
+  ): Promise<ListResponse<StoredDecisionResponse>> {
     return this.history.decisions(scope.tenantId, id);
   }
 

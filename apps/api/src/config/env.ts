@@ -46,7 +46,9 @@ type Source = Readonly<Record<string, string | undefined>>;
 
 /** Reads and checks the whole environment; every problem is reported at once. Empty values count as absent. */
 export function readEnv(source: Source = process.env): EnvResult {
-  const given = ENV_NAMES.flatMap((name) => (source[name] === undefined || source[name] === '' ? [] : [[name, source[name]]]));
+  const given = ENV_NAMES.flatMap((name) =>
+    source[name] === undefined || source[name] === '' ? [] : [[name, source[name]]],
+  );
   const variables = Object.assign(new EnvVariables(), Object.fromEntries(given)) as EnvVariables;
   const problems = validateSync(variables).flatMap((error) =>
     Object.values(error.constraints ?? {}).map((message) => ({ name: error.property, message })),
@@ -58,7 +60,10 @@ export function readEnv(source: Source = process.env): EnvResult {
 function relationProblems(variables: EnvVariables): EnvProblem[] {
   const problems: EnvProblem[] = [];
   if (variables.IF_DATABASE_URL === undefined && variables.IF_DATABASE_HOST === undefined) {
-    problems.push({ name: 'IF_DATABASE_URL', message: 'must be set (or IF_DATABASE_HOST and the other IF_DATABASE_* parts)' });
+    problems.push({
+      name: 'IF_DATABASE_URL',
+      message: 'must be set (or IF_DATABASE_HOST and the other IF_DATABASE_* parts)',
+    });
   }
   if (variables.IF_DATABASE_URL !== undefined && variables.IF_DATABASE_HOST !== undefined) {
     problems.push({ name: 'IF_DATABASE_HOST', message: 'must not be set beside IF_DATABASE_URL' });

@@ -1,6 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Issue } from '@image-factory/domain';
-import { type CredentialKind, PostgresCredentials, type RegistryAuthValue, type RepositoryAuthValue } from '@image-factory/persistence';
+import {
+  type CredentialKind,
+  PostgresCredentials,
+  type RegistryAuthValue,
+  type RepositoryAuthValue,
+} from '@image-factory/persistence';
 import { API_BASE } from '../access/route-table.js';
 import { AuditedWrites } from '../http/audited-writes.js';
 import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';

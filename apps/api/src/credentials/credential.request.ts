@@ -22,7 +22,7 @@ const dockerConfig: Grammar = (text) => {
     return 'must be the JSON text of a Docker config.json';
   }
   if (typeof value !== 'object' || value === null || !('auths' in value)) return 'must have auths';
-  const { auths } = value as { auths: unknown };
+  const { auths } = value;
   if (typeof auths !== 'object' || auths === null || Array.isArray(auths)) return 'must have auths as an object';
   if ('credHelpers' in value || 'credsStore' in value) {
     return 'must not name credential helpers; put the credentials into auths';
@@ -43,7 +43,10 @@ export class CreateRegistryAuthRequest {
   @ChoiceField(['dockerconfigjson', 'basic'], { description: 'Which of the fields below are used' })
   readonly type!: 'dockerconfigjson' | 'basic';
 
-  @TextField(dockerConfig, { optional: true, description: 'dockerconfigjson: text of a Docker config.json. Write-only' })
+  @TextField(dockerConfig, {
+    optional: true,
+    description: 'dockerconfigjson: text of a Docker config.json. Write-only',
+  })
   readonly dockerconfigjson?: string;
 
   @TextField(host, { optional: true, description: 'basic: host of the registry', example: 'registry.example' })
@@ -80,7 +83,9 @@ export class CreateRepositoryAuthRequest {
 }
 
 /** Which fields each type needs, and which it may have besides. */
-export const CREDENTIAL_FIELDS: Readonly<Record<string, { readonly required: readonly string[]; readonly optional: readonly string[] }>> = {
+export const CREDENTIAL_FIELDS: Readonly<
+  Record<string, { readonly required: readonly string[]; readonly optional: readonly string[] }>
+> = {
   'registry.dockerconfigjson': { required: ['dockerconfigjson'], optional: [] },
   'registry.basic': { required: ['server', 'username', 'password'], optional: [] },
   'repository.token': { required: ['token'], optional: ['username'] },

@@ -25,7 +25,11 @@ export class DispatcherController {
   @ApiOperation({ summary: 'Numbers since each dispatcher began: totals at the top, and per dispatcher' })
   async metrics(): Promise<Record<string, unknown>> {
     const dispatchers = await this.admin.dispatchers();
-    const each = dispatchers.map((dispatcher) => ({ id: dispatcher.id, host: dispatcher.host, ...numbersOf(dispatcher) }));
+    const each = dispatchers.map((dispatcher) => ({
+      id: dispatcher.id,
+      host: dispatcher.host,
+      ...numbersOf(dispatcher),
+    }));
     return { ...totalOf(dispatchers.map(numbersOf)), dispatchers: each };
   }
 
@@ -54,4 +58,3 @@ export class DispatcherController {
 function toPauseResponse(pause: DispatchPause): PauseResponse {
   return { paused: pause.paused, reason: pause.reason ?? null };
 }
-

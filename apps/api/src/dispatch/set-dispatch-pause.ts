@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CHANNELS, type DispatchPause, Notifier, PostgresBuildQueue, PostgresDispatchAdmin } from '@image-factory/persistence';
+import {
+  CHANNELS,
+  type DispatchPause,
+  Notifier,
+  PostgresBuildQueue,
+  PostgresDispatchAdmin,
+} from '@image-factory/persistence';
 import { AuditedWrites } from '../http/audited-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
 

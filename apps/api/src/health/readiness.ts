@@ -28,6 +28,8 @@ export class Readiness {
   async check(): Promise<ReadinessAnswer> {
     if (this.state === 'starting') return { ready: false, reason: 'Starting' };
     if (this.state === 'stopping') return { ready: false, reason: 'Stopping' };
-    return (await this.database.isReachable()) ? { ready: true, reason: null } : { ready: false, reason: 'DatabaseUnavailable' };
+    return (await this.database.isReachable())
+      ? { ready: true, reason: null }
+      : { ready: false, reason: 'DatabaseUnavailable' };
   }
 }

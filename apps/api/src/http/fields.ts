@@ -57,8 +57,14 @@ function textCheck(grammar: Grammar): Check {
 }
 
 /** A text with a grammar of the domain's. */
-export function TextField(grammar: Grammar, options: FieldOptions & { readonly maxLength?: number }): PropertyDecorator {
-  return checked(textCheck(grammar), options, { type: 'string', ...(options.maxLength ? { maxLength: options.maxLength } : {}) });
+export function TextField(
+  grammar: Grammar,
+  options: FieldOptions & { readonly maxLength?: number },
+): PropertyDecorator {
+  return checked(textCheck(grammar), options, {
+    type: 'string',
+    ...(options.maxLength ? { maxLength: options.maxLength } : {}),
+  });
 }
 
 /** Any text within bounds, for values that are sealed or only shown. */
@@ -75,7 +81,10 @@ export function isUuid(text: unknown): text is string {
 }
 
 export function IdField(options: FieldOptions): PropertyDecorator {
-  return checked((value) => (isUuid(value) ? undefined : 'must be a UUID'), options, { type: 'string', format: 'uuid' });
+  return checked((value) => (isUuid(value) ? undefined : 'must be a UUID'), options, {
+    type: 'string',
+    format: 'uuid',
+  });
 }
 
 export function IntegerField(minimum: number, maximum: number, options: FieldOptions): PropertyDecorator {
@@ -101,7 +110,9 @@ export function NumberField(minimum: number, maximum: number, options: FieldOpti
 }
 
 export function BooleanField(options: FieldOptions): PropertyDecorator {
-  return checked((value) => (typeof value === 'boolean' ? undefined : 'must be true or false'), options, { type: 'boolean' });
+  return checked((value) => (typeof value === 'boolean' ? undefined : 'must be true or false'), options, {
+    type: 'boolean',
+  });
 }
 
 export function ChoiceField(choices: readonly string[], options: FieldOptions): PropertyDecorator {
@@ -178,8 +189,7 @@ export function MapField(
 /** An object without rules of its own here: the caller validates it (a provider's config). */
 export function ObjectField(options: FieldOptions): PropertyDecorator {
   return checked(
-    (value) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be an object',
+    (value) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'must be an object'),
     options,
     { type: 'object', additionalProperties: true },
   );

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@image-factory/domain';
-import { Database, type IdempotentRequest, PostgresIdempotency, type Reservation, type StoredAnswer, type Transaction } from '@image-factory/persistence';
+import {
+  Database,
+  type IdempotentRequest,
+  PostgresIdempotency,
+  type Reservation,
+  type StoredAnswer,
+  type Transaction,
+} from '@image-factory/persistence';
 import type { RequestScope } from './request-scope.js';
 
 /** What a creating use case does once everything is checked: writes, and says what is answered. */
@@ -65,7 +72,9 @@ function toIdempotentRequest(scope: RequestScope & { readonly tenantId?: string 
       issues: [{ path: 'Idempotency-Key', message: 'must be 1 to 200 visible ASCII characters' }],
     });
   }
-  const requestHash = createHash('sha256').update(`${scope.route}\n${canonicalJson(scope.body)}`).digest();
+  const requestHash = createHash('sha256')
+    .update(`${scope.route}\n${canonicalJson(scope.body)}`)
+    .digest();
   return { caller: scope.caller.keyId, tenantId: scope.tenantId, key, requestHash };
 }
 

@@ -1,3 +1,4 @@
+import { invalidInput } from '@image-factory/domain';
 import type { FastifyInstance } from 'fastify';
 
 /** Bytes of the largest body. */
@@ -15,7 +16,29 @@ export function acceptOnlyJson(server: FastifyInstance): void {
     { parseAs: 'string', bodyLimit: BODY_LIMIT_BYTES },
     (request, body: string, done) => {
       if (body.trim() === '') done(null, undefined);
+      else if (isTooDeep(body))
+        done(invalidInput('MalformedJson', `the body is nested deeper than ${MAX_DEPTH} levels`));
       else void parse(request, body, done);
     },
   );
+}
+
+/** No request of ours has more than a handful; what walks a body by recursion must not run out of stack. */
+const MAX_DEPTH = 32;
+
+/** Counts brackets outside of texts, without parsing. */
+function isTooDeep(json: string): boolean {
+  let depth = 0;
+  let inText = false;
+  for (let index = 0; index < json.length; index += 1) {
+    const character = json[index];
+    if (inText) {
+      if (character === '\\') index += 1;
+      else if (character === '"') inText = false;
+    } else if (character === '"') inText = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
 }

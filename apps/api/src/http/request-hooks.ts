@@ -24,7 +24,10 @@ export async function registerRequestHooks(server: FastifyInstance, options: Req
   server.decorateRequest('callerError', undefined);
   server.decorateRequest('tenantId', undefined);
   server.decorateRequest('endSpan', undefined);
-  await server.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } }, hsts: false });
+  await server.register(helmet, {
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+    hsts: false,
+  });
   server.addHook('onRequest', beginSpan);
   server.addHook('onRequest', (request: FastifyRequest) => guard.authenticate(request));
   await server.register(rateLimit, {
@@ -54,7 +57,9 @@ function isPublic(request: FastifyRequest): boolean {
 function beginSpan(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   const route = request.routeOptions.url ?? 'none';
   const attributes = { 'http.request.method': request.method, 'http.route': route };
-  const span = trace.getTracer('image-factory').startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes });
+  const span = trace
+    .getTracer('image-factory')
+    .startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes });
   const spanContext = span.spanContext();
   request.traceId = trace.isSpanContextValid(spanContext) ? spanContext.traceId : randomBytes(16).toString('hex');
   request.endSpan = (status) => {

@@ -1,4 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { DomainError } from '@image-factory/domain';
 import type { FastifyRequest } from 'fastify';
 import type { Caller } from '../access/caller.js';
 
@@ -8,7 +9,7 @@ declare module 'fastify' {
     traceId: string;
     caller: Caller | undefined;
     /** Why there is no caller. */
-    callerError: unknown;
+    callerError: DomainError | undefined;
     /** The tenant that the request is about; set on tenant routes. */
     tenantId: string | undefined;
     endSpan: ((status: number) => void) | undefined;

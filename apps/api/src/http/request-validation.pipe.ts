@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform, ValidationPipe } from '@nestjs/common';
-import { refuseIssues, isPlainObject, toIssues, VALIDATION_RULES } from './validate-request.js';
+import { isPlainObject, refuseIssues, reservedNames, toIssues, VALIDATION_RULES } from './validate-request.js';
 
 /** Nest's own pipe with our rules and our errors; a body that is no object is refused before it. */
 @Injectable()
@@ -24,6 +24,7 @@ export class RequestValidationPipe implements PipeTransform {
     if (metadata.type === 'body' && !isPlainObject(value ?? {})) {
       refuseIssues([{ path: '', message: 'must be a JSON object' }]);
     }
+    refuseIssues(reservedNames(value));
     return this.pipe.transform(value ?? {}, metadata);
   }
 }

@@ -31,9 +31,12 @@ export function Shown(kind: Kind, options: ShownOptions = {}): PropertyDecorator
 }
 
 /** A property that is an answer of its own (or a list of them). */
-export function ShownAs(type: () => Function, options: { readonly list?: boolean; readonly nullable?: boolean } = {}): PropertyDecorator {
+export function ShownAs(
+  type: () => new () => object,
+  options: { readonly list?: boolean; readonly nullable?: boolean } = {},
+): PropertyDecorator {
   return ApiProperty({
-    type: type as () => new () => object,
+    type,
     isArray: options.list === true,
     ...(options.nullable === true ? { nullable: true } : {}),
   });

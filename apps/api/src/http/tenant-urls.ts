@@ -19,7 +19,8 @@ export class TenantUrls {
 
   /** Why this image repository may not be pushed to; undefined when it may. */
   async registryRefusal(repository: unknown): Promise<string | undefined> {
-    if (typeof repository !== 'string' || repository === '' || imageRepository(repository) !== undefined) return undefined;
+    if (typeof repository !== 'string' || repository === '' || imageRepository(repository) !== undefined)
+      return undefined;
     return this.refusal(`https://${repository}`, 'registry');
   }
 

@@ -23,8 +23,29 @@ export function validateRequest<T extends object>(type: RequestClass<T>, value: 
   if (!isPlainObject(value)) {
     return { request: new type(), issues: [{ path: '', message: 'must be a JSON object' }] };
   }
-  const request = plainToInstance(type, value);
-  return { request, issues: toIssues(validateSync(request, VALIDATION_RULES)) };
+  const reserved = reservedNames(value);
+  const request = plainToInstance(type, reserved.length === 0 ? value : withoutReservedNames(value));
+  return { request, issues: [...reserved, ...toIssues(validateSync(request, VALIDATION_RULES))] };
+}
+
+/** class-transformer reads these from the prototype chain: it drops them at the top and fails on them below. */
+const RESERVED: readonly string[] = ['constructor', '__proto__'];
+
+/** Where a body has a field of such a name, at any depth. */
+export function reservedNames(value: unknown, path = ''): Issue[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, item]) => {
+    const own = joinPath(path, name);
+    return RESERVED.includes(name)
+      ? [{ path: own, message: 'is a reserved name; choose another' }]
+      : reservedNames(item, own);
+  });
+}
+
+function withoutReservedNames(value: unknown): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(value), function keep(this: unknown, name: string, item: unknown) {
+    return RESERVED.includes(name) ? undefined : item;
+  }) as Record<string, unknown>;
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -30,7 +30,10 @@ export class ChangeProvider {
     const expected = expectedVersion(scope.ifMatch);
     const before = await this.providers.get(id);
     refuseReadOnly(before, request);
-    const config = request.config === undefined ? undefined : mergeConfig(await this.providers.openConfig(this.database, id), request.config);
+    const config =
+      request.config === undefined
+        ? undefined
+        : mergeConfig(await this.providers.openConfig(this.database, id), request.config);
     refuseIssues([
       ...(config === undefined ? [] : await this.access.issues(before.type, before.source, config)),
       ...localIssues(before.type, request.is_global),

@@ -21,7 +21,11 @@ export class GrantProvider {
     @Inject(WakeParkedBuilds) private readonly wake: WakeParkedBuilds,
   ) {}
 
-  async execute(scope: RequestScope, providerId: string, request: GrantProviderRequest): Promise<CreatedAnswer<PermissionResponse>> {
+  async execute(
+    scope: RequestScope,
+    providerId: string,
+    request: GrantProviderRequest,
+  ): Promise<CreatedAnswer<PermissionResponse>> {
     const answer = await this.writes.run(scope, async () => {
       await this.providers.get(providerId);
       const tenant = await this.tenants.find(request.tenant_id);

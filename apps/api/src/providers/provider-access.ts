@@ -19,7 +19,11 @@ export class ProviderAccess {
   ) {}
 
   /** Everything that is wrong with a config, then whether its server may be reached. Nothing is sent there. */
-  async issues(type: ProviderType, source: ProviderSource, config: Readonly<Record<string, unknown>>): Promise<Issue[]> {
+  async issues(
+    type: ProviderType,
+    source: ProviderSource,
+    config: Readonly<Record<string, unknown>>,
+  ): Promise<Issue[]> {
     const allowPaths = isOperators(source);
     const issues = validateProviderConfig(type, config, {
       allowedCredentialDirs: this.settings.credentialDirs,

@@ -7,7 +7,8 @@ import { type ConditionResponse, toConditionResponse } from './provider.response
 export class ProviderHealthResponse {
   @Shown('text', { choices: PROVIDER_HEALTHS }) readonly verdict!: string;
   @Shown('object') readonly conditions!: readonly ConditionResponse[];
-  @Shown('time', { nullable: true, description: 'Since when it cannot be reached' }) readonly first_loss_at!: string | null;
+  @Shown('time', { nullable: true, description: 'Since when it cannot be reached' }) readonly first_loss_at!:
+    string | null;
   @Shown('time', { nullable: true }) readonly probed_at!: string | null;
   @Shown('boolean') readonly tekton_answers!: boolean;
   @Shown('boolean', { description: 'The watches on it are alive' }) readonly watch_fresh!: boolean;

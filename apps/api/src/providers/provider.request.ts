@@ -1,4 +1,12 @@
-import { displayName, labelKey, labelValue, PROVIDER_STATES, PROVIDER_TYPES, type ProviderState, type ProviderType } from '@image-factory/domain';
+import {
+  displayName,
+  labelKey,
+  labelValue,
+  PROVIDER_STATES,
+  PROVIDER_TYPES,
+  type ProviderState,
+  type ProviderType,
+} from '@image-factory/domain';
 import {
   BooleanField,
   ChoiceField,

@@ -1,4 +1,10 @@
-import { type Condition, PROVIDER_HEALTHS, PROVIDER_SOURCES, PROVIDER_STATES, PROVIDER_TYPES } from '@image-factory/domain';
+import {
+  type Condition,
+  PROVIDER_HEALTHS,
+  PROVIDER_SOURCES,
+  PROVIDER_STATES,
+  PROVIDER_TYPES,
+} from '@image-factory/domain';
 import { type ProviderDetail, SECRET_CONFIG_FIELDS } from '@image-factory/persistence';
 import { orNull, Shown, ShownAs, timeOrNull } from '../http/shown.js';
 

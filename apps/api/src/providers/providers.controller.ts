@@ -48,7 +48,10 @@ export class ProvidersController {
   @Get(':id')
   @ApiOperation({ summary: 'One provider, with its ETag' })
   @ApiOkResponse({ type: ProviderResponse })
-  async get(@Param('id', IdPipe) id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProviderResponse> {
+  async get(
+    @Param('id', IdPipe) id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ProviderResponse> {
     return shown(reply, await this.providers.get(id));
   }
 

@@ -22,8 +22,9 @@ export class ChangeFeed {
   constructor(@Inject(Database) private readonly database: Database) {}
 
   async start(): Promise<void> {
-    this.connection = await this.database.listen([CHANNELS.logs, CHANNELS.events, CHANNELS.executions], (_channel, payload) =>
-      this.dispatch(payload),
+    this.connection = await this.database.listen(
+      [CHANNELS.logs, CHANNELS.events, CHANNELS.executions],
+      (_channel, payload) => this.dispatch(payload),
     );
   }
 

@@ -37,7 +37,7 @@ export class EventStream {
     onEnd: () => void,
   ): EventStream {
     for (const [name, value] of Object.entries(headers)) {
-      if (value !== undefined) response.setHeader(name, value as string);
+      if (value !== undefined) response.setHeader(name, value);
     }
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',

@@ -19,7 +19,12 @@ export class CreateTenant {
     return this.writes.run(scope, async () => async (tx) => {
       const tenant = await this.tenants.create(tx, { ...toTenantChange(request), name: request.name });
       const body = toTenantResponse(tenant);
-      await this.audited.note(tx, scope, { action: 'tenant.create', objectType: 'tenant', objectId: tenant.id, after: body });
+      await this.audited.note(tx, scope, {
+        action: 'tenant.create',
+        objectType: 'tenant',
+        objectId: tenant.id,
+        after: body,
+      });
       return { status: 201, headers: { location: `${API_BASE}/admin/tenants/${tenant.id}` }, body };
     });
   }

@@ -3,8 +3,10 @@ import type { TenantChange } from '@image-factory/persistence';
 import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/fields.js';
 
 /** Kubernetes quantities of CPU and memory. */
-const cpu: Grammar = (text) => (/^(?:[1-9]\d{0,4}|[1-9]\d{0,6}m|\d{1,4}\.\d{1,3})$/.test(text) ? undefined : 'must be as in 2 or 500m');
-const memory: Grammar = (text) => (/^[1-9]\d{0,6}(?:Ki|Mi|Gi|Ti|k|M|G|T)?$/.test(text) ? undefined : 'must be as in 4Gi');
+const cpu: Grammar = (text) =>
+  /^(?:[1-9]\d{0,4}|[1-9]\d{0,6}m|\d{1,4}\.\d{1,3})$/.test(text) ? undefined : 'must be as in 2 or 500m';
+const memory: Grammar = (text) =>
+  /^[1-9]\d{0,6}(?:Ki|Mi|Gi|Ti|k|M|G|T)?$/.test(text) ? undefined : 'must be as in 4Gi';
 
 const MOST = 1_000_000;
 
@@ -81,5 +83,5 @@ export function toTenantChange(request: ChangeTenantRequest): TenantChange {
     allowedMethods: request.allowed_methods,
     capabilities: request.capabilities,
   };
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as TenantChange;
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }

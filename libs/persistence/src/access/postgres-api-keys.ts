@@ -47,7 +47,15 @@ export class PostgresApiKeys {
     const [row] = await tx.query<ApiKeyRow>(
       `INSERT INTO api_keys (id, name, role, tenant_id, key_hash, created_by, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
-      [uuidv7(), input.name, input.role, input.tenantId ?? null, input.keyHash, input.createdBy, input.expiresAt ?? null],
+      [
+        uuidv7(),
+        input.name,
+        input.role,
+        input.tenantId ?? null,
+        input.keyHash,
+        input.createdBy,
+        input.expiresAt ?? null,
+      ],
     );
     return toApiKey(row!);
   }

@@ -44,15 +44,19 @@ interface LaneRow {
   finished_last_hour: number;
 }
 
-/** Builds older than this are not looked at for the throughput: the id's time bounds the scan. */
-const THROUGHPUT_SCAN_MS = 25 * 3_600_000;
+/**
+ * Smallest UUIDv7 of a build that is looked at for the throughput: older ones than 25 hours are not, so that the scan of
+ * `builds_list` is bounded.
+ */
+const SCAN_FLOOR = `(lpad(to_hex((extract(epoch FROM now() - interval '25 hours') * 1000)::bigint), 12, '0')
+  || '70008000000000000000')::uuid`;
 
 const SELECT = `
   SELECT l.tenant_id, t.name, l.running, l.queued, l.parked, t.max_concurrent_builds, t.guaranteed_builds,
          t.max_queued_builds, l.weight,
          (SELECT greatest(0, extract(epoch FROM now() - min(b.queued_at)))::float8 FROM builds b
            WHERE b.tenant_id = l.tenant_id AND b.queue_key IS NOT NULL) AS oldest_wait_seconds,
-         (SELECT count(*)::int FROM builds b WHERE b.tenant_id = l.tenant_id AND b.id >= $1
+         (SELECT count(*)::int FROM builds b WHERE b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR}
              AND b.finished_at > now() - interval '1 hour') AS finished_last_hour
     FROM lanes l JOIN tenants t ON t.id = l.tenant_id`;
 
@@ -61,15 +65,15 @@ export class PostgresQueueView {
   constructor(private readonly database: Database) {}
 
   async ofTenant(tenantId: string): Promise<LaneView | undefined> {
-    const [row] = await this.database.query<LaneRow>(`${SELECT} WHERE l.tenant_id = $2`, [scanFloor(), tenantId]);
+    const [row] = await this.database.query<LaneRow>(`${SELECT} WHERE l.tenant_id = $1`, [tenantId]);
     return row === undefined ? undefined : toLaneView(row);
   }
 
   /** All tenants, by id. */
   async ofAll(page: PageRequest): Promise<Page<LaneView>> {
     const rows = await this.database.query<LaneRow>(
-      `${SELECT} WHERE $3::uuid IS NULL OR l.tenant_id > $3 ORDER BY l.tenant_id LIMIT $2`,
-      [scanFloor(), page.limit + 1, page.after ?? null],
+      `${SELECT} WHERE $2::uuid IS NULL OR l.tenant_id > $2 ORDER BY l.tenant_id LIMIT $1`,
+      [page.limit + 1, page.after ?? null],
     );
     return toPage(rows, page.limit, toLaneView, (row) => row.tenant_id);
   }
@@ -97,12 +101,6 @@ export class PostgresQueueView {
       liveDispatchers: row?.live_dispatchers ?? 0,
     };
   }
-}
-
-/** Smallest UUIDv7 of the time from which builds are scanned. */
-function scanFloor(): string {
-  const hex = (Date.now() - THROUGHPUT_SCAN_MS).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
 function toLaneView(row: LaneRow): LaneView {

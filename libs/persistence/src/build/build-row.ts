@@ -127,6 +127,6 @@ function toParking(row: BuildRow): Build['parking'] {
 /** Drops what a method does not use: NULL columns and empty defaults. */
 export function toBuildConfig(config: Record<string, unknown>): BuildConfig {
   const isEmpty = (value: unknown): boolean =>
-    value === null || (typeof value === 'object' && Object.keys(value as object).length === 0);
+    value === null || (typeof value === 'object' && Object.keys(value).length === 0);
   return Object.fromEntries(Object.entries(config).filter(([, value]) => !isEmpty(value)));
 }

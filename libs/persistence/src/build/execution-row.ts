@@ -1,4 +1,11 @@
-import type { ExecutionOutcome, ExecutionState, Fault, PlacementDecision, Reason, StopIntent } from '@image-factory/domain';
+import type {
+  ExecutionOutcome,
+  ExecutionState,
+  Fault,
+  PlacementDecision,
+  Reason,
+  StopIntent,
+} from '@image-factory/domain';
 import { orUndefined } from '../sql/assignments.js';
 
 /** One attempt as the API shows it; documents and tokens are not part of it. */

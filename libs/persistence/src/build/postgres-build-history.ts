@@ -1,7 +1,13 @@
 import type { PlacementDecision, Reason } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 import { orUndefined } from '../sql/assignments.js';
-import { EXECUTION_SELECT, type ExecutionRow, type ExecutionView, type StoredDecision, toExecutionView } from './execution-row.js';
+import {
+  EXECUTION_SELECT,
+  type ExecutionRow,
+  type ExecutionView,
+  type StoredDecision,
+  toExecutionView,
+} from './execution-row.js';
 
 /** One line of a build's timeline. */
 export interface BuildEvent {

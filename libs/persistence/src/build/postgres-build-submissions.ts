@@ -65,7 +65,8 @@ export class PostgresBuildSubmissions {
     buildNumber: number,
     parkedUntil: Date | undefined,
   ): Promise<void> {
-    const tags = build.tags.length === 0 && build.imageRepository !== undefined ? [defaultTag(buildNumber)] : build.tags;
+    const tags =
+      build.tags.length === 0 && build.imageRepository !== undefined ? [defaultTag(buildNumber)] : build.tags;
     await tx.query(
       `INSERT INTO builds (id, tenant_id, project_id, build_number, status, queue_key, parked, parked_message, parked_wake_at,
          build_method, infrastructure_type, requested_provider_id, priority, not_before, build_timeout_minutes,
@@ -123,7 +124,13 @@ export class PostgresBuildSubmissions {
     await tx.query(
       `INSERT INTO build_specs (build_id, request, git_repository_url, registry_auth_id, repository_auth_id)
        VALUES ($1, $2, $3, $4, $5)`,
-      [id, JSON.stringify(build.request), build.gitRepositoryUrl, build.registryAuthId ?? null, build.repositoryAuthId ?? null],
+      [
+        id,
+        JSON.stringify(build.request),
+        build.gitRepositoryUrl,
+        build.registryAuthId ?? null,
+        build.repositoryAuthId ?? null,
+      ],
     );
   }
 }

@@ -20,7 +20,10 @@ export class PostgresBuilds {
   constructor(private readonly database: Database) {}
 
   async find(tenantId: string, id: string, queryable: Queryable = this.database): Promise<StoredBuild | undefined> {
-    const [row] = await queryable.query<BuildRow>(`${BUILD_SELECT} WHERE b.id = $1 AND b.tenant_id = $2`, [id, tenantId]);
+    const [row] = await queryable.query<BuildRow>(`${BUILD_SELECT} WHERE b.id = $1 AND b.tenant_id = $2`, [
+      id,
+      tenantId,
+    ]);
     return row === undefined ? undefined : toStoredBuild(row);
   }
 

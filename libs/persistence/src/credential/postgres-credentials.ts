@@ -78,7 +78,10 @@ export class PostgresCredentials {
   }
 
   async exists(kind: CredentialKind, tenantId: string, id: string): Promise<boolean> {
-    const rows = await this.database.query(`SELECT 1 FROM ${TABLES[kind]} WHERE id = $1 AND tenant_id = $2`, [id, tenantId]);
+    const rows = await this.database.query(`SELECT 1 FROM ${TABLES[kind]} WHERE id = $1 AND tenant_id = $2`, [
+      id,
+      tenantId,
+    ]);
     return rows.length > 0;
   }
 
@@ -121,7 +124,10 @@ export class PostgresCredentials {
 
   private async open(kind: CredentialKind, id: string | undefined): Promise<Record<string, string> | undefined> {
     if (id === undefined) return undefined;
-    const [row] = await this.database.query<SealedRow>(`SELECT tenant_id, sealed, key_id FROM ${TABLES[kind]} WHERE id = $1`, [id]);
+    const [row] = await this.database.query<SealedRow>(
+      `SELECT tenant_id, sealed, key_id FROM ${TABLES[kind]} WHERE id = $1`,
+      [id],
+    );
     if (row === undefined) throw credentialNotFound(kind, id);
     const plain = this.cipher.open(row.sealed, row.key_id, contextOf(kind, id));
     return JSON.parse(plain.reveal()) as Record<string, string>;
@@ -133,7 +139,7 @@ function contextOf(kind: CredentialKind, id: string): string {
 }
 
 function reveal(value: RegistryAuthValue | RepositoryAuthValue): string {
-  const plain = Object.entries(value).map(([key, field]) => [key, field instanceof Secret ? field.reveal() : (field as string)]);
+  const plain = Object.entries(value).map(([key, field]) => [key, field instanceof Secret ? field.reveal() : field]);
   return JSON.stringify(Object.fromEntries(plain));
 }
 
@@ -144,7 +150,11 @@ function toDockerConfig(fields: Record<string, string>): Secret {
 
 function toGitCredential(fields: Record<string, string>, gitRepositoryUrl: string): GitCredential {
   if (fields['type'] === 'ssh_key') {
-    return { type: 'ssh_key', privateKey: new Secret(fields['privateKey'] ?? ''), knownHosts: fields['knownHosts'] ?? '' };
+    return {
+      type: 'ssh_key',
+      privateKey: new Secret(fields['privateKey'] ?? ''),
+      knownHosts: fields['knownHosts'] ?? '',
+    };
   }
   return {
     type: fields['type'] === 'token' ? 'token' : 'basic',

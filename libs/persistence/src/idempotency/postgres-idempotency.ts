@@ -25,9 +25,7 @@ export interface StoredAnswer {
 }
 
 export type Reservation =
-  | { readonly kind: 'first' }
-  | { readonly kind: 'again'; readonly answer: StoredAnswer }
-  | { readonly kind: 'reused' };
+  { readonly kind: 'first' } | { readonly kind: 'again'; readonly answer: StoredAnswer } | { readonly kind: 'reused' };
 
 interface KeyRow {
   request_hash: Buffer;

@@ -49,10 +49,10 @@ export class PostgresProviderPermissions {
 
   /** @throws DomainError NotFound */
   async revoke(tx: Transaction, providerId: string, tenantId: string): Promise<void> {
-    const rows = await tx.query('DELETE FROM provider_permissions WHERE provider_id = $1 AND tenant_id = $2 RETURNING tenant_id', [
-      providerId,
-      tenantId,
-    ]);
+    const rows = await tx.query(
+      'DELETE FROM provider_permissions WHERE provider_id = $1 AND tenant_id = $2 RETURNING tenant_id',
+      [providerId, tenantId],
+    );
     if (rows.length === 0) {
       throw new DomainError({
         kind: 'NotFound',
@@ -64,7 +64,9 @@ export class PostgresProviderPermissions {
 
   /** All of a provider's grants, by tenant name. */
   async list(providerId: string): Promise<readonly ProviderPermission[]> {
-    const rows = await this.database.query<PermissionRow>(`${SELECT} WHERE g.provider_id = $1 ORDER BY t.name`, [providerId]);
+    const rows = await this.database.query<PermissionRow>(`${SELECT} WHERE g.provider_id = $1 ORDER BY t.name`, [
+      providerId,
+    ]);
     return rows.map(toPermission);
   }
 }

@@ -8,7 +8,13 @@ import {
 } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 import type { SecretCipher } from '../secret/secret-cipher.js';
-import { PROVIDER_SELECT, type ProviderDetail, type ProviderRow, type StoredSettings, toProviderDetail } from './provider-row.js';
+import {
+  PROVIDER_SELECT,
+  type ProviderDetail,
+  type ProviderRow,
+  type StoredSettings,
+  toProviderDetail,
+} from './provider-row.js';
 import { openSecrets } from './provider-secrets.js';
 
 interface CredentialRow {
@@ -47,7 +53,8 @@ export class PostgresProviderRepository extends ProviderRepository {
       [providerId],
     );
     if (row === undefined) throw providerNotFound(providerId);
-    if (row.stale) await this.database.query('UPDATE providers SET credential_last_used_at = now() WHERE id = $1', [providerId]);
+    if (row.stale)
+      await this.database.query('UPDATE providers SET credential_last_used_at = now() WHERE id = $1', [providerId]);
     const fields: Record<string, string | Secret> = {};
     for (const [field, value] of Object.entries(row.settings)) {
       if (typeof value === 'string') fields[field] = value;
@@ -109,11 +116,18 @@ export class PostgresProviderRepository extends ProviderRepository {
   }
 
   async recordWatchFreshness(providerId: string, fresh: boolean): Promise<void> {
-    await this.database.query('UPDATE providers SET watch_fresh = $2 WHERE id = $1 AND watch_fresh <> $2', [providerId, fresh]);
+    await this.database.query('UPDATE providers SET watch_fresh = $2 WHERE id = $1 AND watch_fresh <> $2', [
+      providerId,
+      fresh,
+    ]);
   }
 }
 
 /** The one wording for a provider that is not there. */
 export function providerNotFound(providerId: string): DomainError {
-  return new DomainError({ kind: 'NotFound', reason: 'ProviderNotFound', message: `there is no provider ${providerId}` });
+  return new DomainError({
+    kind: 'NotFound',
+    reason: 'ProviderNotFound',
+    message: `there is no provider ${providerId}`,
+  });
 }

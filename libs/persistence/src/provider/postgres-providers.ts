@@ -7,7 +7,12 @@ import { assignments } from '../sql/assignments.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { nameTaken } from '../tenant/postgres-tenants.js';
 import { providerNotFound } from './postgres-provider-repository.js';
-import { PROVIDER_CHANGE_COLUMNS, type ProviderChange, type ProviderInput, type ProviderStateChange } from './provider-change.js';
+import {
+  PROVIDER_CHANGE_COLUMNS,
+  type ProviderChange,
+  type ProviderInput,
+  type ProviderStateChange,
+} from './provider-change.js';
 import { PROVIDER_SELECT, type ProviderDetail, type ProviderRow, toProviderDetail } from './provider-row.js';
 import { openSecrets, sealSecrets, splitConfig } from './provider-secrets.js';
 
@@ -99,7 +104,10 @@ export class PostgresProviders {
     }>('SELECT settings, credential_sealed, credential_key_id FROM providers WHERE id = $1', [id]);
     if (row === undefined) throw providerNotFound(id);
     const secrets = openSecrets(this.cipher, id, row.credential_sealed, row.credential_key_id);
-    return { ...row.settings, ...Object.fromEntries(Object.entries(secrets).map(([field, secret]) => [field, secret.reveal()])) };
+    return {
+      ...row.settings,
+      ...Object.fromEntries(Object.entries(secrets).map(([field, secret]) => [field, secret.reveal()])),
+    };
   }
 
   private async change(tx: Transaction, id: string, change: ProviderChange, bump: 0 | 1): Promise<ProviderDetail> {
@@ -108,13 +116,21 @@ export class PostgresProviders {
     }
     const labels = change.labels === undefined ? undefined : JSON.stringify(change.labels);
     const set = assignments(PROVIDER_CHANGE_COLUMNS, { ...change, labels }, 2);
-    await tx.query(`UPDATE providers SET ${set.sql === '' ? '' : `${set.sql}, `}${TOUCH} WHERE id = $1`, [id, ...set.parameters]);
+    await tx.query(`UPDATE providers SET ${set.sql === '' ? '' : `${set.sql}, `}${TOUCH} WHERE id = $1`, [
+      id,
+      ...set.parameters,
+    ]);
     if (change.config !== undefined) await this.writeConfig(tx, id, change.config, bump);
     return this.get(id, tx);
   }
 
   /** A new generation drops pooled clients; a new fingerprint is a new version of the credential. Probed at once. */
-  private async writeConfig(tx: Transaction, id: string, config: Readonly<Record<string, unknown>>, bump: 0 | 1): Promise<void> {
+  private async writeConfig(
+    tx: Transaction,
+    id: string,
+    config: Readonly<Record<string, unknown>>,
+    bump: 0 | 1,
+  ): Promise<void> {
     const { settings, secrets } = splitConfig(config);
     const credential = sealSecrets(this.cipher, id, secrets);
     await tx.query(
@@ -128,7 +144,9 @@ export class PostgresProviders {
   }
 
   private async lock(tx: Transaction, id: string, expectedUpdatedAt?: Date): Promise<void> {
-    const [row] = await tx.query<{ updated_at: Date }>('SELECT updated_at FROM providers WHERE id = $1 FOR UPDATE', [id]);
+    const [row] = await tx.query<{ updated_at: Date }>('SELECT updated_at FROM providers WHERE id = $1 FOR UPDATE', [
+      id,
+    ]);
     if (row === undefined) throw providerNotFound(id);
     if (expectedUpdatedAt !== undefined && row.updated_at.getTime() !== expectedUpdatedAt.getTime()) {
       throw new DomainError({

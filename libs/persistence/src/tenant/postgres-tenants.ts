@@ -80,10 +80,10 @@ export class PostgresTenants {
   }
 
   private async refuseTakenName(tx: Transaction, name: string, exceptId?: string): Promise<void> {
-    const taken = await tx.query('SELECT 1 FROM tenants WHERE lower(name) = lower($1) AND id IS DISTINCT FROM $2::uuid', [
-      name,
-      exceptId ?? null,
-    ]);
+    const taken = await tx.query(
+      'SELECT 1 FROM tenants WHERE lower(name) = lower($1) AND id IS DISTINCT FROM $2::uuid',
+      [name, exceptId ?? null],
+    );
     if (taken.length > 0) throw nameTaken('tenant', name);
   }
 }

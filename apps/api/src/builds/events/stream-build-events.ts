@@ -24,7 +24,12 @@ export class StreamBuildEvents {
     await this.builds.get(tenantId, buildId);
   }
 
-  async produce(tenantId: string, buildId: string, lastEventId: string | undefined, stream: EventStream): Promise<void> {
+  async produce(
+    tenantId: string,
+    buildId: string,
+    lastEventId: string | undefined,
+    stream: EventStream,
+  ): Promise<void> {
     let after = lastEventId !== undefined && isEventId(lastEventId) ? lastEventId : '0';
     const subscription = this.feed.subscribe([buildId]);
     try {
@@ -37,7 +42,8 @@ export class StreamBuildEvents {
           after = event.id;
         }
         if (events.length === BATCH) continue;
-        if (isTerminalBuildStatus(build.status)) return await stream.end({ status: build.status, reason: build.reason ?? null });
+        if (isTerminalBuildStatus(build.status))
+          return await stream.end({ status: build.status, reason: build.reason ?? null });
         await subscription.changed(POLL_MS, stream.signal);
       }
     } finally {

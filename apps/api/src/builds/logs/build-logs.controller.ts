@@ -24,7 +24,9 @@ export class BuildLogsController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'The stored log: text by default, one JSON object per line with Accept: application/x-ndjson' })
+  @ApiOperation({
+    summary: 'The stored log: text by default, one JSON object per line with Accept: application/x-ndjson',
+  })
   @ApiProduces('text/plain', NDJSON)
   async logs(
     @InTenant() scope: TenantScope,
@@ -35,7 +37,10 @@ export class BuildLogsController {
   ): Promise<void> {
     const records = await this.readLog.open(scope.tenantId, id, query);
     const json = (accept ?? '').toLowerCase().includes(NDJSON);
-    const body = Readable.from(batches(records, json ? toJsonLine : toText), { objectMode: false, highWaterMark: 256 * 1024 });
+    const body = Readable.from(batches(records, json ? toJsonLine : toText), {
+      objectMode: false,
+      highWaterMark: 256 * 1024,
+    });
     await reply
       .header('vary', 'accept')
       .header('x-content-type-options', 'nosniff')

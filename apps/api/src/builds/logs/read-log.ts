@@ -42,7 +42,11 @@ export class ReadLog {
     const execution = await this.history.findExecution(buildId, attempt === undefined ? undefined : Number(attempt));
     if (execution !== undefined) return [execution];
     if (attempt === undefined) return [];
-    throw new DomainError({ kind: 'NotFound', reason: 'NotFound', message: `build ${buildId} has no attempt ${attempt}` });
+    throw new DomainError({
+      kind: 'NotFound',
+      reason: 'NotFound',
+      message: `build ${buildId} has no attempt ${attempt}`,
+    });
   }
 
   private async selectSteps(executions: readonly ExecutionView[], name: string | undefined): Promise<StepRange[]> {

@@ -34,7 +34,12 @@ export class StreamLog {
     await this.builds.get(tenantId, buildId);
   }
 
-  async produce(tenantId: string, buildId: string, lastEventId: string | undefined, stream: EventStream): Promise<void> {
+  async produce(
+    tenantId: string,
+    buildId: string,
+    lastEventId: string | undefined,
+    stream: EventStream,
+  ): Promise<void> {
     let position = parsePosition(lastEventId);
     const subscription = this.feed.subscribe([buildId]);
     try {
@@ -116,7 +121,10 @@ export class StreamLog {
 function positionAfter(
   attempt: number,
   step: string,
-  stored: { readonly record: { readonly kind: string; readonly text?: Uint8Array; readonly newline?: boolean }; readonly byteOffset: number },
+  stored: {
+    readonly record: { readonly kind: string; readonly text?: Uint8Array; readonly newline?: boolean };
+    readonly byteOffset: number;
+  },
   before: LogPosition | undefined,
 ): LogPosition {
   const { record, byteOffset } = stored;

@@ -24,7 +24,10 @@ export function buildPhases(build: StoredBuild, execution: ExecutionView | undef
   return {
     queue: { seconds: round(build.queuedSeconds + waiting), limit_seconds: build.queueTimeoutMinutes * 60 },
     placement: {
-      seconds: execution === undefined ? null : round(secondsBetween(execution.claimedAt, execution.placedAt ?? execution.finishedAt ?? now)),
+      seconds:
+        execution === undefined
+          ? null
+          : round(secondsBetween(execution.claimedAt, execution.placedAt ?? execution.finishedAt ?? now)),
       limit_seconds: null,
     },
     start: { seconds: startSeconds(execution, now), limit_seconds: build.startLimitMinutes * 60 },
@@ -35,7 +38,12 @@ export function buildPhases(build: StoredBuild, execution: ExecutionView | undef
 function startSeconds(execution: ExecutionView | undefined, now: Date): number | null {
   if (execution?.createdAt === undefined) return null;
   if (execution.startSeconds > 0) return round(execution.startSeconds);
-  return round(secondsBetween(execution.createdAt, execution.firstStepStartedAt ?? execution.endedAt ?? execution.finishedAt ?? now));
+  return round(
+    secondsBetween(
+      execution.createdAt,
+      execution.firstStepStartedAt ?? execution.endedAt ?? execution.finishedAt ?? now,
+    ),
+  );
 }
 
 /** After the outcome the stored figure, which leaves waits of later TaskRuns out; before it, time since the first step. */

@@ -56,7 +56,8 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     status: execution.state,
     provider: providerId === undefined ? null : { id: providerId, name: orNull(execution.providerName) },
     namespace: orNull(execution.namespace),
-    pipeline_run: pipelineRunName === undefined ? null : { name: pipelineRunName, uid: orNull(execution.pipelineRunUid) },
+    pipeline_run:
+      pipelineRunName === undefined ? null : { name: pipelineRunName, uid: orNull(execution.pipelineRunUid) },
     waiting: waitingReason === undefined ? null : { reason: waitingReason, message: orNull(execution.waitingMessage) },
     stop_intent: orNull(execution.stopIntent),
     outcome: orNull(execution.outcome),

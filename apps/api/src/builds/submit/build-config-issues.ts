@@ -24,11 +24,15 @@ export function givenConfig(config: object | undefined): BuildConfig {
 export function buildConfigIssues(method: unknown, config: object | undefined): SubmissionIssue[] {
   if (!BUILD_METHODS.includes(method as BuildMethod)) return [];
   const { required, allowed } = BUILD_METHOD_TABLE[method as BuildMethod];
-  const given = Object.entries(config ?? {}).filter(([, value]) => !isEmpty(value)).map(([field]) => field);
+  const given = Object.entries(config ?? {})
+    .filter(([, value]) => !isEmpty(value))
+    .map(([field]) => field);
   return [
     ...required
       .filter((field) => !given.includes(field))
-      .map((field) => submissionIssue(`build_config.${field}`, 'BuildConfigInvalid', `is required by ${String(method)}`)),
+      .map((field) =>
+        submissionIssue(`build_config.${field}`, 'BuildConfigInvalid', `is required by ${String(method)}`),
+      ),
     ...given
       .filter((field) => isConfigField(field) && !allowed.includes(field))
       .map((field) =>

@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { BUILD_METHOD_TABLE, BUILD_METHODS, type BuildConfig, type BuildMethod, DomainError } from '@image-factory/domain';
+import {
+  BUILD_METHOD_TABLE,
+  BUILD_METHODS,
+  type BuildConfig,
+  type BuildMethod,
+  DomainError,
+} from '@image-factory/domain';
 import type { NewBuild, Project } from '@image-factory/persistence';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { TenantUrls } from '../../http/tenant-urls.js';
@@ -13,7 +19,11 @@ import { buildTimeoutOf, tenantLimitIssues } from './tenant-limit-issues.js';
 
 /** A submission after all rules: ready to be stored, or everything that is wrong with it. */
 export type CheckedSubmission =
-  | { readonly kind: 'ready'; readonly build: Omit<NewBuild, 'createdBy' | 'traceparent' | 'retryOf'>; readonly facts: SubmissionFacts }
+  | {
+      readonly kind: 'ready';
+      readonly build: Omit<NewBuild, 'createdBy' | 'traceparent' | 'retryOf'>;
+      readonly facts: SubmissionFacts;
+    }
   | { readonly kind: 'refused'; readonly issues: readonly SubmissionIssue[] };
 
 /** Applies every rule to a submission and collects every issue; stores nothing. */
@@ -61,8 +71,10 @@ export class CheckSubmission {
       this.urls.registryRefusal(request.build_config?.cache_repo),
     ]);
     const issues: SubmissionIssue[] = [];
-    if (git !== undefined) issues.push(submissionIssue('project_id', 'UrlForbidden', `has a git_repository_url that ${git}`));
-    if (registry !== undefined) issues.push(submissionIssue('build_config.metadata.registry_repo', 'UrlForbidden', registry));
+    if (git !== undefined)
+      issues.push(submissionIssue('project_id', 'UrlForbidden', `has a git_repository_url that ${git}`));
+    if (registry !== undefined)
+      issues.push(submissionIssue('build_config.metadata.registry_repo', 'UrlForbidden', registry));
     if (cache !== undefined) issues.push(submissionIssue('build_config.cache_repo', 'UrlForbidden', cache));
     if (project === undefined) {
       issues.push(submissionIssue('project_id', 'ValidationFailed', 'names no project of this tenant'));

@@ -28,7 +28,9 @@ export function infrastructureIssues(
     ];
   }
   if (infrastructureType === 'kubernetes' && !facts.tenant.tektonEnabled) {
-    return [submissionIssue('infrastructure_type', 'TektonDisabled', 'is kubernetes, and Tekton is disabled for this tenant')];
+    return [
+      submissionIssue('infrastructure_type', 'TektonDisabled', 'is kubernetes, and Tekton is disabled for this tenant'),
+    ];
   }
   if (providerId !== undefined) return namedProviderIssues(infrastructureType, providerId, facts);
   return infrastructureType === 'local' ? localIssues(facts) : [];
@@ -51,7 +53,9 @@ function namedProviderIssues(type: InfrastructureType, providerId: string, facts
     ];
   }
   if (infrastructureTypeOf(provider.type) !== type) {
-    return [submissionIssue(path, 'ProviderTypeMismatch', `is a ${provider.type} provider; the build asks for ${type}`)];
+    return [
+      submissionIssue(path, 'ProviderTypeMismatch', `is a ${provider.type} provider; the build asks for ${type}`),
+    ];
   }
   return provider.state === 'disabled' ? [submissionIssue(path, 'ProviderDisabled', 'is disabled')] : [];
 }

@@ -9,7 +9,10 @@ const PLACEHOLDER_ID = '00000000-0000-7000-8000-000000000000';
  * The PipelineRun that a build would become on a provider: the real renderer on the build's own values. Names and ids
  * are placeholders; nothing of it is stored.
  */
-export function previewPipelineRun(build: Omit<NewBuild, 'createdBy' | 'traceparent' | 'retryOf'>, provider: Provider): unknown {
+export function previewPipelineRun(
+  build: Omit<NewBuild, 'createdBy' | 'traceparent' | 'retryOf'>,
+  provider: Provider,
+): unknown {
   const host = build.imageRepository?.split('/', 1)[0];
   const context: RenderContext = {
     installationId: PLACEHOLDER_ID,

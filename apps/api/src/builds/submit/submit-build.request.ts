@@ -45,7 +45,10 @@ export class BuildConfigRequest {
   @TextField(orEmpty(contextPath), { optional: true, description: "Path in the context; the project's when absent" })
   readonly dockerfile_path?: string;
 
-  @TextField(orEmpty(contextPath), { optional: true, description: "Directory in the repository; the project's when absent" })
+  @TextField(orEmpty(contextPath), {
+    optional: true,
+    description: "Directory in the repository; the project's when absent",
+  })
   readonly build_context?: string;
 
   @TextField(orEmpty(buildTarget), { optional: true, description: 'Stage to build' })
@@ -78,7 +81,11 @@ export class SubmitBuildRequest {
   @ChoiceField(BUILD_METHODS, { description: 'How the image is made' })
   readonly build_method!: BuildMethod;
 
-  @TextField(gitRef, { optional: true, description: "Branch or tag; the project's branch when absent", example: 'main' })
+  @TextField(gitRef, {
+    optional: true,
+    description: "Branch or tag; the project's branch when absent",
+    example: 'main',
+  })
   readonly git_branch?: string;
 
   @TextField(gitCommit, { optional: true, description: 'Exact commit: 40 or 64 hex digits' })

@@ -15,11 +15,21 @@ export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): 
   if (BUILD_METHODS.includes(method) && !tenant.allowedMethods.includes(method)) {
     const allowed = tenant.allowedMethods.join(', ') || 'none';
     issues.push(
-      submissionIssue('build_method', 'MethodNotAllowedForTenant', `is not allowed for this tenant, which may use: ${allowed}`),
+      submissionIssue(
+        'build_method',
+        'MethodNotAllowedForTenant',
+        `is not allowed for this tenant, which may use: ${allowed}`,
+      ),
     );
   }
   if (typeof priority === 'number' && priority > tenant.maxPriority) {
-    issues.push(submissionIssue('priority', 'ValidationFailed', `must be at most ${tenant.maxPriority}, the tenant's max_priority`));
+    issues.push(
+      submissionIssue(
+        'priority',
+        'ValidationFailed',
+        `must be at most ${tenant.maxPriority}, the tenant's max_priority`,
+      ),
+    );
   }
   const clocks = [
     ['build_timeout_minutes', tenant.maxBuildTimeoutMinutes],

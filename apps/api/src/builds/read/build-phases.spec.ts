@@ -1,0 +1,67 @@
+import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
+import { describe, expect, it } from 'vitest';
+import { buildPhases } from './build-phases.js';
+import { queueStanding } from './queue-standing.js';
+
+const at = (second: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
+const build = {
+  status: 'running',
+  queuedAt: at(0),
+  queuedSeconds: 10,
+  queueTimeoutMinutes: 60,
+  startLimitMinutes: 15,
+  buildTimeoutMinutes: 30,
+} as StoredBuild;
+const execution = { claimedAt: at(10), placedAt: at(11), createdAt: at(12), startSeconds: 0, runSeconds: 0 } as ExecutionView;
+
+describe('the phases of a build', () => {
+  it('count the queue over all its stays', () => {
+    expect(buildPhases({ ...build, status: 'queued' }, undefined, at(5))).toEqual({
+      queue: { seconds: 15, limit_seconds: 3600 },
+      placement: { seconds: null, limit_seconds: null },
+      start: { seconds: null, limit_seconds: 900 },
+      run: { seconds: null, limit_seconds: 1800 },
+    });
+  });
+
+  it('show a start that goes on, then a run that goes on', () => {
+    expect(buildPhases(build, execution, at(20)).start.seconds).toBe(8);
+    const started = { ...execution, firstStepStartedAt: at(15) };
+    expect(buildPhases(build, started, at(20))).toMatchObject({
+      placement: { seconds: 1 },
+      start: { seconds: 3 },
+      run: { seconds: 5 },
+    });
+  });
+
+  it('take the stored figures once the outcome is fixed: waits of later tasks are not run time', () => {
+    const over = { ...execution, firstStepStartedAt: at(15), endedAt: at(60), outcomeAt: at(60), startSeconds: 3.5, runSeconds: 12.25 };
+    expect(buildPhases(build, over, at(500))).toMatchObject({ start: { seconds: 3.5 }, run: { seconds: 12.25 } });
+  });
+
+  it('are never negative while a queued build may not start yet', () => {
+    expect(buildPhases({ ...build, status: 'queued', queuedAt: at(50), queuedSeconds: 0 }, undefined, at(5)).queue.seconds).toBe(0);
+  });
+});
+
+describe('what holds a queued build', () => {
+  const place = { position: 1, running: 0, maxRunning: 10, dispatchPaused: false, liveDispatchers: 1 };
+  it.each([
+    ['nothing', place, undefined],
+    ['the pause', { ...place, dispatchPaused: true, running: 10 }, 'DispatchPaused'],
+    ["the tenant's limit", { ...place, running: 10, liveDispatchers: 0 }, 'TenantAtLimit'],
+    ['that no dispatcher lives', { ...place, position: 3, liveDispatchers: 0 }, 'DispatcherMissing'],
+    ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
+  ])('is %s', (_name, position, reason) => {
+    expect(queueStanding(build, position).binds?.reason).toBe(reason);
+  });
+
+  it('is its parking, with the time that ends it', () => {
+    const parking = { reason: 'NotBefore' as const, message: 'later', wakeAt: at(9) };
+    expect(queueStanding({ ...build, parking }, undefined)).toEqual({
+      position: null,
+      binds: { reason: 'NotBefore', message: 'later' },
+      wake_at: at(9).toISOString(),
+    });
+  });
+});
