@@ -19,7 +19,7 @@ describe('a build that cannot succeed', () => {
   it('says which step failed, with its exit code and its last lines', async () => {
     const { id } = await submit({ build_config: { dockerfile_path: 'failing/Dockerfile' } });
     const build = await tenant.client.ended(id);
-    expect(build).toMatchObject({ status: 'failed', reason: 'StepFailed', image: null });
+    expect(build).toMatchObject({ status: 'failed', reason: 'StepFailed', image: { digest: null } });
     expect(build.message).toMatch(/exit(ed)?( with)?( code)? 1/);
     expect(await tenant.client.log(id)).toContain('about to fail');
     expect(await platform.cluster.registryDigest(tenant.repository, 'build-1')).toBeUndefined();

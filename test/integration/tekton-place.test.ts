@@ -174,9 +174,13 @@ describe('the record of installations on a cluster', () => {
       Record<string, string> | undefined;
   }
 
+  function recordKey(): string {
+    return `${current.world.installationId}.${current.world.providerId}`;
+  }
+
   function replaceNonce(value: string): void {
     current.server.store.update('configmaps', INSTALLATION_NAMESPACE, INSTALLATION_RECORD, (object) => {
-      object['data'] = { [current.world.installationId]: value };
+      object['data'] = { [recordKey()]: value };
     });
     current.world.namespaces.rows.clear();
   }
@@ -184,11 +188,11 @@ describe('the record of installations on a cluster', () => {
   it('is written first, and rolled when the database has rolled', async () => {
     nonce = { current: 'a', previous: undefined };
     await prepare();
-    expect(record()).toEqual({ [current.world.installationId]: 'a' });
+    expect(record()).toEqual({ [recordKey()]: 'a' });
     nonce = { current: 'b', previous: 'a' };
     current.world.namespaces.rows.clear();
     await prepare(current.world.anotherExecutor());
-    expect(record()).toEqual({ [current.world.installationId]: 'b' });
+    expect(record()).toEqual({ [recordKey()]: 'b' });
   });
 
   it('stops every write to a cluster that another copy of the database has written to', async () => {

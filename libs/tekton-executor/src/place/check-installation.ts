@@ -4,7 +4,10 @@ import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { findNamespace } from './choose-namespace.js';
 
-/** The record object of rule 1: one key per installation, its value the nonce that its database rolled last. */
+/**
+ * The record object of rule 1: one key per installation and provider row, its value the nonce that the database rolled
+ * last. Two provider rows of one installation may name one cluster; a copy of the database has both their ids.
+ */
 export const INSTALLATION_NAMESPACE = 'image-factory-system';
 export const INSTALLATION_RECORD = 'image-factory-installation';
 
@@ -17,8 +20,14 @@ export interface InstallationNonce {
 export interface InstallationRequest {
   readonly connection: ClusterConnection;
   readonly installationId: string;
+  readonly providerId: string;
   readonly nonce: InstallationNonce;
   readonly signal: AbortSignal;
+}
+
+/** Key of a provider row's nonce in the record. */
+export function installationKey(of: { readonly installationId: string; readonly providerId: string }): string {
+  return `${of.installationId}.${of.providerId}`;
 }
 
 interface ConfigMapObject {
@@ -31,9 +40,9 @@ interface ConfigMapObject {
  * @throws DomainError NotAllowed ForeignInstallation: nothing may be written to that cluster until an operator decides
  */
 export async function checkInstallation(request: InstallationRequest): Promise<void> {
-  const { installationId, nonce } = request;
+  const { nonce } = request;
   const record = await findRecord(request);
-  const found = record?.data?.[installationId];
+  const found = record?.data?.[installationKey(request)];
   if (found === nonce.current) return;
   if (found !== undefined && found !== nonce.previous) {
     throw new DomainError({
@@ -41,7 +50,7 @@ export async function checkInstallation(request: InstallationRequest): Promise<v
       reason: 'ForeignInstallation',
       message:
         `The ConfigMap ${INSTALLATION_NAMESPACE}/${INSTALLATION_RECORD} on the cluster was written by another copy of this database, or this database was restored. ` +
-        `Nothing is written there. Stop the other copy, compare the runs, then delete the key ${installationId} of that ConfigMap.`,
+        `Nothing is written there. Stop the other copy, compare the runs, then delete the key ${installationKey(request)} of that ConfigMap.`,
       fault: 'cluster',
     });
   }
@@ -72,21 +81,22 @@ async function createRecord(request: InstallationRequest): Promise<void> {
     metadata: {
       name: INSTALLATION_RECORD,
       labels,
-      annotations: { [ANNOTATIONS.installationNonce]: 'data: one key per installation' },
+      annotations: { [ANNOTATIONS.installationNonce]: 'data: one key per installation and provider' },
     },
-    data: { [request.installationId]: request.nonce.current },
+    data: { [installationKey(request)]: request.nonce.current },
   };
   const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;
   const made = await unlessExists(() => connection.request({ method: 'POST', path, body, signal }));
   if (!made) await checkInstallation(request);
 }
 
-async function writeNonce({ connection, installationId, nonce, signal }: InstallationRequest): Promise<void> {
+async function writeNonce(request: InstallationRequest): Promise<void> {
+  const { connection, nonce, signal } = request;
   await connection.request({
     method: 'PATCH',
     path: KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD),
     contentType: PATCH_TYPES.merge,
-    body: { data: { [installationId]: nonce.current } },
+    body: { data: { [installationKey(request)]: nonce.current } },
     signal,
   });
 }

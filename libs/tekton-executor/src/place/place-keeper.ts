@@ -122,7 +122,9 @@ export class PlaceKeeper {
     const { request, connection, clusterUid, signal } = scope;
     const { installationId, nonceOf, namespaces, logger } = this.#options;
     const nonce = await nonceOf?.(request.providerId);
-    if (nonce !== undefined) await checkInstallation({ connection, installationId, nonce, signal });
+    if (nonce !== undefined) {
+      await checkInstallation({ connection, installationId, providerId: request.providerId, nonce, signal });
+    }
     const candidates = chooseNamespace({ connection, tenantId: request.tenantId, installationId, signal, logger });
     for await (const choice of candidates) {
       try {
