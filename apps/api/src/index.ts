@@ -3,5 +3,7 @@ export type { ApiOverrides, RunningApi } from './create-api.js';
 export { readEnv } from './config/env.js';
 export type { ApiEnv, EnvProblem, EnvResult } from './config/env.js';
 export { ENV_NAMES } from './config/env-variables.js';
+export { EmbeddedDispatcher } from './embedded/embedded-dispatcher.js';
+export type { EmbeddedDispatcherOptions } from './embedded/embedded-dispatcher.js';
 export { API_BASE, ROUTES } from './access/route-table.js';
 export type { RouteRule, RouteScope } from './access/route-table.js';

@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
-import { isDomainError, type Secret } from '@image-factory/domain';
+import { type Secret } from '@image-factory/domain';
 import {
   Database,
   generateEncryptionKeys,
   parseEncryptionKeys,
   PostgresApiKeys,
+  PostgresMirroredProviders,
   SecretCipher,
 } from '@image-factory/persistence';
+import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Logger } from '@image-factory/telemetry';
 import { hashOfToken } from './access/api-key-token.js';
 import type { ApiEnv } from './config/env.js';
 import { keptSecret } from './config/kept-secret.js';
 import { Readiness } from './health/readiness.js';
-import { RegisterEnvironmentProvider } from './providers/register-environment-provider.js';
 import { ChangeFeed } from './stream/change-feed.js';
 
 /** The cipher of this installation: keys from the environment, else kept in the data directory. */
@@ -42,15 +43,18 @@ export async function startStorage(
 ): Promise<void> {
   await app.get(Database).connect(signal);
   await app.get(PostgresApiKeys).registerBootstrap(hashOfToken(await bootstrapKey(env)));
-  if (env.tektonKubeconfigPath !== undefined) {
-    try {
-      await app.get(RegisterEnvironmentProvider).execute(env.tektonKubeconfigPath);
-    } catch (error) {
-      // A name that is taken must not keep the API down; the operator has to rename one of the two.
-      if (!isDomainError(error) || error.kind !== 'Conflict') throw error;
-      logger.error('IF_BUILD_TEKTON_KUBECONFIG is not registered as a provider', { error });
-    }
-  }
+  await mirrorEnvironment(app, env, logger);
   await app.get(ChangeFeed).start();
   app.get(Readiness).started();
+}
+
+/** A name that is taken must not keep the API down; the operator has to rename one of the two. */
+async function mirrorEnvironment(app: INestApplicationContext, env: ApiEnv, logger: Logger): Promise<void> {
+  const provider = environmentProvider(env.tektonKubeconfigPath);
+  if (provider === undefined) return;
+  const answer = await app.get(PostgresMirroredProviders).mirror(provider);
+  if (answer === 'mirrored') return;
+  logger.error('IF_BUILD_TEKTON_KUBECONFIG is not used: a provider of the API has its name; rename that one', {
+    provider: provider.name,
+  });
 }

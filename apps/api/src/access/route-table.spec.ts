@@ -8,7 +8,9 @@ describe('the route table', () => {
   });
 
   it('keeps tenants out of platform routes and everybody out of what it does not name', () => {
-    expect(ROUTES.filter((rule) => rule.path.includes('/admin/')).every((rule) => rule.scope === 'platform')).toBe(true);
+    expect(ROUTES.filter((rule) => rule.path.includes('/admin/')).every((rule) => rule.scope === 'platform')).toBe(
+      true,
+    );
     expect(ruleOf('GET', '/api/v1/secret')).toBeUndefined();
     expect(ruleOf('POST', '/docs/x')).toBeUndefined();
     expect(ruleOf('HEAD', '/api/v1/builds')?.permission).toBe('build:read');

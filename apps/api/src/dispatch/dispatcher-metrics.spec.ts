@@ -16,7 +16,10 @@ describe('dispatcher numbers', () => {
   });
 
   it('add counters and show the slowest latency', () => {
-    const total = totalOf([{ claims: 2, dispatch_latency_ms_p95: 10 }, { claims: 3, dispatch_latency_ms_p95: 4 }]);
+    const total = totalOf([
+      { claims: 2, dispatch_latency_ms_p95: 10 },
+      { claims: 3, dispatch_latency_ms_p95: 4 },
+    ]);
     expect(total).toMatchObject({ claims: 5, dispatch_latency_ms_p95: 10, requeues: 0 });
   });
 });

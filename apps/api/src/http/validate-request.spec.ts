@@ -44,7 +44,11 @@ describe('validating a request', () => {
     [[], ['']],
     [null, ['']],
   ])('finds in %j what is wrong at %j', (body, paths) => {
-    expect(validateRequest(Outer, body).issues.map((issue) => issue.path).sort()).toEqual(paths);
+    expect(
+      validateRequest(Outer, body)
+        .issues.map((issue) => issue.path)
+        .sort(),
+    ).toEqual(paths);
   });
 
   it('finds reserved names at any depth', () => {

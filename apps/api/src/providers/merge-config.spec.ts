@@ -6,7 +6,11 @@ const CURRENT = { auth_method: 'token', endpoint: 'https://a', token: 't', ca_ce
 describe('a PATCH of a config', () => {
   it.each([
     ['keeps what is left out', { storage_class: 'slow' }, { ...CURRENT, storage_class: 'slow' }],
-    ['removes what is null', { storage_class: null }, { auth_method: 'token', endpoint: 'https://a', token: 't', ca_cert: 'ca' }],
+    [
+      'removes what is null',
+      { storage_class: null },
+      { auth_method: 'token', endpoint: 'https://a', token: 't', ca_cert: 'ca' },
+    ],
     [
       'puts a field in the place of the one that it stands for',
       { token_path: '/run/token' },
@@ -20,7 +24,14 @@ describe('a PATCH of a config', () => {
     [
       'keeps fields that both methods have',
       { auth_method: 'client-cert', client_cert: 'c', client_key: 'k' },
-      { auth_method: 'client-cert', endpoint: 'https://a', ca_cert: 'ca', client_cert: 'c', client_key: 'k', storage_class: 'fast' },
+      {
+        auth_method: 'client-cert',
+        endpoint: 'https://a',
+        ca_cert: 'ca',
+        client_cert: 'c',
+        client_key: 'k',
+        storage_class: 'fast',
+      },
     ],
   ])('%s', (_name, patch, merged) => {
     expect(mergeConfig(CURRENT, patch)).toEqual(merged);

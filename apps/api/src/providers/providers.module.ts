@@ -15,7 +15,6 @@ import { ProviderAccess } from './provider-access.js';
 import { ProviderChecksController } from './provider-checks.controller.js';
 import { ProviderPermissionsController } from './provider-permissions.controller.js';
 import { ProvidersController } from './providers.controller.js';
-import { RegisterEnvironmentProvider } from './register-environment-provider.js';
 import { RevokeProviderGrant } from './revoke-provider-grant.js';
 import { WakeParkedBuilds } from './wake-parked-builds.js';
 
@@ -30,7 +29,6 @@ import { WakeParkedBuilds } from './wake-parked-builds.js';
     GrantProvider,
     RevokeProviderGrant,
     ProbeProvider,
-    RegisterEnvironmentProvider,
     WakeParkedBuilds,
     {
       provide: ConnectionPool,

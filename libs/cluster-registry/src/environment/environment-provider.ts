@@ -25,7 +25,7 @@ export function environmentProvider(kubeconfigPath: string | undefined): Mirrore
     name: ENVIRONMENT_PROVIDER_NAME,
     type: 'kubernetes',
     source: 'environment',
-    isGlobal: true,
+    isGlobal: false,
     config: { auth_method: 'kubeconfig', kubeconfig_path: kubeconfigPath },
   };
 }

@@ -72,12 +72,12 @@ export class PostgresProviderRepository extends ProviderRepository {
     return new Set(rows.map((row) => row.provider_id));
   }
 
-  /** Local providers are never due: their health is their dispatchers'. Locks the taken rows, skips locked ones. */
+  /** Locks the taken rows and skips locked ones. Disabled providers are left alone. */
   async claimDueProbes(proberId: string, intervalMs: number, limit: number): Promise<readonly string[]> {
     const rows = await this.database.query<{ id: string }>(
       `UPDATE providers SET probe_owner = $1, probe_due_at = now() + make_interval(secs => $2 / 1000.0)
         WHERE id IN (SELECT id FROM providers
-                      WHERE probe_due_at <= now() AND provider_type <> 'local' AND state <> 'disabled'
+                      WHERE probe_due_at <= now() AND state <> 'disabled'
                       ORDER BY probe_due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
         RETURNING id`,
       [proberId, intervalMs, limit],

@@ -3,7 +3,12 @@ import { sortableTime, toLogBytes } from './log-line.js';
 
 describe('a log line', () => {
   it('orders times of any precision', () => {
-    const times = ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00.1Z', '2026-01-01T00:00:00.100000001Z', '2026-01-01T00:00:01Z'];
+    const times = [
+      '2026-01-01T00:00:00Z',
+      '2026-01-01T00:00:00.1Z',
+      '2026-01-01T00:00:00.100000001Z',
+      '2026-01-01T00:00:01Z',
+    ];
     expect([...times].reverse().sort((a, b) => (sortableTime(a) < sortableTime(b) ? -1 : 1))).toEqual(times);
   });
 

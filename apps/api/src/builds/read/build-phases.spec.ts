@@ -12,7 +12,13 @@ const build = {
   startLimitMinutes: 15,
   buildTimeoutMinutes: 30,
 } as StoredBuild;
-const execution = { claimedAt: at(10), placedAt: at(11), createdAt: at(12), startSeconds: 0, runSeconds: 0 } as ExecutionView;
+const execution = {
+  claimedAt: at(10),
+  placedAt: at(11),
+  createdAt: at(12),
+  startSeconds: 0,
+  runSeconds: 0,
+} as ExecutionView;
 
 describe('the phases of a build', () => {
   it('count the queue over all its stays', () => {
@@ -35,12 +41,21 @@ describe('the phases of a build', () => {
   });
 
   it('take the stored figures once the outcome is fixed: waits of later tasks are not run time', () => {
-    const over = { ...execution, firstStepStartedAt: at(15), endedAt: at(60), outcomeAt: at(60), startSeconds: 3.5, runSeconds: 12.25 };
+    const over = {
+      ...execution,
+      firstStepStartedAt: at(15),
+      endedAt: at(60),
+      outcomeAt: at(60),
+      startSeconds: 3.5,
+      runSeconds: 12.25,
+    };
     expect(buildPhases(build, over, at(500))).toMatchObject({ start: { seconds: 3.5 }, run: { seconds: 12.25 } });
   });
 
   it('are never negative while a queued build may not start yet', () => {
-    expect(buildPhases({ ...build, status: 'queued', queuedAt: at(50), queuedSeconds: 0 }, undefined, at(5)).queue.seconds).toBe(0);
+    expect(
+      buildPhases({ ...build, status: 'queued', queuedAt: at(50), queuedSeconds: 0 }, undefined, at(5)).queue.seconds,
+    ).toBe(0);
   });
 });
 

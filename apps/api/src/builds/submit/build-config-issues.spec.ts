@@ -21,7 +21,9 @@ describe('the table of methods', () => {
       const { allowed, required } = BUILD_METHOD_TABLE[method];
       const config = { ...Object.fromEntries(required.map((name) => [name, VALUES[name]])), [field]: VALUES[field] };
       const issues = buildConfigIssues(method, config);
-      expect(issues.map((issue) => issue.path)).toEqual((allowed as readonly string[]).includes(field) ? [] : [`build_config.${field}`]);
+      expect(issues.map((issue) => issue.path)).toEqual(
+        (allowed as readonly string[]).includes(field) ? [] : [`build_config.${field}`],
+      );
     },
   );
 
