@@ -22,7 +22,13 @@ import {
   type OwnedExecution,
 } from '@image-factory/persistence';
 import { createLogger, createSilentLogger, Metrics } from '@image-factory/telemetry';
-import { createTestDatabase, eventually, FakeBuildExecutor, FakeCluster, type TestDatabase } from '@image-factory/test-support';
+import {
+  createTestDatabase,
+  eventually,
+  FakeBuildExecutor,
+  FakeCluster,
+  type TestDatabase,
+} from '@image-factory/test-support';
 
 /** Promotion into the fake cluster's own registry. */
 export class FakeImagePublisher extends ImagePublisher {
@@ -244,9 +250,7 @@ export class DispatcherHarness {
 
   async submit(part: Partial<NewBuild> = {}): Promise<string> {
     const submissions = new PostgresBuildSubmissions(this.queue);
-    const buildId = await this.database.transaction((tx) =>
-      submissions.insert(tx, { ...this.#newBuild(), ...part }),
-    );
+    const buildId = await this.database.transaction((tx) => submissions.insert(tx, { ...this.#newBuild(), ...part }));
     await this.database.query(`SELECT pg_notify('if_queue', $1)`, [this.tenantId]);
     return buildId;
   }

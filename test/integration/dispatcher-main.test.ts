@@ -80,7 +80,9 @@ describe('the dispatcher', () => {
     const other = await harness.addProvider('cluster-2');
     harness.cluster.beforePrepare = () => new TestSignal().raised;
     await harness.start({ claimBatch: 10, maxPlacing: 40 });
-    const stuck = await Promise.all(Array.from({ length: 20 }, () => harness.submit({ requestedProviderId: harness.providerId })));
+    const stuck = await Promise.all(
+      Array.from({ length: 20 }, () => harness.submit({ requestedProviderId: harness.providerId })),
+    );
     const began = performance.now();
     const free = await Promise.all(Array.from({ length: 5 }, () => harness.submit({ requestedProviderId: other.id })));
     await Promise.all(free.map((buildId) => harness.reaches(buildId, 'completed')));
@@ -131,7 +133,9 @@ describe('the dispatcher', () => {
     expect(rows).toEqual([
       { source: 'environment', generation: 2, settings: { auth_method: 'kubeconfig', kubeconfig_path: '/etc/other' } },
     ]);
-    await harness.database.query(`UPDATE providers SET id = gen_random_uuid(), source = 'api' WHERE name = 'environment'`);
+    await harness.database.query(
+      `UPDATE providers SET id = gen_random_uuid(), source = 'api' WHERE name = 'environment'`,
+    );
     await harness.start({}, environment);
     const [count] = await harness.database.query(`SELECT count(*)::int AS n FROM providers WHERE name = 'environment'`);
     expect(count).toEqual({ n: 1 });
@@ -160,13 +164,23 @@ describe('the dispatcher', () => {
     await eventually('ready', async () => (await fetch(`${base}/readyz`)).status === 200);
     const livez = (await (await fetch(`${base}/livez`)).json()) as { status: string; loops: { name: string }[] };
     expect(livez.status).toBe('ok');
-    expect(livez.loops.map((loop) => loop.name)).toEqual(expect.arrayContaining(['heartbeat', 'dispatch', 'sweep-runs']));
+    expect(livez.loops.map((loop) => loop.name)).toEqual(
+      expect.arrayContaining(['heartbeat', 'dispatch', 'sweep-runs']),
+    );
     expect((await fetch(`${base}/metrics`)).status).toBe(200);
     const metrics = await eventually('the metrics are in the row', async () => {
-      const [row] = await harness.database.query<{ metrics: Record<string, number> }>('SELECT metrics FROM dispatchers');
+      const [row] = await harness.database.query<{ metrics: Record<string, number> }>(
+        'SELECT metrics FROM dispatchers',
+      );
       return row?.metrics['dispatches'] === 1 ? row.metrics : undefined;
     });
-    expect(metrics).toMatchObject({ claims: 1, claim_errors: 0, dispatch_errors: 0, requeues: 0, skipped_for_limit: 0 });
+    expect(metrics).toMatchObject({
+      claims: 1,
+      claim_errors: 0,
+      dispatch_errors: 0,
+      requeues: 0,
+      skipped_for_limit: 0,
+    });
     expect(metrics['dispatch_latency_ms']).toBeGreaterThan(0);
   });
 });

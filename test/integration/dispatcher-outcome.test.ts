@@ -144,7 +144,9 @@ describe('after the outcome', () => {
       shard: row!.shard,
       document: '{}',
     });
-    await harness.database.query('UPDATE build_executions SET pipeline_run_uid = $1', [harness.cluster.runOfBuild(buildId)!.uid]);
+    await harness.database.query('UPDATE build_executions SET pipeline_run_uid = $1', [
+      harness.cluster.runOfBuild(buildId)!.uid,
+    ]);
     await eventually('the late run is removed', () => harness.cluster.runs.size === 0, { deadlineMs: 20_000 });
   });
 });

@@ -122,7 +122,10 @@ describe.skipIf(!existsSync(MAIN))('dispatcher processes', () => {
     launch();
     await harness.reaches(buildId, 'completed', 40_000);
     const log = await harness.storedLog(execution.id, 'build', 'build');
-    const lines = log.bytes.toString().split('\n').filter((line) => line.startsWith('line '));
+    const lines = log.bytes
+      .toString()
+      .split('\n')
+      .filter((line) => line.startsWith('line '));
     expect(lines).toEqual(Array.from({ length: 300 }, (_, line) => `line ${line}`));
     expect(log.gaps).toEqual([]);
     expect(await harness.executions(buildId)).toHaveLength(1);

@@ -97,7 +97,10 @@ describe('the clocks', () => {
     const run = await runOf(buildId);
     run.waiting = { reason: 'Unschedulable', message: '0/3 nodes are available' };
     harness.cluster.changed(run);
-    await eventually('the reason is shown', async () => (await harness.execution(buildId)).waiting_reason === 'Unschedulable');
+    await eventually(
+      'the reason is shown',
+      async () => (await harness.execution(buildId)).waiting_reason === 'Unschedulable',
+    );
     expect(await harness.timeline(buildId)).toContain('waiting:Unschedulable');
     Object.assign(run, { createdAt: new Date(Date.now() - 120_000) });
     await harness.database.query(`UPDATE build_executions SET created_at = now() - interval '2 minutes'`);

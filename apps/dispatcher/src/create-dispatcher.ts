@@ -113,7 +113,11 @@ async function openFrame(
     const context = await NestFactory.createApplicationContext(AppModule.around(dispatcher), options);
     return { port: undefined, close: () => context.close() };
   }
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.around(dispatcher), new FastifyAdapter(), options);
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.around(dispatcher),
+    new FastifyAdapter(),
+    options,
+  );
   await app.listen(listen.httpPort, listen.httpHost);
   const address = app.getHttpServer().address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.httpPort;

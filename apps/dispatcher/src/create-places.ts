@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openClusterConnection, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
-import { isDomainError, type BuildExecutor, type Clock, type ProviderRepository, type Reason } from '@image-factory/domain';
+import {
+  isDomainError,
+  type BuildExecutor,
+  type Clock,
+  type ProviderRepository,
+  type Reason,
+} from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { ImageRegistryClient } from '@image-factory/image-registry';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
@@ -33,7 +39,14 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
   const registry = new ImageRegistryClient({ egress, insecureRegistries: env.insecureRegistries });
   const { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs } = env;
   const health = new HealthMonitor({
-    providers: stores.providers, connections, proberId: randomUUID(), intervalMs, timeoutMs, clock, logger, metrics,
+    providers: stores.providers,
+    connections,
+    proberId: randomUUID(),
+    intervalMs,
+    timeoutMs,
+    clock,
+    logger,
+    metrics,
   });
   const local = localExecutor(env, egress, context);
   return {
@@ -84,7 +97,11 @@ function tektonExecutor(
   });
 }
 
-function localExecutor(env: DispatcherEnv, egress: EgressPolicy, { host, clock, logger }: PlacesContext): BuildExecutor {
+function localExecutor(
+  env: DispatcherEnv,
+  egress: EgressPolicy,
+  { host, clock, logger }: PlacesContext,
+): BuildExecutor {
   return new LocalBuildExecutor({
     workspaceDir: env.localWorkspaceDir,
     hostId: host,
@@ -98,7 +115,12 @@ function localExecutor(env: DispatcherEnv, egress: EgressPolicy, { host, clock, 
   });
 }
 
-const NOT_REACHED: readonly Reason[] = ['ClusterUnreachable', 'ClusterTlsFailed', 'ClusterUnavailable', 'CredentialUnreadable'];
+const NOT_REACHED: readonly Reason[] = [
+  'ClusterUnreachable',
+  'ClusterTlsFailed',
+  'ClusterUnavailable',
+  'CredentialUnreadable',
+];
 
 /** Any answer of the API server is contact, a refusal too; our own host is always reached. */
 async function probe(

@@ -12,14 +12,20 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
   const result = readEnv();
   if (result.kind === 'invalid') return refuse(result.problems);
   const { env } = result;
-  const logger = createLogger({ level: env.loggerLevel, format: env.loggerFormat, service: 'image-factory-dispatcher' });
+  const logger = createLogger({
+    level: env.loggerLevel,
+    format: env.loggerFormat,
+    service: 'image-factory-dispatcher',
+  });
   const telemetry = await startTelemetry({
     service: 'image-factory-dispatcher',
     version: DISPATCHER_VERSION,
     ...(env.otlpEndpoint === undefined ? {} : { otlpEndpoint: env.otlpEndpoint }),
   });
   const once = argv.includes('--once');
-  const dispatcher = await createDispatcher(once ? anyPort(env) : env, logger, { metricsText: () => telemetry.metricsText() });
+  const dispatcher = await createDispatcher(once ? anyPort(env) : env, logger, {
+    metricsText: () => telemetry.metricsText(),
+  });
   stopOnSignals(dispatcher, logger, () => telemetry.shutdown());
   if (!once) {
     await dispatcher.start();

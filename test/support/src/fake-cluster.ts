@@ -181,7 +181,8 @@ export class FakeCluster {
   endRun(run: FakeRun, exitCode: number = run.script.exitCode): void {
     run.phase = 'ended';
     run.endedAt ??= new Date();
-    run.runSeconds = run.firstStepStartedAt === undefined ? 0 : (run.endedAt.getTime() - run.firstStepStartedAt.getTime()) / 1000;
+    run.runSeconds =
+      run.firstStepStartedAt === undefined ? 0 : (run.endedAt.getTime() - run.firstStepStartedAt.getTime()) / 1000;
     for (const step of run.steps) step.ended = true;
     const repository = (JSON.parse(run.document) as FakeDocument).imageRepository;
     if (exitCode === 0 && run.stoppedBy === undefined && repository !== undefined) {
@@ -236,25 +237,48 @@ export class FakeCluster {
 
 /** The verdict that the fake gives an ended run: f(run, stop intent), as rule 11 asks. */
 export function fakeEnd(run: FakeRun, stopIntent: StopIntent | undefined): AttemptEnd {
-  const base = { imageDigest: run.digest, results: {}, finalDocument: JSON.stringify({ name: run.name, uid: run.uid }) };
+  const base = {
+    imageDigest: run.digest,
+    results: {},
+    finalDocument: JSON.stringify({ name: run.name, uid: run.uid }),
+  };
   if (run.stoppedBy !== undefined) {
     switch (run.stoppedBy === 'foreign' ? undefined : stopIntent) {
       case 'UserCancel':
         return { ...base, outcome: 'cancelled', reason: 'Cancelled', message: 'The user cancelled it.', fault: 'user' };
       case 'Superseded':
-        return { ...base, outcome: 'cancelled', reason: 'Superseded', message: 'A newer build replaced it.', fault: 'user' };
+        return {
+          ...base,
+          outcome: 'cancelled',
+          reason: 'Superseded',
+          message: 'A newer build replaced it.',
+          fault: 'user',
+        };
       case 'StartLimit':
-        return { ...base, outcome: 'failed', reason: 'StartTimeout', message: 'It did not start in time.', fault: 'cluster' };
+        return {
+          ...base,
+          outcome: 'failed',
+          reason: 'StartTimeout',
+          message: 'It did not start in time.',
+          fault: 'cluster',
+        };
       case 'RunLimit':
         return { ...base, outcome: 'failed', reason: 'RunTimeout', message: 'It ran for too long.', fault: 'user' };
       case 'Drain':
         return { ...base, outcome: 'moved', reason: 'Drain', message: 'Its provider drains.', fault: 'cluster' };
       case undefined:
-        return { ...base, outcome: 'failed', reason: 'ForeignCancel', message: 'Somebody else stopped it.', fault: 'cluster' };
+        return {
+          ...base,
+          outcome: 'failed',
+          reason: 'ForeignCancel',
+          message: 'Somebody else stopped it.',
+          fault: 'cluster',
+        };
     }
   }
   const { exitCode } = run;
-  if (exitCode === 0) return { ...base, outcome: 'succeeded', reason: 'Succeeded', message: 'The build succeeded.', fault: 'user' };
+  if (exitCode === 0)
+    return { ...base, outcome: 'succeeded', reason: 'Succeeded', message: 'The build succeeded.', fault: 'user' };
   const message = `Step build exited with ${exitCode}. Its last lines:\n${lastLines(run)}`;
   return { ...base, outcome: 'failed', reason: 'StepFailed', message, fault: 'user' };
 }

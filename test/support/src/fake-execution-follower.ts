@@ -36,7 +36,8 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   override setShards(shards: readonly number[]): void {
     this.#shards = shards;
-    for (const run of this.cluster.runs.values()) if (shards.includes(run.shard)) this.options.onChange(run.executionId);
+    for (const run of this.cluster.runs.values())
+      if (shards.includes(run.shard)) this.options.onChange(run.executionId);
   }
 
   override ready(): Promise<void> {
@@ -63,7 +64,11 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   override observe(attempt: Attempt): Promise<AttemptObservation> {
     if (!this.cluster.reachable) {
-      return Promise.resolve({ kind: 'unreachable', reason: 'ClusterUnreachable', message: 'The fake cluster is unreachable.' });
+      return Promise.resolve({
+        kind: 'unreachable',
+        reason: 'ClusterUnreachable',
+        message: 'The fake cluster is unreachable.',
+      });
     }
     const run = this.#own(attempt);
     if (run === undefined) return Promise.resolve({ kind: 'absent' });
@@ -143,7 +148,8 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   #answer(attempt: Attempt): CreateOutcome {
     const fault = this.cluster.takeCreateFault();
-    if (fault === 'unknown') return { kind: 'unknown', reason: 'ClusterUnavailable', message: 'The request timed out.' };
+    if (fault === 'unknown')
+      return { kind: 'unknown', reason: 'ClusterUnavailable', message: 'The request timed out.' };
     if (fault === 'retry-later') {
       return { kind: 'retryLater', reason: 'AdmissionTimeout', message: 'The webhook timed out.', retryAfterMs: 10 };
     }

@@ -66,7 +66,10 @@ const directories: Check = (value) => {
 
 /** A list with commas between. */
 export function splitList(value: string | undefined): string[] {
-  return (value ?? '').split(',').map((item) => item.trim()).filter((item) => item !== '');
+  return (value ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 /** Every environment variable of the dispatcher, as text. */

@@ -31,7 +31,11 @@ describe('readEnv', () => {
   });
 
   it('refuses a lease that one late heartbeat would lose', () => {
-    const result = readEnv({ IF_DATABASE_URL: URL, IF_DISPATCHER_LEASE_MS: '3000', IF_DISPATCHER_HEARTBEAT_MS: '2000' });
+    const result = readEnv({
+      IF_DATABASE_URL: URL,
+      IF_DISPATCHER_LEASE_MS: '3000',
+      IF_DISPATCHER_HEARTBEAT_MS: '2000',
+    });
     expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_DISPATCHER_HEARTBEAT_MS' }] });
   });
 });

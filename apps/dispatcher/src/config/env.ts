@@ -56,7 +56,9 @@ type Source = Readonly<Record<string, string | undefined>>;
 
 /** Reads and checks the whole environment; every problem is reported at once. Empty values count as absent. */
 export function readEnv(source: Source = process.env): EnvResult {
-  const given = ENV_NAMES.flatMap((name) => (source[name] === undefined || source[name] === '' ? [] : [[name, source[name]]]));
+  const given = ENV_NAMES.flatMap((name) =>
+    source[name] === undefined || source[name] === '' ? [] : [[name, source[name]]],
+  );
   const variables = Object.assign(new EnvVariables(), Object.fromEntries(given)) as EnvVariables;
   const problems = validateSync(variables).flatMap((error) =>
     Object.values(error.constraints ?? {}).map((message) => ({ name: error.property, message })),
@@ -70,7 +72,9 @@ export function readEnv(source: Source = process.env): EnvResult {
 function databaseProblems(variables: EnvVariables): EnvProblem[] {
   const { IF_DATABASE_URL: url, IF_DATABASE_HOST: host } = variables;
   if (url === undefined && host === undefined) {
-    return [{ name: 'IF_DATABASE_URL', message: 'must be set (or IF_DATABASE_HOST and the other IF_DATABASE_* parts)' }];
+    return [
+      { name: 'IF_DATABASE_URL', message: 'must be set (or IF_DATABASE_HOST and the other IF_DATABASE_* parts)' },
+    ];
   }
   if (url !== undefined && host !== undefined) {
     return [{ name: 'IF_DATABASE_HOST', message: 'must not be set beside IF_DATABASE_URL' }];

@@ -59,7 +59,8 @@ export class DispatchTick {
 
   async tick(): Promise<TickOutcome> {
     const dispatcherId = this.guards.dispatcherId();
-    if (dispatcherId === undefined || !this.guards.mayClaim() || this.#stop.signal.aborted) return { kind: 'NotAllowed' };
+    if (dispatcherId === undefined || !this.guards.mayClaim() || this.#stop.signal.aborted)
+      return { kind: 'NotAllowed' };
     if (this.guards.isPaused()) return { kind: 'Paused' };
     const limit = this.#limit();
     if (limit <= 0) return { kind: 'SlotsFull' };
@@ -75,7 +76,9 @@ export class DispatchTick {
     await this.#exclusively(async () => {
       for (const executionId of await this.stores.ownership.claimsOf(dispatcherId)) {
         if (this.#placing.has(executionId)) continue;
-        this.logger.warn('a claim of ours is not known here; its build goes back to the queue', { execution: executionId });
+        this.logger.warn('a claim of ours is not known here; its build goes back to the queue', {
+          execution: executionId,
+        });
         const message = 'its claim was not known to its dispatcher; no cluster was touched';
         await this.stores.queue.release({ executionId, dispatcherId, reason: 'ClaimLost', message });
         this.metrics.count('requeues');
@@ -103,10 +106,12 @@ export class DispatchTick {
   }
 
   async #claim(dispatcherId: string, limit: number) {
-    const { claimed, skippedForLimit } = await this.stores.queue.claim({ dispatcherId, limit }).catch((error: unknown) => {
-      this.metrics.count('claimErrors');
-      throw error;
-    });
+    const { claimed, skippedForLimit } = await this.stores.queue
+      .claim({ dispatcherId, limit })
+      .catch((error: unknown) => {
+        this.metrics.count('claimErrors');
+        throw error;
+      });
     if (claimed.length > 0) this.metrics.count('claims', claimed.length);
     if (skippedForLimit > 0) this.metrics.count('skippedForLimit', skippedForLimit);
     const builds = claimed.map((one) => ({ buildId: one.buildId, placement: this.#start(one, dispatcherId) }));
@@ -141,7 +146,10 @@ export class DispatchTick {
   #failed(claimed: ClaimedExecution, error: unknown): void {
     if (!this.#stop.signal.aborted) {
       this.metrics.count('dispatchErrors');
-      this.logger.error('a build could not be placed; it goes back to the queue', { execution: claimed.executionId, error });
+      this.logger.error('a build could not be placed; it goes back to the queue', {
+        execution: claimed.executionId,
+        error,
+      });
     }
     this.#over(claimed.executionId, undefined);
   }

@@ -48,7 +48,8 @@ const STORE = { baseMs: 200, capMs: 5_000 };
 const CHOICES = 2;
 
 /** What one choice led to: final, or "that provider not; choose again". */
-type Choice = PlacementOutcome | { readonly kind: 'ProviderRefused'; readonly reason: Reason; readonly message: string };
+type Choice =
+  PlacementOutcome | { readonly kind: 'ProviderRefused'; readonly reason: Reason; readonly message: string };
 
 /**
  * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
@@ -102,7 +103,10 @@ export class PlaceBuild {
       return { reason: 'MethodNotAllowedForTenant', message: `the tenant may not use ${claimed.buildMethod} any more` };
     }
     if (claimed.infrastructureType === 'kubernetes' && !claimed.tektonEnabledForTenant) {
-      return { reason: 'TektonDisabled', message: 'Tekton is disabled for the tenant; submit it with infrastructure_type: local' };
+      return {
+        reason: 'TektonDisabled',
+        message: 'Tekton is disabled for the tenant; submit it with infrastructure_type: local',
+      };
     }
     return undefined;
   }
@@ -171,7 +175,16 @@ export class PlaceBuild {
     const providerGeneration = provider.generation;
     const { place } = prepared;
     return this.#commit(claimed, provider, {
-      executionId, dispatcherId, claimToken, providerId, providerGeneration, host, shard, place, document, decision,
+      executionId,
+      dispatcherId,
+      claimToken,
+      providerId,
+      providerGeneration,
+      host,
+      shard,
+      place,
+      document,
+      decision,
     });
   }
 
@@ -293,7 +306,9 @@ interface NotReady {
 }
 
 function noProviderMessage(decision: PlacementDecision, named: string | undefined): string {
-  const why = decision.rejected.map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`).join('; ');
+  const why = decision.rejected
+    .map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`)
+    .join('; ');
   if (named !== undefined && why === '') return `the named provider ${named} does not exist any more`;
   return why === '' ? 'there is no provider; register one' : `no provider may take it now: ${why}`;
 }

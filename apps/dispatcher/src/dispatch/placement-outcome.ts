@@ -7,7 +7,12 @@ export type PlacementOutcome =
   /** Parked until a provider changes, or a while has passed. */
   | { readonly kind: 'NoEligibleProvider'; readonly message: string }
   /** Parked for a while: its provider could not be prepared. */
-  | { readonly kind: 'ProviderNotReady'; readonly providerId: string; readonly reason: Reason; readonly message: string }
+  | {
+      readonly kind: 'ProviderNotReady';
+      readonly providerId: string;
+      readonly reason: Reason;
+      readonly message: string;
+    }
   /** The build failed: what it asks for cannot be rendered, or is not allowed to its tenant. */
   | { readonly kind: 'BuildRefused'; readonly reason: Reason; readonly message: string }
   /** Cancelled meanwhile, or another owner: nothing is left to do. */

@@ -32,7 +32,10 @@ export function renderContext(
     pipelineTimeoutSeconds: pipelineTimeoutSeconds(claimed.buildTimeoutMinutes, claimed.startLimitMinutes),
     storageClass: provider.settings.storageClass,
     workspaceSize: provider.settings.workspaceSize ?? DEFAULT_WORKSPACE_SIZE,
-    insecureRegistry: isInsecure(claimed.imageRepository, [...(provider.settings.insecureRegistries ?? []), ...insecureRegistries]),
+    insecureRegistry: isInsecure(claimed.imageRepository, [
+      ...(provider.settings.insecureRegistries ?? []),
+      ...insecureRegistries,
+    ]),
     hasGitCredential: claimed.repositoryAuthId !== undefined,
     traceparent: traceparent ?? claimed.traceparent,
   };

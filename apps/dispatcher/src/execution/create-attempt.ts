@@ -67,7 +67,12 @@ async function openCredentials(scope: ExecutionScope, row: OwnedExecution) {
 
 function refusalOf(error: DomainError): Refusal {
   const fault = error.kind === 'NotFound' ? 'user' : 'platform';
-  return { kind: 'refused', reason: error.reason, message: `its credentials cannot be opened: ${error.message}`, fault };
+  return {
+    kind: 'refused',
+    reason: error.reason,
+    message: `its credentials cannot be opened: ${error.message}`,
+    fault,
+  };
 }
 
 /** Certainly not created, and it may be later: in place, under the placement budget, then another attempt elsewhere. */
@@ -100,7 +105,11 @@ async function settleRefusal(scope: ExecutionScope, row: OwnedExecution, refusal
 }
 
 /** After an unknown create: a find, or absence after the request deadline, and nothing else. */
-async function unknownSettled(scope: ExecutionScope, row: OwnedExecution, answer: Refusal | Later): Promise<StepResult> {
+async function unknownSettled(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  answer: Refusal | Later,
+): Promise<StepResult> {
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'present') {
     return afterWrite(await scope.executions.markStarting(row.fence, row.executionId, { uid: seen.uid }));
@@ -112,7 +121,10 @@ async function unknownSettled(scope: ExecutionScope, row: OwnedExecution, answer
 }
 
 function deadlineOver(scope: ExecutionScope, row: OwnedExecution): boolean {
-  return row.createUnknownSince === undefined || scope.judge.hasPassed(row.createUnknownSince, scope.limits.requestDeadlineMs);
+  return (
+    row.createUnknownSince === undefined ||
+    scope.judge.hasPassed(row.createUnknownSince, scope.limits.requestDeadlineMs)
+  );
 }
 
 /** A stop came first: nothing is created, but what may have been created already is looked for. */

@@ -13,11 +13,7 @@ export interface Ending {
 }
 
 /** The terminal write: one transaction decides execution and build together by attempt end × build status (rule 12). */
-export async function finishExecution(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  ending: Ending,
-): Promise<StepResult> {
+export async function finishExecution(scope: ExecutionScope, row: OwnedExecution, ending: Ending): Promise<StepResult> {
   const fenced = await scope.executions.finish(row.fence, row.executionId, {
     ...ending,
     ...(ending.retry ? { retryAfterMs: retryDelayMs(row.attempt, Math.random()) } : {}),

@@ -17,7 +17,8 @@ const REFUSED_TRIES = 3;
 export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const cleared = await clearPlace(scope, row);
   if (cleared.kind !== 'cleared') return cleared;
-  if (!BUILD_METHOD_TABLE[row.buildMethod].makesImage || row.imageRepository === undefined) return succeed(scope, row, []);
+  if (!BUILD_METHOD_TABLE[row.buildMethod].makesImage || row.imageRepository === undefined)
+    return succeed(scope, row, []);
   try {
     return await publish(scope, row, row.imageRepository);
   } catch (error) {
@@ -30,7 +31,12 @@ async function publish(scope: ExecutionScope, row: OwnedExecution, repository: s
   const digest = await digestOfAttempt(scope, row);
   if (digest === undefined) return fail(scope, row, 'no manifest stands under the attempt’s tag');
   const { buildOrdinal, tags } = row;
-  const reserved = await scope.executions.reserveTags(row.fence, row.executionId, { repository, tags, digest, buildOrdinal });
+  const reserved = await scope.executions.reserveTags(row.fence, row.executionId, {
+    repository,
+    tags,
+    digest,
+    buildOrdinal,
+  });
   if (!scope.mayWrite()) return wait(500);
   if (reserved.granted.length > 0) await scope.publisher.putTags(row, digest, reserved.granted);
   const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, {
@@ -53,7 +59,11 @@ async function digestOfAttempt(scope: ExecutionScope, row: OwnedExecution): Prom
   return image.kind === 'found' ? image.digest : undefined;
 }
 
-async function succeed(scope: ExecutionScope, row: OwnedExecution, promotedTags: readonly string[]): Promise<StepResult> {
+async function succeed(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  promotedTags: readonly string[],
+): Promise<StepResult> {
   return finishExecution(scope, row, {
     state: 'succeeded',
     reason: row.reason ?? 'Succeeded',
@@ -82,4 +92,3 @@ function fail(scope: ExecutionScope, row: OwnedExecution, why: string): Promise<
     retry: false,
   });
 }
-

@@ -33,7 +33,10 @@ function stateOf(outcome: ExecutionOutcome | undefined): Ended {
  * Pods over, then credentials gone: both before any terminal write (rules 3 and 15). A place that is lost for all past
  * the deadline is not waited for; its leftovers are swept when it returns.
  */
-export async function clearPlace(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult | { kind: 'cleared' }> {
+export async function clearPlace(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+): Promise<StepResult | { kind: 'cleared' }> {
   if (row.podsOverAt === undefined) {
     const pods = await podsOver(scope, row);
     if (pods !== 'over') return pods;

@@ -143,7 +143,8 @@ export class ProviderFollower {
   /** Stops all work on these shards; when it resolves nothing more is written about them from here. */
   async giveUp(leases: readonly ShardLease[]): Promise<void> {
     const tokens = new Set(leases.map((lease) => lease.token));
-    for (const lease of leases) if (this.#leases.get(lease.shard)?.token === lease.token) this.#leases.delete(lease.shard);
+    for (const lease of leases)
+      if (this.#leases.get(lease.shard)?.token === lease.token) this.#leases.delete(lease.shard);
     this.#follower.setShards([...this.#leases.keys()]);
     const gone = [...this.#tracked].filter(([, { fence }]) => fence === undefined || tokens.has(fence.token));
     await Promise.all(gone.map(([executionId]) => this.#forget(executionId)));
@@ -187,7 +188,11 @@ export class ProviderFollower {
       if (isDomainError(error) && error.reason === 'LeaseLost') return this.#after(executionId, { kind: 'leaseLost' });
       const waitMs = backOffMs(tracked.memory.failures, FAILURE);
       tracked.memory.failures += 1;
-      this.parts.logger.warn('an execution could not be reconciled; it is tried again', { execution: executionId, error, waitMs });
+      this.parts.logger.warn('an execution could not be reconciled; it is tried again', {
+        execution: executionId,
+        error,
+        waitMs,
+      });
       this.#after(executionId, { kind: 'wait', ms: waitMs });
     }
   }

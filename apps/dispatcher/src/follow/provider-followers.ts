@@ -1,4 +1,9 @@
-import { infrastructureTypeOf, type BuildExecutor, type InfrastructureType, type Provider } from '@image-factory/domain';
+import {
+  infrastructureTypeOf,
+  type BuildExecutor,
+  type InfrastructureType,
+  type Provider,
+} from '@image-factory/domain';
 import type { ShardLease } from '@image-factory/persistence';
 import type { FollowerParts, OwnedSummary } from './follower-parts.js';
 import { ProviderFollower } from './provider-follower.js';

@@ -24,6 +24,8 @@ export class HealthController {
 
   @Get('metrics')
   async metrics(@Res() reply: FastifyReply): Promise<void> {
-    void reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(await this.dispatcher.metricsText());
+    void reply
+      .header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+      .send(await this.dispatcher.metricsText());
   }
 }

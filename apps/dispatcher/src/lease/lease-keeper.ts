@@ -109,7 +109,9 @@ export class LeaseKeeper {
       this.#fence.lapse();
       this.#id = undefined;
       this.judge.disturbed();
-      this.logger.warn('the lease had lapsed; everything owned is dropped and a new one is taken', { dispatcherId: id });
+      this.logger.warn('the lease had lapsed; everything owned is dropped and a new one is taken', {
+        dispatcherId: id,
+      });
       this.options.onLapse(id);
       return this.#register();
     }
@@ -130,11 +132,14 @@ export class LeaseKeeper {
     if (known.startedAt !== identity.startedAt) this.judge.disturbed();
     if (known.systemIdentifier === identity.systemIdentifier && known.timeline === identity.timeline) return;
     this.judge.disturbed();
-    this.logger.error('the database is another one or an older one: no claims until the clusters are compared with it', {
-      before: known,
-      now: identity,
-      at: this.clock.now(),
-    });
+    this.logger.error(
+      'the database is another one or an older one: no claims until the clusters are compared with it',
+      {
+        before: known,
+        now: identity,
+        at: this.clock.now(),
+      },
+    );
     this.options.onTimelineChange();
   }
 }

@@ -81,7 +81,11 @@ export class ShardKeeper {
   async #ensureRows(providers: ReadonlyMap<string, Provider>): Promise<void> {
     for (const provider of providers.values()) {
       const local = provider.type === 'local';
-      await this.stores.leases.ensureShards(provider.id, local ? this.options.host : '', local ? 1 : provider.shardCount);
+      await this.stores.leases.ensureShards(
+        provider.id,
+        local ? this.options.host : '',
+        local ? 1 : provider.shardCount,
+      );
     }
   }
 
@@ -102,7 +106,9 @@ export class ShardKeeper {
 
   async #plan(me: string, providers: ReadonlyMap<string, Provider>): Promise<ShardPlan> {
     const live = await this.stores.ownership.liveDispatchers();
-    const shards: ShardRow[] = (await this.stores.leases.listShards()).filter((shard) => providers.has(shard.providerId));
+    const shards: ShardRow[] = (await this.stores.leases.listShards()).filter((shard) =>
+      providers.has(shard.providerId),
+    );
     return planShards({
       me,
       candidates: live.map(({ id, host, unreachableProviders, silentProviders }) => ({

@@ -1,4 +1,12 @@
-import { DomainError, isDomainError, logStepKey, type Clock, type LogCursor, type LogRecord, type LogStep } from '@image-factory/domain';
+import {
+  DomainError,
+  isDomainError,
+  logStepKey,
+  type Clock,
+  type LogCursor,
+  type LogRecord,
+  type LogStep,
+} from '@image-factory/domain';
 import type { Fenced, LogBatch, PostgresBuildLogs, ShardLease } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import { backOffMs } from '../loop/back-off.js';
@@ -92,7 +100,9 @@ export class LogBatcher {
 
   /** Writes what is buffered of the execution, for at most `graceMs`; what is not written is read again by whoever follows. */
   async settle(executionId: string, graceMs: number): Promise<void> {
-    const buffers = [...this.#buffers.values()].filter((buffer) => buffer.target.executionId === executionId && buffer.size > 0);
+    const buffers = [...this.#buffers.values()].filter(
+      (buffer) => buffer.target.executionId === executionId && buffer.size > 0,
+    );
     if (buffers.length === 0) return;
     this.#schedule(0);
     await this.#within(graceMs, buffers);
@@ -187,9 +197,13 @@ export class LogBatcher {
   async #flushFence(fence: ShardLease, buffers: readonly StepBuffer[]): Promise<void> {
     const batches = buffers.map((buffer) => ({ buffer, batch: buffer.take(this.options.maxBatchBytes) }));
     try {
-      const fenced = await this.#append(fence, batches.map(({ batch }) => batch));
+      const fenced = await this.#append(
+        fence,
+        batches.map(({ batch }) => batch),
+      );
       if (fenced === 'done') for (const { buffer, batch } of batches) this.#written(buffer, batch);
-      else if (fenced === 'lease-lost') for (const { buffer } of batches) this.#drop(buffer, lost('the shard has another owner'));
+      else if (fenced === 'lease-lost')
+        for (const { buffer } of batches) this.#drop(buffer, lost('the shard has another owner'));
       else for (const { buffer, batch } of batches) await this.#flushAlone(fence, buffer, batch);
       this.#failures = 0;
     } catch (error) {

@@ -61,7 +61,13 @@ export class StepBuffer {
       count += 1;
     }
     const { executionId, day } = this.target;
-    return { executionId, day, step: this.step, records: this.#records.slice(0, count), expectedByteOffset: this.#offset };
+    return {
+      executionId,
+      day,
+      step: this.step,
+      records: this.#records.slice(0, count),
+      expectedByteOffset: this.#offset,
+    };
   }
 
   /** The batch is stored. @returns its bytes */

@@ -14,7 +14,10 @@ export class MaintenanceSchedule implements OnApplicationBootstrap, OnApplicatio
   onApplicationBootstrap(): void {
     for (const task of this.dispatcher.tasks) {
       const everyMs = withJitter(task.definition.everyMs * this.dispatcher.settings.periodicScale, 0.1);
-      this.registry.addInterval(task.definition.name, setInterval(() => void task.tick(), everyMs));
+      this.registry.addInterval(
+        task.definition.name,
+        setInterval(() => void task.tick(), everyMs),
+      );
     }
   }
 

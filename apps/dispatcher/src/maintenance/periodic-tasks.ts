@@ -15,7 +15,11 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'wake-parked', everyMs: 1_000, run: (runtime) => wakeParked.run(runtime) },
     { name: 'release-abandoned', everyMs: 5_000, run: (runtime) => runtime.parts.stores.queue.releaseAbandoned() },
     { name: 'expire-queued', everyMs: 10_000, run: (runtime) => runtime.parts.stores.queue.expireQueued(BATCH) },
-    { name: 'probe-health', everyMs: Math.min(1_000, healthIntervalMs / 6), run: (runtime) => runtime.parts.places.probeHealth() },
+    {
+      name: 'probe-health',
+      everyMs: Math.min(1_000, healthIntervalMs / 6),
+      run: (runtime) => runtime.parts.places.probeHealth(),
+    },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },

@@ -47,7 +47,10 @@ async function sweepProvider(
   const reopened =
     late.length === 0 || dispatcherId === undefined
       ? 0
-      : await ownership.reopenSweep(dispatcherId, late.map((run) => run.executionId ?? ''));
+      : await ownership.reopenSweep(
+          dispatcherId,
+          late.map((run) => run.executionId ?? ''),
+        );
   if (reopened > 0) runtime.loops.ownership.wake();
   return { reopened, orphans: runs.filter((run) => ownerOf(run) === undefined) };
 }

@@ -201,7 +201,8 @@ export class DispatcherRuntime {
 
   #makeDispatch(): DispatchTick {
     const { installationId, stores, places, clock, logger, metrics } = this.parts;
-    const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } = this.settings;
+    const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } =
+      this.settings;
     const facts = new PlacementFactsReader(stores.providers, clock);
     const gates = new ProviderGates(clock);
     const placeBuild = new PlaceBuild(
@@ -232,7 +233,10 @@ export class DispatcherRuntime {
     return {
       heartbeat: new BackgroundLoop({ name: 'heartbeat', intervalMs: heartbeatMs, runOnce: () => this.#beat() }, parts),
       ownership: new BackgroundLoop({ name: 'ownership', intervalMs: heartbeatMs, runOnce: () => this.#own() }, parts),
-      reach: new BackgroundLoop({ name: 'reach', intervalMs: heartbeatMs, runOnce: () => this.reachability.look() }, parts),
+      reach: new BackgroundLoop(
+        { name: 'reach', intervalMs: heartbeatMs, runOnce: () => this.reachability.look() },
+        parts,
+      ),
       dispatch: new BackgroundLoop(
         { name: 'dispatch', intervalMs: pollMs, jitter: 0.5, runOnce: () => this.#dispatchRound() },
         parts,
@@ -281,7 +285,8 @@ export class DispatcherRuntime {
       (all) => {
         if (all) this.loops.ownership.wake();
       },
-      (error: unknown) => this.parts.logger.warn('a notification could not be followed; the comparison will', { error }),
+      (error: unknown) =>
+        this.parts.logger.warn('a notification could not be followed; the comparison will', { error }),
     );
   }
 
