@@ -20,7 +20,7 @@ describe('a build that cannot succeed', () => {
     const { id } = await submit({ build_config: { dockerfile_path: 'failing/Dockerfile' } });
     const build = await tenant.client.ended(id);
     expect(build).toMatchObject({ status: 'failed', reason: 'StepFailed', image: { digest: null } });
-    expect(build.message).toMatch(/exit(ed)?( with)?( code)? 1/);
+    expect(build.message).toMatch(/^Step build\/build exited with code 3; its last lines:\n(?:.*\n)*about to fail\n/);
     expect(await tenant.client.log(id)).toContain('about to fail');
     expect(await platform.cluster.registryDigest(tenant.repository, 'build-1')).toBeUndefined();
   });
