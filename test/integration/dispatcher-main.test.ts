@@ -133,12 +133,13 @@ describe('the dispatcher', () => {
     expect(rows).toEqual([
       { source: 'environment', generation: 2, settings: { auth_method: 'kubeconfig', kubeconfig_path: '/etc/other' } },
     ]);
+    await harness.database.query(`DELETE FROM providers WHERE name = 'environment'`);
     await harness.database.query(
-      `UPDATE providers SET id = gen_random_uuid(), source = 'api' WHERE name = 'environment'`,
+      `INSERT INTO providers (id, name, provider_type) VALUES (gen_random_uuid(), 'Environment', 'kubernetes')`,
     );
     await harness.start({}, environment);
-    const [count] = await harness.database.query(`SELECT count(*)::int AS n FROM providers WHERE name = 'environment'`);
-    expect(count).toEqual({ n: 1 });
+    const sources = await harness.database.query(`SELECT source FROM providers WHERE lower(name) = 'environment'`);
+    expect(sources).toEqual([{ source: 'api' }]);
   });
 
   it('claims nothing while dispatching is paused', async () => {
