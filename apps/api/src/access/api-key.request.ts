@@ -1,5 +1,5 @@
 import { displayName, type Role, ROLES } from '@image-factory/domain';
-import { ChoiceField, IdField, TextField, TimeField } from '../http/fields.js';
+import { ChoiceField, IdField, TextField, TimeField } from '../http/validation/fields.js';
 
 export class CreateApiKeyRequest {
   @TextField(displayName, { description: 'Shown in timelines and in the audit trail' })

@@ -1,6 +1,6 @@
 import { ROLES } from '@image-factory/domain';
 import type { ApiKey } from '@image-factory/persistence';
-import { orNull, Shown, timeOrNull } from '../http/shown.js';
+import { orNull, Shown, timeOrNull } from '../http/response/shown.js';
 
 export class ApiKeyResponse {
   @Shown('id') readonly id!: string;

@@ -2,10 +2,10 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Re
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresApiKeys } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { isUuid } from '../http/fields.js';
-import { IdPipe } from '../http/id.pipe.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
+import { sendCreated } from '../http/write/answer.js';
+import { isUuid } from '../http/validation/fields.js';
+import { IdPipe } from '../http/validation/id.pipe.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
 import { CreateApiKeyRequest } from './api-key.request.js';
 import { ApiKeyResponse, CreatedApiKeyResponse, toApiKeyResponse } from './api-key.response.js';

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Issue, TENANT_ROLES } from '@image-factory/domain';
 import { PostgresApiKeys, PostgresTenants } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
+import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { refuseIssues } from '../http/validation/validate-request.js';
 import { hashOfToken, newApiKeyToken } from './api-key-token.js';
 import { CreateApiKeyRequest } from './api-key.request.js';
 import { CreatedApiKeyResponse, toApiKeyResponse } from './api-key.response.js';

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresApiKeys } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
 import { toApiKeyResponse } from './api-key.response.js';
 

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '@image-factory/persistence';
-import { orNull, Shown } from '../http/shown.js';
+import { orNull, Shown } from '../http/response/shown.js';
 
 export class AuditEventResponse {
   @Shown('text') readonly id!: string;

@@ -1,8 +1,8 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresAudit } from '@image-factory/persistence';
-import { boundedText, TextField } from '../http/fields.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
+import { boundedText, TextField } from '../http/validation/fields.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { AuditEventResponse, toAuditEventResponse } from './audit-event.response.js';
 
 export class ListAuditEventsRequest extends ListRequest {

@@ -9,9 +9,9 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { IdPipe } from '../http/id.pipe.js';
-import type { ListResponse } from '../http/list.request.js';
+import { sendCreated } from '../http/write/answer.js';
+import { IdPipe } from '../http/validation/id.pipe.js';
+import type { ListResponse } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
 import { CancelBuild } from './control/cancel-build.js';
 import { CancelBuildRequest } from './control/cancel-build.request.js';

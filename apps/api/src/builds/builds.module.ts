@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { BuildHistoryController } from './build-history.controller.js';
+import { BuildHistoryController } from './history/build-history.controller.js';
 import { BuildsController } from './builds.controller.js';
 import { CancelBuild } from './control/cancel-build.js';
 import { RetryBuild } from './control/retry-build.js';
@@ -9,8 +9,8 @@ import { BuildLogsController } from './logs/build-logs.controller.js';
 import { ReadLog } from './logs/read-log.js';
 import { StreamLog } from './logs/stream-log.js';
 import { GetBuild } from './read/get-build.js';
-import { GetPipelineRun } from './read/get-pipeline-run.js';
-import { ListBuildHistory } from './read/list-build-history.js';
+import { GetPipelineRun } from './history/get-pipeline-run.js';
+import { ListBuildHistory } from './history/list-build-history.js';
 import { ListBuilds } from './read/list-builds.js';
 import { CheckSubmission } from './submit/check-submission.js';
 import { SubmissionFactsReader } from './submit/submission-facts.js';

@@ -7,10 +7,10 @@ import {
   type RepositoryAuthValue,
 } from '@image-factory/persistence';
 import { API_BASE } from '../access/route-table.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
+import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
 import type { TenantScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { refuseIssues } from '../http/validation/validate-request.js';
 import { CREDENTIAL_FIELDS } from './credential.request.js';
 import { CredentialResponse, toCredentialResponse } from './credential.response.js';
 

@@ -1,6 +1,6 @@
 import { displayName, type Grammar, Secret } from '@image-factory/domain';
 import type { RegistryAuthValue, RepositoryAuthValue } from '@image-factory/persistence';
-import { boundedText, ChoiceField, TextField } from '../http/fields.js';
+import { boundedText, ChoiceField, TextField } from '../http/validation/fields.js';
 
 const host: Grammar = (text) =>
   /^(?:https?:\/\/)?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})(?::\d{1,5})?(?:\/v[12]\/?)?$/.test(text)

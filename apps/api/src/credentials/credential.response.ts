@@ -1,5 +1,5 @@
 import type { Credential } from '@image-factory/persistence';
-import { Shown } from '../http/shown.js';
+import { Shown } from '../http/response/shown.js';
 
 /** A credential without its values: they are write-only. */
 export class CredentialResponse {

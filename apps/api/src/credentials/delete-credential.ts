@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type CredentialKind, PostgresCredentials } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
 import type { TenantScope } from '../http/request-scope.js';
 
 /** Refused while a project names it or a build that has not ended needs it. */

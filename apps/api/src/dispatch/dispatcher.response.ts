@@ -1,5 +1,5 @@
 import type { DispatcherView } from '@image-factory/persistence';
-import { Shown } from '../http/shown.js';
+import { Shown } from '../http/response/shown.js';
 
 export class DispatcherResponse {
   @Shown('id') readonly id!: string;

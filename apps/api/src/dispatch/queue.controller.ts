@@ -2,8 +2,8 @@ import { Controller, Get, Inject, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DomainError } from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
-import { isUuid } from '../http/fields.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
+import { isUuid } from '../http/validation/fields.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
 import { QueueResponse, toQueueResponse } from './queue.response.js';
 

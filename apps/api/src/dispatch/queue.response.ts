@@ -1,5 +1,5 @@
 import type { LaneView } from '@image-factory/persistence';
-import { orNull, Shown } from '../http/shown.js';
+import { orNull, Shown } from '../http/response/shown.js';
 
 /** A tenant's part of the queue. */
 export class QueueResponse {

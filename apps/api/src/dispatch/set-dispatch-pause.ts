@@ -6,7 +6,7 @@ import {
   PostgresBuildQueue,
   PostgresDispatchAdmin,
 } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
 
 /** Stops or starts claims on all dispatchers; what runs goes on. Idempotent. */

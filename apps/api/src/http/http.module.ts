@@ -1,9 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { ChangeFeed } from '../stream/change-feed.js';
 import { OpenStreams } from '../stream/open-streams.js';
-import { AuditedWrites } from './audited-writes.js';
-import { IdempotentWrites } from './idempotent-writes.js';
-import { ProblemFilter } from './problem.filter.js';
+import { AuditedWrites } from './write/audited-writes.js';
+import { IdempotentWrites } from './write/idempotent-writes.js';
+import { ProblemFilter } from './problem/problem.filter.js';
 import { TenantUrls } from './tenant-urls.js';
 
 const PARTS = [AuditedWrites, IdempotentWrites, ProblemFilter, TenantUrls, ChangeFeed, OpenStreams];

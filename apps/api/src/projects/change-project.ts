@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresProjects, type Project } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { expectedVersion } from '../http/etag.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
+import { expectedVersion } from '../http/write/etag.js';
 import type { TenantScope } from '../http/request-scope.js';
 import { CheckProject } from './check-project.js';
 import { ChangeProjectRequest, toProjectChange } from './project.request.js';

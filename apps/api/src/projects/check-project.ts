@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { invalidInput, type Issue } from '@image-factory/domain';
 import { PostgresCredentials } from '@image-factory/persistence';
 import { TenantUrls } from '../http/tenant-urls.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { refuseIssues } from '../http/validation/validate-request.js';
 import type { ChangeProjectRequest } from './project.request.js';
 
 /** Rules of a project that need more than its own text: allowed addresses, credentials of the same tenant. */

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresProjects } from '@image-factory/persistence';
 import { API_BASE } from '../access/route-table.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { etagOf } from '../http/etag.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
+import { etagOf } from '../http/write/etag.js';
+import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
 import type { TenantScope } from '../http/request-scope.js';
 import { CheckProject } from './check-project.js';
 import { CreateProjectRequest, toProjectChange } from './project.request.js';

@@ -1,6 +1,6 @@
 import { contextPath, displayName, gitRef, gitRepositoryUrl, imageRepository } from '@image-factory/domain';
 import type { ProjectChange } from '@image-factory/persistence';
-import { IdField, IntegerField, TextField } from '../http/fields.js';
+import { IdField, IntegerField, TextField } from '../http/validation/fields.js';
 
 /** Fields that a new project and a change have alike. */
 class ProjectFields {

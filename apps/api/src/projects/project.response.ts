@@ -1,5 +1,5 @@
 import type { Project } from '@image-factory/persistence';
-import { orNull, Shown } from '../http/shown.js';
+import { orNull, Shown } from '../http/response/shown.js';
 
 export class ProjectResponse {
   @Shown('id') readonly id!: string;

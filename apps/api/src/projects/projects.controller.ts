@@ -2,11 +2,11 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import { ApiBearerAuth, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresProjects, type Project } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { etagOf } from '../http/etag.js';
-import { isUuid } from '../http/fields.js';
-import { IdPipe } from '../http/id.pipe.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
+import { sendCreated } from '../http/write/answer.js';
+import { etagOf } from '../http/write/etag.js';
+import { isUuid } from '../http/validation/fields.js';
+import { IdPipe } from '../http/validation/id.pipe.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
 import { ChangeProject } from './change-project.js';
 import { CreateProject } from './create-project.js';

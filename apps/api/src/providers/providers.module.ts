@@ -5,18 +5,18 @@ import { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository } from '@image-factory/persistence';
 import { Logger } from '@image-factory/telemetry';
-import { ChangeProvider } from './change-provider.js';
-import { ChangeProviderStatus } from './change-provider-status.js';
-import { CreateProvider } from './create-provider.js';
-import { DeleteProvider } from './delete-provider.js';
-import { GrantProvider } from './grant-provider.js';
-import { ProbeProvider } from './probe-provider.js';
-import { ProviderAccess } from './provider-access.js';
-import { ProviderChecksController } from './provider-checks.controller.js';
-import { ProviderPermissionsController } from './provider-permissions.controller.js';
-import { ProvidersController } from './providers.controller.js';
-import { RevokeProviderGrant } from './revoke-provider-grant.js';
-import { WakeParkedBuilds } from './wake-parked-builds.js';
+import { ChangeProvider } from './manage/change-provider.js';
+import { ChangeProviderStatus } from './manage/change-provider-status.js';
+import { CreateProvider } from './manage/create-provider.js';
+import { DeleteProvider } from './manage/delete-provider.js';
+import { GrantProvider } from './grant/grant-provider.js';
+import { ProbeProvider } from './check/probe-provider.js';
+import { ProviderAccess } from './manage/provider-access.js';
+import { ProviderChecksController } from './check/provider-checks.controller.js';
+import { ProviderPermissionsController } from './grant/provider-permissions.controller.js';
+import { ProvidersController } from './manage/providers.controller.js';
+import { RevokeProviderGrant } from './grant/revoke-provider-grant.js';
+import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
 
 @Module({
   controllers: [ProvidersController, ProviderChecksController, ProviderPermissionsController],

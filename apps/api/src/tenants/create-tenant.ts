@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresTenants } from '@image-factory/persistence';
 import { API_BASE } from '../access/route-table.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
+import { AuditedWrites } from '../http/write/audited-writes.js';
+import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
 import { CreateTenantRequest, toTenantChange } from './tenant.request.js';
 import { TenantResponse, toTenantResponse } from './tenant.response.js';

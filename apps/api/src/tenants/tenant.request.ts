@@ -1,6 +1,6 @@
 import { BUILD_METHODS, type BuildMethod, displayName, type Grammar, labelValue } from '@image-factory/domain';
 import type { TenantChange } from '@image-factory/persistence';
-import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/fields.js';
+import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/validation/fields.js';
 
 /** Kubernetes quantities of CPU and memory. */
 const cpu: Grammar = (text) =>

@@ -1,6 +1,6 @@
 import { BUILD_METHODS } from '@image-factory/domain';
 import type { Tenant } from '@image-factory/persistence';
-import { orNull, Shown } from '../http/shown.js';
+import { orNull, Shown } from '../http/response/shown.js';
 
 export class TenantResponse {
   @Shown('id') readonly id!: string;

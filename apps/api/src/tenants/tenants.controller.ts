@@ -2,10 +2,10 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresTenants } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { IdPipe } from '../http/id.pipe.js';
-import { isUuid } from '../http/fields.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
+import { sendCreated } from '../http/write/answer.js';
+import { IdPipe } from '../http/validation/id.pipe.js';
+import { isUuid } from '../http/validation/fields.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
 import { ChangeTenant } from './change-tenant.js';
 import { CreateTenant } from './create-tenant.js';

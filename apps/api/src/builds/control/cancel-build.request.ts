@@ -1,4 +1,4 @@
-import { boundedText, TextField } from '../../http/fields.js';
+import { boundedText, TextField } from '../../http/validation/fields.js';
 
 export class CancelBuildRequest {
   @TextField(boundedText(0, 500), { optional: true, description: 'Why; shown in the timeline' })

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError, isTerminalBuildStatus } from '@image-factory/domain';
 import { PostgresBuilds } from '@image-factory/persistence';
-import type { CreatedAnswer } from '../../http/idempotent-writes.js';
+import type { CreatedAnswer } from '../../http/write/idempotent-writes.js';
 import type { TenantScope } from '../../http/request-scope.js';
 import type { BuildResponse } from '../read/build.response.js';
 import { SubmitBuild } from '../submit/submit-build.js';

@@ -1,5 +1,5 @@
 import type { BuildEvent } from '@image-factory/persistence';
-import { orNull, Shown } from '../../http/shown.js';
+import { orNull, Shown } from '../../http/response/shown.js';
 
 /** One line of the timeline. */
 export class BuildEventResponse {

@@ -1,6 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
-import { type ListRequest, type ListResponse, toListResponse, toPageRequest } from '../../http/list.request.js';
+import {
+  type ListRequest,
+  type ListResponse,
+  toListResponse,
+  toPageRequest,
+} from '../../http/response/list.request.js';
 import { BuildEventResponse, toBuildEventResponse } from './build-event.response.js';
 
 /** A timeline is read from its beginning: unlike other lists, oldest first. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Inject, Param, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { IdPipe } from '../../http/id.pipe.js';
+import { IdPipe } from '../../http/validation/id.pipe.js';
 import { InTenant, type TenantScope } from '../../http/request-scope.js';
 import { OpenStreams } from '../../stream/open-streams.js';
 import { type PlacedRecord, toLogBytes, toLogLineResponse } from './log-line.js';

@@ -1,5 +1,5 @@
 import type { Grammar } from '@image-factory/domain';
-import { QueryIntegerField, TextField, TimeField } from '../../http/fields.js';
+import { QueryIntegerField, TextField, TimeField } from '../../http/validation/fields.js';
 
 const stepName: Grammar = (text) =>
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,127})?$/.test(text)

@@ -1,8 +1,8 @@
 import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
-import { Shown, ShownAs } from '../../http/shown.js';
+import { Shown, ShownAs } from '../../http/response/shown.js';
 import type { BuildPhases } from './build-phases.js';
 import { BuildResponse, toBuildResponse } from './build.response.js';
-import { ExecutionResponse, toExecutionResponse } from './execution.response.js';
+import { ExecutionResponse, toExecutionResponse } from '../history/execution.response.js';
 import type { QueueStanding } from './queue-standing.js';
 
 /** A build with everything that one wants to know while it goes on. */

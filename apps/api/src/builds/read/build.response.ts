@@ -1,6 +1,6 @@
 import { BUILD_METHODS, BUILD_STATUSES, INFRASTRUCTURE_TYPES } from '@image-factory/domain';
 import type { StoredBuild } from '@image-factory/persistence';
-import { orNull, Shown, ShownAs, timeOrNull } from '../../http/shown.js';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class ImageResponse {
   @Shown('text') readonly repository!: string;

@@ -1,7 +1,7 @@
 import { BUILD_METHODS, BUILD_STATUSES, type BuildMethod, type BuildStatus } from '@image-factory/domain';
 import type { BuildFilter } from '@image-factory/persistence';
-import { ChoiceField, IdField, TimeField } from '../../http/fields.js';
-import { ListRequest } from '../../http/list.request.js';
+import { ChoiceField, IdField, TimeField } from '../../http/validation/fields.js';
+import { ListRequest } from '../../http/response/list.request.js';
 
 export class ListBuildsRequest extends ListRequest {
   @IdField({ optional: true, description: 'Of this project' })

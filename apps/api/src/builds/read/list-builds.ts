@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresBuilds } from '@image-factory/persistence';
-import { isUuid } from '../../http/fields.js';
-import { type ListResponse, toListResponse, toPageRequest } from '../../http/list.request.js';
+import { isUuid } from '../../http/validation/fields.js';
+import { type ListResponse, toListResponse, toPageRequest } from '../../http/response/list.request.js';
 import { BuildResponse, toBuildResponse } from './build.response.js';
 import { type ListBuildsRequest, toBuildFilter } from './list-builds.request.js';
 

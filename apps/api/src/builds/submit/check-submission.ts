@@ -9,7 +9,7 @@ import {
 import type { NewBuild, Project } from '@image-factory/persistence';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { TenantUrls } from '../../http/tenant-urls.js';
-import { validateRequest } from '../../http/validate-request.js';
+import { validateRequest } from '../../http/validation/validate-request.js';
 import { buildConfigIssues, givenConfig } from './build-config-issues.js';
 import { infrastructureIssues } from './infrastructure-issues.js';
 import { type SubmissionFacts, SubmissionFactsReader } from './submission-facts.js';

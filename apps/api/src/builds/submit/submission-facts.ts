@@ -7,7 +7,7 @@ import {
   type Project,
   type Tenant,
 } from '@image-factory/persistence';
-import { isUuid } from '../../http/fields.js';
+import { isUuid } from '../../http/validation/fields.js';
 
 /** What the rules of a submission look at. */
 export interface SubmissionFacts {

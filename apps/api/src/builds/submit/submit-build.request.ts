@@ -24,7 +24,7 @@ import {
   ObjectField,
   TextField,
   TimeField,
-} from '../../http/fields.js';
+} from '../../http/validation/fields.js';
 
 /** An empty text stands for "not given". */
 const orEmpty =

@@ -7,7 +7,7 @@ import {
   PostgresBuildSubmissions,
 } from '@image-factory/persistence';
 import { currentTraceparent, Metrics } from '@image-factory/telemetry';
-import { type CreatedAnswer, IdempotentWrites } from '../../http/idempotent-writes.js';
+import { type CreatedAnswer, IdempotentWrites } from '../../http/write/idempotent-writes.js';
 import { API_BASE } from '../../access/route-table.js';
 import type { TenantScope } from '../../http/request-scope.js';
 import { BuildResponse, toBuildResponse } from '../read/build.response.js';

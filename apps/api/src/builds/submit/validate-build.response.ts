@@ -1,6 +1,6 @@
 import type { Issue } from '@image-factory/domain';
-import { Shown } from '../../http/shown.js';
-import type { PlacementDecisionResponse } from '../read/placement.response.js';
+import { Shown } from '../../http/response/shown.js';
+import type { PlacementDecisionResponse } from '../history/placement.response.js';
 
 /** What would become of a build, were it submitted now. */
 export class ValidateBuildResponse {

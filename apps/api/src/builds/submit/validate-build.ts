@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { chooseProvider, Clock, type PlacementDecision, queueKey } from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
-import { toPlacementDecisionResponse } from '../read/placement.response.js';
+import { toPlacementDecisionResponse } from '../history/placement.response.js';
 import { type CheckedSubmission, CheckSubmission } from './check-submission.js';
 import { previewPipelineRun } from './preview-pipeline-run.js';
 import { ValidateBuildResponse } from './validate-build.response.js';

@@ -9,7 +9,7 @@ import {
   type StoredAnswer,
   type Transaction,
 } from '@image-factory/persistence';
-import type { RequestScope } from './request-scope.js';
+import type { RequestScope } from '../request-scope.js';
 
 /** What a creating use case does once everything is checked: writes, and says what is answered. */
 export interface CreatedAnswer<T> {

@@ -20,7 +20,7 @@ import {
   QueryBooleanField,
   TextField,
   TimeField,
-} from '../http/fields.js';
+} from '../../http/validation/fields.js';
 
 class ProviderFields {
   @BooleanField({ optional: true, description: 'For all tenants; never for local providers' })

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@image-factory/domain';
 import { Database, PostgresProviders, type ProviderChange, type ProviderDetail } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { expectedVersion } from '../http/etag.js';
-import type { RequestScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { expectedVersion } from '../../http/write/etag.js';
+import type { RequestScope } from '../../http/request-scope.js';
+import { refuseIssues } from '../../http/validation/validate-request.js';
 import { localIssues } from './create-provider.js';
 import { mergeConfig } from './merge-config.js';
 import { ProviderAccess } from './provider-access.js';

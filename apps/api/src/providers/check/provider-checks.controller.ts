@@ -2,12 +2,12 @@ import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/c
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Readiness } from '@image-factory/cluster-registry';
 import { PostgresBuildHistory, PostgresProviders } from '@image-factory/persistence';
-import { ExecutionResponse, toExecutionResponse } from '../builds/read/execution.response.js';
-import { IdPipe } from '../http/id.pipe.js';
-import type { ListResponse } from '../http/list.request.js';
+import { ExecutionResponse, toExecutionResponse } from '../../builds/history/execution.response.js';
+import { IdPipe } from '../../http/validation/id.pipe.js';
+import type { ListResponse } from '../../http/response/list.request.js';
 import { type ConnectionTest, ProbeProvider } from './probe-provider.js';
 import { ProviderHealthResponse, toProviderHealthResponse } from './provider-health.response.js';
-import { ReadinessRequest } from './provider.request.js';
+import { ReadinessRequest } from '../manage/provider.request.js';
 
 /** What runs at once on a provider is bounded by its limit; a list beyond this is cut. */
 const MAX_EXECUTIONS = 1000;

@@ -2,12 +2,12 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresProviders, type ProviderDetail } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { etagOf } from '../http/etag.js';
-import { isUuid } from '../http/fields.js';
-import { IdPipe } from '../http/id.pipe.js';
-import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/list.request.js';
-import { type RequestScope, Scope } from '../http/request-scope.js';
+import { sendCreated } from '../../http/write/answer.js';
+import { etagOf } from '../../http/write/etag.js';
+import { isUuid } from '../../http/validation/fields.js';
+import { IdPipe } from '../../http/validation/id.pipe.js';
+import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../../http/response/list.request.js';
+import { type RequestScope, Scope } from '../../http/request-scope.js';
 import { ChangeProvider } from './change-provider.js';
 import { ChangeProviderStatus } from './change-provider-status.js';
 import { CreateProvider } from './create-provider.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresProviderPermissions } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
-import type { RequestScope } from '../http/request-scope.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import type { RequestScope } from '../../http/request-scope.js';
 
 /** Ends a grant for new builds; what runs there goes on. */
 @Injectable()

@@ -1,5 +1,5 @@
 import type { ProviderPermission } from '@image-factory/persistence';
-import { Shown, timeOrNull } from '../http/shown.js';
+import { Shown, timeOrNull } from '../../http/response/shown.js';
 
 /** A grant of a provider to a tenant. */
 export class PermissionResponse {

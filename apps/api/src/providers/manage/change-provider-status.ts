@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isAllowed } from '@image-factory/domain';
 import { PostgresProviders, type ProviderDetail } from '@image-factory/persistence';
-import { forbidden } from '../access/access.guard.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import type { RequestScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { forbidden } from '../../access/access.guard.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import type { RequestScope } from '../../http/request-scope.js';
+import { refuseIssues } from '../../http/validation/validate-request.js';
 import { ChangeProviderStatusRequest } from './provider.request.js';
 import { WakeParkedBuilds } from './wake-parked-builds.js';
 

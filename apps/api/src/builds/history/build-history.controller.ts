@@ -1,19 +1,19 @@
 import { Controller, Get, Header, Headers, Inject, Param, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { IdPipe } from '../http/id.pipe.js';
-import { ListRequest, type ListResponse } from '../http/list.request.js';
-import { InTenant, type TenantScope } from '../http/request-scope.js';
-import { OpenStreams } from '../stream/open-streams.js';
-import { BuildEventResponse } from './events/build-event.response.js';
-import { ListBuildEvents } from './events/list-build-events.js';
-import { StreamBuildEvents } from './events/stream-build-events.js';
-import { ArtifactResponse } from './read/artifact.response.js';
-import { AttemptRequest } from './read/attempt.request.js';
-import { ExecutionResponse } from './read/execution.response.js';
-import { GetPipelineRun } from './read/get-pipeline-run.js';
-import { ListBuildHistory } from './read/list-build-history.js';
-import type { StoredDecisionResponse } from './read/placement.response.js';
+import { IdPipe } from '../../http/validation/id.pipe.js';
+import { ListRequest, type ListResponse } from '../../http/response/list.request.js';
+import { InTenant, type TenantScope } from '../../http/request-scope.js';
+import { OpenStreams } from '../../stream/open-streams.js';
+import { BuildEventResponse } from '../events/build-event.response.js';
+import { ListBuildEvents } from '../events/list-build-events.js';
+import { StreamBuildEvents } from '../events/stream-build-events.js';
+import { ArtifactResponse } from './artifact.response.js';
+import { AttemptRequest } from './attempt.request.js';
+import { ExecutionResponse } from './execution.response.js';
+import { GetPipelineRun } from './get-pipeline-run.js';
+import { ListBuildHistory } from './list-build-history.js';
+import type { StoredDecisionResponse } from './placement.response.js';
 
 @ApiTags('builds')
 @ApiBearerAuth()

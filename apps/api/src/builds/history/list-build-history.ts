@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
-import type { ListResponse } from '../../http/list.request.js';
+import type { ListResponse } from '../../http/response/list.request.js';
 import { ArtifactResponse, toArtifactResponse } from './artifact.response.js';
 import { ExecutionResponse, toExecutionResponse } from './execution.response.js';
 import { type StoredDecisionResponse, toStoredDecisionResponse } from './placement.response.js';

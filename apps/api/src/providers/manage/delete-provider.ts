@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresProviders } from '@image-factory/persistence';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { expectedVersion } from '../http/etag.js';
-import type { RequestScope } from '../http/request-scope.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { expectedVersion } from '../../http/write/etag.js';
+import type { RequestScope } from '../../http/request-scope.js';
 import { toProviderResponse } from './provider.response.js';
 
 /** Refused while anything of ours is there, from reserved to swept. */

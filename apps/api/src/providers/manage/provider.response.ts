@@ -6,7 +6,7 @@ import {
   PROVIDER_TYPES,
 } from '@image-factory/domain';
 import { type ProviderDetail, SECRET_CONFIG_FIELDS } from '@image-factory/persistence';
-import { orNull, Shown, ShownAs, timeOrNull } from '../http/shown.js';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class ProviderCredentialResponse {
   @Shown('text', { nullable: true }) readonly auth_method!: string | null;

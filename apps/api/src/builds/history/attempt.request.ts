@@ -1,4 +1,4 @@
-import { QueryIntegerField } from '../../http/fields.js';
+import { QueryIntegerField } from '../../http/validation/fields.js';
 
 /** Names one attempt of a build; the latest when absent. */
 export class AttemptRequest {

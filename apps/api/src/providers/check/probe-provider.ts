@@ -4,7 +4,7 @@ import { checkReadiness, ConnectionPool, type Readiness } from '@image-factory/c
 import { Clock, isDomainError, NAMESPACE_PREFIX } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository, PostgresProviders } from '@image-factory/persistence';
-import { ProviderAccess } from './provider-access.js';
+import { ProviderAccess } from '../manage/provider-access.js';
 
 /** The way to a cluster, step by step. */
 export interface ConnectionTest {

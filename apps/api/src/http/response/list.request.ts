@@ -1,6 +1,6 @@
 import { invalidInput } from '@image-factory/domain';
 import type { PageRequest } from '@image-factory/persistence';
-import { boundedText, QueryIntegerField, TextField } from './fields.js';
+import { boundedText, QueryIntegerField, TextField } from '../validation/fields.js';
 
 /** Query of every list. */
 export class ListRequest {

@@ -1,5 +1,5 @@
 import type { BuildArtifact } from '@image-factory/persistence';
-import { orNull, Shown } from '../../http/shown.js';
+import { orNull, Shown } from '../../http/response/shown.js';
 
 export class ArtifactResponse {
   @Shown('id') readonly id!: string;

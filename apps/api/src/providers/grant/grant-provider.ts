@@ -1,13 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresProviderPermissions, PostgresProviders, PostgresTenants } from '@image-factory/persistence';
-import { API_BASE } from '../access/route-table.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
-import type { RequestScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { API_BASE } from '../../access/route-table.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { type CreatedAnswer, IdempotentWrites } from '../../http/write/idempotent-writes.js';
+import type { RequestScope } from '../../http/request-scope.js';
+import { refuseIssues } from '../../http/validation/validate-request.js';
 import { PermissionResponse, toPermissionResponse } from './permission.response.js';
-import { GrantProviderRequest } from './provider.request.js';
-import { WakeParkedBuilds } from './wake-parked-builds.js';
+import { GrantProviderRequest } from '../manage/provider.request.js';
+import { WakeParkedBuilds } from '../manage/wake-parked-builds.js';
 
 /** Lets a tenant use a provider; granting again replaces the expiry. */
 @Injectable()

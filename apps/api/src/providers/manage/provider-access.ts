@@ -8,7 +8,7 @@ import {
 } from '@image-factory/cluster-connectors';
 import { isDomainError, type Issue, type ProviderSource, type ProviderType } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
-import { API_SETTINGS, type ApiSettings } from '../config/api-settings.js';
+import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 
 /** How the way into a cluster is judged and found, with this process's rules for files and addresses. */
 @Injectable()

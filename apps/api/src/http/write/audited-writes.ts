@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Database, PostgresAudit, type Transaction } from '@image-factory/persistence';
-import type { RequestScope } from './request-scope.js';
+import type { RequestScope } from '../request-scope.js';
 
 /** What a change did to which object. `before` and `after` are answers: without secrets. */
 export interface AuditNote {

@@ -1,7 +1,7 @@
 import { PROVIDER_HEALTHS } from '@image-factory/domain';
 import type { ProviderDetail } from '@image-factory/persistence';
-import { orNull, Shown, timeOrNull } from '../http/shown.js';
-import { type ConditionResponse, toConditionResponse } from './provider.response.js';
+import { orNull, Shown, timeOrNull } from '../../http/response/shown.js';
+import { type ConditionResponse, toConditionResponse } from '../manage/provider.response.js';
 
 /** What is known of a provider's health. */
 export class ProviderHealthResponse {

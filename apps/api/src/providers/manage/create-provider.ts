@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Issue } from '@image-factory/domain';
 import { PostgresProviders } from '@image-factory/persistence';
-import { API_BASE } from '../access/route-table.js';
-import { AuditedWrites } from '../http/audited-writes.js';
-import { etagOf } from '../http/etag.js';
-import { type CreatedAnswer, IdempotentWrites } from '../http/idempotent-writes.js';
-import type { RequestScope } from '../http/request-scope.js';
-import { refuseIssues } from '../http/validate-request.js';
+import { API_BASE } from '../../access/route-table.js';
+import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { etagOf } from '../../http/write/etag.js';
+import { type CreatedAnswer, IdempotentWrites } from '../../http/write/idempotent-writes.js';
+import type { RequestScope } from '../../http/request-scope.js';
+import { refuseIssues } from '../../http/validation/validate-request.js';
 import { ProviderAccess } from './provider-access.js';
 import { CreateProviderRequest } from './provider.request.js';
 import { ProviderResponse, toProviderResponse } from './provider.response.js';

@@ -2,13 +2,13 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Res } fro
 import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresProviderPermissions, PostgresProviders } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
-import { sendCreated } from '../http/answer.js';
-import { IdPipe } from '../http/id.pipe.js';
-import type { ListResponse } from '../http/list.request.js';
-import { type RequestScope, Scope } from '../http/request-scope.js';
+import { sendCreated } from '../../http/write/answer.js';
+import { IdPipe } from '../../http/validation/id.pipe.js';
+import type { ListResponse } from '../../http/response/list.request.js';
+import { type RequestScope, Scope } from '../../http/request-scope.js';
 import { GrantProvider } from './grant-provider.js';
 import { PermissionResponse, toPermissionResponse } from './permission.response.js';
-import { GrantProviderRequest } from './provider.request.js';
+import { GrantProviderRequest } from '../manage/provider.request.js';
 import { RevokeProviderGrant } from './revoke-provider-grant.js';
 
 @ApiTags('admin: providers')

@@ -2,9 +2,9 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs
 import type { DomainError } from '@image-factory/domain';
 import { Logger } from '@image-factory/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { otherMethods } from '../access/route-table.js';
+import { otherMethods } from '../../access/route-table.js';
 import { PROBLEM_MEDIA_TYPE, statusOf, toProblem } from './problem.js';
-import { pathOf } from './request-scope.js';
+import { pathOf } from '../request-scope.js';
 import { methodNotAllowed } from './method-not-allowed.js';
 import { toDomainError } from './to-domain-error.js';
 

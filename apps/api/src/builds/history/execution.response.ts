@@ -1,6 +1,6 @@
 import { EXECUTION_OUTCOMES, EXECUTION_STATES, STOP_INTENTS } from '@image-factory/domain';
 import type { ExecutionView } from '@image-factory/persistence';
-import { orNull, Shown, ShownAs, timeOrNull } from '../../http/shown.js';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class PipelineRunReference {
   @Shown('text') readonly name!: string;
