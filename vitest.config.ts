@@ -13,7 +13,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['libs/*/src/**/*.spec.ts', 'apps/*/src/**/*.spec.ts', 'migrations/src/**/*.spec.ts', 'scripts/**/*.spec.ts', 'test/support/src/**/*.spec.ts'] },
+        test: {
+          name: 'unit',
+          include: [
+            'libs/*/src/**/*.spec.ts',
+            'apps/*/src/**/*.spec.ts',
+            'migrations/src/**/*.spec.ts',
+            'scripts/**/*.spec.ts',
+            'test/support/src/**/*.spec.ts',
+          ],
+        },
       },
       {
         extends: true,

@@ -14,7 +14,9 @@ const { values, positionals } = parseArgs({
 const name = positionals[0] ?? '';
 const benchmark = BENCHMARKS[name];
 if (benchmark === undefined) {
-  process.stderr.write(`usage: npm run bench -- NAME [--quick] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`);
+  process.stderr.write(
+    `usage: npm run bench -- NAME [--quick] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+  );
   process.exitCode = 2;
 } else {
   const run = await benchmark({ quick: values.quick });

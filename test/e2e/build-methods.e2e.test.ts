@@ -42,7 +42,12 @@ describe('a build on a real cluster', () => {
     await until('the run to be removed', 60_000, async () =>
       (await platform.pipelineRuns(build.id)).length === 0 ? true : undefined,
     );
-    const stored = await tenant.client.send<Json>('GET', `/builds/${build.id}/pipeline-run`, undefined, 'application/json');
+    const stored = await tenant.client.send<Json>(
+      'GET',
+      `/builds/${build.id}/pipeline-run`,
+      undefined,
+      'application/json',
+    );
     expect(stored.body).toMatchObject({ kind: 'PipelineRun' });
     expect(stored.text).not.toContain(platform.cluster.registry.password);
   });
@@ -66,8 +71,19 @@ describe('a build on a real cluster', () => {
     const submitted = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko' });
     await tenant.client.ended(submitted.id);
     const events = await tenant.client.ok<{ items: Json[] }>('GET', `/builds/${submitted.id}/events?limit=100`);
-    const states = events.items.map((event) => `${String(event['subject'])}:${String(event['to'] ?? event['to_state'])}`);
-    for (const state of ['execution:placing', 'execution:creating', 'execution:starting', 'execution:running', 'execution:sealing', 'execution:promoting', 'execution:succeeded', 'build:completed']) {
+    const states = events.items.map(
+      (event) => `${String(event['subject'])}:${String(event['to'] ?? event['to_state'])}`,
+    );
+    for (const state of [
+      'execution:placing',
+      'execution:creating',
+      'execution:starting',
+      'execution:running',
+      'execution:sealing',
+      'execution:promoting',
+      'execution:succeeded',
+      'build:completed',
+    ]) {
       expect(states).toContain(state);
     }
   });
@@ -80,7 +96,10 @@ describe('a build on a real cluster', () => {
     expect(clone).toMatch(/^Fetching .*\n(?:.*\n)*Checked out [0-9a-f]{40}\n$/);
     expect(whole).toContain(clone);
     const lines = await tenant.client.send('GET', `/builds/${buildId}/logs`, undefined, 'application/x-ndjson');
-    const records = lines.text.trim().split('\n').map((line) => JSON.parse(line) as Json);
+    const records = lines.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
     expect(records.some((record) => record['task'] === 'build')).toBe(true);
     expect(records.every((record) => record['gap'] === undefined)).toBe(true);
   }

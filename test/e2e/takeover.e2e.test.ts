@@ -18,9 +18,15 @@ describe('a dispatcher killed', () => {
     ['after the create', ['starting', 'running']],
     ['while following', ['running']],
   ] as const)('%s is replaced, with one run and a whole log', async (moment, states) => {
-    const { id } = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko', tags: ['takeover'] });
+    const { id } = await tenant.client.submit({
+      project_id: tenant.projectId,
+      build_method: 'kaniko',
+      tags: ['takeover'],
+    });
     await until(`the execution to be ${moment}`, 60_000, async () => {
-      const rows = await platform.sql<{ state: string }>('SELECT state FROM build_executions WHERE build_id = $1', [id]);
+      const rows = await platform.sql<{ state: string }>('SELECT state FROM build_executions WHERE build_id = $1', [
+        id,
+      ]);
       return rows.some((row) => (states as readonly string[]).includes(row.state)) ? true : undefined;
     });
     const victim = (await platform.ownerOf(id)) ?? 0;
@@ -61,7 +67,11 @@ describe('a dispatcher killed', () => {
   }
 
   /** Reads the SSE stream of a log until it ends or `enough` says so. */
-  async function readStream(id: string, from: string | undefined, enough: (text: string) => boolean): Promise<Streamed> {
+  async function readStream(
+    id: string,
+    from: string | undefined,
+    enough: (text: string) => boolean,
+  ): Promise<Streamed> {
     const answer = await fetch(tenant.client.url(`/builds/${id}/logs/stream`), {
       headers: { ...tenant.client.headers(), ...(from === undefined ? {} : { 'last-event-id': from }) },
     });
@@ -73,7 +83,12 @@ describe('a dispatcher killed', () => {
       buffer += decoder.decode(bytes as Uint8Array, { stream: true });
       let end = buffer.indexOf('\n\n');
       while (end >= 0) {
-        const fields = new Map(buffer.slice(0, end).split('\n').map((line) => [line.split(':', 1)[0] ?? '', line.slice(line.indexOf(':') + 1).trimStart()]));
+        const fields = new Map(
+          buffer
+            .slice(0, end)
+            .split('\n')
+            .map((line) => [line.split(':', 1)[0] ?? '', line.slice(line.indexOf(':') + 1).trimStart()]),
+        );
         buffer = buffer.slice(end + 2);
         end = buffer.indexOf('\n\n');
         if (fields.get('event') === 'end') return { text, lastEventId, ended: true };

@@ -3,7 +3,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClusterConnection, type ClusterAccess, outcomeOf, PATCH_TYPES, resolveAccess } from '@image-factory/cluster-connectors';
+import {
+  ClusterConnection,
+  type ClusterAccess,
+  outcomeOf,
+  PATCH_TYPES,
+  resolveAccess,
+} from '@image-factory/cluster-connectors';
 import { type DomainError, Secret } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -38,7 +44,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-function connect(access: ClusterAccess, more: { requestTimeoutMs?: number; connectTimeoutMs?: number } = {}): ClusterConnection {
+function connect(
+  access: ClusterAccess,
+  more: { requestTimeoutMs?: number; connectTimeoutMs?: number } = {},
+): ClusterConnection {
   const connection = new ClusterConnection({
     providerId: 'p',
     generation: 1,
@@ -125,7 +134,11 @@ describe('sockets', () => {
   it('aborts of a stream before it is read do not end the process', async () => {
     const connection = await byToken();
     const stop = new AbortController();
-    const { body } = await connection.stream({ ...listPods, query: { watch: true, resourceVersion: '1000' }, signal: stop.signal });
+    const { body } = await connection.stream({
+      ...listPods,
+      query: { watch: true, resourceVersion: '1000' },
+      signal: stop.signal,
+    });
     stop.abort();
     await eventually('the body is destroyed', () => body.destroyed);
   });
@@ -143,7 +156,12 @@ describe('sockets', () => {
 
 describe('identities', () => {
   it('presents a client certificate', async () => {
-    const fields = { endpoint: server.url, ca_cert: server.ca, client_cert: FAKE_CLIENT_CERTIFICATE, client_key: FAKE_CLIENT_KEY };
+    const fields = {
+      endpoint: server.url,
+      ca_cert: server.ca,
+      client_cert: FAKE_CLIENT_CERTIFICATE,
+      client_key: FAKE_CLIENT_KEY,
+    };
     const connection = connect(await resolveAccess('client-cert', fields, context));
     await connection.request(listPods);
     expect(server.requests[0]?.user).toBe('fake-client-1');
@@ -151,7 +169,9 @@ describe('identities', () => {
 
   it('uses a kubeconfig by token and by certificate', async () => {
     for (const identity of ['token', 'certificate'] as const) {
-      const connection = connect(await resolveAccess('kubeconfig', { kubeconfig: server.kubeconfig(identity) }, context));
+      const connection = connect(
+        await resolveAccess('kubeconfig', { kubeconfig: server.kubeconfig(identity) }, context),
+      );
       await connection.request(listPods);
     }
     expect(server.requests.map((request) => request.user)).toEqual(['fake-admin', 'fake-client-1']);
@@ -214,7 +234,11 @@ describe('identities', () => {
   it('does not repeat a 401 of a token that cannot have changed', async () => {
     const connection = await byToken('wrong');
     const error = await failure(connection.request(listPods));
-    expect(error).toMatchObject({ kind: 'Unauthenticated', reason: 'ClusterUnauthorized', details: { status: 401, outcome: 'refused' } });
+    expect(error).toMatchObject({
+      kind: 'Unauthenticated',
+      reason: 'ClusterUnauthorized',
+      details: { status: 401, outcome: 'refused' },
+    });
     expect(server.requests).toHaveLength(1);
   });
 
@@ -263,7 +287,13 @@ describe('the outcome of a failed request', () => {
   });
 
   it('is notSent when the time limit ends a request that still waited for a connection', async () => {
-    const connection = new ClusterConnection({ providerId: 'p', generation: 1, access: access(server.url), egress, maxConnections: 1 });
+    const connection = new ClusterConnection({
+      providerId: 'p',
+      generation: 1,
+      access: access(server.url),
+      egress,
+      maxConnections: 1,
+    });
     open.push(connection);
     server.fault({ path: '/version' }, { kind: 'hang' });
     const first = failure(connection.request({ method: 'GET', path: '/version', timeoutMs: 2_000 }));
@@ -286,20 +316,34 @@ describe('the outcome of a failed request', () => {
     const connection = await byToken();
     server.fault({ method: 'POST' }, { kind: 'commitThenHang' });
     const error = await failure(connection.request({ ...createSecret, timeoutMs: 200 }));
-    expect(error).toMatchObject({ kind: 'DeadlineExceeded', reason: 'ClusterUnreachable', details: { outcome: 'unknown' } });
+    expect(error).toMatchObject({
+      kind: 'DeadlineExceeded',
+      reason: 'ClusterUnreachable',
+      details: { outcome: 'unknown' },
+    });
   });
 
   it('is refused with the wait that the server asks for when it sheds load', async () => {
     const connection = await byToken();
     server.fault({ method: 'POST' }, { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 7 });
     const error = await failure(connection.request(createSecret));
-    expect(error).toMatchObject({ reason: 'ClusterThrottled', retryable: true, retryAfterSeconds: 7, details: { outcome: 'refused' } });
+    expect(error).toMatchObject({
+      reason: 'ClusterThrottled',
+      retryable: true,
+      retryAfterSeconds: 7,
+      details: { outcome: 'refused' },
+    });
   });
 
   it('is an error of the same kind from a typed client', async () => {
     const connection = await byToken();
     const error = await failure(connection.core.readNamespacedPod({ namespace: 'builds', name: 'none' }));
-    expect(error).toMatchObject({ name: 'DomainError', kind: 'NotFound', reason: 'ObjectNotFound', details: { kubeName: 'none', outcome: 'refused' } });
+    expect(error).toMatchObject({
+      name: 'DomainError',
+      kind: 'NotFound',
+      reason: 'ObjectNotFound',
+      details: { kubeName: 'none', outcome: 'refused' },
+    });
   });
 
   it('says that Tekton is missing when its resources are unknown', async () => {
@@ -317,9 +361,17 @@ describe('the outcome of a failed request', () => {
   });
 
   it('reaches no loopback address that is not allow-listed', async () => {
-    const closed = new ClusterConnection({ providerId: 'p', generation: 1, access: access(server.url), egress: new EgressPolicy({ allow: [] }) });
+    const closed = new ClusterConnection({
+      providerId: 'p',
+      generation: 1,
+      access: access(server.url),
+      egress: new EgressPolicy({ allow: [] }),
+    });
     open.push(closed);
-    expect(await failure(closed.request(listPods))).toMatchObject({ reason: 'EgressForbidden', details: { outcome: 'notSent' } });
+    expect(await failure(closed.request(listPods))).toMatchObject({
+      reason: 'EgressForbidden',
+      details: { outcome: 'notSent' },
+    });
     expect(server.connectionsAccepted).toBe(0);
   });
 });
@@ -330,11 +382,24 @@ describe('writes', () => {
     const path = '/api/v1/namespaces/builds/secrets/s';
     const query = { fieldManager: 'image-factory', force: true };
     const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', labels: { a: '1' } } };
-    const created = await connection.request<{ metadata: { uid: string } }>({ method: 'PATCH', path, query, body, contentType: PATCH_TYPES.apply });
+    const created = await connection.request<{ metadata: { uid: string } }>({
+      method: 'PATCH',
+      path,
+      query,
+      body,
+      contentType: PATCH_TYPES.apply,
+    });
     expect(created.status).toBe(201);
-    await connection.request({ method: 'PATCH', path, body: { metadata: { labels: { b: '2' } } }, contentType: PATCH_TYPES.merge });
+    await connection.request({
+      method: 'PATCH',
+      path,
+      body: { metadata: { labels: { b: '2' } } },
+      contentType: PATCH_TYPES.merge,
+    });
     expect(server.store.find('secrets', 'builds', 's')?.metadata.labels).toEqual({ a: '1', b: '2' });
-    const wrong = await failure(connection.request({ method: 'DELETE', path, body: { preconditions: { uid: 'other' } } }));
+    const wrong = await failure(
+      connection.request({ method: 'DELETE', path, body: { preconditions: { uid: 'other' } } }),
+    );
     expect(wrong).toMatchObject({ reason: 'ObjectConflict' });
     await connection.request({ method: 'DELETE', path, body: { preconditions: { uid: created.body.metadata.uid } } });
     expect(server.store.find('secrets', 'builds', 's')).toBeUndefined();

@@ -1,4 +1,10 @@
-import { ClusterConnection, type KubernetesObject, ListWatch, type ListWatchOptions, resolveAccess } from '@image-factory/cluster-connectors';
+import {
+  ClusterConnection,
+  type KubernetesObject,
+  ListWatch,
+  type ListWatchOptions,
+  resolveAccess,
+} from '@image-factory/cluster-connectors';
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { eventually, type FakeFault, FakeKubeApiServer } from '@image-factory/test-support';
@@ -20,7 +26,9 @@ const open: ListWatch<Slim>[] = [];
 
 beforeEach(async () => {
   server = await FakeKubeApiServer.start({ namespaces: ['builds'] });
-  const access = await resolveAccess('token', server.providerConfig(), { fileRules: { allowedDirs: [], anyPath: false } });
+  const access = await resolveAccess('token', server.providerConfig(), {
+    fileRules: { allowedDirs: [], anyPath: false },
+  });
   connection = new ClusterConnection({ providerId: 'p', generation: 1, access, egress });
   calls = [];
   errors = [];
@@ -35,7 +43,10 @@ afterEach(async () => {
 function project(object: KubernetesObject, row?: Readonly<Record<string, unknown>>): Slim {
   const status = object['status'] as { conditions?: { type: string; status: string }[] } | undefined;
   const condition = status?.conditions?.find((one) => one.type === 'Succeeded')?.status;
-  return { uid: object.metadata.uid, succeeded: String((row === undefined ? condition : row['Succeeded']) ?? 'Unknown') };
+  return {
+    uid: object.metadata.uid,
+    succeeded: String((row === undefined ? condition : row['Succeeded']) ?? 'Unknown'),
+  };
 }
 
 async function watch(more: Partial<ListWatchOptions<Slim>> = {}): Promise<ListWatch<Slim>> {
@@ -62,7 +73,11 @@ async function watch(more: Partial<ListWatchOptions<Slim>> = {}): Promise<ListWa
 
 function put(name: string, succeeded?: string, labels: Record<string, string> = { shard: '1' }): void {
   const conditions = succeeded === undefined ? [] : [{ type: 'Succeeded', status: succeeded, reason: 'R' }];
-  server.store.put('pipelineruns', { metadata: { name, namespace: 'builds', labels, annotations: { wide: 'ü€😀'.repeat(20) } }, spec: {}, status: { conditions } });
+  server.store.put('pipelineruns', {
+    metadata: { name, namespace: 'builds', labels, annotations: { wide: 'ü€😀'.repeat(20) } },
+    spec: {},
+    status: { conditions },
+  });
 }
 
 const said = (line: string): Promise<boolean> => eventually(line, () => calls.includes(line));
@@ -79,7 +94,13 @@ describe.each(['table', 'object'] as const)('a list-watch in %s form', (form) =>
     put('b', undefined, { shard: '2' });
     server.store.delete('pipelineruns', 'builds', 'a');
     await said('builds/a gone seen');
-    expect(calls).toEqual(['builds/a Unknown', 'builds/b Unknown', 'builds/a True', 'builds/b gone seen', 'builds/a gone seen']);
+    expect(calls).toEqual([
+      'builds/a Unknown',
+      'builds/b Unknown',
+      'builds/a True',
+      'builds/b gone seen',
+      'builds/a gone seen',
+    ]);
     expect(made.items().size).toBe(0);
     expect(server.seen({ path: PATH, watch: true })).toHaveLength(1);
   });
@@ -121,7 +142,10 @@ describe('a list-watch under a failing server', () => {
     ['429 with Retry-After', { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 0 }],
     ['500', { kind: 'status', status: 500, reason: 'InternalError' }],
     ['503', { kind: 'status', status: 503, reason: 'ServiceUnavailable' }],
-    ['504 too large resource version', { kind: 'status', status: 504, reason: 'Timeout', details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } }],
+    [
+      '504 too large resource version',
+      { kind: 'status', status: 504, reason: 'Timeout', details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } },
+    ],
     ['403', { kind: 'status', status: 403, reason: 'Forbidden' }],
     ['401', { kind: 'status', status: 401, reason: 'Unauthorized' }],
     ['a dropped connection', { kind: 'drop' }],
@@ -137,12 +161,15 @@ describe('a list-watch under a failing server', () => {
     expect(errors.length).toBeGreaterThanOrEqual(2);
   });
 
-  it.each(answers.filter(([name]) => name !== 'no answer at all'))('goes on after %s to the list', async (_name, fault) => {
-    put('a', 'True');
-    server.fault({ path: PATH, list: true }, fault, 2);
-    const made = await watch();
-    expect([...made.items().keys()]).toEqual(['builds/a']);
-  });
+  it.each(answers.filter(([name]) => name !== 'no answer at all'))(
+    'goes on after %s to the list',
+    async (_name, fault) => {
+      put('a', 'True');
+      server.fault({ path: PATH, list: true }, fault, 2);
+      const made = await watch();
+      expect([...made.items().keys()]).toEqual(['builds/a']);
+    },
+  );
 
   it('lists in pages, and starts again when the continue token expires on the way', async () => {
     for (let index = 0; index < 25; index += 1) put(`run-${index}`);

@@ -94,9 +94,10 @@ describe('the migrated schema', () => {
 });
 
 async function wordsOf(database: Database, constraint: string): Promise<string[]> {
-  const [row] = await database.query<{ def: string }>('SELECT pg_get_constraintdef(oid) AS def FROM pg_constraint WHERE conname = $1', [
-    constraint,
-  ]);
+  const [row] = await database.query<{ def: string }>(
+    'SELECT pg_get_constraintdef(oid) AS def FROM pg_constraint WHERE conname = $1',
+    [constraint],
+  );
   return quotedWords(row?.def ?? '');
 }
 

@@ -47,10 +47,20 @@ describe('a storm of submissions, claims, placements, parks, cancels, ends and d
     await Promise.all([executions.markPodsOver(fence, id), executions.markPodsOver(fence, id)]);
     await executions.markSealed(fence, id, {});
     const state = failed ? 'failed' : 'succeeded';
-    await executions.finish(fence, id, { state, reason: failed ? 'PodEvicted' : 'Succeeded', message: '', retry: failed });
+    await executions.finish(fence, id, {
+      state,
+      reason: failed ? 'PodEvicted' : 'Succeeded',
+      message: '',
+      retry: failed,
+    });
   }
 
-  async function dispatch(random: () => number, dispatcherId: string, provider: string, fence: ShardLease): Promise<void> {
+  async function dispatch(
+    random: () => number,
+    dispatcherId: string,
+    provider: string,
+    fence: ShardLease,
+  ): Promise<void> {
     const { queue } = world;
     const { claimed } = await queue.claim({ dispatcherId, limit: 3 });
     await Promise.all(
@@ -84,12 +94,17 @@ describe('a storm of submissions, claims, placements, parks, cancels, ends and d
     for (let round = 0; round < 25; round += 1) {
       const dispatchers = await Promise.all(Array.from({ length: 4 }, () => world.dispatcher()));
       await Promise.all([
-        ...tenants.map(async (tenant) => builds.push(await world.submit(tenant, { priority: Math.floor(random() * 3) }))),
+        ...tenants.map(async (tenant) =>
+          builds.push(await world.submit(tenant, { priority: Math.floor(random() * 3) })),
+        ),
         ...dispatchers.map((id) => dispatch(random, id, provider, fence)),
         ...builds
           .filter(() => random() < 0.03)
           .map(async (buildId) => {
-            const { tenant_id: tenantId } = await world.one<{ tenant_id: string }>('SELECT tenant_id FROM builds WHERE id = $1', [buildId]);
+            const { tenant_id: tenantId } = await world.one<{ tenant_id: string }>(
+              'SELECT tenant_id FROM builds WHERE id = $1',
+              [buildId],
+            );
             await world.queue.requestCancel({ buildId, tenantId, actor: 'user:a', reason: 'storm' });
           }),
         world.queue.wake(`provider:${provider}`, 3),
@@ -198,7 +213,9 @@ describe('the database connection', () => {
   });
 
   it('refuses a schema of another version', async () => {
-    await world.database.query(`INSERT INTO migrations (timestamp, name) VALUES (9999999999999, 'Future9999999999999')`);
+    await world.database.query(
+      `INSERT INTO migrations (timestamp, name) VALUES (9999999999999, 'Future9999999999999')`,
+    );
     const other = Database.create({ url: world.url, poolSize: 1, applicationName: 'old' });
     await expect(other.connect()).rejects.toMatchObject({ kind: 'Unavailable', reason: 'SchemaOutdated' });
     await world.database.query(`DELETE FROM migrations WHERE name = 'Future9999999999999'`);
@@ -218,11 +235,15 @@ describe('the database connection', () => {
     notifier.touch(CHANNELS.queue, 'c');
     notifier.touch(CHANNELS.queue, 'b');
     await eventually('the touches that were gathered', () => heard.includes('if_queue b,c'));
-    for (let n = 0; n < 400; n += 1) notifier.touch(CHANNELS.logs, `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`);
+    for (let n = 0; n < 400; n += 1)
+      notifier.touch(CHANNELS.logs, `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`);
     await notifier.flush();
     await eventually('too many keys are said as all', () => heard.includes('if_logs all'));
     await endConnections('%-listen');
-    await eventually('every channel is called after the reconnect', () => heard.includes('if_queue ') && heard.includes('if_logs '));
+    await eventually(
+      'every channel is called after the reconnect',
+      () => heard.includes('if_queue ') && heard.includes('if_logs '),
+    );
     notifier.touch(CHANNELS.queue, 'd');
     await eventually('it listens again', () => heard.includes('if_queue d'));
     await notifier.close();

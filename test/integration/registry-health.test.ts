@@ -26,7 +26,15 @@ beforeEach(async () => {
     clock,
     logger,
   });
-  monitor = new HealthMonitor({ providers, connections: pool, proberId: 'd', intervalMs: 30_000, timeoutMs: 500, clock, logger });
+  monitor = new HealthMonitor({
+    providers,
+    connections: pool,
+    proberId: 'd',
+    intervalMs: 30_000,
+    timeoutMs: 500,
+    clock,
+    logger,
+  });
 });
 
 afterEach(async () => {
@@ -60,13 +68,62 @@ describe('the health monitor', () => {
   });
 
   it.each([
-    ['unhealthy when nothing answers', (): unknown => server.stopListening(), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
-    ['unhealthy when the version fails', (): unknown => server.fault({ path: '/version' }, { kind: 'status', status: 500 }), 'unhealthy', 'Reachable', 'False', 'ClusterUnavailable'],
-    ['unhealthy when the version hangs', (): unknown => server.fault({ path: '/version' }, { kind: 'hang' }), 'unhealthy', 'Reachable', 'False', 'ClusterUnreachable'],
-    ['degraded without Tekton', (): unknown => (server.tekton = false), 'degraded', 'TektonAvailable', 'False', 'TektonNotInstalled'],
-    ['degraded when Tekton may not be listed', (): unknown => server.denials.push({ resource: 'pipelineruns' }), 'degraded', 'TektonAvailable', 'False', 'ClusterForbidden'],
-    ['degraded when nodes may not be listed', (): unknown => server.denials.push({ resource: 'nodes' }), 'degraded', 'Schedulable', 'Unknown', 'ClusterForbidden'],
-    ['unhealthy without a Ready node', (): unknown => server.store.delete('nodes', undefined, 'node-0'), 'unhealthy', 'Schedulable', 'False', 'NoReadyNode'],
+    [
+      'unhealthy when nothing answers',
+      (): unknown => server.stopListening(),
+      'unhealthy',
+      'Reachable',
+      'False',
+      'ClusterUnreachable',
+    ],
+    [
+      'unhealthy when the version fails',
+      (): unknown => server.fault({ path: '/version' }, { kind: 'status', status: 500 }),
+      'unhealthy',
+      'Reachable',
+      'False',
+      'ClusterUnavailable',
+    ],
+    [
+      'unhealthy when the version hangs',
+      (): unknown => server.fault({ path: '/version' }, { kind: 'hang' }),
+      'unhealthy',
+      'Reachable',
+      'False',
+      'ClusterUnreachable',
+    ],
+    [
+      'degraded without Tekton',
+      (): unknown => (server.tekton = false),
+      'degraded',
+      'TektonAvailable',
+      'False',
+      'TektonNotInstalled',
+    ],
+    [
+      'degraded when Tekton may not be listed',
+      (): unknown => server.denials.push({ resource: 'pipelineruns' }),
+      'degraded',
+      'TektonAvailable',
+      'False',
+      'ClusterForbidden',
+    ],
+    [
+      'degraded when nodes may not be listed',
+      (): unknown => server.denials.push({ resource: 'nodes' }),
+      'degraded',
+      'Schedulable',
+      'Unknown',
+      'ClusterForbidden',
+    ],
+    [
+      'unhealthy without a Ready node',
+      (): unknown => server.store.delete('nodes', undefined, 'node-0'),
+      'unhealthy',
+      'Schedulable',
+      'False',
+      'NoReadyNode',
+    ],
   ] as const)('finds a cluster %s', async (name, arrange, verdict, type, status, reason) => {
     providers.put('a', server.providerConfig());
     await arrange();
@@ -106,7 +163,13 @@ describe('the health monitor', () => {
 
   it('probes each provider once per interval, whoever asks', async () => {
     providers.put('a', server.providerConfig());
-    const other = new HealthMonitor({ providers, connections: pool, proberId: 'e', clock, logger: createSilentLogger() });
+    const other = new HealthMonitor({
+      providers,
+      connections: pool,
+      proberId: 'e',
+      clock,
+      logger: createSilentLogger(),
+    });
     expect(await monitor.runOnce()).toMatchObject({ started: 1 });
     expect(await other.runOnce()).toMatchObject({ started: 0 });
     await monitor.settled();

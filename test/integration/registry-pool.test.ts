@@ -3,7 +3,13 @@ import { ConnectionPool } from '@image-factory/cluster-registry';
 import { DomainError } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger } from '@image-factory/telemetry';
-import { eventually, FakeClock, FakeKubeApiServer, InMemoryProviderRepository, TestSignal } from '@image-factory/test-support';
+import {
+  eventually,
+  FakeClock,
+  FakeKubeApiServer,
+  InMemoryProviderRepository,
+  TestSignal,
+} from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const egress = new EgressPolicy({ allow: ['127.0.0.1'] });
@@ -37,8 +43,10 @@ function createPool(more: { maxClients?: number; maxIdleMs?: number } = {}): Con
   });
 }
 
-const version = (connection: ClusterConnection): Promise<unknown> => connection.request({ method: 'GET', path: '/version' });
-const pods = (connection: ClusterConnection): Promise<unknown> => connection.request({ method: 'GET', path: '/api/v1/pods' });
+const version = (connection: ClusterConnection): Promise<unknown> =>
+  connection.request({ method: 'GET', path: '/version' });
+const pods = (connection: ClusterConnection): Promise<unknown> =>
+  connection.request({ method: 'GET', path: '/api/v1/pods' });
 
 describe('the connection pool', () => {
   it('makes one connection for a hundred callers at once', async () => {
@@ -65,7 +73,10 @@ describe('the connection pool', () => {
     await expect(pool.withConnection('bad', version)).rejects.toMatchObject({ reason: 'ProviderConfigInvalid' });
     providers.put('bad', server.providerConfig());
     await pool.withConnection('bad', version);
-    await expect(pool.withConnection('none', version)).rejects.toMatchObject({ kind: 'NotFound', reason: 'ProviderNotFound' });
+    await expect(pool.withConnection('none', version)).rejects.toMatchObject({
+      kind: 'NotFound',
+      reason: 'ProviderNotFound',
+    });
   });
 
   it('gives the new generation after a change, lets users of the old one finish, then closes it', async () => {

@@ -8,7 +8,12 @@ export type { OpenConnectionOptions } from './connection/open-cluster-connection
 export { PATCH_TYPES, TABLE_ACCEPT } from './connection/kube-request.js';
 export type { KubeMethod, KubeRequest, KubeResponse } from './connection/kube-request.js';
 export type { CredentialFileRules } from './auth/credential-file.js';
-export type { ConfigFields, ConnectorContext, ConnectorStrategy, InClusterLocation } from './auth/connector-strategy.js';
+export type {
+  ConfigFields,
+  ConnectorContext,
+  ConnectorStrategy,
+  InClusterLocation,
+} from './auth/connector-strategy.js';
 export { connectorTable, isAuthMethod, resolveAccess } from './auth/connector-table.js';
 export { validateProviderConfig } from './auth/validate-provider-config.js';
 export type { ProviderConfigRules } from './auth/validate-provider-config.js';

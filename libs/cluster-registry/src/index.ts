@@ -7,5 +7,9 @@ export type { ClusterProbe } from './health/probe-cluster.js';
 export { localRecord, PROBE_CONDITIONS, probeRecord } from './health/probe-record.js';
 export { checkReadiness } from './readiness/readiness.js';
 export type { Readiness, ReadinessCheck, ReadinessOptions } from './readiness/readiness.js';
-export { ENVIRONMENT_PROVIDER_NAME, environmentProvider, stableProviderId } from './environment/environment-provider.js';
+export {
+  ENVIRONMENT_PROVIDER_NAME,
+  environmentProvider,
+  stableProviderId,
+} from './environment/environment-provider.js';
 export type { MirroredProvider } from './environment/environment-provider.js';

@@ -4,7 +4,12 @@ export { isReason, REASONS } from './errors/reasons.js';
 export type { Reason } from './errors/reasons.js';
 export { canTransition, sourcesOf, terminalStates } from './build/transition-table.js';
 export type { TransitionTable } from './build/transition-table.js';
-export { BUILD_STATUSES, BUILD_TRANSITIONS, isTerminalBuildStatus, TERMINAL_BUILD_STATUSES } from './build/build-status.js';
+export {
+  BUILD_STATUSES,
+  BUILD_TRANSITIONS,
+  isTerminalBuildStatus,
+  TERMINAL_BUILD_STATUSES,
+} from './build/build-status.js';
 export type { BuildStatus } from './build/build-status.js';
 export {
   EXECUTION_OUTCOMES,
@@ -43,7 +48,14 @@ export type {
   RenderContext,
   RenderedDocument,
 } from './build/build-executor.js';
-export { ANNOTATIONS, attemptSecretName, attemptTag, LABELS, MANAGED_BY, pipelineRunName } from './build/attempt-names.js';
+export {
+  ANNOTATIONS,
+  attemptSecretName,
+  attemptTag,
+  LABELS,
+  MANAGED_BY,
+  pipelineRunName,
+} from './build/attempt-names.js';
 export type { AttemptIdentity } from './build/attempt-names.js';
 export { EXECUTION_END_STEP, EXECUTION_START_STEP, logStepKey, LogSink } from './log/log-record.js';
 export type { LogCursor, LogRecord, LogStep } from './log/log-record.js';

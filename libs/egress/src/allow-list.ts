@@ -27,7 +27,10 @@ export class AllowList {
     patterns.forEach((pattern, index) => {
       const entry = parseEntry(pattern.trim().toLowerCase());
       if (entry === undefined) {
-        issues.push({ path: `[${index}]`, message: `"${pattern}" must be a CIDR block, an address or a host, each with an optional port` });
+        issues.push({
+          path: `[${index}]`,
+          message: `"${pattern}" must be a CIDR block, an address or a host, each with an optional port`,
+        });
       } else {
         entries.push(entry);
       }
@@ -48,9 +51,7 @@ export class AllowList {
 
   /** True when an entry names exactly this destination, not by wildcard: what loopback asks for. */
   allowsExactly(destination: Destination): boolean {
-    return this.#entries.some(
-      (entry) => (entry.kind === 'block' || !entry.suffix) && matches(entry, destination),
-    );
+    return this.#entries.some((entry) => (entry.kind === 'block' || !entry.suffix) && matches(entry, destination));
   }
 }
 

@@ -4,12 +4,20 @@ import { Agent, request } from 'undici';
 import { egressConnector, pinnedLookup } from './egress-connector.js';
 import { EgressPolicy } from './egress-policy.js';
 
-function lookup(policy: EgressPolicy, host: string, options: { all?: boolean; family?: number } = {}): Promise<unknown> {
+function lookup(
+  policy: EgressPolicy,
+  host: string,
+  options: { all?: boolean; family?: number } = {},
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    pinnedLookup(policy, 'git', 443)(host, { all: options.all ?? false, family: options.family ?? 0 }, (error, address) => {
-      if (error === null) resolve(address);
-      else reject(error);
-    });
+    pinnedLookup(policy, 'git', 443)(
+      host,
+      { all: options.all ?? false, family: options.family ?? 0 },
+      (error, address) => {
+        if (error === null) resolve(address);
+        else reject(error);
+      },
+    );
   });
 }
 
@@ -36,16 +44,22 @@ describe('the pinned lookup', () => {
   it('refuses a name that was public when it was checked and is not when it is connected to', async () => {
     const policy = resolving([['192.30.255.112'], ['127.0.0.1']]);
     expect(await policy.check('https://git.example/', 'git')).toMatchObject({ allowed: true });
-    await expect(lookup(policy, 'git.example')).rejects.toMatchObject({ reason: 'EgressForbidden', details: { outcome: 'notSent' } });
+    await expect(lookup(policy, 'git.example')).rejects.toMatchObject({
+      reason: 'EgressForbidden',
+      details: { outcome: 'notSent' },
+    });
   });
 });
 
 describe('the egress connector', () => {
-  it.each(['http://127.0.0.1:9/', 'http://[::1]:9/', 'http://rebound.example:9/'])('opens no socket to %s', async (url) => {
-    const agent = new Agent({ connect: egressConnector(resolving([['127.0.0.1']]), 'git') });
-    await expect(request(url, { dispatcher: agent })).rejects.toMatchObject({ reason: 'EgressForbidden' });
-    await agent.close();
-  });
+  it.each(['http://127.0.0.1:9/', 'http://[::1]:9/', 'http://rebound.example:9/'])(
+    'opens no socket to %s',
+    async (url) => {
+      const agent = new Agent({ connect: egressConnector(resolving([['127.0.0.1']]), 'git') });
+      await expect(request(url, { dispatcher: agent })).rejects.toMatchObject({ reason: 'EgressForbidden' });
+      await agent.close();
+    },
+  );
 
   it('lets sockets to allowed addresses fail by themselves', async () => {
     const policy = new EgressPolicy({ allow: ['127.0.0.1:1'] });

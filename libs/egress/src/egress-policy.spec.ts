@@ -30,7 +30,12 @@ function policy(allow: readonly string[] = [], allowHttp: readonly string[] = []
   });
 }
 
-async function verdict(url: string, purpose: EgressPurpose, allow: readonly string[] = [], allowHttp: readonly string[] = []): Promise<'allowed' | EgressRefusal> {
+async function verdict(
+  url: string,
+  purpose: EgressPurpose,
+  allow: readonly string[] = [],
+  allowHttp: readonly string[] = [],
+): Promise<'allowed' | EgressRefusal> {
   const result = await policy(allow, allowHttp).check(url, purpose);
   return result.allowed ? 'allowed' : result.reason;
 }
@@ -189,13 +194,21 @@ describe('an egress policy without an allow list', () => {
   });
 
   it('judges what is written without resolving when asked to', () => {
-    expect(policy().checkLiteral('https://unknown.example/', 'git')).toEqual({ allowed: true, host: 'unknown.example', port: 443, addresses: [] });
+    expect(policy().checkLiteral('https://unknown.example/', 'git')).toEqual({
+      allowed: true,
+      host: 'unknown.example',
+      port: 443,
+      addresses: [],
+    });
     expect(policy().checkLiteral('https://127.1/', 'git')).toMatchObject({ allowed: false });
   });
 
   it('gives up on a resolver that does not answer', async () => {
     const stuck = new EgressPolicy({ allow: [], resolveTimeoutMs: 5, resolve: () => new Promise(() => undefined) });
-    expect(await stuck.check('https://git.example/', 'git')).toMatchObject({ allowed: false, reason: 'ResolutionFailed' });
+    expect(await stuck.check('https://git.example/', 'git')).toMatchObject({
+      allowed: false,
+      reason: 'ResolutionFailed',
+    });
   });
 });
 
@@ -229,11 +242,15 @@ describe('an egress allow list', () => {
 
   it('speaks plain http only where listed', async () => {
     expect(await verdict('http://127.0.0.1:5000/', 'registry', ['127.0.0.1'], ['127.0.0.1:5000'])).toBe('allowed');
-    expect(await verdict('http://127.0.0.1:5001/', 'registry', ['127.0.0.1'], ['127.0.0.1:5000'])).toBe('SchemeForbidden');
+    expect(await verdict('http://127.0.0.1:5001/', 'registry', ['127.0.0.1'], ['127.0.0.1:5000'])).toBe(
+      'SchemeForbidden',
+    );
   });
 
   it('names every malformed entry at once', () => {
     const wrong = ['10.0.0.0/33', 'a*b', '*.*.example', 'http://x', 'host:0', 'host:70000', '1.2.3', '[::1'];
-    expect(() => policy([...wrong, 'fine.example'])).toThrow(expect.objectContaining({ issues: expect.objectContaining({ length: wrong.length }) as object }) as Error);
+    expect(() => policy([...wrong, 'fine.example'])).toThrow(
+      expect.objectContaining({ issues: expect.objectContaining({ length: wrong.length }) as object }) as Error,
+    );
   });
 });

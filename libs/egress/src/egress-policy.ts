@@ -67,7 +67,10 @@ export class EgressPolicy {
 
   /** Resolves a host and judges all its addresses: one forbidden address forbids the host. */
   async checkHost(host: string, port: number, purpose: EgressPurpose): Promise<EgressVerdict> {
-    const bare = host.replace(/^\[|\]$/g, '').replace(/\.+$/, '').toLowerCase();
+    const bare = host
+      .replace(/^\[|\]$/g, '')
+      .replace(/\.+$/, '')
+      .toLowerCase();
     const literal = canonicalAddress(bare);
     if (literal !== undefined) return this.checkAddresses(bare, port, [literal], purpose);
     const named = hostRefusal(bare, false);

@@ -5,12 +5,7 @@ export type EgressPurpose = 'git' | 'registry' | 'cluster' | 'proxy';
 
 /** Why a destination is refused. `ResolutionFailed` is the only one that may pass by itself later. */
 export type EgressRefusal =
-  | 'UrlInvalid'
-  | 'SchemeForbidden'
-  | 'UserinfoForbidden'
-  | 'HostForbidden'
-  | 'AddressForbidden'
-  | 'ResolutionFailed';
+  'UrlInvalid' | 'SchemeForbidden' | 'UserinfoForbidden' | 'HostForbidden' | 'AddressForbidden' | 'ResolutionFailed';
 
 export type EgressVerdict =
   | { readonly allowed: true; readonly host: string; readonly port: number; readonly addresses: readonly string[] }

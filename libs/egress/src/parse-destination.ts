@@ -32,7 +32,10 @@ const SCP_FORM = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)([A-Za-z0-9.-]+|\[[0-9A-Fa-f:
  */
 export function parseDestination(text: string, purpose: EgressPurpose): ParseResult {
   if (text.length > 2048 || /[\u0000-\u0020\u007f-\uffff\\]/u.test(text)) {
-    return refuse('UrlInvalid', 'has white space, control or non-ASCII characters, a backslash, or is longer than 2048');
+    return refuse(
+      'UrlInvalid',
+      'has white space, control or non-ASCII characters, a backslash, or is longer than 2048',
+    );
   }
   const scp = purpose === 'git' ? SCP_FORM.exec(text) : null;
   if (scp?.[1] !== undefined) return destinationOf('ssh', scp[1], undefined);
@@ -77,9 +80,14 @@ function normalHost(raw: string): string | undefined {
   } catch {
     return undefined;
   }
-  const bare = host.replace(/^\[|\]$/g, '').replace(/\.+$/, '').toLowerCase();
+  const bare = host
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.+$/, '')
+    .toLowerCase();
   if (bare.includes(':')) return bare;
-  return /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/.test(bare)
+  return /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/.test(
+    bare,
+  )
     ? bare
     : undefined;
 }

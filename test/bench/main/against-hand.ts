@@ -74,7 +74,8 @@ async function runByHand(platform: Platform, tenant: TenantFixture, template: Pi
   await create(platform, runs, document);
   await until(`run ${name} by hand (tenant ${tenant.id}) to succeed`, 600_000, async () => {
     const answer = await platform.cluster.kube('GET', `${runs}/${name}`);
-    const conditions = (answer.body['status'] as { conditions?: { status: string; reason: string }[] } | undefined)?.conditions;
+    const conditions = (answer.body['status'] as { conditions?: { status: string; reason: string }[] } | undefined)
+      ?.conditions;
     if (conditions?.[0]?.status === 'False') throw new Error(conditions[0].reason);
     return conditions?.[0]?.status === 'True' ? true : undefined;
   });

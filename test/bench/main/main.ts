@@ -50,7 +50,12 @@ async function idleMemory(platform: Platform): Promise<BenchmarkResult[]> {
     platform.processes().map(async ({ name, pid }) => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       const kilobytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN);
-      return toResult({ id: `rss-${name}`, title: `resident memory of ${name}, idle (MiB)`, samples: [kilobytes / 1024], q: 0.5 });
+      return toResult({
+        id: `rss-${name}`,
+        title: `resident memory of ${name}, idle (MiB)`,
+        samples: [kilobytes / 1024],
+        q: 0.5,
+      });
     }),
   );
 }

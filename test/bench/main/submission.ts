@@ -7,7 +7,11 @@ import { toResult, type BenchmarkResult } from '../report.ts';
  * Latency of POST /builds with N clients in a closed loop, beside the bare insert of one row in a transaction of its own
  * by as many connections. The tenant's limit is 0, so nothing of it is claimed meanwhile.
  */
-export async function measureSubmission(platform: Platform, clients: number, perClient: number): Promise<BenchmarkResult[]> {
+export async function measureSubmission(
+  platform: Platform,
+  clients: number,
+  perClient: number,
+): Promise<BenchmarkResult[]> {
   const tenant = await platform.tenant(`submit-${clients}`, {
     tenant: { max_concurrent_builds: 0, max_queued_builds: 100_000 },
   });
@@ -34,7 +38,11 @@ export async function measureSubmission(platform: Platform, clients: number, per
  * From the commit of a submission to its claim by an idle dispatcher. The builds name a cordoned provider, so each is
  * claimed at once and then parked, and no cluster takes part.
  */
-export async function measurePickUp(platform: Platform, tenant: TenantFixture, count: number): Promise<BenchmarkResult> {
+export async function measurePickUp(
+  platform: Platform,
+  tenant: TenantFixture,
+  count: number,
+): Promise<BenchmarkResult> {
   const provider = await platform.admin.ok<{ id: string }>('POST', '/admin/infrastructure/providers', {
     name: 'cordoned',
     provider_type: 'kubernetes',
@@ -97,4 +105,3 @@ async function inParallel(clients: number, perClient: number, once: () => Promis
   await Promise.all(Array.from({ length: clients }, client));
   return samples;
 }
-

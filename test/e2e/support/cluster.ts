@@ -8,7 +8,12 @@ interface ClusterFile {
   readonly apiServerUrl: string;
   readonly caData: string;
   readonly adminToken: string;
-  readonly registry: { readonly host: string; readonly username: string; readonly password: string; readonly baseImage: string };
+  readonly registry: {
+    readonly host: string;
+    readonly username: string;
+    readonly password: string;
+    readonly baseImage: string;
+  };
   readonly git: { readonly httpUrlBase: string; readonly repositoryCommand: readonly string[] };
   readonly taskImages: Readonly<Record<string, string>>;
 }

@@ -33,7 +33,12 @@ export class Platform {
   readonly #dispatchers = new Map<number, ChildProcess>();
   #providerId = '';
 
-  private constructor(databaseUrl: string, dataDir: string, apiPort: number, environment: Readonly<Record<string, string>>) {
+  private constructor(
+    databaseUrl: string,
+    dataDir: string,
+    apiPort: number,
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.databaseUrl = databaseUrl;
     this.dataDir = dataDir;
     this.#apiPort = apiPort;

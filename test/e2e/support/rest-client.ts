@@ -46,7 +46,12 @@ export class RestClient {
     return `${this.#baseUrl}/api/v1${path}`;
   }
 
-  async send<T = Json>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown, accept?: string): Promise<RestAnswer<T>> {
+  async send<T = Json>(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    accept?: string,
+  ): Promise<RestAnswer<T>> {
     const answer = await request(this.url(path), {
       method,
       headers: {
@@ -57,7 +62,8 @@ export class RestClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.body.text();
-    const json = /json/.test(String(answer.headers['content-type'])) && !/ndjson/.test(String(answer.headers['content-type']));
+    const json =
+      /json/.test(String(answer.headers['content-type'])) && !/ndjson/.test(String(answer.headers['content-type']));
     return { status: answer.statusCode, body: (json && text !== '' ? JSON.parse(text) : {}) as T, text };
   }
 

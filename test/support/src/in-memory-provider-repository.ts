@@ -56,13 +56,19 @@ export class InMemoryProviderRepository extends ProviderRepository {
     this.#check();
     const credential = this.#credentials.get(providerId);
     if (credential !== undefined) return credential;
-    throw new DomainError({ kind: 'NotFound', reason: 'ProviderNotFound', message: `There is no provider ${providerId}.` });
+    throw new DomainError({
+      kind: 'NotFound',
+      reason: 'ProviderNotFound',
+      message: `There is no provider ${providerId}.`,
+    });
   }
 
   async claimDueProbes(_proberId: string, intervalMs: number, limit: number): Promise<readonly string[]> {
     this.#check();
     const nowMs = this.clock.monotonicMs();
-    const due = [...this.#providers.keys()].filter((id) => (this.#dueAtMs.get(id) ?? Number.NEGATIVE_INFINITY) <= nowMs).slice(0, limit);
+    const due = [...this.#providers.keys()]
+      .filter((id) => (this.#dueAtMs.get(id) ?? Number.NEGATIVE_INFINITY) <= nowMs)
+      .slice(0, limit);
     due.forEach((id) => this.#dueAtMs.set(id, nowMs + intervalMs));
     return due;
   }
@@ -86,7 +92,8 @@ export class InMemoryProviderRepository extends ProviderRepository {
 
   async recordWatchFreshness(providerId: string, fresh: boolean): Promise<void> {
     const provider = this.#providers.get(providerId);
-    if (provider !== undefined) this.#providers.set(providerId, { ...provider, health: { ...provider.health, watchFresh: fresh } });
+    if (provider !== undefined)
+      this.#providers.set(providerId, { ...provider, health: { ...provider.health, watchFresh: fresh } });
   }
 
   #check(): void {
@@ -116,7 +123,14 @@ function blank(id: string, generation: number, config: Readonly<Record<string, s
     pricePerMinute: undefined,
     allowPrivileged: false,
     shardCount: 8,
-    health: { verdict: 'unknown', conditions: [], firstLossAt: undefined, probedAt: undefined, tektonAnswers: false, watchFresh: true },
+    health: {
+      verdict: 'unknown',
+      conditions: [],
+      firstLossAt: undefined,
+      probedAt: undefined,
+      tektonAnswers: false,
+      watchFresh: true,
+    },
     createdAt: now,
     updatedAt: now,
   };

@@ -3,8 +3,18 @@ export type { CreateFault, FakeRun, FakeStep, NewRun, RunScript, ScriptedStep } 
 export { FakeBuildExecutor, UNRENDERABLE_PATH } from './fake-build-executor.js';
 export { FakeExecutionFollower } from './fake-execution-follower.js';
 export { InMemoryImageRegistry } from './in-memory-image-registry.js';
-export type { InMemoryImageRegistryOptions, RegistryAuthentication, RegistryFault, SeenRequest } from './in-memory-image-registry.js';
-export { createEmptyDatabase, createTestDatabase, startTestDatabaseServer, TEST_DATABASE_VARIABLE } from './test-database.js';
+export type {
+  InMemoryImageRegistryOptions,
+  RegistryAuthentication,
+  RegistryFault,
+  SeenRequest,
+} from './in-memory-image-registry.js';
+export {
+  createEmptyDatabase,
+  createTestDatabase,
+  startTestDatabaseServer,
+  TEST_DATABASE_VARIABLE,
+} from './test-database.js';
 export type { TestDatabase, TestDatabaseServer } from './test-database.js';
 export { FakeClock } from './fake-clock.js';
 export { eventually, TestSignal } from './test-signal.js';
@@ -13,12 +23,24 @@ export { FakeKubeApiServer } from './fake-kube-api-server/fake-kube-api-server.j
 export type { FakeDenial, FakeKubeApiServerOptions } from './fake-kube-api-server/fake-kube-api-server.js';
 export type { FakeFault, FaultMatch, SeenKubeRequest } from './fake-kube-api-server/fault-script.js';
 export type { FakeMetadata, FakeObject } from './fake-kube-api-server/fake-object.js';
-export { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY, FAKE_OTHER_CA, FAKE_SECOND_CLIENT_CERTIFICATE, FAKE_SECOND_CLIENT_KEY } from './fake-kube-api-server/certificates.js';
+export {
+  FAKE_CA,
+  FAKE_CLIENT_CERTIFICATE,
+  FAKE_CLIENT_KEY,
+  FAKE_OTHER_CA,
+  FAKE_SECOND_CLIENT_CERTIFICATE,
+  FAKE_SECOND_CLIENT_KEY,
+} from './fake-kube-api-server/certificates.js';
 export { GitHttpServer } from './git-http-server.js';
 export type { GitHttpServerOptions, RepositoryFiles } from './git-http-server.js';
 export { RecordingLogSink } from './recording-log-sink.js';
 export { buildExecutorContract } from './contracts/build-executor-contract.js';
-export type { BuildExecutorHarness, ContractIds, ContractScript, TestApi } from './contracts/build-executor-contract.js';
+export type {
+  BuildExecutorHarness,
+  ContractIds,
+  ContractScript,
+  TestApi,
+} from './contracts/build-executor-contract.js';
 export { InMemoryProviderRepository } from './in-memory-provider-repository.js';
 export { FakeTektonController } from './fake-tekton-controller.js';
 export type { FakeRunScript, FakeTaskScript } from './fake-tekton-controller.js';

@@ -37,7 +37,7 @@ export interface ConnectorStrategy {
 /** A field's text, whether it is secret or not; undefined when it is missing or empty. */
 export function fieldText(fields: ConfigFields, name: string): string | undefined {
   const value = fields[name];
-  const text = value instanceof Secret ? (value).reveal() : value;
+  const text = value instanceof Secret ? value.reveal() : value;
   return text === undefined || text === '' ? undefined : text;
 }
 

@@ -34,7 +34,8 @@ afterEach(async () => {
 });
 
 describe('a credential file', () => {
-  const read = (path: string, anyPath = false): Promise<string> => readCredentialFile(path, { allowedDirs: [allowed], anyPath });
+  const read = (path: string, anyPath = false): Promise<string> =>
+    readCredentialFile(path, { allowedDirs: [allowed], anyPath });
 
   it('is read below an allowed directory, also through links inside it, as kubelet projects tokens', async () => {
     await mkdir(join(allowed, '..data'));
@@ -48,7 +49,12 @@ describe('a credential file', () => {
     await symlink(join(root, 'secret'), join(allowed, 'link'));
     await mkdir(`${allowed}-not`);
     await writeFile(join(`${allowed}-not`, 'token'), 'abc');
-    for (const path of [join(root, 'secret'), join(allowed, 'link'), join(`${allowed}-not`, 'token'), `${allowed}/../secret`]) {
+    for (const path of [
+      join(root, 'secret'),
+      join(allowed, 'link'),
+      join(`${allowed}-not`, 'token'),
+      `${allowed}/../secret`,
+    ]) {
       await expect(read(path)).rejects.toMatchObject({ reason: 'CredentialUnreadable' });
       expect(await read(path, true)).toBe('abc');
     }
@@ -57,7 +63,15 @@ describe('a credential file', () => {
   it('is refused when it is relative, missing, a directory, a device, a pipe or too large', async () => {
     execFileSync('mkfifo', [join(allowed, 'pipe')]);
     await writeFile(join(allowed, 'large'), 'x'.repeat(1024 * 1024 + 1));
-    for (const path of ['token', join(allowed, 'none'), join(allowed, '.'), '/dev/zero', join(allowed, 'pipe'), join(allowed, 'large'), `${allowed}/a\0b`]) {
+    for (const path of [
+      'token',
+      join(allowed, 'none'),
+      join(allowed, '.'),
+      '/dev/zero',
+      join(allowed, 'pipe'),
+      join(allowed, 'large'),
+      `${allowed}/a\0b`,
+    ]) {
       await expect(read(path, true)).rejects.toMatchObject({ kind: 'InvalidInput', reason: 'CredentialUnreadable' });
     }
   });
@@ -91,7 +105,11 @@ describe('a credential reader', () => {
     await writeFile(path, 'two');
     expect(await tokens.invalidate('one')).toBe(true);
     expect(await tokens.read()).toBe('two');
-    const value = new CredentialReader({ kind: 'value', value: new Secret('x') }, { allowedDirs: [], anyPath: false }, new StillClock());
+    const value = new CredentialReader(
+      { kind: 'value', value: new Secret('x') },
+      { allowedDirs: [], anyPath: false },
+      new StillClock(),
+    );
     expect(await value.invalidate('x')).toBe(false);
   });
 

@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { CERTIFICATE, OTHER_KEY, PRIVATE_KEY } from './pem.fixture.js';
 import { validateProviderConfig } from './validate-provider-config.js';
 
-const RULES = { allowedCredentialDirs: ['/etc/credentials'], allowPaths: false, now: () => new Date('2027-01-01T00:00:00Z') };
+const RULES = {
+  allowedCredentialDirs: ['/etc/credentials'],
+  allowPaths: false,
+  now: () => new Date('2027-01-01T00:00:00Z'),
+};
 const endpoint = 'https://cluster.example:6443';
 const paths = (config: Record<string, unknown>, rules = RULES): string[] =>
   validateProviderConfig('kubernetes', config, rules).map((issue) => issue.path);
@@ -11,12 +15,28 @@ const paths = (config: Record<string, unknown>, rules = RULES): string[] =>
 describe('a provider config', () => {
   it.each([
     { auth_method: 'token', endpoint, token: 'abc' },
-    { auth_method: 'token', apiServer: endpoint, token: new Secret('abc'), ca_cert: CERTIFICATE, tls_server_name: 'api.example' },
+    {
+      auth_method: 'token',
+      apiServer: endpoint,
+      token: new Secret('abc'),
+      ca_cert: CERTIFICATE,
+      tls_server_name: 'api.example',
+    },
     { auth_method: 'token', endpoint, token_path: '/etc/credentials/token' },
     { auth_method: 'client-cert', endpoint, client_cert: CERTIFICATE, client_key: new Secret(PRIVATE_KEY) },
     { auth_method: 'client-cert', endpoint, cert_path: '/etc/credentials/c', key_path: '/etc/credentials/k' },
-    { auth_method: 'in-cluster', tekton_enabled: true, install_tasks: false, storage_class: 'fast', workspace_size: '2Gi' },
-    { auth_method: 'in-cluster', registry_access: 'cluster', tekton_task_images: { kaniko: 'registry.example/kaniko:1@sha256:' + 'a'.repeat(64) } },
+    {
+      auth_method: 'in-cluster',
+      tekton_enabled: true,
+      install_tasks: false,
+      storage_class: 'fast',
+      workspace_size: '2Gi',
+    },
+    {
+      auth_method: 'in-cluster',
+      registry_access: 'cluster',
+      tekton_task_images: { kaniko: 'registry.example/kaniko:1@sha256:' + 'a'.repeat(64) },
+    },
     { auth_method: 'in-cluster', insecure_registries: ['127.0.0.1:5000', 'registry.example'] },
   ])('is accepted: %j', (config) => {
     expect(validateProviderConfig('kubernetes', config, RULES)).toEqual([]);
@@ -60,8 +80,19 @@ describe('a provider config', () => {
   });
 
   it('has all its problems named at once', () => {
-    const config = { auth_method: 'token', endpoint: 'ftp://x', token_path: '/etc/passwd', workspace_size: 'x', extra: 1 };
-    expect(paths(config).sort()).toEqual(['config.endpoint', 'config.extra', 'config.token_path', 'config.workspace_size']);
+    const config = {
+      auth_method: 'token',
+      endpoint: 'ftp://x',
+      token_path: '/etc/passwd',
+      workspace_size: 'x',
+      extra: 1,
+    };
+    expect(paths(config).sort()).toEqual([
+      'config.endpoint',
+      'config.extra',
+      'config.token_path',
+      'config.workspace_size',
+    ]);
   });
 
   it('may name any path when an operator wrote it', () => {
@@ -72,7 +103,9 @@ describe('a provider config', () => {
 
   it('is refused with an expired client certificate', () => {
     const rules = { ...RULES, now: () => new Date('2200-01-01T00:00:00Z') };
-    expect(paths({ auth_method: 'client-cert', endpoint, client_cert: CERTIFICATE, client_key: PRIVATE_KEY }, rules)).toContain('config.client_cert');
+    expect(
+      paths({ auth_method: 'client-cert', endpoint, client_cert: CERTIFICATE, client_key: PRIVATE_KEY }, rules),
+    ).toContain('config.client_cert');
   });
 
   it('has no field for a local provider', () => {
@@ -81,7 +114,11 @@ describe('a provider config', () => {
   });
 
   it('shows no credential in what it says', () => {
-    const issues = validateProviderConfig('kubernetes', { auth_method: 'token', endpoint, token: 'sekret value' }, RULES);
+    const issues = validateProviderConfig(
+      'kubernetes',
+      { auth_method: 'token', endpoint, token: 'sekret value' },
+      RULES,
+    );
     expect(JSON.stringify(issues)).not.toContain('sekret');
   });
 });

@@ -33,7 +33,8 @@ const SHAPES: Readonly<Record<string, (value: unknown) => string | undefined>> =
   install_tasks: boolean,
   tekton_task_images: taskImages,
   insecure_registries: registries,
-  registry_access: (value) => (value === 'dispatcher' || value === 'cluster' ? undefined : 'must be dispatcher or cluster'),
+  registry_access: (value) =>
+    value === 'dispatcher' || value === 'cluster' ? undefined : 'must be dispatcher or cluster',
   workspace_size: (value) => (typeof value === 'string' ? storageQuantity(value) : 'must be a text'),
   storage_class: (value) =>
     typeof value === 'string' && /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)
@@ -53,7 +54,10 @@ export function validateProviderConfig(type: ProviderType, config: Config, rules
   const method = config['auth_method'];
   if (!isAuthMethod(method)) return [issue('auth_method', `must be one of ${AUTH_METHODS.join(', ')}`)];
   const issues = [...presenceIssues(method, config), ...shapeIssues(method, config), ...pathIssues(config, rules)];
-  const texts = Object.fromEntries(Object.entries(config).filter(([, value]) => isText(value))) as Record<string, string | Secret>;
+  const texts = Object.fromEntries(Object.entries(config).filter(([, value]) => isText(value))) as Record<
+    string,
+    string | Secret
+  >;
   const context: ConnectorContext = {
     fileRules: { allowedDirs: rules.allowedCredentialDirs, anyPath: rules.allowPaths },
     allowHttp: rules.allowHttp === true,
@@ -73,12 +77,15 @@ function presenceIssues(method: AuthMethod, config: Config): Issue[] {
     const given = alternatives.filter((name) => isGiven(config[name]));
     const names = alternatives.join(' or ');
     if (given.length === 0) issues.push(issue(alternatives[0] ?? '', `is required: give ${names}`));
-    if (given.length > 1) issues.push(issue(given[1] ?? '', `cannot be given together with ${given[0]}; give ${names}`));
+    if (given.length > 1)
+      issues.push(issue(given[1] ?? '', `cannot be given together with ${given[0]}; give ${names}`));
   }
   if (method === 'client-cert') {
     const byValue = isGiven(config['client_cert']);
     if (byValue !== isGiven(config['client_key']) && isGiven(config['client_key']) !== isGiven(config['key_path'])) {
-      issues.push(issue(byValue ? 'key_path' : 'client_key', 'certificate and key must both be values or both be paths'));
+      issues.push(
+        issue(byValue ? 'key_path' : 'client_key', 'certificate and key must both be values or both be paths'),
+      );
     }
   }
   return issues;
@@ -91,7 +98,8 @@ function shapeIssues(method: AuthMethod, config: Config): Issue[] {
   for (const [name, value] of Object.entries(config)) {
     if (value === undefined || value === null) continue;
     const shape = Object.hasOwn(SHAPES, name) ? SHAPES[name] : undefined;
-    const problem = shape !== undefined ? shape(value) : texts.has(name) && !isText(value) ? 'must be a text' : undefined;
+    const problem =
+      shape !== undefined ? shape(value) : texts.has(name) && !isText(value) ? 'must be a text' : undefined;
     if (problem !== undefined) issues.push(issue(name, problem));
   }
   return issues;
@@ -132,7 +140,10 @@ function taskImages(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must map Task names to images';
   for (const [name, image] of Object.entries(value)) {
     if (!(TASK_NAMES as readonly string[]).includes(name)) return `has "${name}"; Tasks are ${TASK_NAMES.join(', ')}`;
-    const reference = typeof image === 'string' ? image.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '') : '';
+    const reference =
+      typeof image === 'string'
+        ? image.replace(/@sha256:[0-9a-f]{64}$/, '').replace(/:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, '')
+        : '';
     if (imageRepository(reference) !== undefined) return `has no image reference with a registry host for "${name}"`;
   }
   return undefined;

@@ -40,14 +40,21 @@ export class ClusterAgents {
   constructor(options: ClusterAgentsOptions) {
     this.#options = options;
     const { access, fileRules, clock } = options;
-    const texts = [access.ca, ...(access.identity.kind === 'client-cert' ? [access.identity.certificate, access.identity.key] : [])];
-    this.#readers = texts.filter((text) => text !== undefined).map((text) => new CredentialReader(text, fileRules, clock));
+    const texts = [
+      access.ca,
+      ...(access.identity.kind === 'client-cert' ? [access.identity.certificate, access.identity.key] : []),
+    ];
+    this.#readers = texts
+      .filter((text) => text !== undefined)
+      .map((text) => new CredentialReader(text, fileRules, clock));
   }
 
   /** The pair for a new request; the TLS material is read again when its files have changed. */
   async pair(): Promise<AgentPair> {
     const [ca, certificate, key] = await this.#material();
-    const version = createHash('sha256').update(JSON.stringify([ca, certificate, key])).digest('hex');
+    const version = createHash('sha256')
+      .update(JSON.stringify([ca, certificate, key]))
+      .digest('hex');
     if (this.#closed) throw closedError();
     const current = this.#current;
     if (current?.version === version) return current;

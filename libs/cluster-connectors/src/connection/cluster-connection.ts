@@ -97,7 +97,8 @@ export class ClusterConnection {
   async request<T>(request: KubeRequest): Promise<KubeResponse<T>> {
     const response = await this.#transport.exchange(request);
     const type = String(response.headers['content-type'] ?? '');
-    const body: unknown = type.includes('json') && response.text !== '' ? parseBody(response.text, request) : response.text;
+    const body: unknown =
+      type.includes('json') && response.text !== '' ? parseBody(response.text, request) : response.text;
     return { status: response.status, headers: response.headers, body: body as T };
   }
 

@@ -71,7 +71,10 @@ class TransportHttpLibrary implements HttpLibrary {
     });
     const bytes = Buffer.from(response.text, 'utf8');
     const flat = Object.fromEntries(
-      Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+      Object.entries(response.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : (value ?? ''),
+      ]),
     );
     return new ResponseContext(response.status, flat, {
       text: () => Promise.resolve(response.text),

@@ -7,7 +7,9 @@ export interface SentTracker {
 
 /** A dispatcher that marks the tracker at the moment at which a socket takes the request. */
 export function trackSent(dispatcher: Dispatcher, tracker: SentTracker): Dispatcher {
-  return dispatcher.compose((dispatch) => (options, handler) => dispatch(options, new TrackingHandler(handler, tracker)));
+  return dispatcher.compose(
+    (dispatch) => (options, handler) => dispatch(options, new TrackingHandler(handler, tracker)),
+  );
 }
 
 class TrackingHandler implements Dispatcher.DispatchHandler {

@@ -68,7 +68,8 @@ export function networkError(error: unknown, subject: RequestSubject): DomainErr
   const closed = code !== undefined && CLOSED_CODES.includes(code);
   const reason: Reason = tls ? 'ClusterTlsFailed' : 'ClusterUnreachable';
   const stopped = isAbort(error) && subject.timedOut !== true ? SAYS['UND_ERR_ABORTED'] : undefined;
-  const says = subject.timedOut === true ? 'it does not answer in time' : (stopped ?? tlsText(code, tls) ?? SAYS[code ?? '']);
+  const says =
+    subject.timedOut === true ? 'it does not answer in time' : (stopped ?? tlsText(code, tls) ?? SAYS[code ?? '']);
   return new DomainError({
     kind: timedOut ? 'DeadlineExceeded' : 'Unavailable',
     reason,

@@ -67,11 +67,18 @@ const MEANINGS: readonly (readonly [Test, Meaning])[] = [
   ],
   [
     both(is(403), saying(/exceeded quota|failed quota/)),
-    meaning('QuotaExceeded', 'QuotaExceeded', 'cluster', "the namespace's quota does not allow it", { retryable: true }),
+    meaning('QuotaExceeded', 'QuotaExceeded', 'cluster', "the namespace's quota does not allow it", {
+      retryable: true,
+    }),
   ],
   [
     is(403),
-    meaning('NotAllowed', 'ClusterForbidden', 'cluster', 'the credential may not do this; grant it the RBAC rules of deploy/'),
+    meaning(
+      'NotAllowed',
+      'ClusterForbidden',
+      'cluster',
+      'the credential may not do this; grant it the RBAC rules of deploy/',
+    ),
   ],
   [is(404), meaning('NotFound', 'ObjectNotFound', 'cluster', 'there is no such object')],
   [
@@ -79,21 +86,34 @@ const MEANINGS: readonly (readonly [Test, Meaning])[] = [
     meaning('Conflict', 'ObjectAlreadyExists', 'cluster', 'an object of that name exists'),
   ],
   [is(409), meaning('Conflict', 'ObjectConflict', 'cluster', 'the object has changed meanwhile', { retryable: true })],
-  [is(410), meaning('Conflict', 'ResourceExpired', 'cluster', 'the resource version or continue token is too old', { retryable: true })],
+  [
+    is(410),
+    meaning('Conflict', 'ResourceExpired', 'cluster', 'the resource version or continue token is too old', {
+      retryable: true,
+    }),
+  ],
   [is(413), meaning('TooLarge', 'ObjectInvalid', 'platform', 'the request is too large')],
   [is(429), meaning('Unavailable', 'ClusterThrottled', 'cluster', 'the API server sheds load', { retryable: true })],
-  [is(400, 405, 406, 415, 422), meaning('InvalidInput', 'ObjectInvalid', 'platform', 'the object or request is not valid there')],
+  [
+    is(400, 405, 406, 415, 422),
+    meaning('InvalidInput', 'ObjectInvalid', 'platform', 'the object or request is not valid there'),
+  ],
   [
     saying(/etcdserver: mvcc: database space exceeded/),
     meaning('Unavailable', 'ClusterUnavailable', 'cluster', 'etcd is out of space', { retryable: true }),
   ],
   [
     caused('ResourceVersionTooLarge'),
-    meaning('Unavailable', 'ClusterUnavailable', 'cluster', 'the resource version is newer than the server knows', { retryable: true }),
+    meaning('Unavailable', 'ClusterUnavailable', 'cluster', 'the resource version is newer than the server knows', {
+      retryable: true,
+    }),
   ],
   [
     (status) => status >= 500,
-    meaning('Unavailable', 'ClusterUnavailable', 'cluster', 'the API server failed', { retryable: true, outcome: 'unknown' }),
+    meaning('Unavailable', 'ClusterUnavailable', 'cluster', 'the API server failed', {
+      retryable: true,
+      outcome: 'unknown',
+    }),
   ],
 ];
 
@@ -110,7 +130,8 @@ export function responseError(response: ErrorResponse, subject: RequestSubject =
   const mean = tektonMissing(response.status, kube, subject)
     ? meaning('NotFound', 'TektonNotInstalled', 'cluster', 'Tekton Pipelines (tekton.dev/v1) is not installed')
     : found;
-  const retryAfterSeconds = retryAfter(response) ?? kube?.retryAfterSeconds ?? (response.status === 429 ? 1 : undefined);
+  const retryAfterSeconds =
+    retryAfter(response) ?? kube?.retryAfterSeconds ?? (response.status === 429 ? 1 : undefined);
   return new DomainError({
     kind: mean.kind,
     reason: mean.reason,

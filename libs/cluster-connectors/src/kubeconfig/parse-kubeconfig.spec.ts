@@ -102,11 +102,20 @@ describe('a kubeconfig is refused by name', () => {
     ['users[0].user.token', { token: 'a b' }],
     ['users[0].user.token', { token: 'a\r\nX-Injected: 1' }],
     ['users[0].user', {}],
-    ['users[0].user', { token: 'x', 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(PRIVATE_KEY) }],
+    [
+      'users[0].user',
+      { token: 'x', 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(PRIVATE_KEY) },
+    ],
     ['users[0].user', { 'client-certificate-data': base64(CERTIFICATE) }],
-    ['users[0].user.client-key-data', { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(OTHER_KEY) }],
+    [
+      'users[0].user.client-key-data',
+      { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': base64(OTHER_KEY) },
+    ],
     ['users[0].user.client-key-data', { 'client-certificate-data': base64(CERTIFICATE), 'client-key-data': '%%%' }],
-    ['users[0].user.client-certificate-data', { 'client-certificate-data': base64('no pem'), 'client-key-data': base64(PRIVATE_KEY) }],
+    [
+      'users[0].user.client-certificate-data',
+      { 'client-certificate-data': base64('no pem'), 'client-key-data': base64(PRIVATE_KEY) },
+    ],
     ['users[0].user.__proto__', JSON.parse('{"token":"x","__proto__":{"a":1}}') as object],
   ];
 
@@ -141,7 +150,9 @@ describe('a kubeconfig is refused by name', () => {
       { name: 'u', user: { token: 'x' } },
       { name: 'other', user: { exec: { command: 'sh' } } },
     ];
-    expect(refusal(kubeconfig({}, {}, { users })).issues).toEqual([expect.objectContaining({ path: 'users[1].user.exec' })]);
+    expect(refusal(kubeconfig({}, {}, { users })).issues).toEqual([
+      expect.objectContaining({ path: 'users[1].user.exec' }),
+    ]);
   });
 
   it('with every refusal at once', () => {
@@ -151,8 +162,23 @@ describe('a kubeconfig is refused by name', () => {
 
   it.each([
     ['a context that is not there', kubeconfig(), 'none', 'context'],
-    ['a current context that is not there', kubeconfig({}, undefined, { 'current-context': 'none' }), undefined, 'current-context'],
-    ['two entries of one name', kubeconfig({}, undefined, { users: [{ name: 'u', user: { token: 'a' } }, { name: 'u', user: { token: 'b' } }] }), undefined, 'users[1].name'],
+    [
+      'a current context that is not there',
+      kubeconfig({}, undefined, { 'current-context': 'none' }),
+      undefined,
+      'current-context',
+    ],
+    [
+      'two entries of one name',
+      kubeconfig({}, undefined, {
+        users: [
+          { name: 'u', user: { token: 'a' } },
+          { name: 'u', user: { token: 'b' } },
+        ],
+      }),
+      undefined,
+      'users[1].name',
+    ],
     ['users that are no list', kubeconfig({}, undefined, { users: { u: {} } }), undefined, 'users'],
     ['an unknown top field', kubeconfig({}, undefined, { exec: {} }), undefined, 'exec'],
   ])('for %s', (_name, text, context, path) => {
@@ -175,7 +201,10 @@ describe('a kubeconfig is refused by name', () => {
     ['deep brackets', `a: ${'['.repeat(5_000)}`],
     ['deep dashes', `${'- '.repeat(5_000)}a`],
     ['deep keys', `${'? '.repeat(5_000)}a`],
-    ['a billion laughs', `a: &a ["x"]\n${'bcdefghij'.replace(/./g, (letter) => `${letter}: &${letter} [*${String.fromCharCode(letter.charCodeAt(0) - 1)},*${String.fromCharCode(letter.charCodeAt(0) - 1)}]\n`)}`],
+    [
+      'a billion laughs',
+      `a: &a ["x"]\n${'bcdefghij'.replace(/./g, (letter) => `${letter}: &${letter} [*${String.fromCharCode(letter.charCodeAt(0) - 1)},*${String.fromCharCode(letter.charCodeAt(0) - 1)}]\n`)}`,
+    ],
     ['more than 256 KiB', `a: "${'x'.repeat(300_000)}"`],
   ])('when it is %s', (_name, text) => {
     expect(refusal(text)).toMatchObject({ kind: 'InvalidInput', reason: 'KubeconfigInvalid' });

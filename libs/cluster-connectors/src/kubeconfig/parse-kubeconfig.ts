@@ -39,14 +39,17 @@ function choose(checked: CheckedKubeconfig, wanted: string | undefined, issues: 
   const name = wanted ?? checked.currentContext ?? only;
   const context = name === undefined ? undefined : checked.contexts.get(name);
   if (context === undefined) {
-    const message = name === undefined ? 'is missing, and no context was named' : 'names a context that is not in the file';
+    const message =
+      name === undefined ? 'is missing, and no context was named' : 'names a context that is not in the file';
     issues.push({ path: wanted === undefined ? 'current-context' : 'context', message });
     return undefined;
   }
   const cluster = checked.clusters.get(context.texts.get('cluster') ?? '');
   const user = checked.users.get(context.texts.get('user') ?? '');
-  if (cluster === undefined) issues.push({ path: `${context.path}.cluster`, message: 'names a cluster that is not in the file' });
-  if (user === undefined) issues.push({ path: `${context.path}.user`, message: 'names a user that is not in the file' });
+  if (cluster === undefined)
+    issues.push({ path: `${context.path}.cluster`, message: 'names a cluster that is not in the file' });
+  if (user === undefined)
+    issues.push({ path: `${context.path}.user`, message: 'names a user that is not in the file' });
   return cluster === undefined || user === undefined ? undefined : { cluster, user };
 }
 
@@ -57,11 +60,16 @@ function accessOf(
   issues: Issue[],
 ): ClusterAccess | undefined {
   const server = cluster.texts.get('server');
-  check(issues, `${cluster.path}.server`, server === undefined ? 'is missing' : serverUrlProblem(server, options.allowHttp));
+  check(
+    issues,
+    `${cluster.path}.server`,
+    server === undefined ? 'is missing' : serverUrlProblem(server, options.allowHttp),
+  );
   const ca = base64Text(cluster, 'certificate-authority-data', issues);
   if (ca !== undefined) check(issues, `${cluster.path}.certificate-authority-data`, certificateProblem(ca));
   const tlsServerName = cluster.texts.get('tls-server-name');
-  if (tlsServerName !== undefined) check(issues, `${cluster.path}.tls-server-name`, tlsServerNameProblem(tlsServerName));
+  if (tlsServerName !== undefined)
+    check(issues, `${cluster.path}.tls-server-name`, tlsServerNameProblem(tlsServerName));
   const identity = identityOf(user, options, issues);
   if (server === undefined || identity === undefined) return undefined;
   return {
@@ -72,7 +80,11 @@ function accessOf(
   };
 }
 
-function identityOf(user: KubeconfigEntry, options: ParseKubeconfigOptions, issues: Issue[]): ClusterIdentity | undefined {
+function identityOf(
+  user: KubeconfigEntry,
+  options: ParseKubeconfigOptions,
+  issues: Issue[],
+): ClusterIdentity | undefined {
   const token = user.texts.get('token');
   const certificate = base64Text(user, 'client-certificate-data', issues);
   const key = base64Text(user, 'client-key-data', issues);
@@ -85,7 +97,11 @@ function identityOf(user: KubeconfigEntry, options: ParseKubeconfigOptions, issu
     return undefined;
   }
   if (token !== undefined) {
-    check(issues, `${user.path}.token`, /^[\x21-\x7e]+$/.test(token.trim()) ? undefined : 'must be printable ASCII without spaces');
+    check(
+      issues,
+      `${user.path}.token`,
+      /^[\x21-\x7e]+$/.test(token.trim()) ? undefined : 'must be printable ASCII without spaces',
+    );
     return { kind: 'token', token: { kind: 'value', value: new Secret(token.trim()) } };
   }
   if (certificate === undefined || key === undefined) {

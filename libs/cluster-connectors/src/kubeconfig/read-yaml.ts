@@ -17,7 +17,10 @@ export function readYaml(text: string): unknown {
     throw invalidInput('KubeconfigInvalid', `The kubeconfig is larger than ${MAX_KUBECONFIG_BYTES / 1024} KiB.`);
   }
   if ((text.match(/[\n\r,:]/g)?.length ?? 0) > MAX_PARTS) {
-    throw invalidInput('KubeconfigInvalid', 'The kubeconfig has too many lines or entries; give one context with `kubectl config view --minify --flatten`.');
+    throw invalidInput(
+      'KubeconfigInvalid',
+      'The kubeconfig has too many lines or entries; give one context with `kubectl config view --minify --flatten`.',
+    );
   }
   if (nesting(text) > MAX_DEPTH) throw invalidInput('KubeconfigInvalid', 'The kubeconfig is nested too deeply.');
   const documents = parseAllDocuments(text, { schema: 'core', merge: false, uniqueKeys: true, logLevel: 'silent' });

@@ -15,8 +15,12 @@ describe('the required access', () => {
     const rules = documents.find((document) => document.kind === 'ClusterRole')?.rules ?? [];
     const missing = REQUIRED_ACCESS.flatMap(({ group, resource, subresource, verbs }) => {
       const name = subresource === undefined ? resource : `${resource}/${subresource}`;
-      const granted = rules.filter((rule) => rule.apiGroups?.includes(group) === true && rule.resources?.includes(name) === true);
-      return verbs.filter((verb) => !granted.some((rule) => rule.verbs.includes(verb))).map((verb) => `${verb} ${name}`);
+      const granted = rules.filter(
+        (rule) => rule.apiGroups?.includes(group) === true && rule.resources?.includes(name) === true,
+      );
+      return verbs
+        .filter((verb) => !granted.some((rule) => rule.verbs.includes(verb)))
+        .map((verb) => `${verb} ${name}`);
     });
     expect(missing).toEqual([]);
   });

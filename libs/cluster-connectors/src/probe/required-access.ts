@@ -26,7 +26,12 @@ export const REQUIRED_ACCESS: readonly RequiredAccess[] = [
 /** Permissions that the connection's identity lacks, as `create secrets`; in every namespace unless one is given. */
 export async function missingAccess(
   connection: ClusterConnection,
-  options: { readonly namespace?: string; readonly installTasks: boolean; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  options: {
+    readonly namespace?: string;
+    readonly installTasks: boolean;
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<string[]> {
   const needed = REQUIRED_ACCESS.filter((access) => access.forTasks !== true || options.installTasks);
   const asked = needed.flatMap((access) => access.verbs.map((verb) => ({ access, verb })));

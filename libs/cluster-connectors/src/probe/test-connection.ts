@@ -35,11 +35,23 @@ export interface TestConnectionOptions {
  * Goes the way to a cluster step by step and says at which one it ends; steps after a failed one are skipped, except
  * that version and permissions are both tried once the identity is accepted. Never throws for what the cluster does.
  */
-export async function testConnection(access: ClusterAccess, egress: EgressPolicy, options: TestConnectionOptions = {}): Promise<ConnectionStep[]> {
+export async function testConnection(
+  access: ClusterAccess,
+  egress: EgressPolicy,
+  options: TestConnectionOptions = {},
+): Promise<ConnectionStep[]> {
   const clock = options.clock ?? systemClock;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const fileRules = options.fileRules ?? { allowedDirs: [], anyPath: false };
-  const connection = new ClusterConnection({ providerId: 'test', generation: 0, access, egress, fileRules, clock, requestTimeoutMs: timeoutMs });
+  const connection = new ClusterConnection({
+    providerId: 'test',
+    generation: 0,
+    access,
+    egress,
+    fileRules,
+    clock,
+    requestTimeoutMs: timeoutMs,
+  });
   const target: { host: string; port: number; addresses: readonly string[] } = { host: '', port: 0, addresses: [] };
   const work: Readonly<Record<ConnectionStepName, () => Promise<string>>> = {
     resolve: async () => {
@@ -58,7 +70,11 @@ export async function testConnection(access: ClusterAccess, egress: EgressPolicy
     permissions: async () => {
       const missing = await missingAccess(connection, { installTasks: options.installTasks !== false, timeoutMs });
       if (missing.length === 0) return 'Every permission that builds need is granted.';
-      throw failure('NotAllowed', 'ClusterForbidden', `The identity lacks: ${missing.join(', ')}. Grant it the rules of deploy/.`);
+      throw failure(
+        'NotAllowed',
+        'ClusterForbidden',
+        `The identity lacks: ${missing.join(', ')}. Grant it the rules of deploy/.`,
+      );
     },
   };
   try {
@@ -68,7 +84,10 @@ export async function testConnection(access: ClusterAccess, egress: EgressPolicy
   }
 }
 
-async function run(work: Readonly<Record<ConnectionStepName, () => Promise<string>>>, clock: Clock): Promise<ConnectionStep[]> {
+async function run(
+  work: Readonly<Record<ConnectionStepName, () => Promise<string>>>,
+  clock: Clock,
+): Promise<ConnectionStep[]> {
   const steps: ConnectionStep[] = [];
   let blocked = false;
   for (const name of CONNECTION_STEPS) {
@@ -102,7 +121,10 @@ async function reachTls(
   options: { readonly timeoutMs: number; readonly fileRules: CredentialFileRules; readonly clock: Clock },
 ): Promise<string> {
   if (access.server.startsWith('http:')) return 'Plain http is used, as the operator allows for this host.';
-  const ca = access.ca === undefined ? undefined : await new CredentialReader(access.ca, options.fileRules, options.clock).read();
+  const ca =
+    access.ca === undefined
+      ? undefined
+      : await new CredentialReader(access.ca, options.fileRules, options.clock).read();
   const named = access.tlsServerName ?? target.host;
   const isAddress = /^[0-9.]+$/.test(named) || named.includes(':');
   const socket = connectTls({
@@ -118,7 +140,10 @@ async function reachTls(
 /** Resolves when the socket stands, and closes it in any case. */
 function opened(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => socket.destroy(Object.assign(new Error('timed out'), { code: 'UND_ERR_CONNECT_TIMEOUT' })), timeoutMs);
+    const timer = setTimeout(
+      () => socket.destroy(Object.assign(new Error('timed out'), { code: 'UND_ERR_CONNECT_TIMEOUT' })),
+      timeoutMs,
+    );
     socket.once('error', reject);
     socket.once(event, () => {
       resolve();
@@ -141,12 +166,17 @@ async function authenticate(connection: ClusterConnection): Promise<string> {
     });
     const user = review.body.status?.userInfo?.username ?? '';
     if (user === 'system:anonymous') {
-      throw failure('Unauthenticated', 'ClusterUnauthorized', 'The server takes us for anonymous: the credential is not accepted.');
+      throw failure(
+        'Unauthenticated',
+        'ClusterUnauthorized',
+        'The server takes us for anonymous: the credential is not accepted.',
+      );
     }
     return `The server knows us as ${user}.`;
   } catch (error) {
     // Older than Kubernetes 1.28, or not allowed to review itself: the discovery document needs an accepted identity, too.
-    const unsupported = isDomainError(error) && (error.reason === 'ObjectNotFound' || error.reason === 'ClusterForbidden');
+    const unsupported =
+      isDomainError(error) && (error.reason === 'ObjectNotFound' || error.reason === 'ClusterForbidden');
     if (!unsupported) throw error;
     await connection.request({ method: 'GET', path: '/api' });
     return 'The credential is accepted.';

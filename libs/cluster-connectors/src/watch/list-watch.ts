@@ -182,7 +182,12 @@ export class ListWatch<T> {
       this.#resourceVersion = undefined;
       return true;
     }
-    if (this.#watchList && this.#resourceVersion === undefined && isDomainError(error) && error.reason === 'ObjectInvalid') {
+    if (
+      this.#watchList &&
+      this.#resourceVersion === undefined &&
+      isDomainError(error) &&
+      error.reason === 'ObjectInvalid'
+    ) {
       this.#watchList = false;
       return true;
     }
@@ -232,7 +237,8 @@ function goesBack(known: string | undefined, next: string | undefined): boolean 
 
 function raceAbort(promise: Promise<void>, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const undo = (): void => signals.forEach((signal, index) => signal.removeEventListener('abort', listeners[index] ?? undo));
+    const undo = (): void =>
+      signals.forEach((signal, index) => signal.removeEventListener('abort', listeners[index] ?? undo));
     const listeners = signals.map((signal) => (): void => {
       undo();
       reject(signal.reason as Error);

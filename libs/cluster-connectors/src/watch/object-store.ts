@@ -10,7 +10,10 @@ export interface ObjectStoreHandlers<T> {
 /** The projected objects by key, and the calls that their changes make. A handler that throws is logged, no more. */
 export class ObjectStore<T> {
   readonly #values = new Map<string, T>();
-  readonly #versions = new Map<string, { readonly uid: string | undefined; readonly resourceVersion: string | undefined }>();
+  readonly #versions = new Map<
+    string,
+    { readonly uid: string | undefined; readonly resourceVersion: string | undefined }
+  >();
 
   constructor(
     private readonly handlers: ObjectStoreHandlers<T>,

@@ -7,7 +7,8 @@ import { ColumnsMissing, TableReader } from './table-form.js';
 
 async function lines(chunks: readonly Uint8Array[]): Promise<string[]> {
   const found: string[] = [];
-  for await (const line of readLines(Readable.from(chunks.map((chunk) => Buffer.from(chunk))), () => undefined)) found.push(line);
+  for await (const line of readLines(Readable.from(chunks.map((chunk) => Buffer.from(chunk))), () => undefined))
+    found.push(line);
   return found;
 }
 
@@ -44,7 +45,12 @@ describe('the Table form', () => {
     kind: 'Table' as const,
     metadata: { resourceVersion: '3895' },
     columnDefinitions: ['Name', 'Succeeded', 'Reason', 'StartTime', 'CompletionTime'].map((name) => ({ name })),
-    rows: [{ cells: ['success-scratch', 'True', 'Succeeded', '6m59s', '6m49s'], object: { kind: 'PartialObjectMetadata', metadata: { name: 'success-scratch', namespace: 'builds' } } }],
+    rows: [
+      {
+        cells: ['success-scratch', 'True', 'Succeeded', '6m59s', '6m49s'],
+        object: { kind: 'PartialObjectMetadata', metadata: { name: 'success-scratch', namespace: 'builds' } },
+      },
+    ],
   };
   const later = { ...first, columnDefinitions: null };
 

@@ -53,7 +53,9 @@ export async function* watchStream(request: WatchRequest): AsyncGenerator<WatchE
     }
   } catch (error) {
     if (watchdog.silent) throw new WatchSilent(`no byte for ${request.idleTimeoutMs} ms`);
-    throw error instanceof SyntaxError || error instanceof ColumnsMissing ? error : toDomainError(error, { sent: true });
+    throw error instanceof SyntaxError || error instanceof ColumnsMissing
+      ? error
+      : toDomainError(error, { sent: true });
   } finally {
     watchdog.stop();
   }

@@ -15,7 +15,11 @@ describe('the provider of the environment', () => {
   });
 
   it('has another id for another source or name', () => {
-    const ids = [stableProviderId('environment', 'a'), stableProviderId('file', 'a'), stableProviderId('environment', 'b')];
+    const ids = [
+      stableProviderId('environment', 'a'),
+      stableProviderId('file', 'a'),
+      stableProviderId('environment', 'b'),
+    ];
     expect(new Set(ids).size).toBe(3);
   });
 });

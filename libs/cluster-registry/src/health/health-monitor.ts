@@ -1,5 +1,13 @@
 import type { ClusterConnectionProvider } from '@image-factory/cluster-connectors';
-import { type Clock, DomainError, invalidInput, isDomainError, type Provider, type ProviderRepository, type Reason } from '@image-factory/domain';
+import {
+  type Clock,
+  DomainError,
+  invalidInput,
+  isDomainError,
+  type Provider,
+  type ProviderRepository,
+  type Reason,
+} from '@image-factory/domain';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import { type ClusterProbe, probeCluster } from './probe-cluster.js';
 import { localRecord, probeRecord } from './probe-record.js';
@@ -79,7 +87,9 @@ export class HealthMonitor {
       const provider = await providers.find(providerId);
       if (provider === undefined) return;
       const record =
-        provider.type === 'local' ? localRecord(provider, clock.now()) : probeRecord(provider, await this.#reach(provider), clock.now());
+        provider.type === 'local'
+          ? localRecord(provider, clock.now())
+          : probeRecord(provider, await this.#reach(provider), clock.now());
       await providers.recordProbe(record);
       metrics?.recordSeconds('probeDuration', (clock.monotonicMs() - startedMs) / 1000, { verdict: record.verdict });
       this.#options.onProbed?.(providerId);

@@ -3,7 +3,9 @@ import { isDomainError, type ProbeResult, type Reason } from '@image-factory/dom
 
 /** What one probe of a cluster saw, with the reason of each part that failed. */
 export interface ClusterProbe extends ProbeResult {
-  readonly failures: Readonly<Partial<Record<'version' | 'tekton' | 'nodes', { readonly reason: Reason; readonly message: string }>>>;
+  readonly failures: Readonly<
+    Partial<Record<'version' | 'tekton' | 'nodes', { readonly reason: Reason; readonly message: string }>>
+  >;
   readonly clusterUid: string | undefined;
   readonly kubernetesVersion: string | undefined;
   readonly nodes: number | undefined;
@@ -24,7 +26,10 @@ interface NodeCount {
  * The guide's probes in its order: version, Tekton's list, nodes. A version that cannot be reached ends the probe. Never
  * throws; each part has its own time limit.
  */
-export async function probeCluster(connection: ClusterConnection, options: { readonly tektonEnabled: boolean; readonly timeoutMs: number; readonly nowMs: () => number }): Promise<ClusterProbe> {
+export async function probeCluster(
+  connection: ClusterConnection,
+  options: { readonly tektonEnabled: boolean; readonly timeoutMs: number; readonly nowMs: () => number },
+): Promise<ClusterProbe> {
   const failures: Partial<Record<Part, { reason: Reason; message: string }>> = {};
   const latencyMs: Partial<Record<Part, number>> = {};
   const { timeoutMs } = options;
@@ -46,7 +51,15 @@ export async function probeCluster(connection: ClusterConnection, options: { rea
     return { gitVersion: body.gitVersion };
   });
   if (version === undefined) {
-    return { versionReachable: false, tektonListed: undefined, nodesListed: undefined, readyNodes: undefined, failures, latencyMs, ...NOTHING };
+    return {
+      versionReachable: false,
+      tektonListed: undefined,
+      nodesListed: undefined,
+      readyNodes: undefined,
+      failures,
+      latencyMs,
+      ...NOTHING,
+    };
   }
   const [tekton, nodes, clusterUid] = await Promise.all([
     options.tektonEnabled ? attempt('tekton', () => listTekton(connection, timeoutMs)) : undefined,
@@ -67,7 +80,12 @@ export async function probeCluster(connection: ClusterConnection, options: { rea
   };
 }
 
-const NOTHING = { clusterUid: undefined, kubernetesVersion: undefined, nodes: undefined, schedulableNodes: undefined } as const;
+const NOTHING = {
+  clusterUid: undefined,
+  kubernetesVersion: undefined,
+  nodes: undefined,
+  schedulableNodes: undefined,
+} as const;
 
 async function listTekton(connection: ClusterConnection, timeoutMs: number): Promise<true> {
   await connection.request({ method: 'GET', path: '/apis/tekton.dev/v1/pipelineruns', query: { limit: 1 }, timeoutMs });
@@ -76,7 +94,11 @@ async function listTekton(connection: ClusterConnection, timeoutMs: number): Pro
 
 /** uid of kube-system, which is the cluster's identity. */
 export async function readClusterUid(connection: ClusterConnection, timeoutMs: number): Promise<string | undefined> {
-  const { body } = await connection.request<{ metadata: { uid?: string } }>({ method: 'GET', path: '/api/v1/namespaces/kube-system', timeoutMs });
+  const { body } = await connection.request<{ metadata: { uid?: string } }>({
+    method: 'GET',
+    path: '/api/v1/namespaces/kube-system',
+    timeoutMs,
+  });
   return body.metadata.uid;
 }
 

@@ -30,7 +30,13 @@ export function probeRecord(provider: Provider, probe: ClusterProbe, now: Date):
 
 /** A local provider runs on the dispatcher's own host: it is healthy while somebody probes it. */
 export function localRecord(provider: Provider, now: Date): ProbeRecord {
-  const ready: Condition = { type: 'Reachable', status: 'True', reason: 'LocalHost', message: 'Builds run on the dispatcher’s host.', lastTransitionTime: now };
+  const ready: Condition = {
+    type: 'Reachable',
+    status: 'True',
+    reason: 'LocalHost',
+    message: 'Builds run on the dispatcher’s host.',
+    lastTransitionTime: now,
+  };
   return {
     providerId: provider.id,
     verdict: 'healthy',
@@ -47,14 +53,25 @@ type Draft = Omit<Condition, 'lastTransitionTime'>;
 function reachable(probe: ClusterProbe): Draft {
   const failure = probe.failures.version;
   if (failure !== undefined) return { type: 'Reachable', status: 'False', ...failure };
-  return { type: 'Reachable', status: 'True', reason: 'VersionAnswered', message: `Kubernetes ${probe.kubernetesVersion ?? ''} answered.` };
+  return {
+    type: 'Reachable',
+    status: 'True',
+    reason: 'VersionAnswered',
+    message: `Kubernetes ${probe.kubernetesVersion ?? ''} answered.`,
+  };
 }
 
 function tektonAvailable(provider: Provider, probe: ClusterProbe): Draft {
   const type = 'TektonAvailable';
-  if (!probe.versionReachable) return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
+  if (!probe.versionReachable)
+    return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
   if (provider.settings.tektonEnabled === false) {
-    return { type, status: 'False', reason: 'TektonDisabled', message: 'tekton_enabled is false in this provider’s config.' };
+    return {
+      type,
+      status: 'False',
+      reason: 'TektonDisabled',
+      message: 'tekton_enabled is false in this provider’s config.',
+    };
   }
   const failure = probe.failures.tekton;
   if (failure !== undefined) return { type, status: 'False', ...failure };
@@ -63,11 +80,13 @@ function tektonAvailable(provider: Provider, probe: ClusterProbe): Draft {
 
 function schedulable(probe: ClusterProbe): Draft {
   const type = 'Schedulable';
-  if (!probe.versionReachable) return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
+  if (!probe.versionReachable)
+    return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
   const failure = probe.failures.nodes;
   if (failure !== undefined) return { type, status: 'Unknown', ...failure };
   const counts = `${probe.readyNodes ?? 0} of ${probe.nodes ?? 0} nodes are Ready, ${probe.schedulableNodes ?? 0} of them take new pods.`;
   if ((probe.readyNodes ?? 0) === 0) return { type, status: 'False', reason: 'NoReadyNode', message: counts };
-  if ((probe.schedulableNodes ?? 0) === 0) return { type, status: 'False', reason: 'AllNodesCordoned', message: counts };
+  if ((probe.schedulableNodes ?? 0) === 0)
+    return { type, status: 'False', reason: 'AllNodesCordoned', message: counts };
   return { type, status: 'True', reason: 'NodesReady', message: counts };
 }

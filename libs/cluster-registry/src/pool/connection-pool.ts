@@ -1,5 +1,16 @@
-import { type ClusterConnection, ClusterConnectionProvider, type HeldConnection } from '@image-factory/cluster-connectors';
-import { type Clock, DomainError, isDomainError, type Provider, type ProviderCredential, type ProviderRepository } from '@image-factory/domain';
+import {
+  type ClusterConnection,
+  ClusterConnectionProvider,
+  type HeldConnection,
+} from '@image-factory/cluster-connectors';
+import {
+  type Clock,
+  DomainError,
+  isDomainError,
+  type Provider,
+  type ProviderCredential,
+  type ProviderRepository,
+} from '@image-factory/domain';
 import type { Logger } from '@image-factory/telemetry';
 import { PoolEntry } from './pool-entry.js';
 
@@ -203,7 +214,9 @@ export class ConnectionPool extends ClusterConnectionProvider {
 
   /** Closes unused connections that are too old, then the longest unused above `maxClients`. */
   #evict(): number {
-    const unused = [...this.#current.values()].filter((entry) => entry.inUse === 0).sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+    const unused = [...this.#current.values()]
+      .filter((entry) => entry.inUse === 0)
+      .sort((a, b) => a.idleSinceMs - b.idleSinceMs);
     const oldest = this.#nowMs() - (this.#options.maxIdleMs ?? 600_000);
     const surplus = unused.length - (this.#options.maxClients ?? 50);
     const evicted = unused.filter((entry, index) => index < surplus || entry.idleSinceMs <= oldest);
@@ -217,9 +230,19 @@ export class ConnectionPool extends ClusterConnectionProvider {
 }
 
 function notFound(providerId: string): DomainError {
-  return new DomainError({ kind: 'NotFound', reason: 'ProviderNotFound', message: `There is no provider ${providerId}.`, details: { outcome: 'notSent' } });
+  return new DomainError({
+    kind: 'NotFound',
+    reason: 'ProviderNotFound',
+    message: `There is no provider ${providerId}.`,
+    details: { outcome: 'notSent' },
+  });
 }
 
 function poolClosed(): DomainError {
-  return new DomainError({ kind: 'Unavailable', reason: 'ClusterUnreachable', message: 'The connection pool is closed.', details: { outcome: 'notSent' } });
+  return new DomainError({
+    kind: 'Unavailable',
+    reason: 'ClusterUnreachable',
+    message: 'The connection pool is closed.',
+    details: { outcome: 'notSent' },
+  });
 }

@@ -33,7 +33,8 @@ const SLOW_MS = 2_000;
 const LEAST_MINOR = 25;
 const LATENCY_FIX = 'Look at the network to the API server and at its load.';
 const API_FIX = 'Check endpoint, CA and network path; POST …/test-connection shows the step that fails.';
-const TEKTON_FIX = 'Install Tekton Pipelines (v1 API, release v0.50 or newer) and grant list on pipelineruns.tekton.dev.';
+const TEKTON_FIX =
+  'Install Tekton Pipelines (v1 API, release v0.50 or newer) and grant list on pipelineruns.tekton.dev.';
 const STORAGE_FIX = 'Mark a StorageClass as the cluster’s default, or set storage_class in the provider’s config.';
 const RBAC_FIX = 'Apply the RBAC rules of deploy/ for target clusters and bind them to this identity.';
 const NODES_FIX = 'Add a node, or make one Ready (kubectl get nodes), and grant list on nodes.';
@@ -41,9 +42,19 @@ const NODES_FIX = 'Add a node, or make one Ready (kubectl get nodes), and grant 
 /** The checks of a reachable provider, in the order in which to fix them. */
 export const CLUSTER_CHECKS: readonly ClusterCheck[] = [
   { name: 'kubernetes_api', fix: API_FIX, run: kubernetesApi },
-  { name: 'kubernetes_api_latency', needs: 'kubernetes_api', fix: LATENCY_FIX, run: (context) => latency(context, '/version') },
+  {
+    name: 'kubernetes_api_latency',
+    needs: 'kubernetes_api',
+    fix: LATENCY_FIX,
+    run: (context) => latency(context, '/version'),
+  },
   { name: 'tekton_api', needs: 'kubernetes_api', fix: TEKTON_FIX, run: tektonApi },
-  { name: 'tekton_api_latency', needs: 'tekton_api', fix: LATENCY_FIX, run: (context) => latency(context, TEKTON_PATH) },
+  {
+    name: 'tekton_api_latency',
+    needs: 'tekton_api',
+    fix: LATENCY_FIX,
+    run: (context) => latency(context, TEKTON_PATH),
+  },
   { name: 'storage', needs: 'kubernetes_api', fix: STORAGE_FIX, run: storage },
   { name: 'namespace_permissions', needs: 'kubernetes_api', fix: RBAC_FIX, run: permissions },
   { name: 'cluster_capacity', needs: 'kubernetes_api', fix: NODES_FIX, run: capacity },
@@ -52,11 +63,20 @@ export const CLUSTER_CHECKS: readonly ClusterCheck[] = [
 const TEKTON_PATH = '/apis/tekton.dev/v1/pipelineruns';
 
 async function kubernetesApi({ connection, timeoutMs }: CheckContext): Promise<Finding> {
-  const { body } = await connection.request<{ major?: string; minor?: string; gitVersion?: string }>({ method: 'GET', path: '/version', timeoutMs });
+  const { body } = await connection.request<{ major?: string; minor?: string; gitVersion?: string }>({
+    method: 'GET',
+    path: '/version',
+    timeoutMs,
+  });
   const minor = Number.parseInt(body.minor ?? '', 10);
   const message = `Kubernetes ${body.gitVersion ?? 'of unknown version'} answers.`;
   if (Number.isFinite(minor) && body.major === '1' && minor < LEAST_MINOR) {
-    return { status: 'warning', reason: 'VersionTooOld', message, fix: `Upgrade the cluster to 1.${LEAST_MINOR} or newer.` };
+    return {
+      status: 'warning',
+      reason: 'VersionTooOld',
+      message,
+      fix: `Upgrade the cluster to 1.${LEAST_MINOR} or newer.`,
+    };
   }
   return { status: 'ok', reason: 'VersionAnswered', message, fix: '' };
 }
@@ -76,27 +96,45 @@ async function tektonApi({ connection, timeoutMs }: CheckContext): Promise<Findi
 }
 
 interface StorageClassList {
-  readonly items?: readonly { readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> } }[];
+  readonly items?: readonly {
+    readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  }[];
 }
 
 async function storage({ connection, provider, timeoutMs }: CheckContext): Promise<Finding> {
-  const { body } = await connection.request<StorageClassList>({ method: 'GET', path: '/apis/storage.k8s.io/v1/storageclasses', timeoutMs });
+  const { body } = await connection.request<StorageClassList>({
+    method: 'GET',
+    path: '/apis/storage.k8s.io/v1/storageclasses',
+    timeoutMs,
+  });
   const classes = body.items ?? [];
   const wanted = provider.settings.storageClass;
   const isDefault = (one: (typeof classes)[number]): boolean =>
     one.metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true';
   const found = wanted === undefined ? classes.find(isDefault) : classes.find((one) => one.metadata.name === wanted);
   if (found !== undefined) {
-    return { status: 'ok', reason: 'StorageClassFound', message: `Workspaces use the StorageClass ${found.metadata.name}.`, fix: '' };
+    return {
+      status: 'ok',
+      reason: 'StorageClassFound',
+      message: `Workspaces use the StorageClass ${found.metadata.name}.`,
+      fix: '',
+    };
   }
-  const message = wanted === undefined ? 'The cluster has no default StorageClass.' : `The StorageClass ${wanted} does not exist.`;
+  const message =
+    wanted === undefined ? 'The cluster has no default StorageClass.' : `The StorageClass ${wanted} does not exist.`;
   return { status: 'failed', reason: 'StorageClassMissing', message, fix: STORAGE_FIX };
 }
 
 async function permissions({ missing }: CheckContext): Promise<Finding> {
   const lacking = await missing();
-  if (lacking.length === 0) return { status: 'ok', reason: 'AccessGranted', message: 'Every permission that builds need is granted.', fix: '' };
-  return { status: 'failed', reason: 'ClusterForbidden', message: `The identity lacks: ${lacking.join(', ')}.`, fix: RBAC_FIX };
+  if (lacking.length === 0)
+    return { status: 'ok', reason: 'AccessGranted', message: 'Every permission that builds need is granted.', fix: '' };
+  return {
+    status: 'failed',
+    reason: 'ClusterForbidden',
+    message: `The identity lacks: ${lacking.join(', ')}.`,
+    fix: RBAC_FIX,
+  };
 }
 
 async function capacity({ connection, timeoutMs }: CheckContext): Promise<Finding> {

@@ -1,4 +1,8 @@
-import { type ClusterConnection, type ClusterConnectionProvider, missingAccess } from '@image-factory/cluster-connectors';
+import {
+  type ClusterConnection,
+  type ClusterConnectionProvider,
+  missingAccess,
+} from '@image-factory/cluster-connectors';
 import { type Clock, isDomainError, type Provider } from '@image-factory/domain';
 import { CLUSTER_CHECKS, type ClusterCheck, type Finding } from './cluster-checks.js';
 
@@ -36,14 +40,27 @@ export async function checkReadiness(options: ReadinessOptions): Promise<Readine
   const { provider, clock } = options;
   if (provider.type === 'local') {
     const reason = 'LocalHost';
-    return summary([{ name: 'provider_config', status: 'ok', reason, message: 'Builds run on the dispatcher’s host.', fix: '', duration_ms: 0 }]);
+    return summary([
+      {
+        name: 'provider_config',
+        status: 'ok',
+        reason,
+        message: 'Builds run on the dispatcher’s host.',
+        fix: '',
+        duration_ms: 0,
+      },
+    ]);
   }
   const checks: ReadinessCheck[] = [tektonEnabled(provider)];
   const startedMs = clock.monotonicMs();
   try {
     await options.connections.withConnection(provider.id, async (connection) => {
       const message = 'The provider’s config and credential make a connection.';
-      checks.push({ ...ok('ConnectionMade', message), name: 'provider_kubeconfig', duration_ms: elapsed(clock, startedMs) });
+      checks.push({
+        ...ok('ConnectionMade', message),
+        name: 'provider_kubeconfig',
+        duration_ms: elapsed(clock, startedMs),
+      });
       await checkCluster(connection, options, checks);
     });
   } catch (error) {
@@ -61,7 +78,11 @@ export async function checkReadiness(options: ReadinessOptions): Promise<Readine
   return summary(checks);
 }
 
-async function checkCluster(connection: ClusterConnection, options: ReadinessOptions, checks: ReadinessCheck[]): Promise<void> {
+async function checkCluster(
+  connection: ClusterConnection,
+  options: ReadinessOptions,
+  checks: ReadinessCheck[],
+): Promise<void> {
   const { provider, clock, namespace } = options;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const missing = (): Promise<string[]> =>
@@ -86,7 +107,8 @@ async function checkCluster(connection: ClusterConnection, options: ReadinessOpt
 
 function tektonEnabled(provider: Provider): ReadinessCheck {
   const name = 'provider_config.tekton_enabled';
-  if (provider.settings.tektonEnabled !== false) return { ...ok('TektonEnabled', 'Tekton is enabled for this provider.'), name, duration_ms: 0 };
+  if (provider.settings.tektonEnabled !== false)
+    return { ...ok('TektonEnabled', 'Tekton is enabled for this provider.'), name, duration_ms: 0 };
   const fix = 'Set tekton_enabled to true in the provider’s config.';
   return { name, status: 'failed', reason: 'TektonDisabled', message: 'tekton_enabled is false.', fix, duration_ms: 0 };
 }
@@ -106,7 +128,14 @@ function failed(check: ClusterCheck, error: unknown): Finding {
 }
 
 function skipped(name: string): ReadinessCheck {
-  return { name, status: 'skipped', reason: 'EarlierCheckFailed', message: 'An earlier check failed.', fix: '', duration_ms: 0 };
+  return {
+    name,
+    status: 'skipped',
+    reason: 'EarlierCheckFailed',
+    message: 'An earlier check failed.',
+    fix: '',
+    duration_ms: 0,
+  };
 }
 
 function summary(checks: readonly ReadinessCheck[]): Readiness {

@@ -21,7 +21,11 @@ describe('names of an attempt', () => {
   it('are a pure function, and differ by installation, build and attempt', () => {
     const of = { installationId: 'i', buildId: 'b', attempt: 1 };
     expect(pipelineRunName(of)).toBe(pipelineRunName({ ...of }));
-    const others = [{ ...of, installationId: 'j' }, { ...of, buildId: 'c' }, { ...of, attempt: 2 }];
+    const others = [
+      { ...of, installationId: 'j' },
+      { ...of, buildId: 'c' },
+      { ...of, attempt: 2 },
+    ];
     expect(new Set([of, ...others].map(pipelineRunName)).size).toBe(4);
   });
 });

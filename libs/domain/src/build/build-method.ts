@@ -31,7 +31,14 @@ export interface BuildMethodDefinition {
   readonly allowed: readonly BuildConfigField[];
 }
 
-const DOCKERFILE_FIELDS = ['dockerfile_path', 'build_context', 'target', 'build_args', 'cache_repo', 'metadata'] as const;
+const DOCKERFILE_FIELDS = [
+  'dockerfile_path',
+  'build_context',
+  'target',
+  'build_args',
+  'cache_repo',
+  'metadata',
+] as const;
 
 /** The one table of methods: which Task runs, what it needs, what it takes. */
 export const BUILD_METHOD_TABLE: Readonly<Record<BuildMethod, BuildMethodDefinition>> = {

@@ -35,7 +35,9 @@ export const imageRepository: Grammar = (text) => {
   if (!host.includes('.') && !host.startsWith('[') && port === undefined && host !== 'localhost') {
     return 'must begin with a registry host, as in registry.example/team/app';
   }
-  return port !== undefined && (Number(port) < 1 || Number(port) > 65_535) ? 'has a port outside 1 to 65535' : undefined;
+  return port !== undefined && (Number(port) < 1 || Number(port) > 65_535)
+    ? 'has a port outside 1 to 65535'
+    : undefined;
 };
 
 /** git-check-ref-format for a branch or tag name. */
@@ -74,7 +76,9 @@ export const contextPath: Grammar = (text) => {
 
 /** POSIX name of a build argument or a Packer variable. */
 export const argumentName: Grammar = (text) =>
-  /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : 'must be a name of letters, digits and _, not beginning with a digit';
+  /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text)
+    ? undefined
+    : 'must be a name of letters, digits and _, not beginning with a digit';
 
 /** Value of a build argument: one line, bounded. Shell characters are fine: it is passed as one argument. */
 export const argumentValue: Grammar = (text) => {
@@ -118,7 +122,8 @@ export const gitRepositoryUrl: Grammar = (text) => {
   if (text.length > 2048) return 'must be at most 2048 characters';
   const control = noControl(text);
   if (control !== undefined || /\s/.test(text)) return control ?? 'must not contain white space';
-  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9_~][A-Za-z0-9._/~-]*$/.test(text)) return undefined;
+  if (/^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9_~][A-Za-z0-9._/~-]*$/.test(text))
+    return undefined;
   let url: URL;
   try {
     url = new URL(text);

@@ -99,34 +99,37 @@ describe('chooseProvider', () => {
   });
 
   it('considers only the named provider when one is named', () => {
-    const providers = [provider({ name: 'a', isGlobal: true }), provider({ name: 'b', state: 'cordoned', isGlobal: true })];
+    const providers = [
+      provider({ name: 'a', isGlobal: true }),
+      provider({ name: 'b', state: 'cordoned', isGlobal: true }),
+    ];
     const decision = chooseProvider({ ...request, providerId: 'b' }, { providers, grantedProviderIds: granted() });
     expect(decision.chosen).toBeUndefined();
     expect(decision.rejected.map((one) => one.name)).toEqual(['b']);
   });
 
   it('gives equal choices for equal inputs in any order, and accounts for every provider', () => {
-    const some = fc
-      .uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 })
-      .chain((names) =>
-        fc.tuple(
-          ...names.map((name) =>
-            fc
-              .record({
-                isGlobal: fc.boolean(),
-                state: fc.constantFrom('enabled' as const, 'cordoned' as const),
-                running: fc.integer({ min: 0, max: 4 }),
-                maxConcurrentBuilds: fc.constantFrom(0, 2, 4),
-              })
-              .map((over) => provider({ name, ...over })),
-          ),
+    const some = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }).chain((names) =>
+      fc.tuple(
+        ...names.map((name) =>
+          fc
+            .record({
+              isGlobal: fc.boolean(),
+              state: fc.constantFrom('enabled' as const, 'cordoned' as const),
+              running: fc.integer({ min: 0, max: 4 }),
+              maxConcurrentBuilds: fc.constantFrom(0, 2, 4),
+            })
+            .map((over) => provider({ name, ...over })),
         ),
-      );
+      ),
+    );
     fc.assert(
       fc.property(some, (providers) => {
         const facts = { providers, grantedProviderIds: granted('a', 'c') };
         const decision = chooseProvider(request, facts);
-        expect(chooseProvider(request, { ...facts, providers: [...providers].reverse() }).chosen).toEqual(decision.chosen);
+        expect(chooseProvider(request, { ...facts, providers: [...providers].reverse() }).chosen).toEqual(
+          decision.chosen,
+        );
         const chosen = providers.find((one) => one.id === decision.chosen?.providerId);
         expect(chosen === undefined || chosen.state === 'enabled').toBe(true);
         expect(decision.rejected.length).toBeLessThanOrEqual(providers.length - (chosen === undefined ? 0 : 1));

@@ -128,9 +128,7 @@ export function chooseProvider(request: PlacementRequest, facts: PlacementFacts)
   const first = eligible[0];
   return {
     chosen:
-      first === undefined
-        ? undefined
-        : { providerId: first.id, name: first.name, basis: basisOf(first, request) },
+      first === undefined ? undefined : { providerId: first.id, name: first.name, basis: basisOf(first, request) },
     rejected,
   };
 }

@@ -12,7 +12,6 @@ export interface Condition {
 /** The list with `next` in it; the transition time is kept while the status is unchanged. */
 export function setCondition(conditions: readonly Condition[], next: Condition): Condition[] {
   const previous = conditions.find((condition) => condition.type === next.type);
-  const kept =
-    previous?.status === next.status ? { ...next, lastTransitionTime: previous.lastTransitionTime } : next;
+  const kept = previous?.status === next.status ? { ...next, lastTransitionTime: previous.lastTransitionTime } : next;
   return [...conditions.filter((condition) => condition.type !== next.type), kept];
 }

@@ -12,7 +12,14 @@ export interface AuthMethodFields {
 
 /** Provider config by auth method (product.md). */
 export const AUTH_METHOD_TABLE: Readonly<Record<AuthMethod, AuthMethodFields>> = {
-  token: { oneOf: [['endpoint', 'apiServer'], ['token', 'token_path']], optional: ['ca_cert'], secret: ['token'] },
+  token: {
+    oneOf: [
+      ['endpoint', 'apiServer'],
+      ['token', 'token_path'],
+    ],
+    optional: ['ca_cert'],
+    secret: ['token'],
+  },
   'client-cert': {
     oneOf: [
       ['endpoint', 'apiServer'],

@@ -75,9 +75,7 @@ export function infrastructureTypeOf(type: ProviderType): InfrastructureType {
 
 /** Health is good enough for a new execution (product.md, "cluster health"). */
 export function isUsable(health: ProviderHealthView): boolean {
-  return (
-    health.verdict === 'healthy' || (health.verdict === 'degraded' && health.tektonAnswers && health.watchFresh)
-  );
+  return health.verdict === 'healthy' || (health.verdict === 'degraded' && health.tektonAnswers && health.watchFresh);
 }
 
 /** Methods whose Task needs a privileged pod: refused on a provider without `allow_privileged`. */

@@ -20,7 +20,8 @@ describe('preferredOwner', () => {
   const shards = Array.from({ length: 640 }, (_, index) => `p${index % 80}/${index % 8}/${index}`);
 
   it('does not depend on the order in which dispatchers are listed', () => {
-    for (const shard of shards) expect(preferredOwner(shard, ['a', 'b', 'c'])).toBe(preferredOwner(shard, ['c', 'a', 'b']));
+    for (const shard of shards)
+      expect(preferredOwner(shard, ['a', 'b', 'c'])).toBe(preferredOwner(shard, ['c', 'a', 'b']));
   });
 
   it('moves only what a leaving dispatcher owned', () => {

@@ -7,7 +7,12 @@ import { setCondition } from '../provider/condition.js';
 describe('Secret', () => {
   const secret = new Secret('canary-1');
   it('prints nothing, however it is printed', () => {
-    const printed = [String(secret), `${secret}`, JSON.stringify({ secret }), inspect({ secret }, { showHidden: true })];
+    const printed = [
+      String(secret),
+      `${secret}`,
+      JSON.stringify({ secret }),
+      inspect({ secret }, { showHidden: true }),
+    ];
     for (const text of printed) expect(text).not.toContain('canary');
   });
   it('reveals its value on request', () => {
@@ -29,7 +34,13 @@ describe('healthVerdict', () => {
 
 describe('setCondition', () => {
   it('keeps the transition time while the status is unchanged', () => {
-    const first = { type: 'Reachable', status: 'True', reason: 'A', message: '', lastTransitionTime: new Date(1) } as const;
+    const first = {
+      type: 'Reachable',
+      status: 'True',
+      reason: 'A',
+      message: '',
+      lastTransitionTime: new Date(1),
+    } as const;
     const again = { ...first, reason: 'B', lastTransitionTime: new Date(2) };
     expect(setCondition([first], again)[0]).toMatchObject({ reason: 'B', lastTransitionTime: new Date(1) });
     const changed = { ...again, status: 'False' } as const;

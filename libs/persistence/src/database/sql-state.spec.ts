@@ -27,7 +27,9 @@ describe('an error of the database', () => {
   });
 
   it('of a lost socket without a code is unavailable', () => {
-    expect(toDatabaseError(new Error('Connection terminated unexpectedly'))).toMatchObject({ reason: 'DatabaseUnavailable' });
+    expect(toDatabaseError(new Error('Connection terminated unexpectedly'))).toMatchObject({
+      reason: 'DatabaseUnavailable',
+    });
   });
 
   it('that has a meaning already keeps it', () => {

@@ -14,7 +14,8 @@ describe('sealed secrets', () => {
     const second = cipher.seal(PLAIN, 'provider:1');
     expect(first.sealed.equals(second.sealed)).toBe(false);
     expect(first.sealed.includes(PLAIN)).toBe(false);
-    for (const { sealed, keyId } of [first, second]) expect(cipher.open(sealed, keyId, 'provider:1').reveal()).toBe(PLAIN);
+    for (const { sealed, keyId } of [first, second])
+      expect(cipher.open(sealed, keyId, 'provider:1').reveal()).toBe(PLAIN);
   });
 
   it('do not open in another row, with a changed byte, or cut short; the error does not show them', () => {

@@ -36,7 +36,10 @@ export function alreadyExists(resource: string, name: string): ApiFailure {
 }
 
 export function conflict(resource: string, name: string, why: string): ApiFailure {
-  return new ApiFailure(409, 'Conflict', `Operation cannot be fulfilled on ${resource} "${name}": ${why}`, { name, kind: resource });
+  return new ApiFailure(409, 'Conflict', `Operation cannot be fulfilled on ${resource} "${name}": ${why}`, {
+    name,
+    kind: resource,
+  });
 }
 
 export function expired(message: string): ApiFailure {
@@ -49,7 +52,12 @@ export function unauthorized(): ApiFailure {
 
 export function forbidden(user: string, verb: string, resource: string, namespace: string | undefined): ApiFailure {
   const where = namespace === undefined ? 'at the cluster scope' : `in the namespace "${namespace}"`;
-  return new ApiFailure(403, 'Forbidden', `${resource} is forbidden: User "${user}" cannot ${verb} resource "${resource}" ${where}`, { kind: resource });
+  return new ApiFailure(
+    403,
+    'Forbidden',
+    `${resource} is forbidden: User "${user}" cannot ${verb} resource "${resource}" ${where}`,
+    { kind: resource },
+  );
 }
 
 export function badRequest(message: string): ApiFailure {

@@ -3,7 +3,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ApiFailure, badRequest, forbidden, invalid, notFound, unauthorized, UnknownPath } from './api-status.js';
-import { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY, FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './certificates.js';
+import {
+  FAKE_CA,
+  FAKE_CLIENT_CERTIFICATE,
+  FAKE_CLIENT_KEY,
+  FAKE_SERVER_CERTIFICATE,
+  FAKE_SERVER_KEY,
+} from './certificates.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
 import { FakePodLogs } from './pod-logs.js';
@@ -73,7 +79,16 @@ export class FakeKubeApiServer {
       this.#handle(request, response).catch(() => response.destroy());
     };
     this.#server = this.#tls
-      ? createHttpsServer({ key: FAKE_SERVER_KEY, cert: FAKE_SERVER_CERTIFICATE, ca: FAKE_CA, requestCert: true, rejectUnauthorized: false }, handle)
+      ? createHttpsServer(
+          {
+            key: FAKE_SERVER_KEY,
+            cert: FAKE_SERVER_CERTIFICATE,
+            ca: FAKE_CA,
+            requestCert: true,
+            rejectUnauthorized: false,
+          },
+          handle,
+        )
       : createHttpServer(handle);
     this.#server.keepAliveTimeout = 60_000;
     this.#server.prependListener('connection', (socket: Socket) => {
@@ -149,7 +164,8 @@ export class FakeKubeApiServer {
         (match.method === undefined || match.method === request.method) &&
         (match.watch === undefined || match.watch === request.watch) &&
         (match.list !== true || (!request.watch && request.method === 'GET')) &&
-        (match.path === undefined || (typeof match.path === 'string' ? match.path === request.path : match.path.test(request.path))),
+        (match.path === undefined ||
+          (typeof match.path === 'string' ? match.path === request.path : match.path.test(request.path))),
     );
   }
 
@@ -254,14 +270,23 @@ export class FakeKubeApiServer {
       return;
     }
     const answer = handleRest(this.store, target, request, table, this.withoutColumns && target.resource.group !== '');
-    if (request.method === 'DELETE' && target.resource.resource === 'pods') this.logs.endPod(target.namespace ?? '', target.name ?? '');
+    if (request.method === 'DELETE' && target.resource.resource === 'pods')
+      this.logs.endPod(target.namespace ?? '', target.name ?? '');
     finish(request, response, fault, answer.status, answer.body);
   }
 
-  #serveWatch(target: FakeTarget, request: SeenKubeRequest, response: ServerResponse, table: boolean, fault: FakeFault | undefined): void {
+  #serveWatch(
+    target: FakeTarget,
+    request: SeenKubeRequest,
+    response: ServerResponse,
+    table: boolean,
+    fault: FakeFault | undefined,
+  ): void {
     const initial = request.query.get('sendInitialEvents') === 'true';
     if (initial && (this.withoutWatchList || request.query.get('resourceVersionMatch') !== 'NotOlderThan')) {
-      throw invalid('sendInitialEvents: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+      throw invalid(
+        'sendInitialEvents: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
     }
     const options = {
       target,
@@ -279,14 +304,22 @@ export class FakeKubeApiServer {
     if (!ended) this.#watches.add(watch);
   }
 
-  #serveLog(target: FakeTarget, request: SeenKubeRequest, response: ServerResponse, fault: FakeFault | undefined): void {
+  #serveLog(
+    target: FakeTarget,
+    request: SeenKubeRequest,
+    response: ServerResponse,
+    fault: FakeFault | undefined,
+  ): void {
     const pod = this.store.find('pods', target.namespace, target.name ?? '');
     if (pod === undefined) throw notFound('pods', target.name ?? '');
     const container = request.query.get('container') ?? '';
-    const status = pod['status'] as { containerStatuses?: { name: string; state?: { waiting?: { reason?: string } } }[] } | undefined;
+    const status = pod['status'] as
+      { containerStatuses?: { name: string; state?: { waiting?: { reason?: string } } }[] } | undefined;
     const waiting = status?.containerStatuses?.find((one) => one.name === container)?.state?.waiting;
     if (waiting !== undefined) {
-      throw badRequest(`container "${container}" in pod "${target.name}" is waiting to start: ${waiting.reason ?? 'PodInitializing'}`);
+      throw badRequest(
+        `container "${container}" in pod "${target.name}" is waiting to start: ${waiting.reason ?? 'PodInitializing'}`,
+      );
     }
     const dropAfterBytes = fault?.kind === 'cutLog' ? fault.afterBytes : undefined;
     this.logs.serve(target.namespace ?? '', target.name ?? '', container, request.query, response, dropAfterBytes);
@@ -298,10 +331,16 @@ export class FakeKubeApiServer {
     if (request.path === '/api') return { kind: 'APIVersions', versions: ['v1'] };
     if (request.path === '/readyz' || request.path === '/livez') return 'ok';
     if (request.path === '/apis/authentication.k8s.io/v1/selfsubjectreviews') {
-      return { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1', status: { userInfo: { username: request.user } } };
+      return {
+        kind: 'SelfSubjectReview',
+        apiVersion: 'authentication.k8s.io/v1',
+        status: { userInfo: { username: request.user } },
+      };
     }
     if (request.path !== '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews') return undefined;
-    const review = JSON.parse(request.bodyText) as { spec?: { resourceAttributes?: { verb?: string; resource?: string } } };
+    const review = JSON.parse(request.bodyText) as {
+      spec?: { resourceAttributes?: { verb?: string; resource?: string } };
+    };
     const { verb, resource } = review.spec?.resourceAttributes ?? {};
     return { ...review, status: { allowed: !this.#denied(verb ?? '', resource ?? '') } };
   }
@@ -321,7 +360,10 @@ export class FakeKubeApiServer {
   #seen(message: IncomingMessage, bodyText: string): SeenKubeRequest {
     const url = new URL(message.url ?? '/', 'http://fake');
     const token = /^Bearer (.*)$/.exec(message.headers.authorization ?? '')?.[1];
-    const certificate = message.socket instanceof TLSSocket && message.socket.authorized ? message.socket.getPeerCertificate() : undefined;
+    const certificate =
+      message.socket instanceof TLSSocket && message.socket.authorized
+        ? message.socket.getPeerCertificate()
+        : undefined;
     const user = token === undefined ? certificate?.subject?.CN : this.tokens.get(token);
     return {
       method: message.method ?? 'GET',
@@ -337,13 +379,25 @@ export class FakeKubeApiServer {
   }
 }
 
-function finish(request: SeenKubeRequest, response: ServerResponse, fault: FakeFault | undefined, status: number, body: unknown): void {
+function finish(
+  request: SeenKubeRequest,
+  response: ServerResponse,
+  fault: FakeFault | undefined,
+  status: number,
+  body: unknown,
+): void {
   if (fault?.kind === 'commitThenDrop') response.socket?.destroy();
   else if (fault?.kind === 'garbage') response.writeHead(200, { 'content-type': 'application/json' }).end('{"kind":');
-  else if (fault?.kind !== 'commitThenHang') send(response, request.method === 'POST' && status === 200 ? 201 : status, body, {});
+  else if (fault?.kind !== 'commitThenHang')
+    send(response, request.method === 'POST' && status === 200 ? 201 : status, body, {});
 }
 
-function send(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>>): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -353,8 +407,15 @@ function send(response: ServerResponse, status: number, body: unknown, headers: 
 }
 
 function scripted(fault: FakeFault & { kind: 'status' }): ApiFailure {
-  const headers: Record<string, string> = fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
-  return new ApiFailure(fault.status, fault.reason ?? 'Scripted', fault.message ?? 'scripted', fault.details ?? {}, headers);
+  const headers: Record<string, string> =
+    fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
+  return new ApiFailure(
+    fault.status,
+    fault.reason ?? 'Scripted',
+    fault.message ?? 'scripted',
+    fault.details ?? {},
+    headers,
+  );
 }
 
 async function readBody(message: IncomingMessage): Promise<string> {

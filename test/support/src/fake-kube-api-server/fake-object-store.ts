@@ -73,12 +73,18 @@ export class FakeObjectStore {
     if ((metadata.name ?? '') === '' && metadata.generateName !== undefined) {
       metadata.name = `${metadata.generateName}${randomUUID().slice(0, 5)}`;
     }
-    if (this.find(kind, metadata.namespace, metadata.name) !== undefined) throw alreadyExists(kind.resource, metadata.name);
+    if (this.find(kind, metadata.namespace, metadata.name) !== undefined)
+      throw alreadyExists(kind.resource, metadata.name);
     this.#checkNamespace(kind, metadata.namespace);
     metadata.uid = randomUUID();
     metadata.creationTimestamp = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     metadata.generation = 1;
-    const created: FakeObject = { ...structuredClone(object), apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+    const created: FakeObject = {
+      ...structuredClone(object),
+      apiVersion: apiVersionOf(kind),
+      kind: kind.kind,
+      metadata,
+    };
     if (kind.resource === 'namespaces') created['status'] ??= { phase: 'Active' };
     return this.#write(kind, created, undefined);
   }
@@ -97,7 +103,9 @@ export class FakeObjectStore {
         creationTimestamp: current.metadata.creationTimestamp,
         generation: current.metadata.generation,
         resourceVersion: current.metadata.resourceVersion,
-        ...(current.metadata.deletionTimestamp === undefined ? {} : { deletionTimestamp: current.metadata.deletionTimestamp }),
+        ...(current.metadata.deletionTimestamp === undefined
+          ? {}
+          : { deletionTimestamp: current.metadata.deletionTimestamp }),
       } as FakeObject['metadata'],
     };
     if (JSON.stringify(next) === JSON.stringify(current)) return current;
@@ -117,7 +125,12 @@ export class FakeObjectStore {
   }
 
   /** Changes a copy of a stored object and stores it. */
-  update(resource: FakeResource | string, namespace: string | undefined, name: string, change: (object: FakeObject) => void): FakeObject {
+  update(
+    resource: FakeResource | string,
+    namespace: string | undefined,
+    name: string,
+    change: (object: FakeObject) => void,
+  ): FakeObject {
     const current = this.find(resource, namespace, name);
     if (current === undefined) throw notFound(this.#resource(resource).resource, name);
     const copy = structuredClone(current);
@@ -126,12 +139,21 @@ export class FakeObjectStore {
   }
 
   /** Deletes, or marks while finalizers stand; dependants by owner reference go with it. */
-  delete(resource: FakeResource | string, namespace: string | undefined, name: string, request: DeleteRequest = {}): FakeObject {
+  delete(
+    resource: FakeResource | string,
+    namespace: string | undefined,
+    name: string,
+    request: DeleteRequest = {},
+  ): FakeObject {
     const kind = this.#resource(resource);
     const current = this.find(kind, namespace, name);
     if (current === undefined) throw notFound(kind.resource, name);
     if (request.uid !== undefined && request.uid !== current.metadata.uid) {
-      throw conflict(kind.resource, name, `Precondition failed: UID in precondition: ${request.uid}, UID in object meta: ${current.metadata.uid}`);
+      throw conflict(
+        kind.resource,
+        name,
+        `Precondition failed: UID in precondition: ${request.uid}, UID in object meta: ${current.metadata.uid}`,
+      );
     }
     if ((current.metadata.finalizers ?? []).length > 0) {
       if (current.metadata.deletionTimestamp !== undefined) return current;
@@ -195,7 +217,13 @@ export class FakeObjectStore {
       const message = `unable to create new content in namespace ${namespace} because it is being terminated`;
       throw new ApiFailure(403, 'Forbidden', message, {
         kind: kind.resource,
-        causes: [{ reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' }],
+        causes: [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
       });
     }
   }

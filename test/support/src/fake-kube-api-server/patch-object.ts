@@ -22,11 +22,15 @@ interface JsonPatchStep {
 export function jsonPatch(target: FakeObject, steps: readonly JsonPatchStep[]): FakeObject {
   const root = structuredClone(target) as Record<string, unknown>;
   for (const step of steps) {
-    const parts = step.path.split('/').slice(1).map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    const parts = step.path
+      .split('/')
+      .slice(1)
+      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
     const last = parts.pop() ?? '';
     let parent: unknown = root;
     for (const part of parts) parent = (parent as Record<string, unknown> | undefined)?.[part];
-    if (typeof parent !== 'object' || parent === null) throw new ApiFailure(422, 'Invalid', `the path ${step.path} does not exist`);
+    if (typeof parent !== 'object' || parent === null)
+      throw new ApiFailure(422, 'Invalid', `the path ${step.path} does not exist`);
     applyStep(parent as Record<string, unknown>, last, step);
   }
   return root as FakeObject;
@@ -37,7 +41,8 @@ function applyStep(parent: Record<string, unknown>, key: string, step: JsonPatch
     if (Array.isArray(parent)) parent.splice(Number(key), 1);
     else delete parent[key];
   } else if (step.op === 'test') {
-    if (JSON.stringify(parent[key]) !== JSON.stringify(step.value)) throw new ApiFailure(422, 'Invalid', 'testing value failed');
+    if (JSON.stringify(parent[key]) !== JSON.stringify(step.value))
+      throw new ApiFailure(422, 'Invalid', 'testing value failed');
   } else if (Array.isArray(parent) && step.op === 'add') {
     parent.splice(key === '-' ? parent.length : Number(key), 0, step.value);
   } else if (step.op === 'add' || step.op === 'replace') {
@@ -53,7 +58,11 @@ export function applyPatch(current: FakeObject, body: unknown, contentType: stri
   if (type === 'application/json-patch+json') return jsonPatch(current, body as JsonPatchStep[]);
   const known = type === 'application/merge-patch+json' || type === 'application/apply-patch+yaml';
   if (!known && !(type === 'application/strategic-merge-patch+json' && !custom)) {
-    throw new ApiFailure(415, 'UnsupportedMediaType', `the body of the request was in an unknown format - ${type ?? ''}`);
+    throw new ApiFailure(
+      415,
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - ${type ?? ''}`,
+    );
   }
   const wanted = (body as FakeObject).metadata?.resourceVersion;
   if (wanted !== undefined && wanted !== current.metadata.resourceVersion) {

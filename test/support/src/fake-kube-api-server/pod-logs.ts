@@ -20,7 +20,13 @@ export class FakePodLogs {
   #clockMs = Date.parse('2026-11-21T09:00:00Z');
 
   /** Appends one line (a line feed is added unless `newline` is false). Times go up by a millisecond unless given. */
-  append(namespace: string, pod: string, container: string, text: string | Uint8Array, options: { time?: string; newline?: boolean } = {}): void {
+  append(
+    namespace: string,
+    pod: string,
+    container: string,
+    text: string | Uint8Array,
+    options: { time?: string; newline?: boolean } = {},
+  ): void {
     const log = this.#log(namespace, pod, container);
     const time = options.time ?? new Date((this.#clockMs += 1)).toISOString().replace('Z', '000001Z');
     const bytes = Buffer.concat([Buffer.from(text), Buffer.from(options.newline === false ? '' : '\n')]);
@@ -45,7 +51,14 @@ export class FakePodLogs {
   }
 
   /** Serves one log request. `dropAfterBytes` closes the socket once so many bytes are out. */
-  serve(namespace: string, pod: string, container: string, query: URLSearchParams, response: ServerResponse, dropAfterBytes?: number): void {
+  serve(
+    namespace: string,
+    pod: string,
+    container: string,
+    query: URLSearchParams,
+    response: ServerResponse,
+    dropAfterBytes?: number,
+  ): void {
     const log = this.#log(namespace, pod, container);
     const withTimes = query.get('timestamps') === 'true';
     const since = query.get('sinceTime') ?? '';

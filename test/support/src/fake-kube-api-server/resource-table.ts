@@ -52,7 +52,10 @@ export interface FakeTarget {
 
 /** The target of an API path; undefined when no resource is served there. */
 export function targetOf(path: string): FakeTarget | undefined {
-  const parts = path.split('/').filter((part) => part !== '').map(decodeURIComponent);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
   const core = parts[0] === 'api';
   if (!core && parts[0] !== 'apis') return undefined;
   const group = core ? '' : (parts[1] ?? '');

@@ -12,7 +12,13 @@ export interface RestAnswer {
 }
 
 /** Everything but watches and logs: one request against the store. @throws ApiFailure */
-export function handleRest(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRequest, table: boolean, withoutColumns: boolean): RestAnswer {
+export function handleRest(
+  store: FakeObjectStore,
+  target: FakeTarget,
+  request: SeenKubeRequest,
+  table: boolean,
+  withoutColumns: boolean,
+): RestAnswer {
   switch (request.method) {
     case 'GET':
       return target.name === undefined ? list(store, target, request, table, withoutColumns) : read(store, target);
@@ -33,7 +39,13 @@ function read(store: FakeObjectStore, target: FakeTarget): RestAnswer {
   return { status: 200, body: stored(store, target) };
 }
 
-function list(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRequest, table: boolean, withoutColumns: boolean): RestAnswer {
+function list(
+  store: FakeObjectStore,
+  target: FakeTarget,
+  request: SeenKubeRequest,
+  table: boolean,
+  withoutColumns: boolean,
+): RestAnswer {
   const { query } = request;
   const wanted = Number(query.get('resourceVersion') ?? '0');
   if (wanted > store.resourceVersion) {
@@ -52,13 +64,24 @@ function list(store: FakeObjectStore, target: FakeTarget, request: SeenKubeReque
   const more = start + page.length < all.length;
   const metadata = {
     resourceVersion: String(store.resourceVersion),
-    ...(more ? { continue: continueToken(store.resourceVersion, start + page.length), remainingItemCount: all.length - start - page.length } : {}),
+    ...(more
+      ? {
+          continue: continueToken(store.resourceVersion, start + page.length),
+          remainingItemCount: all.length - start - page.length,
+        }
+      : {}),
   };
   if (table) {
     const include = query.get('includeObject') ?? undefined;
-    return { status: 200, body: tableOf(target.resource.resource, page, metadata, { definitions: true, include, withoutColumns }) };
+    return {
+      status: 200,
+      body: tableOf(target.resource.resource, page, metadata, { definitions: true, include, withoutColumns }),
+    };
   }
-  return { status: 200, body: { kind: `${target.resource.kind}List`, apiVersion: apiVersionOf(target.resource), metadata, items: page } };
+  return {
+    status: 200,
+    body: { kind: `${target.resource.kind}List`, apiVersion: apiVersionOf(target.resource), metadata, items: page },
+  };
 }
 
 function create(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRequest): RestAnswer {
@@ -73,7 +96,11 @@ function replace(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRe
   const object = parseObject(request, target);
   const version = object.metadata.resourceVersion;
   if (version !== undefined && version !== current.metadata.resourceVersion) {
-    throw conflict(target.resource.resource, current.metadata.name, 'the object has been modified; please apply your changes to the latest version and try again');
+    throw conflict(
+      target.resource.resource,
+      current.metadata.name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
   }
   return { status: 200, body: store.replace(target.resource, withStatusOf(target, current, object)) };
 }
@@ -112,7 +139,10 @@ function deleteMany(store: FakeObjectStore, target: FakeTarget, request: SeenKub
     if (store.find(target.resource, item.metadata.namespace, item.metadata.name) === undefined) continue;
     store.delete(target.resource, item.metadata.namespace, item.metadata.name);
   }
-  return { status: 200, body: { kind: `${target.resource.kind}List`, apiVersion: apiVersionOf(target.resource), metadata: {}, items } };
+  return {
+    status: 200,
+    body: { kind: `${target.resource.kind}List`, apiVersion: apiVersionOf(target.resource), metadata: {}, items },
+  };
 }
 
 function stored(store: FakeObjectStore, target: FakeTarget): FakeObject {
@@ -139,13 +169,24 @@ function parseObject(request: SeenKubeRequest, target: FakeTarget): FakeObject {
     throw badRequest(`${object.kind} in the body is not ${target.resource.kind} of the path`);
   }
   const namespace = target.namespace ?? object.metadata.namespace;
-  if (target.resource.namespaced && target.namespace !== undefined && (object.metadata.namespace ?? target.namespace) !== target.namespace) {
+  if (
+    target.resource.namespaced &&
+    target.namespace !== undefined &&
+    (object.metadata.namespace ?? target.namespace) !== target.namespace
+  ) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   if (target.name === undefined && (object.metadata.name ?? '') === '' && object.metadata.generateName === undefined) {
     throw invalid('name or generateName is required');
   }
-  return { ...object, metadata: { ...object.metadata, name: target.name ?? object.metadata.name, ...(target.resource.namespaced ? { namespace: namespace ?? '' } : {}) } };
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      name: target.name ?? object.metadata.name,
+      ...(target.resource.namespaced ? { namespace: namespace ?? '' } : {}),
+    },
+  };
 }
 
 function parseJson(text: string): unknown {
@@ -160,7 +201,9 @@ function matcher(target: FakeTarget, query: URLSearchParams): (object: FakeObjec
   const label = labelMatcher(query.get('labelSelector') ?? undefined);
   const field = fieldMatcher(query.get('fieldSelector') ?? undefined);
   return (object) =>
-    (target.namespace === undefined || object.metadata.namespace === target.namespace) && label(object) && field(object);
+    (target.namespace === undefined || object.metadata.namespace === target.namespace) &&
+    label(object) &&
+    field(object);
 }
 
 function continueToken(version: number, start: number): string {
@@ -170,6 +213,7 @@ function continueToken(version: number, start: number): string {
 function continueAt(store: FakeObjectStore, token: string | null): number {
   if (token === null || token === '') return 0;
   const { rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as { rv: number; start: number };
-  if (store.eventsAfter(rv) === undefined) throw expired('The provided continue parameter is too old to display a consistent list result.');
+  if (store.eventsAfter(rv) === undefined)
+    throw expired('The provided continue parameter is too old to display a consistent list result.');
   return start;
 }

@@ -28,7 +28,10 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   taskruns: RUN_COLUMNS,
   nodes: [
     name,
-    { name: 'Status', cell: (object) => (condition(object, 'Ready')?.status === 'True' ? 'Ready' : 'NotReady') + cordon(object) },
+    {
+      name: 'Status',
+      cell: (object) => (condition(object, 'Ready')?.status === 'True' ? 'Ready' : 'NotReady') + cordon(object),
+    },
     age,
   ],
   pods: [name, { name: 'Status', cell: (object) => status(object).phase ?? '' }, age],
@@ -69,7 +72,9 @@ function condition(object: FakeObject, type: string): { status: string; reason?:
 }
 
 function cordon(object: FakeObject): string {
-  return (object['spec'] as { unschedulable?: boolean } | undefined)?.unschedulable === true ? ',SchedulingDisabled' : '';
+  return (object['spec'] as { unschedulable?: boolean } | undefined)?.unschedulable === true
+    ? ',SchedulingDisabled'
+    : '';
 }
 
 function ageOf(time: string | undefined): string | null {

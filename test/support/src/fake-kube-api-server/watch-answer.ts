@@ -83,7 +83,12 @@ export class WatchAnswer {
     }
     const events = this.#after === 0 ? this.#initial() : this.store.eventsAfter(this.#after);
     if (events === undefined) {
-      this.#write(JSON.stringify({ type: 'ERROR', object: expired(`too old resource version: ${this.#after} (${this.store.resourceVersion})`).body() }));
+      this.#write(
+        JSON.stringify({
+          type: 'ERROR',
+          object: expired(`too old resource version: ${this.#after} (${this.store.resourceVersion})`).body(),
+        }),
+      );
       this.end();
       return;
     }
@@ -107,7 +112,8 @@ export class WatchAnswer {
     const now = event.type !== 'DELETED' && this.#matches(event.object);
     const before = event.previous !== undefined && this.#matches(event.previous);
     if (now) this.#send(before ? 'MODIFIED' : 'ADDED', event.object);
-    else if (before) this.#send('DELETED', event.type === 'DELETED' ? event.object : withVersion(event.previous, event));
+    else if (before)
+      this.#send('DELETED', event.type === 'DELETED' ? event.object : withVersion(event.previous, event));
   }
 
   #send(type: string, object: FakeObject): void {
@@ -121,7 +127,12 @@ export class WatchAnswer {
     const metadata = { resourceVersion, ...(annotations === undefined ? {} : { annotations }) };
     const object = { kind: resource.kind, apiVersion: apiVersionOf(resource), metadata } as unknown as FakeObject;
     if (this.#ended || this.#silent()) return;
-    this.#write(JSON.stringify({ type: 'BOOKMARK', object: this.options.table ? this.#table([object], resourceVersion) : object }));
+    this.#write(
+      JSON.stringify({
+        type: 'BOOKMARK',
+        object: this.options.table ? this.#table([object], resourceVersion) : object,
+      }),
+    );
   }
 
   #table(objects: readonly FakeObject[], resourceVersion: string | undefined): Record<string, unknown> {
@@ -135,7 +146,8 @@ export class WatchAnswer {
   #event(line: string): void {
     if (this.#ended || this.#silent()) return;
     const { fault } = this.options;
-    const due = (fault?.kind === 'cutJson' || fault?.kind === 'cutUtf8') && this.#eventsSent >= (fault.afterEvents ?? 0);
+    const due =
+      (fault?.kind === 'cutJson' || fault?.kind === 'cutUtf8') && this.#eventsSent >= (fault.afterEvents ?? 0);
     if (due) {
       this.#cut(line, fault.kind === 'cutUtf8');
       return;
@@ -156,7 +168,15 @@ export class WatchAnswer {
     if (this.#ended || (fault?.kind !== 'errorEvent' && fault?.kind !== 'end')) return;
     if (this.#eventsSent < (fault.afterEvents ?? 0)) return;
     if (fault.kind === 'errorEvent') {
-      const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: 'scripted', reason: fault.reason, code: fault.code };
+      const status = {
+        kind: 'Status',
+        apiVersion: 'v1',
+        metadata: {},
+        status: 'Failure',
+        message: 'scripted',
+        reason: fault.reason,
+        code: fault.code,
+      };
       this.#write(JSON.stringify({ type: 'ERROR', object: status }));
     }
     this.end();
