@@ -25,7 +25,8 @@ interface LogLine {
   readonly task?: string;
   readonly step?: string;
   readonly text?: string;
-  readonly gap?: { readonly reason?: string; readonly message?: string } | null;
+  /** Why bytes are missing; the text then says what is missing. */
+  readonly gap?: string;
 }
 
 const TERMINAL = ['completed', 'failed', 'cancelled'];
@@ -51,7 +52,7 @@ async function showEvents(rest: Rest, buildId: string, signal: AbortSignal): Pro
 async function showLog(rest: Rest, buildId: string, signal: AbortSignal): Promise<void> {
   for await (const { data } of follow(rest.url(`/builds/${buildId}/logs/stream`), rest.headers(), signal)) {
     const line = JSON.parse(data) as LogLine;
-    const text = line.gap ? `[gap: ${line.gap.message ?? line.gap.reason ?? ''}]` : (line.text ?? '');
+    const text = line.gap === undefined ? (line.text ?? '') : `[${line.gap}: ${line.text ?? ''}]`;
     say(`  ${`${line.task ?? ''}/${line.step ?? ''}`.padEnd(20)} | ${text}`);
   }
 }
