@@ -3,13 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  ClusterConnection,
-  type ClusterAccess,
-  outcomeOf,
-  PATCH_TYPES,
-  resolveAccess,
-} from '@image-factory/cluster-connectors';
+import { ClusterConnection, type ClusterAccess, outcomeOf, resolveAccess } from '@image-factory/cluster-connectors';
 import { type DomainError, Secret } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -373,42 +367,5 @@ describe('the outcome of a failed request', () => {
       details: { outcome: 'notSent' },
     });
     expect(server.connectionsAccepted).toBe(0);
-  });
-});
-
-describe('writes', () => {
-  it('creates, merges, applies and deletes with a uid precondition', async () => {
-    const connection = await byToken();
-    const path = '/api/v1/namespaces/builds/secrets/s';
-    const query = { fieldManager: 'image-factory', force: true };
-    const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', labels: { a: '1' } } };
-    const created = await connection.request<{ metadata: { uid: string } }>({
-      method: 'PATCH',
-      path,
-      query,
-      body,
-      contentType: PATCH_TYPES.apply,
-    });
-    expect(created.status).toBe(201);
-    await connection.request({
-      method: 'PATCH',
-      path,
-      body: { metadata: { labels: { b: '2' } } },
-      contentType: PATCH_TYPES.merge,
-    });
-    expect(server.store.find('secrets', 'builds', 's')?.metadata.labels).toEqual({ a: '1', b: '2' });
-    const wrong = await failure(
-      connection.request({ method: 'DELETE', path, body: { preconditions: { uid: 'other' } } }),
-    );
-    expect(wrong).toMatchObject({ reason: 'ObjectConflict' });
-    await connection.request({ method: 'DELETE', path, body: { preconditions: { uid: created.body.metadata.uid } } });
-    expect(server.store.find('secrets', 'builds', 's')).toBeUndefined();
-  });
-
-  it('sends a string body byte for byte', async () => {
-    const connection = await byToken();
-    const text = '{"metadata":  {"name":"exact","labels":{"x":"ü"}}}';
-    await connection.request({ ...createSecret, body: text });
-    expect(server.requests[0]?.bodyText).toBe(text);
   });
 });

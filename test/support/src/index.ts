@@ -44,3 +44,4 @@ export type {
 export { InMemoryProviderRepository } from './in-memory-provider-repository.js';
 export { FakeTektonController } from './fake-tekton-controller.js';
 export type { FakeRunScript, FakeTaskScript } from './fake-tekton-controller.js';
+export { FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './fake-kube-api-server/certificates.js';

@@ -10,6 +10,7 @@ import {
   FAKE_SERVER_CERTIFICATE,
   FAKE_SERVER_KEY,
 } from './certificates.js';
+import { finish, readBody, scripted, send } from './fake-answer.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
 import { FakePodLogs } from './pod-logs.js';
@@ -377,49 +378,4 @@ export class FakeKubeApiServer {
       bodyText,
     };
   }
-}
-
-function finish(
-  request: SeenKubeRequest,
-  response: ServerResponse,
-  fault: FakeFault | undefined,
-  status: number,
-  body: unknown,
-): void {
-  if (fault?.kind === 'commitThenDrop') response.socket?.destroy();
-  else if (fault?.kind === 'garbage') response.writeHead(200, { 'content-type': 'application/json' }).end('{"kind":');
-  else if (fault?.kind !== 'commitThenHang')
-    send(response, request.method === 'POST' && status === 200 ? 201 : status, body, {});
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  body: unknown,
-  headers: Readonly<Record<string, string>>,
-): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  response.end(JSON.stringify(body));
-}
-
-function scripted(fault: FakeFault & { kind: 'status' }): ApiFailure {
-  const headers: Record<string, string> =
-    fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
-  return new ApiFailure(
-    fault.status,
-    fault.reason ?? 'Scripted',
-    fault.message ?? 'scripted',
-    fault.details ?? {},
-    headers,
-  );
-}
-
-async function readBody(message: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }

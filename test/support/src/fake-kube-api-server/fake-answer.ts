@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ApiFailure } from './api-status.js';
+import type { FakeFault, SeenKubeRequest } from './fault-script.js';
+
+/** Writes an answer, or what its fault makes of it after the commit. */
+export function finish(
+  request: SeenKubeRequest,
+  response: ServerResponse,
+  fault: FakeFault | undefined,
+  status: number,
+  body: unknown,
+): void {
+  if (fault?.kind === 'commitThenDrop') response.socket?.destroy();
+  else if (fault?.kind === 'garbage') response.writeHead(200, { 'content-type': 'application/json' }).end('{"kind":');
+  else if (fault?.kind !== 'commitThenHang')
+    send(response, request.method === 'POST' && status === 200 ? 201 : status, body, {});
+}
+
+export function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
+}
+
+/** The refusal that a test asked for. */
+export function scripted(fault: FakeFault & { kind: 'status' }): ApiFailure {
+  const headers: Record<string, string> =
+    fault.retryAfterSeconds === undefined ? {} : { 'retry-after': String(fault.retryAfterSeconds) };
+  return new ApiFailure(
+    fault.status,
+    fault.reason ?? 'Scripted',
+    fault.message ?? 'scripted',
+    fault.details ?? {},
+    headers,
+  );
+}
+
+export async function readBody(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
