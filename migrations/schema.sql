@@ -450,6 +450,7 @@ CREATE TABLE providers (
   cluster_uid text,
   nonce uuid NOT NULL DEFAULT gen_random_uuid(),
   previous_nonce uuid,
+  nonce_rolled_at timestamp with time zone NOT NULL DEFAULT now(),
   health text NOT NULL DEFAULT 'unknown'::text,
   tekton_answers boolean NOT NULL DEFAULT false,
   watch_fresh boolean NOT NULL DEFAULT true,

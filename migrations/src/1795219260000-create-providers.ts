@@ -32,6 +32,7 @@ export class CreateProviders1795219260000 implements MigrationInterface {
         cluster_uid text,
         nonce uuid NOT NULL DEFAULT gen_random_uuid(),
         previous_nonce uuid,
+        nonce_rolled_at timestamptz NOT NULL DEFAULT now(),
         health text NOT NULL DEFAULT 'unknown',
         tekton_answers boolean NOT NULL DEFAULT false,
         watch_fresh boolean NOT NULL DEFAULT true,

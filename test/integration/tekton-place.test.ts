@@ -6,11 +6,25 @@ import { fakeTektonWorld, type FakeTektonWorld } from './tekton-world.ts';
 
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 let nonce: InstallationNonce | undefined;
+/** What a roll makes of the nonce; undefined: none is due. */
+let rolled: InstallationNonce | undefined;
+/** Answers of the database, one each; then `nonce`. */
+let earlier: InstallationNonce[] = [];
 let current: FakeTektonWorld;
 
 beforeEach(async () => {
   nonce = undefined;
-  current = await fakeTektonWorld({ nonceOf: () => Promise.resolve(nonce) });
+  rolled = undefined;
+  earlier = [];
+  current = await fakeTektonWorld({
+    nonceOf: () => Promise.resolve(earlier.shift() ?? nonce),
+    rollNonce: (_providerId, seen) => {
+      if (rolled === undefined || seen !== nonce?.current) return Promise.resolve(undefined);
+      nonce = rolled;
+      rolled = undefined;
+      return Promise.resolve(nonce);
+    },
+  });
 });
 afterEach(() => current.world.close());
 
@@ -178,11 +192,11 @@ describe('the record of installations on a cluster', () => {
     return `${current.world.installationId}.${current.world.providerId}`;
   }
 
-  function replaceNonce(value: string): void {
+  function replaceNonce(value: string, namespaces: 'forget' | 'keep' = 'forget'): void {
     current.server.store.update('configmaps', INSTALLATION_NAMESPACE, INSTALLATION_RECORD, (object) => {
       object['data'] = { [recordKey()]: value };
     });
-    current.world.namespaces.rows.clear();
+    if (namespaces === 'forget') current.world.namespaces.rows.clear();
   }
 
   it('is written first, and rolled when the database has rolled', async () => {
@@ -202,5 +216,32 @@ describe('the record of installations on a cluster', () => {
     const before = writes().length;
     await expect(prepare(current.world.anotherExecutor())).rejects.toMatchObject({ reason: 'ForeignInstallation' });
     expect(writes().length).toBe(before);
+  });
+
+  it('is rolled on the cluster after the database, once the current one was seen there', async () => {
+    nonce = { current: 'a', previous: undefined };
+    await prepare();
+    rolled = { current: 'b', previous: 'a' };
+    current.world.namespaces.rows.clear();
+    await prepare(current.world.anotherExecutor());
+    expect(nonce).toEqual({ current: 'b', previous: 'a' });
+    expect(record()).toEqual({ [recordKey()]: 'b' });
+  });
+
+  it('is read again before a roll by another process is taken for another copy', async () => {
+    nonce = { current: 'b', previous: 'a' };
+    await prepare();
+    earlier = [{ current: 'a', previous: undefined }];
+    await current.world.connections.renew();
+    current.world.namespaces.rows.clear();
+    await prepare(current.world.anotherExecutor());
+    expect(record()).toEqual({ [recordKey()]: 'b' });
+  });
+
+  it('is checked by each process, although the namespace is warm', async () => {
+    nonce = { current: 'b', previous: 'a' };
+    await prepare();
+    replaceNonce('of another copy', 'keep');
+    await expect(prepare(current.world.anotherExecutor())).rejects.toMatchObject({ reason: 'ForeignInstallation' });
   });
 });

@@ -92,6 +92,7 @@ function tektonExecutor(
     namespaces: new PostgresTenantNamespaces(stores.database),
     installationId,
     nonceOf: (providerId) => stores.ownership.nonceOf(providerId),
+    rollNonce: (providerId, current) => stores.ownership.rollNonce(providerId, current),
     clock,
     logger,
   });

@@ -15,6 +15,7 @@ import type { Logger } from '@image-factory/telemetry';
 import { TektonFollower } from './follow/tekton-follower.js';
 import { buildPipelineRun } from './pipeline-run/build-pipeline-run.js';
 import type { InstallationNonce } from './place/check-installation.js';
+import { InstallationGuard } from './place/installation-guard.js';
 import { PlaceKeeper } from './place/place-keeper.js';
 
 export interface TektonBuildExecutorOptions {
@@ -26,6 +27,8 @@ export interface TektonBuildExecutorOptions {
   readonly logger: Logger;
   /** Nonce of a provider as the database has it (rule 1); without it the cluster's record is neither kept nor checked. */
   readonly nonceOf?: (providerId: string) => Promise<InstallationNonce | undefined>;
+  /** Rolls that nonce when it is still `current` and its last roll is long ago; undefined: it did not. */
+  readonly rollNonce?: (providerId: string, current: string) => Promise<InstallationNonce | undefined>;
   /** Directory of the five Tasks' YAML; default `deploy/tekton/tasks` of this repository. */
   readonly tasksDirectory?: string;
 }
@@ -34,18 +37,21 @@ export interface TektonBuildExecutorOptions {
 export class TektonBuildExecutor extends BuildExecutor {
   readonly infrastructureType = 'kubernetes';
   readonly #options: TektonBuildExecutorOptions;
+  readonly #guard: InstallationGuard;
   readonly #places: PlaceKeeper;
 
   constructor(options: TektonBuildExecutorOptions) {
     super();
     this.#options = options;
-    const { connections, providers, namespaces, installationId, nonceOf, tasksDirectory, clock, logger } = options;
+    const { connections, providers, namespaces, installationId, tasksDirectory, clock, logger } = options;
+    const { nonceOf, rollNonce } = options;
+    this.#guard = new InstallationGuard({ installationId, nonceOf, rollNonce, clock, logger });
     this.#places = new PlaceKeeper({
       connections,
       providers,
       namespaces,
       installationId,
-      nonceOf,
+      guard: this.#guard,
       tasksDirectory,
       clock,
       logger,
@@ -65,6 +71,7 @@ export class TektonBuildExecutor extends BuildExecutor {
     return new TektonFollower({
       ...options,
       connections,
+      guard: this.#guard,
       clock,
       logger,
       onPlaceBroken: (request) => this.#distrust(request),

@@ -34,6 +34,17 @@ export interface BuildEnd {
   readonly parked: boolean;
 }
 
+/** The nonce by which a cluster knows this database; the one before it is accepted there too. */
+export interface InstallationNonceRow {
+  readonly current: string;
+  readonly previous: string | undefined;
+}
+
+interface NonceRow {
+  readonly nonce: string;
+  readonly previous_nonce: string | null;
+}
+
 interface LiveRow {
   id: string;
   host: string;
@@ -117,12 +128,26 @@ export class PostgresOwnership {
   }
 
   /** The nonce by which a provider's cluster knows this database (correctness rule 1). Index: providers' key. */
-  async nonceOf(providerId: string): Promise<{ current: string; previous: string | undefined } | undefined> {
-    const [row] = await this.database.query<{ nonce: string; previous_nonce: string | null }>(
-      'SELECT nonce, previous_nonce FROM providers WHERE id = $1',
-      [providerId],
+  async nonceOf(providerId: string): Promise<InstallationNonceRow | undefined> {
+    const [row] = await this.database.query<NonceRow>('SELECT nonce, previous_nonce FROM providers WHERE id = $1', [
+      providerId,
+    ]);
+    return row === undefined ? undefined : toNonce(row);
+  }
+
+  /**
+   * Rolls that nonce when it is still `current` and was not rolled for an hour; undefined: it was not rolled. Its caller
+   * has just seen `current` on the cluster, so the one kept as previous is what stands there. Index: providers' key.
+   * Locks: the provider.
+   */
+  async rollNonce(providerId: string, current: string): Promise<InstallationNonceRow | undefined> {
+    const [row] = await this.database.query<NonceRow>(
+      `UPDATE providers SET previous_nonce = nonce, nonce = gen_random_uuid(), nonce_rolled_at = now()
+        WHERE id = $1 AND nonce = $2::uuid AND nonce_rolled_at < now() - interval '1 hour'
+       RETURNING nonce, previous_nonce`,
+      [providerId, current],
     );
-    return row === undefined ? undefined : { current: row.nonce, previous: row.previous_nonce ?? undefined };
+    return row === undefined ? undefined : toNonce(row);
   }
 
   async databaseIdentity(): Promise<DatabaseIdentity> {
@@ -138,4 +163,8 @@ export class PostgresOwnership {
       startedAt: row?.started ?? '',
     };
   }
+}
+
+function toNonce(row: NonceRow): InstallationNonceRow {
+  return { current: row.nonce, previous: row.previous_nonce ?? undefined };
 }

@@ -1,4 +1,4 @@
-import { DomainError, ExecutionFollower } from '@image-factory/domain';
+import { DomainError, ExecutionFollower, isDomainError } from '@image-factory/domain';
 import type {
   Attempt,
   AttemptCredentials,
@@ -12,12 +12,13 @@ import type {
   PrepareRequest,
   StopIntent,
 } from '@image-factory/domain';
-import type { ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
 import { followAttemptLogs } from '../log/attempt-log-follower.js';
 import { LogTails } from '../log/log-tails.js';
+import type { InstallationGuard } from '../place/installation-guard.js';
 import { isEnded } from '../status/attempt-view.js';
 import { isOver } from '../status/pods-over.js';
 import { AttemptObserver, sameCluster } from './attempt-observer.js';
@@ -26,6 +27,7 @@ import { WatchKeeper } from './watch-keeper.js';
 
 export interface TektonFollowerOptions extends FollowerOptions {
   readonly connections: ClusterConnectionProvider;
+  readonly guard: InstallationGuard;
   readonly onPlaceBroken: (request: PrepareRequest) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -81,7 +83,10 @@ export class TektonFollower extends ExecutionFollower {
     try {
       connection = this.#keeper.connection();
       await sameCluster(connection, attempt);
+      await this.#options.guard.ensureKnown(attempt.providerId, connection);
     } catch (error) {
+      // No verdict about the attempt: it stays as it is until an operator has reconciled the two databases.
+      if (isDomainError(error) && error.reason === 'ForeignInstallation') throw error;
       // Whatever this failure says, nothing of the attempt was sent.
       return nothingSent(createFailure(error, 'PipelineRun'));
     }
@@ -105,11 +110,11 @@ export class TektonFollower extends ExecutionFollower {
       run: attempt.name,
       intent,
     });
-    await stopRun(this.#keeper.connection(), attempt, mayWrite);
+    await stopRun(await this.#writable(), attempt, mayWrite);
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeSecret(this.#keeper.connection(), attempt, mayWrite);
+    await removeSecret(await this.#writable(), attempt, mayWrite);
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -117,7 +122,7 @@ export class TektonFollower extends ExecutionFollower {
     const live = this.#views
       .find(attempt.executionId)
       .pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
-    await removeRun(this.#keeper.connection(), attempt, live, mayWrite);
+    await removeRun(await this.#writable(), attempt, live, mayWrite);
     this.#tails.forget(attempt.executionId);
     this.#observer.forget(attempt.executionId);
   }
@@ -150,5 +155,12 @@ export class TektonFollower extends ExecutionFollower {
 
   override async close(): Promise<void> {
     await this.#keeper.close();
+  }
+
+  /** The connection, once its cluster has proved to know this database (rule 1). */
+  async #writable(): Promise<ClusterConnection> {
+    const connection = this.#keeper.connection();
+    await this.#options.guard.ensureKnown(this.#options.providerId, connection);
+    return connection;
   }
 }

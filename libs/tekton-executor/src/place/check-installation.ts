@@ -22,8 +22,13 @@ export interface InstallationRequest {
   readonly installationId: string;
   readonly providerId: string;
   readonly nonce: InstallationNonce;
+  /** Reads the nonce again: another process may have rolled it between our two looks. */
+  readonly nonceNow: () => Promise<InstallationNonce | undefined>;
   readonly signal: AbortSignal;
 }
+
+/** `current`: the cluster had the current nonce. `written`: it was missing or behind, and was written. */
+export type InstallationCheck = 'current' | 'written';
 
 /** Key of a provider row's nonce in the record. */
 export function installationKey(of: { readonly installationId: string; readonly providerId: string }): string {
@@ -39,12 +44,14 @@ interface ConfigMapObject {
  * is another copy's, or this database was rolled back. Writes the current one where it is missing or behind.
  * @throws DomainError NotAllowed ForeignInstallation: nothing may be written to that cluster until an operator decides
  */
-export async function checkInstallation(request: InstallationRequest): Promise<void> {
+export async function checkInstallation(request: InstallationRequest): Promise<InstallationCheck> {
   const { nonce } = request;
   const record = await findRecord(request);
   const found = record?.data?.[installationKey(request)];
-  if (found === nonce.current) return;
+  if (found === nonce.current) return 'current';
   if (found !== undefined && found !== nonce.previous) {
+    const now = await request.nonceNow();
+    if (now !== undefined && now.current !== nonce.current) return checkInstallation({ ...request, nonce: now });
     throw new DomainError({
       kind: 'NotAllowed',
       reason: 'ForeignInstallation',
@@ -56,6 +63,7 @@ export async function checkInstallation(request: InstallationRequest): Promise<v
   }
   if (record === undefined) await createRecord(request);
   else await writeNonce(request);
+  return 'written';
 }
 
 async function findRecord({ connection, signal }: InstallationRequest): Promise<ConfigMapObject | undefined> {

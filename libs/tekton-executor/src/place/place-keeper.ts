@@ -15,11 +15,10 @@ import { EMPTY_DOCKER_CONFIG } from '../attempt/attempt-secret.js';
 import { DOCKER_CONFIG_SECRET } from '../attempt/create-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { BUILDER_SERVICE_ACCOUNT, DOCKER_CONFIG_KEY } from '../pipeline-run/template-view.js';
-import { checkInstallation } from './check-installation.js';
-import type { InstallationNonce } from './check-installation.js';
 import { chooseNamespace, findNamespace, isTerminating } from './choose-namespace.js';
 import type { NamespaceChoice } from './choose-namespace.js';
 import { clusterUidOf } from './cluster-uid.js';
+import type { InstallationGuard } from './installation-guard.js';
 import { contentHash, readTasks, tasksFor } from './task-manifests.js';
 import type { TaskManifest } from './task-manifests.js';
 
@@ -34,8 +33,7 @@ export interface PlaceKeeperOptions {
   readonly providers: ProviderRepository;
   readonly namespaces: TenantNamespaceRepository;
   readonly installationId: string;
-  /** The nonce of rule 1; without it the cluster's record is not kept. */
-  readonly nonceOf: ((providerId: string) => Promise<InstallationNonce | undefined>) | undefined;
+  readonly guard: InstallationGuard;
   readonly tasksDirectory: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -87,7 +85,7 @@ export class PlaceKeeper {
   }
 
   async #ensure(request: PrepareRequest, key: string, signal: AbortSignal): Promise<Place> {
-    const { connections, providers, namespaces, clock } = this.#options;
+    const { connections, providers, namespaces, guard, clock } = this.#options;
     const provider = await providers.find(request.providerId);
     if (provider === undefined) throw providerNotFound(request.providerId);
     const stored = await namespaces.find(request.providerId, request.tenantId);
@@ -96,6 +94,7 @@ export class PlaceKeeper {
     const verified = this.#verified.get(key);
     if (warm && verified?.uid === stored.uid && clock.monotonicMs() - verified.atMs < VERIFY_MS) return placeOf(stored);
     const place = await connections.withConnection(request.providerId, async (connection) => {
+      await guard.ensureKnown(request.providerId, connection);
       const clusterUid = await clusterUidOf(connection, signal);
       const scope: Scope = { request, provider, connection, clusterUid, signal };
       if (warm && (await this.#stillThere(scope, stored))) return placeOf(stored);
@@ -120,11 +119,7 @@ export class PlaceKeeper {
 
   async #makeReady(scope: Scope, wanted: Wanted): Promise<Place> {
     const { request, connection, clusterUid, signal } = scope;
-    const { installationId, nonceOf, namespaces, logger } = this.#options;
-    const nonce = await nonceOf?.(request.providerId);
-    if (nonce !== undefined) {
-      await checkInstallation({ connection, installationId, providerId: request.providerId, nonce, signal });
-    }
+    const { installationId, namespaces, logger } = this.#options;
     const candidates = chooseNamespace({ connection, tenantId: request.tenantId, installationId, signal, logger });
     for await (const choice of candidates) {
       try {

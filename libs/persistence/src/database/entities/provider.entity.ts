@@ -86,6 +86,9 @@ export class ProviderEntity {
   @Column({ type: 'uuid', name: 'previous_nonce', nullable: true })
   readonly previousNonce!: string | null;
 
+  @Column({ type: 'timestamptz', name: 'nonce_rolled_at' })
+  readonly nonceRolledAt!: Date;
+
   @Column({ type: 'text' })
   readonly health!: string;
 
