@@ -1,4 +1,4 @@
-import { DomainError } from '@image-factory/domain';
+import { attemptTag, DomainError } from '@image-factory/domain';
 import { eventually, TestSignal, type FakeRun } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness, REPOSITORY } from './dispatcher-harness.js';
@@ -80,6 +80,32 @@ describe('after the outcome', () => {
     };
     await harness.start();
     const older = await harness.submit();
+    await oldPut.raised;
+    const newer = await harness.submit();
+    const digest = (await harness.reaches(newer, 'completed')).image_digest;
+    goOn.raise();
+    await harness.reaches(older, 'completed');
+    expect(harness.cluster.images.get(`${REPOSITORY}:latest`)).toBe(digest);
+  });
+
+  it('an older build whose put lands after its answer was lost gives the tag back to the newer one', async () => {
+    const oldPut = new TestSignal();
+    const goOn = new TestSignal();
+    const oldImage = (buildId: string) =>
+      harness.cluster.images.get(`${REPOSITORY}:${attemptTag({ buildId, attempt: 1 })}`);
+    let older = '';
+    let first = true;
+    harness.publisher.beforePut = async (tag) => {
+      if (!first) return;
+      first = false;
+      oldPut.raise();
+      await goOn.raised;
+      harness.cluster.images.set(`${REPOSITORY}:${tag}`, oldImage(older)!);
+      const message = 'the connection was reset';
+      throw new DomainError({ kind: 'Unavailable', reason: 'RegistryUnavailable', message, retryable: true });
+    };
+    await harness.start({ limits: { ...harness.limits, publishLimitMs: 60_000 } });
+    older = await harness.submit();
     await oldPut.raised;
     const newer = await harness.submit();
     const digest = (await harness.reaches(newer, 'completed')).image_digest;

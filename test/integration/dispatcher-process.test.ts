@@ -4,7 +4,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually, GitHttpServer } from '@image-factory/test-support';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness } from './dispatcher-harness.js';
 
 const MAIN = fileURLToPath(new URL('../../apps/dispatcher/dist/main.js', import.meta.url));
@@ -110,7 +110,11 @@ async function submitLocal(): Promise<string> {
   });
 }
 
-describe.skipIf(!existsSync(MAIN))('dispatcher processes', () => {
+describe('dispatcher processes', () => {
+  beforeAll(() => {
+    if (!existsSync(MAIN)) throw new Error('apps/dispatcher/dist/main.js is missing: build the packages first');
+  });
+
   it('killed with SIGKILL while a build runs: another process goes on, and no byte of the log is lost', async () => {
     const first = launch();
     const buildId = await submitLocal();

@@ -194,7 +194,45 @@ describe('a create', () => {
   });
 });
 
+describe('a create without an answer', () => {
+  it('that is never answered ends by its absence past the budget, and is not sent for ever', async () => {
+    harness.cluster.failCreates(...Array.from({ length: 500 }, () => 'unknown' as const));
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.inState(buildId, 'moved', 30_000)).toMatchObject({ reason: 'ClusterUnavailable', attempt: 1 });
+  });
+
+  it('that a dead owner sent and did not note is found when its repetition is refused', async () => {
+    const created = new TestSignal();
+    harness.cluster.afterCreate = () => {
+      created.raise();
+      return new TestSignal().raised;
+    };
+    const dead = await harness.start();
+    const buildId = await harness.submit();
+    await created.raised;
+    await dead.abandon();
+    harness.cluster.afterCreate = () => Promise.resolve();
+    harness.cluster.failCreates('refused');
+    await harness.start();
+    expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 1 });
+    expect(harness.cluster.created).toHaveLength(1);
+  });
+});
+
 describe('a run that is gone', () => {
+  it('ends although the registry can never be asked for its image', async () => {
+    harness.publisher.findAttemptImage = () => Promise.resolve({ kind: 'unknown', message: 'no route' });
+    hold();
+    await harness.start();
+    const buildId = await harness.submit();
+    const run = await runOf(buildId);
+    harness.cluster.startRun(run);
+    await harness.inState(buildId, 'running');
+    harness.cluster.dropRun(run);
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'PipelineRunDeleted' });
+  });
+
   it('counts as succeeded when its image stands under the attempt tag', async () => {
     hold();
     await harness.start();
@@ -218,6 +256,23 @@ describe('a run that is gone', () => {
     await harness.inState(buildId, 'running');
     harness.cluster.dropRun(run);
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'PipelineRunDeleted' });
+  });
+});
+
+describe('an attempt that is to be moved', () => {
+  it('is the build’s success when its image stands under the attempt tag already', async () => {
+    hold();
+    await harness.start();
+    const buildId = await harness.submit();
+    const run = await runOf(buildId);
+    harness.cluster.startRun(run);
+    await harness.inState(buildId, 'running');
+    harness.cluster.images.set(`${REPOSITORY}:${attemptTag({ buildId, attempt: 1 })}`, 'sha256:feed');
+    await harness.database.query(
+      `UPDATE providers SET state = 'draining', drain_deadline_at = now() - interval '1 second'`,
+    );
+    expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 1 });
+    expect(harness.cluster.images.get(`${REPOSITORY}:latest`)).toBe('sha256:feed');
   });
 });
 
@@ -262,6 +317,14 @@ describe('a lost cluster', () => {
     const lost = await harness.inState(buildId, 'lost', 30_000);
     expect(lost).toMatchObject({ reason: 'ClusterLost', slot_held: false });
     expect(await harness.build(buildId)).toMatchObject({ status: 'queued' });
+  });
+
+  it('loses an attempt although the registry can never be asked for its image', async () => {
+    harness.publisher.findAttemptImage = () => Promise.resolve({ kind: 'unknown', message: 'no route' });
+    hold();
+    await harness.start({ watchStaleMs: 200 });
+    const buildId = await lose();
+    expect(await harness.inState(buildId, 'lost', 30_000)).toMatchObject({ reason: 'ClusterLost' });
   });
 
   it('never repeats a packer build whose loss nothing fences', async () => {

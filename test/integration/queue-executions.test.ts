@@ -49,6 +49,20 @@ describe('a placed execution', () => {
     expect(await world.executions.fixOutcome(fence, id, sealing)).toBe('done');
   }
 
+  it('remembers the last create without an answer, not the first: until its deadline it may land', async () => {
+    const since = async (): Promise<number> => {
+      const row = await world.one<{ ms: number }>(
+        'SELECT extract(epoch FROM now() - create_unknown_since)::float8 * 1000 AS ms FROM build_executions WHERE id = $1',
+        [id],
+      );
+      return row.ms;
+    };
+    expect(await world.executions.markCreateUnknown(fence, id)).toBe('done');
+    await world.database.query(`UPDATE build_executions SET create_unknown_since = now() - interval '1 hour'`);
+    expect(await world.executions.markCreateUnknown(fence, id)).toBe('done');
+    expect(await since()).toBeLessThan(60_000);
+  });
+
   async function endWith(state: 'failed' | 'moved', retry: boolean, retryAfterMs?: number): Promise<void> {
     await runTo(outcome({ outcome: state, reason: 'PodEvicted', imageDigest: undefined }));
     await world.executions.markPodsOver(fence, id);

@@ -30,6 +30,13 @@ describe('readEnv', () => {
     expect(inspect(result, { depth: 9 })).not.toContain('canary');
   });
 
+  it('refuses a probe that may take as long as the interval, as the health monitor does', () => {
+    const read = (timeoutMs: string) =>
+      readEnv({ IF_DATABASE_URL: URL, IF_HEALTH_INTERVAL_MS: '5000', IF_HEALTH_TIMEOUT_MS: timeoutMs });
+    expect(read('5000')).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_HEALTH_TIMEOUT_MS' }] });
+    expect(read('4999')).toMatchObject({ kind: 'valid' });
+  });
+
   it('refuses a lease that one late heartbeat would lose', () => {
     const result = readEnv({
       IF_DATABASE_URL: URL,

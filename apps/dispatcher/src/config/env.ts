@@ -90,8 +90,8 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
       message: 'must be at most a third of IF_DISPATCHER_LEASE_MS, so that one late heartbeat loses nothing',
     });
   }
-  if (env.healthTimeoutMs > env.healthIntervalMs) {
-    problems.push({ name: 'IF_HEALTH_TIMEOUT_MS', message: 'must not be longer than IF_HEALTH_INTERVAL_MS' });
+  if (env.healthTimeoutMs >= env.healthIntervalMs) {
+    problems.push({ name: 'IF_HEALTH_TIMEOUT_MS', message: 'must be shorter than IF_HEALTH_INTERVAL_MS' });
   }
   if (env.tektonKubeconfigPath !== undefined && !env.tektonEnabled) {
     problems.push({ name: 'IF_BUILD_TEKTON_KUBECONFIG', message: 'needs IF_BUILD_TEKTON_ENABLED=true' });

@@ -15,9 +15,10 @@ const RETRY = { baseMs: 500, capMs: 15_000 };
 export async function createAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const intent = stopIntentOf(row);
   if (intent !== undefined) return stopBeforeCreate(scope, row, intent);
+  if (row.createUnknownSince !== undefined && budgetOver(scope, row)) return unanswered(scope, row);
   scope.journal.writePlace(row);
   const credentials = await openCredentials(scope, row);
-  if (credentials.kind === 'missing') return settleRefusal(scope, row, credentials.refusal);
+  if (credentials.kind === 'missing') return settleByLook(scope, row, credentials.refusal);
   const outcome = await scope.follower.create(row, credentials.opened, scope.mayWrite);
   switch (outcome.kind) {
     case 'created':
@@ -30,7 +31,7 @@ export async function createAttempt(scope: ExecutionScope, row: OwnedExecution):
     case 'retryLater':
       return later(scope, row, outcome);
     case 'refused':
-      return settleRefusal(scope, row, outcome);
+      return settleByLook(scope, row, outcome);
   }
 }
 
@@ -77,11 +78,20 @@ function refusalOf(error: DomainError): Refusal {
 
 /** Certainly not created, and it may be later: in place, under the placement budget, then another attempt elsewhere. */
 async function later(scope: ExecutionScope, row: OwnedExecution, outcome: Later): Promise<StepResult> {
-  if (row.createUnknownSince !== undefined) return unknownSettled(scope, row, outcome);
-  const since = row.placedAt ?? row.claimedAt;
-  if (!scope.judge.hasPassed(since, scope.limits.placementBudgetMs)) return again(scope, row, outcome, 'done');
+  if (row.createUnknownSince !== undefined) return settleByLook(scope, row, { ...outcome, fault: 'cluster' });
+  if (!budgetOver(scope, row)) return again(scope, row, outcome, 'done');
   const message = `not created within the placement budget; the last answer was ${outcome.reason}: ${outcome.message}`;
-  return fixEnd(scope, row, endBeforeCreate(row, { ...outcome, message, fault: 'cluster' }));
+  return settleByLook(scope, row, { reason: outcome.reason, message, fault: 'cluster' });
+}
+
+/** No create was answered within the placement budget: no other one is sent, so that the last one's deadline can pass. */
+function unanswered(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  const message = `no create was answered within the placement budget; ${row.waitingMessage ?? 'its answers were lost'}`;
+  return settleByLook(scope, row, { reason: row.waitingReason ?? 'ClusterUnavailable', message, fault: 'cluster' });
+}
+
+function budgetOver(scope: ExecutionScope, row: OwnedExecution): boolean {
+  return scope.judge.hasPassed(row.placedAt, scope.limits.placementBudgetMs);
 }
 
 async function again(
@@ -98,26 +108,20 @@ async function again(
   return wait(waitMs);
 }
 
-/** A refusal settles the name only when no earlier create may still land (rule 14). */
-async function settleRefusal(scope: ExecutionScope, row: OwnedExecution, refusal: Refusal): Promise<StepResult> {
-  if (row.createUnknownSince !== undefined) return unknownSettled(scope, row, refusal);
-  return fixEnd(scope, row, endBeforeCreate(row, refusal));
-}
+type Cause = Pick<Refusal, 'reason' | 'message' | 'fault'>;
 
-/** After an unknown create: a find, or absence after the request deadline, and nothing else. */
-async function unknownSettled(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  answer: Refusal | Later,
-): Promise<StepResult> {
+/**
+ * A refusal settles the name only when no earlier create has landed or may still land (rule 14): a find, or absence
+ * after the request deadline, and nothing else. The earlier one may be a dead owner's that left no mark in the row.
+ */
+async function settleByLook(scope: ExecutionScope, row: OwnedExecution, cause: Cause): Promise<StepResult> {
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'present') {
     return afterWrite(await scope.executions.markStarting(row.fence, row.executionId, { uid: seen.uid }));
   }
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);
   if (!deadlineOver(scope, row)) return wait(backOffMs(scope.memory.createTries++, RETRY));
-  const fault = answer.kind === 'refused' ? answer.fault : 'cluster';
-  return fixEnd(scope, row, endBeforeCreate(row, { ...answer, fault }));
+  return fixEnd(scope, row, endBeforeCreate(row, cause));
 }
 
 function deadlineOver(scope: ExecutionScope, row: OwnedExecution): boolean {

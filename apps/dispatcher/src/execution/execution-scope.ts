@@ -34,6 +34,7 @@ export interface ExecutionLimits {
 /** Opens what an attempt needs, for its own Secret and for the promotion of its image. */
 export abstract class CredentialSource {
   abstract openForExecution(request: {
+    readonly tenantId: string;
     readonly registryAuthId: string | undefined;
     readonly repositoryAuthId: string | undefined;
     readonly gitRepositoryUrl: string;
@@ -48,6 +49,8 @@ export class ExecutionMemory {
   publishTries = 0;
   failures = 0;
   lastStopMs: number | undefined;
+  /** Monotonic time since which the registry could not say whether the attempt's image is there. */
+  imageUnknownSinceMs: number | undefined;
 }
 
 /** Everything that a step of the state machine may use. One per execution and reconcile. */

@@ -1,6 +1,7 @@
 import { shouldRetry } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag } from './attempt-end.js';
+import { seekAttemptImage } from './attempt-image.js';
 import { afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
 import { fixEnd } from './fix-outcome.js';
@@ -13,9 +14,9 @@ import { fixEnd } from './fix-outcome.js';
 export async function judgeLoss(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const verdict = await lossVerdict(scope, row);
   if (verdict !== 'lost') return verdict;
-  const image = await scope.publisher.findAttemptImage(row);
+  const image = await seekAttemptImage(scope, row);
   if (image.kind === 'found') return fixEnd(scope, row, endByAttemptTag(image.digest));
-  if (image.kind === 'unknown') return wait(scope.limits.lookAgainMs);
+  if (image.kind === 'later') return wait(scope.limits.lookAgainMs);
   const { attempt, buildMethod } = row;
   return finishExecution(scope, row, {
     state: 'lost',
@@ -25,6 +26,13 @@ export async function judgeLoss(scope: ExecutionScope, row: OwnedExecution): Pro
       'to the attempt’s own tag',
     retry: shouldRetry({ stage: 'lost', fault: 'cluster', attempt, buildMethod }),
   });
+}
+
+/** The place was seen again: a later loss is another one. Says what to do instead when the shard is lost. */
+export async function contactIsBack(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult | undefined> {
+  if (row.firstLossAt === undefined) return undefined;
+  const fenced = await scope.executions.markLoss(row.fence, row.executionId, false);
+  return fenced === 'lease-lost' ? { kind: 'leaseLost' } : undefined;
 }
 
 /** `lost` when the deadline has passed and all agree; else what to do meanwhile. */

@@ -1,6 +1,7 @@
 import { BUILD_METHOD_TABLE, isDomainError, type DomainError } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { backOffMs } from '../loop/back-off.js';
+import { seekAttemptImage, type SoughtImage } from './attempt-image.js';
 import { wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
 import { clearPlace } from './seal-attempt.js';
@@ -28,8 +29,10 @@ export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): 
 }
 
 async function publish(scope: ExecutionScope, row: OwnedExecution, repository: string): Promise<StepResult> {
-  const digest = await digestOfAttempt(scope, row);
-  if (digest === undefined) return fail(scope, row, 'no manifest stands under the attempt’s tag');
+  const image = await imageOfAttempt(scope, row);
+  if (image.kind === 'later') return wait(RETRY.capMs / 10);
+  if (image.kind === 'absent') return fail(scope, row, 'no manifest stands under the attempt’s tag');
+  const { digest } = image;
   const { buildOrdinal, tags } = row;
   const reserved = await scope.executions.reserveTags(row.fence, row.executionId, {
     repository,
@@ -41,22 +44,24 @@ async function publish(scope: ExecutionScope, row: OwnedExecution, repository: s
   if (reserved.granted.length > 0) await scope.publisher.putTags(row, digest, reserved.granted);
   const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, {
     repository,
-    tags: reserved.granted,
+    tags,
   });
   for (const { tag, digest: winner } of promoted.superseded) await restoreWinner(scope, row, tag, winner);
   return succeed(scope, row, promoted.promoted);
 }
 
-/** Our manifest may have landed after a newer build's: its digest goes back under the tag. */
+/**
+ * Our manifest may have landed after a newer build's: its digest goes back under the tag. An earlier round's put, whose
+ * answer was lost, may have been for a tag that this round was not granted any more: every tag of the build is looked at.
+ */
 async function restoreWinner(scope: ExecutionScope, row: OwnedExecution, tag: string, winner: string): Promise<void> {
   if ((await scope.publisher.digestOf(row, tag)) === winner) return;
   await scope.publisher.putTags(row, winner, [tag]);
 }
 
-async function digestOfAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<string | undefined> {
-  if (row.imageDigest !== undefined) return row.imageDigest;
-  const image = await scope.publisher.findAttemptImage(row);
-  return image.kind === 'found' ? image.digest : undefined;
+function imageOfAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<SoughtImage> {
+  if (row.imageDigest === undefined) return seekAttemptImage(scope, row);
+  return Promise.resolve({ kind: 'found', digest: row.imageDigest });
 }
 
 async function succeed(

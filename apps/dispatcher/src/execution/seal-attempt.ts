@@ -2,7 +2,7 @@ import { shouldRetry, type ExecutionOutcome } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
-import { lossVerdict } from './judge-loss.js';
+import { contactIsBack, lossVerdict } from './judge-loss.js';
 
 /**
  * `sealing`: the outcome stands; now the pods end (which frees the slots), the attempt's Secret goes, and the log is
@@ -63,6 +63,8 @@ async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'ov
     const verdict = await lossVerdict(scope, row);
     return verdict === 'lost' ? 'over' : verdict;
   }
+  const leaseLost = await contactIsBack(scope, row);
+  if (leaseLost !== undefined) return leaseLost;
   if (seen.kind === 'present' && !seen.podsOver) {
     if (!overGrace(scope, row)) return wait(500);
     await scope.follower.remove(row, scope.mayWrite);

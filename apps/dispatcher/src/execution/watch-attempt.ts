@@ -1,29 +1,30 @@
-import type { PresentAttempt, StopIntent } from '@image-factory/domain';
+import type { AttemptEnd, PresentAttempt, StopIntent } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
+import { seekAttemptImage } from './attempt-image.js';
 import { stopIntentOf } from './create-attempt.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { fixEnd } from './fix-outcome.js';
 import { judgeClocks } from './judge-clocks.js';
-import { judgeLoss } from './judge-loss.js';
+import { contactIsBack, judgeLoss } from './judge-loss.js';
 
 const REPEAT_STOP_MS = 10_000;
 const ENDING_MS = 500;
+/** Between two questions to a registry that cannot be asked. */
+const IMAGE_MS = 2_000;
 
 /** `starting` and `running`: follows the run's log, its waits and its clocks, stops it when told, and takes its end. */
 export async function watchAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   scope.journal.follow(row, scope.follower);
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);
-  if (row.firstLossAt !== undefined) {
-    const fenced = await scope.executions.markLoss(row.fence, row.executionId, false);
-    if (fenced === 'lease-lost') return { kind: 'leaseLost' };
-  }
+  const leaseLost = await contactIsBack(scope, row);
+  if (leaseLost !== undefined) return leaseLost;
   return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen);
 }
 
 async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
-  if (seen.phase === 'ended') return seen.end === undefined ? wait(ENDING_MS) : fixEnd(scope, row, seen.end, seen);
+  if (seen.phase === 'ended') return seen.end === undefined ? wait(ENDING_MS) : takeEnd(scope, row, seen, seen.end);
   if (row.state === 'starting' && seen.firstStepStartedAt !== undefined) {
     const { firstStepStartedAt } = seen;
     return afterWrite(await scope.executions.markRunning(row.fence, row.executionId, { firstStepStartedAt }));
@@ -33,6 +34,19 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
     if (fenced === 'lease-lost') return { kind: 'leaseLost' };
   }
   return stopWhenDue(scope, row, seen);
+}
+
+/** An end that asks for another attempt is one only when this attempt has pushed nothing (rule 5). */
+async function takeEnd(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  seen: PresentAttempt,
+  end: AttemptEnd,
+): Promise<StepResult> {
+  if (end.outcome !== 'moved') return fixEnd(scope, row, end, seen);
+  const image = await seekAttemptImage(scope, row);
+  if (image.kind === 'later') return wait(IMAGE_MS);
+  return fixEnd(scope, row, image.kind === 'found' ? endByAttemptTag(image.digest) : end, seen);
 }
 
 /** The intent is committed before the place is told, so that an adopter reads the end right (rule 11). */
@@ -76,13 +90,10 @@ async function stop(scope: ExecutionScope, row: OwnedExecution, intent: StopInte
  * the outcome (rule 15); else our own intent decides, else somebody deleted it.
  */
 async function settleAbsent(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
-  const image = await scope.publisher.findAttemptImage(row);
+  const image = await seekAttemptImage(scope, row);
   if (image.kind === 'found') return fixEnd(scope, row, endByAttemptTag(image.digest));
   if (row.stopIntent !== undefined) return fixEnd(scope, row, endOfStopped(row.stopIntent, 'and its run is gone'));
-  if (image.kind === 'unknown' && scope.memory.failures < 5) {
-    scope.memory.failures += 1;
-    return wait(2_000);
-  }
+  if (image.kind === 'later') return wait(IMAGE_MS);
   const message = 'the PipelineRun was deleted by somebody else before it ended; submit the build again';
   return fixEnd(scope, row, endWithoutRun('failed', 'PipelineRunDeleted', message, 'cluster'));
 }

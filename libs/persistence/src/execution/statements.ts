@@ -90,9 +90,12 @@ export const ARTIFACT = `
   VALUES ($1, $2, $3, $4, $5, $6, $7)
       ON CONFLICT (execution_id, name) DO NOTHING`;
 
-/** Index: primary key. Locks: nothing new, as in all that follow up to FREE_SLOT. */
+/**
+ * The last create whose answer is unknown counts: until its deadline it may land. Index: primary key. Locks: nothing
+ * new, as in all that follow up to FREE_SLOT.
+ */
 export const CREATE_UNKNOWN = `
-  UPDATE build_executions SET create_unknown_since = coalesce(create_unknown_since, now()) WHERE id = $1`;
+  UPDATE build_executions SET create_unknown_since = now() WHERE id = $1`;
 
 export const SET_WAITING = `
   WITH waiting AS (
