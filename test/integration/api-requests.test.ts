@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { API_BASE } from '@image-factory/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, ApiHarness } from './api-support.ts';
+import { ApiHarness, expectProblem } from './api-support.ts';
 
 describe('requests', () => {
   let harness: ApiHarness;
@@ -14,16 +14,6 @@ describe('requests', () => {
     projectId = await harness.createProject(tenantId);
   });
   afterAll(() => harness.stop());
-
-  function expectProblem(answer: Answer, status: number, code: string): void {
-    expect(answer.headers['content-type']).toContain('application/problem+json');
-    expect(answer).toMatchObject({ status, body: { status, code, type: `urn:image-factory:problem:${code}` } });
-    expect(answer.body.title).toBeTruthy();
-    expect(answer.body.detail).toBeTruthy();
-    expect(answer.body.instance).toMatch(/^\//);
-    expect(answer.body.trace_id).toMatch(/^[0-9a-f]{32}$/);
-    expect(answer.text).not.toMatch(/node_modules|\.ts:|\.js:|SELECT|INSERT/);
-  }
 
   describe('that are malformed', () => {
     const path = `${API_BASE}/projects`;
@@ -158,71 +148,6 @@ describe('requests', () => {
       }
     }
     expect(seen.get(400)).toBeGreaterThan(200);
-  });
-
-  describe('that are repeated', () => {
-    const submission = (key: string, fields: Record<string, unknown> = {}): Promise<Answer> =>
-      harness.call('POST', `${API_BASE}/builds`, {
-        tenantId,
-        headers: { 'idempotency-key': key },
-        body: { project_id: projectId, build_method: 'kaniko', ...fields },
-      });
-
-    it('get the first answer again for the same key and body, whatever the order of its fields', async () => {
-      const key = randomUUID();
-      const first = await submission(key);
-      const again = await harness.call('POST', `${API_BASE}/builds`, {
-        tenantId,
-        headers: { 'idempotency-key': key },
-        raw: JSON.stringify({ build_method: 'kaniko', project_id: projectId }),
-      });
-      expect(again.status).toBe(201);
-      expect(again.body).toEqual(first.body);
-      expect(again.headers['location']).toBe(first.headers['location']);
-    });
-
-    it('are refused for the same key and another body', async () => {
-      const key = randomUUID();
-      await submission(key);
-      expectProblem(await submission(key, { tags: ['other'] }), 422, 'IdempotencyKeyReused');
-    });
-
-    it('make one build when they come at once', async () => {
-      const key = randomUUID();
-      const answers = await Promise.all(Array.from({ length: 8 }, () => submission(key)));
-      expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
-      expect(answers.map((answer) => answer.status)).toEqual(Array.from({ length: 8 }, () => 201));
-    });
-
-    it('may be corrected under the same key after a refusal', async () => {
-      const key = randomUUID();
-      expect((await submission(key, { build_method: 'make' })).status).toBe(400);
-      expect((await submission(key)).status).toBe(201);
-    });
-
-    it('do not show an API key twice', async () => {
-      const headers = { 'idempotency-key': randomUUID() };
-      const body = { name: 'once', role: 'viewer', tenant_id: tenantId };
-      const first = await harness.call('POST', `${API_BASE}/admin/api-keys`, { headers, body });
-      const again = await harness.call('POST', `${API_BASE}/admin/api-keys`, { headers, body });
-      expect(first.body.key).toMatch(/^ifk_/);
-      expect(again.body).toEqual({ ...first.body, key: null });
-      const { rows } = await harness.sql.query('SELECT response::text FROM idempotency_keys');
-      expect(JSON.stringify(rows)).not.toContain(first.body.key);
-    });
-
-    it('are told apart by caller and tenant', async () => {
-      const key = randomUUID();
-      const other = await harness.createKey('developer', tenantId);
-      const mine = await submission(key);
-      const theirs = await harness.call('POST', `${API_BASE}/builds`, {
-        tenantId,
-        key: other,
-        headers: { 'idempotency-key': key },
-        body: { project_id: projectId, build_method: 'kaniko' },
-      });
-      expect(theirs.body.id).not.toBe(mine.body.id);
-    });
   });
 
   it('list every build once over pages, newest first, also while new ones come', async () => {

@@ -172,6 +172,7 @@ describe('planted secrets', () => {
     await database.connect();
     try {
       const opened = await new PostgresCredentials(database, new SecretCipher(keys)).openForExecution({
+        tenantId,
         registryAuthId: ids.get('registry'),
         repositoryAuthId: ids.get('repository'),
         gitRepositoryUrl: 'https://git.example/team/app.git',
@@ -183,6 +184,14 @@ describe('planted secrets', () => {
       });
       expect(opened.git).toMatchObject({ type: 'token', host: 'git.example', username: 'oauth2' });
       expect(JSON.stringify(opened)).not.toContain(CANARY);
+      const others = new PostgresCredentials(database, new SecretCipher(keys)).openForExecution({
+        tenantId: await harness.createTenant(),
+        registryAuthId: ids.get('registry'),
+        repositoryAuthId: undefined,
+        gitRepositoryUrl: 'https://git.example/team/app.git',
+        imageRepository: undefined,
+      });
+      await expect(others).rejects.toMatchObject({ reason: 'NotFound' });
     } finally {
       await database.close();
     }

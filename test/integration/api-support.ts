@@ -6,6 +6,7 @@ import { Secret, type Role } from '@image-factory/domain';
 import { Logger } from '@image-factory/telemetry';
 import { createTestDatabase, type TestDatabase } from '@image-factory/test-support';
 import pg from 'pg';
+import { expect } from 'vitest';
 
 export const ADMIN_KEY = 'bootstrap-admin-key-of-the-integration-tests-0001';
 
@@ -184,4 +185,15 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A problem document that says what it must and nothing of how the code is made. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  expect(answer.headers['content-type']).toContain('application/problem+json');
+  expect(answer).toMatchObject({ status, body: { status, code, type: `urn:image-factory:problem:${code}` } });
+  expect(answer.body.title).toBeTruthy();
+  expect(answer.body.detail).toBeTruthy();
+  expect(answer.body.instance).toMatch(/^\//);
+  expect(answer.body.trace_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(answer.text).not.toMatch(/node_modules|\.ts:|\.js:|SELECT|INSERT/);
 }

@@ -21,6 +21,7 @@ import { RequestValidationPipe } from './http/validation/request-validation.pipe
 import { openCipher, startStorage } from './start-storage.js';
 import { ChangeFeed } from './stream/change-feed.js';
 import { OpenStreams } from './stream/open-streams.js';
+import { STREAM_LIMITS, type StreamLimits } from './stream/stream-limits.js';
 
 /** Shown in the OpenAPI document and by telemetry. */
 export const API_VERSION = '0.1.0';
@@ -33,6 +34,7 @@ export interface ApiOverrides {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
+  readonly streams?: Partial<StreamLimits>;
   /** How names are resolved for the egress rules. */
   readonly resolve?: NonNullable<EgressOptions['resolve']>;
 }
@@ -91,6 +93,7 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
       credentialDirs: env.credentialDirs,
       inCluster: env.inCluster,
       version: API_VERSION,
+      streams: { ...STREAM_LIMITS, ...overrides.streams },
     },
   });
   const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, routerOptions: { maxParamLength: 200 } });

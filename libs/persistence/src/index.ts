@@ -8,7 +8,7 @@ export { CHANNELS, Notifier } from './notify/notifier.js';
 export type { Channel, NotifierOptions } from './notify/notifier.js';
 export { generateEncryptionKeys, parseEncryptionKeys } from './secret/encryption-keys.js';
 export type { EncryptionKeyring } from './secret/encryption-keys.js';
-export { fingerprintOf } from './secret/fingerprint.js';
+export { fingerprintsOf } from './secret/fingerprint.js';
 export { SecretCipher } from './secret/secret-cipher.js';
 export type { SealedSecret } from './secret/secret-cipher.js';
 export { PostgresLeases } from './lease/postgres-leases.js';

@@ -1,3 +1,5 @@
+import type { StreamLimits } from '../stream/stream-limits.js';
+
 /** DI token of {@link ApiSettings}. */
 export const API_SETTINGS = Symbol('ApiSettings');
 
@@ -9,4 +11,5 @@ export interface ApiSettings {
   /** Set when the process runs in a pod. */
   readonly inCluster: { readonly host: string; readonly port: number } | undefined;
   readonly version: string;
+  readonly streams: StreamLimits;
 }

@@ -10,6 +10,7 @@ import { ChangeProviderStatus } from './manage/change-provider-status.js';
 import { CreateProvider } from './manage/create-provider.js';
 import { DeleteProvider } from './manage/delete-provider.js';
 import { GrantProvider } from './grant/grant-provider.js';
+import { CheckProviderReadiness } from './check/check-provider-readiness.js';
 import { ProbeProvider } from './check/probe-provider.js';
 import { ProviderAccess } from './manage/provider-access.js';
 import { ProviderChecksController } from './check/provider-checks.controller.js';
@@ -29,6 +30,7 @@ import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
     GrantProvider,
     RevokeProviderGrant,
     ProbeProvider,
+    CheckProviderReadiness,
     WakeParkedBuilds,
     {
       provide: ConnectionPool,

@@ -18,6 +18,7 @@ import {
   PostgresProviderRepository,
   PostgresProviders,
   PostgresQueueView,
+  PostgresTenantNamespaces,
   PostgresTenants,
   SecretCipher,
 } from '@image-factory/persistence';
@@ -34,6 +35,7 @@ export class StorageModule {
       notifier,
       queue,
       new PostgresTenants(database, queue),
+      new PostgresTenantNamespaces(database),
       new PostgresProjects(database),
       new PostgresApiKeys(database),
       new PostgresCredentials(database, cipher),

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { StreamLimits } from './stream-limits.js';
 
 /** One server-sent event. */
 export interface StreamEvent {
@@ -8,25 +9,25 @@ export interface StreamEvent {
   readonly data: unknown;
 }
 
-/** Keeps proxies from closing a stream on which nothing happens. */
-export const KEEP_ALIVE_MS = 15_000;
-
 /**
  * A server-sent event stream on a raw response.
  *
- * States: *open* (entered by `open`), *ended* (we wrote `event: end`, or the process stops, or the client went; never
- * left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a slow client slows its
+ * States: *open* (entered by `open`), *ended* (we wrote `event: end`, its time is over, the process stops, or the
+ * client went; never left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a slow client slows its
  * reader down, and memory stays bounded.
  */
 export class EventStream {
   private readonly controller = new AbortController();
   private readonly keepAlive: NodeJS.Timeout;
+  private readonly lifetime: NodeJS.Timeout;
 
   private constructor(
     private readonly response: ServerResponse,
+    limits: Pick<StreamLimits, 'keepAliveMs' | 'maxMs'>,
     private readonly onEnd: () => void,
   ) {
-    this.keepAlive = setInterval(() => this.comment('keep-alive'), KEEP_ALIVE_MS);
+    this.keepAlive = setInterval(() => this.comment('keep-alive'), limits.keepAliveMs);
+    this.lifetime = setTimeout(() => this.close(), limits.maxMs);
     response.on('close', () => this.finish());
     response.on('error', () => this.finish());
   }
@@ -34,6 +35,7 @@ export class EventStream {
   static open(
     response: ServerResponse,
     headers: Readonly<Record<string, number | string | readonly string[] | undefined>>,
+    limits: Pick<StreamLimits, 'keepAliveMs' | 'maxMs'>,
     onEnd: () => void,
   ): EventStream {
     for (const [name, value] of Object.entries(headers)) {
@@ -45,7 +47,7 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     response.write(': stream\n\n');
-    return new EventStream(response, onEnd);
+    return new EventStream(response, limits, onEnd);
   }
 
   /** Aborted when the stream is over, whoever ended it. */
@@ -67,9 +69,10 @@ export class EventStream {
     this.close();
   }
 
-  /** Closes without an `end`: a client reconnects with its last id. */
+  /** Closes without an `end`: a client reconnects with its last id. One that does not read any more is cut off. */
   close(): void {
-    if (!this.response.writableEnded) this.response.end();
+    if (this.response.writableNeedDrain) this.response.destroy();
+    else if (!this.response.writableEnded) this.response.end();
     this.finish();
   }
 
@@ -80,6 +83,7 @@ export class EventStream {
   private finish(): void {
     if (this.signal.aborted) return;
     clearInterval(this.keepAlive);
+    clearTimeout(this.lifetime);
     this.controller.abort();
     this.onEnd();
   }

@@ -2,7 +2,7 @@ import { type AttemptCredentials, DomainError, type GitCredential, Secret } from
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import type { Transaction } from '../database/transaction.js';
-import { fingerprintOf } from '../secret/fingerprint.js';
+import { fingerprintsOf } from '../secret/fingerprint.js';
 import type { SecretCipher } from '../secret/secret-cipher.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { nameTaken } from '../tenant/postgres-tenants.js';
@@ -24,13 +24,14 @@ interface CredentialRow {
 }
 
 interface SealedRow {
-  tenant_id: string;
   sealed: Buffer;
   key_id: string;
 }
 
 /** What an attempt's own Secret is made of. */
 export interface CredentialRequest {
+  /** Another tenant's credential is not there. */
+  readonly tenantId: string;
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
   readonly gitRepositoryUrl: string;
@@ -63,7 +64,7 @@ export class PostgresCredentials {
     const [row] = await tx.query<CredentialRow>(
       `INSERT INTO ${TABLES[kind]} (id, tenant_id, name, type, sealed, key_id, fingerprint)
        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, name, type, fingerprint, created_at`,
-      [id, tenantId, name, value.type, sealed, keyId, fingerprintOf(plain)],
+      [id, tenantId, name, value.type, sealed, keyId, fingerprintsOf(this.cipher, plain)[0]],
     );
     return toCredential(row!);
   }
@@ -114,19 +115,23 @@ export class PostgresCredentials {
    * @throws DomainError NotFound; Internal EncryptionKeyMissing
    */
   async openForExecution(request: CredentialRequest): Promise<AttemptCredentials> {
-    const registry = await this.open('registry', request.registryAuthId);
-    const repository = await this.open('repository', request.repositoryAuthId);
+    const registry = await this.open('registry', request.tenantId, request.registryAuthId);
+    const repository = await this.open('repository', request.tenantId, request.repositoryAuthId);
     return {
       dockerConfigJson: registry === undefined ? undefined : toDockerConfig(registry),
       git: repository === undefined ? undefined : toGitCredential(repository, request.gitRepositoryUrl),
     };
   }
 
-  private async open(kind: CredentialKind, id: string | undefined): Promise<Record<string, string> | undefined> {
+  private async open(
+    kind: CredentialKind,
+    tenantId: string,
+    id: string | undefined,
+  ): Promise<Record<string, string> | undefined> {
     if (id === undefined) return undefined;
     const [row] = await this.database.query<SealedRow>(
-      `SELECT tenant_id, sealed, key_id FROM ${TABLES[kind]} WHERE id = $1`,
-      [id],
+      `SELECT sealed, key_id FROM ${TABLES[kind]} WHERE id = $1 AND tenant_id = $2`,
+      [id, tenantId],
     );
     if (row === undefined) throw credentialNotFound(kind, id);
     const plain = this.cipher.open(row.sealed, row.key_id, contextOf(kind, id));

@@ -13,8 +13,8 @@ export interface IdempotentRequest {
   readonly caller: string;
   readonly tenantId: string | undefined;
   readonly key: string;
-  /** SHA-256 of route and body. */
-  readonly requestHash: Buffer;
+  /** Keyed marks of route and body, which may hold a credential: the first is stored, any of them is the same. */
+  readonly requestMarks: readonly [Buffer, ...Buffer[]];
 }
 
 /** An answer that is given again word for word. */
@@ -61,7 +61,7 @@ export class PostgresIdempotency {
          SET request_hash = excluded.request_hash, status = NULL, headers = NULL, response = NULL, created_at = now()
          WHERE idempotency_keys.created_at <= now() - make_interval(hours => $5)
        RETURNING 1 AS taken`,
-      [...identity, request.requestHash, IDEMPOTENCY_HOURS],
+      [...identity, request.requestMarks[0], IDEMPOTENCY_HOURS],
     );
     if (taken.length > 0) return { kind: 'first' };
     const [row] = await tx.query<KeyRow>(
@@ -102,6 +102,6 @@ export class PostgresIdempotency {
 
 function read(row: KeyRow | undefined, request: IdempotentRequest): Reservation {
   if (row === undefined || row.status === null) return { kind: 'first' };
-  if (!row.request_hash.equals(request.requestHash)) return { kind: 'reused' };
+  if (!request.requestMarks.some((mark) => row.request_hash.equals(mark))) return { kind: 'reused' };
   return { kind: 'again', answer: { status: row.status, headers: row.headers ?? {}, body: row.response } };
 }

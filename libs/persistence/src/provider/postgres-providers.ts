@@ -47,8 +47,14 @@ export class PostgresProviders {
     return this.change(tx, id, change, 1);
   }
 
-  async setState(tx: Transaction, id: string, change: ProviderStateChange): Promise<ProviderDetail> {
-    await this.lock(tx, id);
+  /** @throws DomainError NotFound; PreconditionFailed when the row was changed after `expectedUpdatedAt` */
+  async setState(
+    tx: Transaction,
+    id: string,
+    change: ProviderStateChange,
+    expectedUpdatedAt?: Date,
+  ): Promise<ProviderDetail> {
+    await this.lock(tx, id, expectedUpdatedAt);
     await tx.query(`UPDATE providers SET state = $2, drain_deadline_at = $3, ${TOUCH} WHERE id = $1`, [
       id,
       change.state,
@@ -136,10 +142,18 @@ export class PostgresProviders {
     await tx.query(
       `UPDATE providers SET settings = $2, credential_sealed = $3, credential_key_id = $4,
               credential_version = credential_version
-                + CASE WHEN $6 = 1 AND credential_fingerprint IS DISTINCT FROM $5::text THEN 1 ELSE 0 END,
+                + CASE WHEN $6 = 1 AND coalesce(credential_fingerprint, '') <> ALL ($7::text[]) THEN 1 ELSE 0 END,
               credential_fingerprint = $5, generation = generation + $6, probe_due_at = now()
         WHERE id = $1`,
-      [id, JSON.stringify(settings), credential.sealed, credential.keyId, credential.fingerprint, bump],
+      [
+        id,
+        JSON.stringify(settings),
+        credential.sealed,
+        credential.keyId,
+        credential.fingerprint,
+        bump,
+        credential.sameFingerprints,
+      ],
     );
   }
 

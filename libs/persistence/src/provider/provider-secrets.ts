@@ -1,6 +1,6 @@
 import { AUTH_METHOD_TABLE, AUTH_METHODS, Secret } from '@image-factory/domain';
 import type { SecretCipher } from '../secret/secret-cipher.js';
-import { fingerprintOf } from '../secret/fingerprint.js';
+import { fingerprintsOf } from '../secret/fingerprint.js';
 import type { StoredSettings } from './provider-row.js';
 
 /** Every field of every auth method that is sealed and never returned. */
@@ -31,6 +31,8 @@ export interface SealedCredential {
   readonly sealed: Buffer | null;
   readonly keyId: string | null;
   readonly fingerprint: string | null;
+  /** What the same secrets may be stored as, under older keys too; the empty text stands for none. */
+  readonly sameFingerprints: readonly string[];
 }
 
 export function sealSecrets(
@@ -38,10 +40,13 @@ export function sealSecrets(
   providerId: string,
   secrets: Readonly<Record<string, string>>,
 ): SealedCredential {
-  if (Object.keys(secrets).length === 0) return { sealed: null, keyId: null, fingerprint: null };
+  if (Object.keys(secrets).length === 0) {
+    return { sealed: null, keyId: null, fingerprint: null, sameFingerprints: [''] };
+  }
   const plain = new Secret(JSON.stringify(secrets, Object.keys(secrets).sort()));
   const { sealed, keyId } = cipher.seal(plain, providerContext(providerId));
-  return { sealed, keyId, fingerprint: fingerprintOf(plain) };
+  const sameFingerprints = fingerprintsOf(cipher, plain);
+  return { sealed, keyId, fingerprint: sameFingerprints[0], sameFingerprints };
 }
 
 /** @throws DomainError Internal EncryptionKeyMissing */

@@ -1,8 +1,16 @@
-import { createHash } from 'node:crypto';
 import type { Secret } from '@image-factory/domain';
+import type { SecretCipher } from './secret-cipher.js';
 
-/** A short hash by which people recognise a secret without seeing it: 48 bits, far too few to search for its value. */
-export function fingerprintOf(secret: Secret | string): string {
-  const plain = typeof secret === 'string' ? secret : secret.reveal();
-  return `sha256:${createHash('sha256').update(plain).digest('hex').slice(0, 12)}`;
+/**
+ * Short marks by which people tell two secrets apart without seeing them. Keyed, because even a short plain hash lets
+ * who reads it try passwords until one fits. The first is stored and shown; the others are what the same secret was
+ * shown as while another key of the ring was the primary one.
+ */
+export function fingerprintsOf(cipher: SecretCipher, secret: Secret | string): readonly [string, ...string[]] {
+  const [first, ...older] = cipher.marks(secret, 'fingerprint');
+  return [toFingerprint(first), ...older.map(toFingerprint)];
+}
+
+function toFingerprint(mark: Buffer): string {
+  return `hmac:${mark.toString('hex').slice(0, 12)}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '@image-factory/domain';
 import { generateEncryptionKeys, parseEncryptionKeys } from './encryption-keys.js';
-import { fingerprintOf } from './fingerprint.js';
+import { fingerprintsOf } from './fingerprint.js';
 import { SecretCipher } from './secret-cipher.js';
 
 const PLAIN = 'canary-7f3a';
@@ -72,8 +72,21 @@ describe('IF_ENCRYPTION_KEYS', () => {
 
 describe('a fingerprint', () => {
   it('is the same for the same secret, and short', () => {
-    expect(fingerprintOf(new Secret(PLAIN))).toBe(fingerprintOf(PLAIN));
-    expect(fingerprintOf(PLAIN)).toMatch(/^sha256:[0-9a-f]{12}$/);
-    expect(fingerprintOf('other')).not.toBe(fingerprintOf(PLAIN));
+    const cipher = new SecretCipher(parseEncryptionKeys(generateEncryptionKeys()));
+    expect(fingerprintsOf(cipher, new Secret(PLAIN))).toEqual(fingerprintsOf(cipher, PLAIN));
+    expect(fingerprintsOf(cipher, PLAIN)[0]).toMatch(/^hmac:[0-9a-f]{12}$/);
+    expect(fingerprintsOf(cipher, 'other')[0]).not.toBe(fingerprintsOf(cipher, PLAIN)[0]);
+  });
+
+  it('cannot be guessed without the keys, and is known again after a rotation', () => {
+    const [older, newer] = [generateEncryptionKeys(), generateEncryptionKeys()];
+    const before = new SecretCipher(parseEncryptionKeys(older));
+    const after = new SecretCipher(parseEncryptionKeys(`${newer},${older}`));
+    const stranger = new SecretCipher(parseEncryptionKeys(newer));
+    const [shown] = fingerprintsOf(before, PLAIN);
+    expect(fingerprintsOf(after, PLAIN)[0]).not.toBe(shown);
+    expect(fingerprintsOf(after, PLAIN)).toContain(shown);
+    expect(fingerprintsOf(stranger, PLAIN)).not.toContain(shown);
+    expect(before.marks(PLAIN, 'idempotency')[0].toString('hex')).not.toContain(shown.slice('hmac:'.length));
   });
 });

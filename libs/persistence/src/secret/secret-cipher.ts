@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { DomainError, Secret } from '@image-factory/domain';
 import type { EncryptionKeyring } from './encryption-keys.js';
 
@@ -11,6 +11,7 @@ export interface SealedSecret {
 const VERSION = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
+const MARK_KEY_BYTES = 32;
 const HEADER_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
 /**
@@ -49,6 +50,21 @@ export class SecretCipher {
         cause: error,
       });
     }
+  }
+
+  /**
+   * Marks by which a text is known again and that nobody without the keys can search for it: HMAC-SHA-256 under a key
+   * derived from each key of the ring, the primary's first. Store the first; a stored one that equals any of them, also
+   * of a key that was primary before, is of the same text. Marks of different purposes cannot be compared.
+   */
+  marks(plain: Secret | string, purpose: string): readonly [Buffer, ...Buffer[]] {
+    const text = typeof plain === 'string' ? plain : plain.reveal();
+    const markBy = (keyId: string): Buffer => {
+      const derived = hkdfSync('sha256', this.#key(keyId), '', `image-factory mark: ${purpose}`, MARK_KEY_BYTES);
+      return createHmac('sha256', Buffer.from(derived)).update(text, 'utf8').digest();
+    };
+    const { primaryId, keys } = this.keyring;
+    return [markBy(primaryId), ...[...keys.keys()].filter((keyId) => keyId !== primaryId).map(markBy)];
   }
 
   #key(keyId: string): Buffer {

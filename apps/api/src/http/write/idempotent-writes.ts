@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@image-factory/domain';
 import {
@@ -6,6 +5,7 @@ import {
   type IdempotentRequest,
   PostgresIdempotency,
   type Reservation,
+  SecretCipher,
   type StoredAnswer,
   type Transaction,
 } from '@image-factory/persistence';
@@ -31,13 +31,14 @@ export class IdempotentWrites {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(PostgresIdempotency) private readonly keys: PostgresIdempotency,
+    @Inject(SecretCipher) private readonly cipher: SecretCipher,
   ) {}
 
   async run<T>(
     scope: RequestScope & { readonly tenantId?: string },
     prepare: () => Promise<(tx: Transaction) => Promise<CreatedAnswer<T>>>,
   ): Promise<CreatedAnswer<T>> {
-    const request = toIdempotentRequest(scope);
+    const request = toIdempotentRequest(scope, this.cipher);
     if (request === undefined) {
       const write = await prepare();
       return this.database.transaction(write);
@@ -61,7 +62,10 @@ export class IdempotentWrites {
   }
 }
 
-function toIdempotentRequest(scope: RequestScope & { readonly tenantId?: string }): IdempotentRequest | undefined {
+function toIdempotentRequest(
+  scope: RequestScope & { readonly tenantId?: string },
+  cipher: SecretCipher,
+): IdempotentRequest | undefined {
   const key = scope.idempotencyKey;
   if (key === undefined) return undefined;
   if (!KEY.test(key)) {
@@ -72,10 +76,8 @@ function toIdempotentRequest(scope: RequestScope & { readonly tenantId?: string 
       issues: [{ path: 'Idempotency-Key', message: 'must be 1 to 200 visible ASCII characters' }],
     });
   }
-  const requestHash = createHash('sha256')
-    .update(`${scope.route}\n${canonicalJson(scope.body)}`)
-    .digest();
-  return { caller: scope.caller.keyId, tenantId: scope.tenantId, key, requestHash };
+  const requestMarks = cipher.marks(`${scope.route}\n${canonicalJson(scope.body)}`, 'idempotency');
+  return { caller: scope.caller.keyId, tenantId: scope.tenantId, key, requestMarks };
 }
 
 function answerOf<T>(reservation: Reservation): CreatedAnswer<T> | undefined {

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type ConnectionStep, testConnection } from '@image-factory/cluster-connectors';
-import { checkReadiness, ConnectionPool, type Readiness } from '@image-factory/cluster-registry';
-import { Clock, isDomainError, NAMESPACE_PREFIX } from '@image-factory/domain';
+import { Clock, isDomainError } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository, PostgresProviders } from '@image-factory/persistence';
 import { ProviderAccess } from '../manage/provider-access.js';
@@ -12,7 +11,7 @@ export interface ConnectionTest {
   readonly steps: readonly ConnectionStep[];
 }
 
-/** The only use cases that talk to clusters: for admins, on their request. */
+/** Goes the way to a cluster for an admin, on his request. */
 @Injectable()
 export class ProbeProvider {
   constructor(
@@ -20,7 +19,6 @@ export class ProbeProvider {
     @Inject(PostgresProviderRepository) private readonly repository: PostgresProviderRepository,
     @Inject(ProviderAccess) private readonly access: ProviderAccess,
     @Inject(EgressPolicy) private readonly egress: EgressPolicy,
-    @Inject(ConnectionPool) private readonly pool: ConnectionPool,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
@@ -42,15 +40,5 @@ export class ProbeProvider {
       const { reason, message } = error;
       return { passed: false, steps: [{ name: 'resolve', status: 'failed', reason, message, duration_ms: 0 }] };
     }
-  }
-
-  async readiness(id: string, tenantId: string | undefined): Promise<Readiness> {
-    const provider = await this.providers.get(id);
-    return checkReadiness({
-      provider,
-      connections: this.pool,
-      clock: this.clock,
-      ...(tenantId === undefined ? {} : { namespace: NAMESPACE_PREFIX + tenantId.slice(0, 8).toLowerCase() }),
-    });
   }
 }

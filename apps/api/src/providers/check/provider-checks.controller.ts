@@ -5,6 +5,7 @@ import { PostgresBuildHistory, PostgresProviders } from '@image-factory/persiste
 import { ExecutionResponse, toExecutionResponse } from '../../builds/history/execution.response.js';
 import { IdPipe } from '../../http/validation/id.pipe.js';
 import type { ListResponse } from '../../http/response/list.request.js';
+import { CheckProviderReadiness } from './check-provider-readiness.js';
 import { type ConnectionTest, ProbeProvider } from './probe-provider.js';
 import { ProviderHealthResponse, toProviderHealthResponse } from './provider-health.response.js';
 import { ReadinessRequest } from '../manage/provider.request.js';
@@ -20,6 +21,7 @@ export class ProviderChecksController {
     @Inject(PostgresProviders) private readonly providers: PostgresProviders,
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
     @Inject(ProbeProvider) private readonly probe: ProbeProvider,
+    @Inject(CheckProviderReadiness) private readonly checkReadiness: CheckProviderReadiness,
   ) {}
 
   @Post('test-connection')
@@ -39,7 +41,7 @@ export class ProviderChecksController {
   @Get('readiness')
   @ApiOperation({ summary: 'Whether builds can run there, and what is missing, in the order in which to fix it' })
   readiness(@Param('id', IdPipe) id: string, @Query() query: ReadinessRequest): Promise<Readiness> {
-    return this.probe.readiness(id, query.tenant_id);
+    return this.checkReadiness.execute(id, query);
   }
 
   @Get('executions')

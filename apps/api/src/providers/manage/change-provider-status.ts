@@ -3,6 +3,7 @@ import { isAllowed } from '@image-factory/domain';
 import { PostgresProviders, type ProviderDetail } from '@image-factory/persistence';
 import { forbidden } from '../../access/access.guard.js';
 import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { expectedVersion } from '../../http/write/etag.js';
 import type { RequestScope } from '../../http/request-scope.js';
 import { refuseIssues } from '../../http/validation/validate-request.js';
 import { ChangeProviderStatusRequest } from './provider.request.js';
@@ -25,10 +26,12 @@ export class ChangeProviderStatus {
     if (deadline !== undefined && status !== 'draining') {
       refuseIssues([{ path: 'deadline', message: 'belongs to the status draining only' }]);
     }
+    const version = expectedVersion(scope.ifMatch);
+    const against = version === undefined ? undefined : new Date(version);
     const drainDeadlineAt = deadline === undefined ? undefined : new Date(deadline);
     const provider = await this.audited.run(scope, async (tx) => {
       const before = await this.providers.get(id, tx);
-      const result = await this.providers.setState(tx, id, { state: status, drainDeadlineAt });
+      const result = await this.providers.setState(tx, id, { state: status, drainDeadlineAt }, against);
       const note = {
         action: 'provider.status',
         objectType: 'provider',

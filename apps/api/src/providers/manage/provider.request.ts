@@ -84,9 +84,9 @@ export class ReadinessRequest {
   @IdField({ optional: true, description: 'Checks permissions in the namespace of this tenant' })
   readonly tenant_id?: string;
 
-  @QueryBooleanField({ description: 'Reserved: claims are not probed yet' })
+  @QueryBooleanField({ description: 'Not supported yet' })
   readonly probe_pvc?: boolean;
 
-  @QueryBooleanField({ description: 'Permissions are always checked' })
+  @QueryBooleanField({ description: 'Not supported yet; permissions are always asked for' })
   readonly probe_rbac?: boolean;
 }

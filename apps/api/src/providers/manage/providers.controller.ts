@@ -68,7 +68,7 @@ export class ProvidersController {
   }
 
   @Patch(':id/status')
-  @ApiOperation({ summary: 'Enable, cordon, drain (with a deadline) or disable' })
+  @ApiOperation({ summary: 'Enable, cordon, drain (with a deadline) or disable; honours If-Match' })
   @ApiOkResponse({ type: ProviderResponse })
   async status(
     @Scope() scope: RequestScope,

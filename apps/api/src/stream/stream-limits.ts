@@ -1,0 +1,21 @@
+/** What one process gives to event streams. Each open one asks the database every two seconds. */
+export interface StreamLimits {
+  /** Milliseconds between comments that keep proxies from closing a stream on which nothing happens. */
+  readonly keepAliveMs: number;
+  /**
+   * Milliseconds after which a stream is closed without an `end`: the client comes back with its last id and is asked
+   * for its key again, so that a revoked one reads no longer than this.
+   */
+  readonly maxMs: number;
+  /** Open at once for one key. */
+  readonly maxPerKey: number;
+  /** Open at once in all. */
+  readonly maxOpen: number;
+}
+
+export const STREAM_LIMITS: StreamLimits = {
+  keepAliveMs: 15_000,
+  maxMs: 15 * 60_000,
+  maxPerKey: 100,
+  maxOpen: 1_000,
+};
