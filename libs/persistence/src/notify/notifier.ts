@@ -14,17 +14,26 @@ export const CHANNELS = {
 export type Channel = (typeof CHANNELS)[keyof typeof CHANNELS];
 
 export interface NotifierOptions {
-  /** Longest time that a touch waits for others, in milliseconds; default 100. */
+  /** Time that a notification makes up for, in milliseconds; default 100. */
   readonly debounceMs?: number;
 }
 
 /** PostgreSQL refuses payloads of 8000 bytes or more. */
 const MAX_PAYLOAD_BYTES = 7_900;
 
+/** Channels on which somebody idle waits for work; the others only refresh what somebody looks at. */
+const WAKING: ReadonlySet<Channel> = new Set([CHANNELS.queue, CHANNELS.executions]);
+
+/** Wake-ups that may be sent at once after a quiet time, before they too wait for each other. */
+const WAKE_BURST = 10;
+
 /**
- * Debounced NOTIFY outside of hot transactions: a NOTIFY in every write serialises all commits (queue.md §5). The first
- * touch after a pause is sent at once, later ones wait for at most `debounceMs`, so a single enqueue wakes an idle
- * dispatcher without delay and a storm costs ten notifications a second.
+ * Debounced NOTIFY outside of hot transactions: a NOTIFY in every write serialises all commits (queue.md §5).
+ *
+ * Two budgets. A wake-up is sent at once while there were fewer than ten within the last second, so that no enqueue into
+ * an idle system waits, whatever was sent before it; in a storm there is one each `debounceMs`. Views wait until
+ * `debounceMs` after whatever was sent last. Everything that is pending goes along with whatever is due, so that both
+ * together cost ten notifications a second in the long run.
  *
  * Notifications are hints: a failure to send is dropped, whoever listens also polls.
  */
@@ -32,8 +41,11 @@ export class Notifier {
   readonly #pending = new Map<Channel, Set<string>>();
   readonly #debounceMs: number;
   #timer: NodeJS.Timeout | undefined;
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #sending: Promise<void> = Promise.resolve();
   #sentAtMs = Number.NEGATIVE_INFINITY;
+  /** When every wake-up that was sent is paid for, at one each `debounceMs`. */
+  #paidAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly database: Database,
@@ -47,9 +59,13 @@ export class Notifier {
     const keys = this.#pending.get(channel) ?? new Set<string>();
     keys.add(key);
     this.#pending.set(channel, keys);
-    if (this.#timer !== undefined) return;
-    const waitMs = Math.max(0, this.#sentAtMs + this.#debounceMs - performance.now());
-    this.#timer = setTimeout(() => void this.flush(), waitMs);
+    const dueAtMs = WAKING.has(channel)
+      ? this.#paidAtMs - (WAKE_BURST - 1) * this.#debounceMs
+      : this.#sentAtMs + this.#debounceMs;
+    if (this.#timer !== undefined && this.#dueAtMs <= dueAtMs) return;
+    clearTimeout(this.#timer);
+    this.#dueAtMs = dueAtMs;
+    this.#timer = setTimeout(() => void this.flush(), Math.max(0, dueAtMs - performance.now()));
   }
 
   /** Sends what is pending now. */
@@ -60,6 +76,8 @@ export class Notifier {
       const batch = [...this.#pending];
       this.#pending.clear();
       this.#sentAtMs = performance.now();
+      if (batch.some(([channel]) => WAKING.has(channel)))
+        this.#paidAtMs = Math.max(this.#paidAtMs, this.#sentAtMs) + this.#debounceMs;
       this.#sending = this.#sending.then(() => this.#send(batch));
     }
     await this.#sending;
