@@ -36,7 +36,9 @@ const STREAMS_END_MS = 10_000;
 
 /** One line of the timeline without its time; undefined when it says nothing that a reader needs. */
 function describe(event: BuildEvent): string | undefined {
-  const why = [event.reason, event.message].filter(Boolean).join(': ');
+  const ended = event.subject !== 'execution' && TERMINAL.includes(event.to ?? '');
+  const said = ended || !event.reason ? event.message : undefined;
+  const why = [event.reason, said].filter(Boolean).join(': ');
   if (event.subject === 'waiting') return event.to ? `waiting: ${event.message ?? event.reason ?? ''}` : undefined;
   const change = `${event.from ? `${event.from} → ` : ''}${event.to ?? ''}`;
   return `${event.subject ?? 'build'} ${change}${why === '' ? '' : ` (${why})`}`;

@@ -2,6 +2,15 @@ import { parseArgs } from 'node:util';
 import { Failure } from '../start/failure.ts';
 
 const METHODS = ['docker', 'buildx', 'kaniko', 'packer'] as const;
+const KUBECONFIG_ONLY = [
+  'context',
+  'registry',
+  'registry-user',
+  'registry-password-file',
+  'git-url',
+  'task-image',
+] as const;
+const TASKS = ['git-clone', 'docker-build', 'buildx', 'kaniko', 'packer'];
 export type Method = (typeof METHODS)[number];
 
 /** Where the example is built. */
@@ -17,6 +26,8 @@ export type Target =
       readonly registryUser: string | undefined;
       readonly registryPasswordFile: string | undefined;
       readonly gitUrl: string | undefined;
+      /** Images of Tasks in place of the public ones, by the Task's name. */
+      readonly taskImages: Readonly<Record<string, string>>;
     };
 
 export interface Options {
@@ -40,6 +51,8 @@ Builds an example: on this machine, or on a cluster.
   --registry-password-file FILE a file that holds the password
   --insecure-registry           the registry speaks plain HTTP
   --git-url URL                 the repository to build; needed when the cluster is not on this machine
+  --task-image TASK=IMAGE       for a cluster that cannot pull public images; once for each Task (git-clone and the
+                                method's: docker-build, buildx, kaniko or packer)
 
   --cluster test                build on the test cluster (npm run cluster -- up)
 `;
@@ -72,6 +85,7 @@ function parseQuickstart(args: readonly string[]) {
       'registry-password-file': { type: 'string' },
       'insecure-registry': { type: 'boolean', default: false },
       'git-url': { type: 'string' },
+      'task-image': { type: 'string', multiple: true },
       cluster: { type: 'string' },
     },
   });
@@ -84,9 +98,7 @@ function targetOf(values: ReturnType<typeof parse>): Target {
     return { kind: 'test-cluster' };
   }
   if (values.kubeconfig === undefined) {
-    const lost = (['context', 'registry', 'registry-user', 'registry-password-file', 'git-url'] as const).find(
-      (name) => values[name] !== undefined,
-    );
+    const lost = KUBECONFIG_ONLY.find((name) => values[name] !== undefined);
     if (lost !== undefined) throw wrong(`--${lost} needs --kubeconfig.`);
     return { kind: 'local' };
   }
@@ -103,7 +115,14 @@ function targetOf(values: ReturnType<typeof parse>): Target {
     registryUser: values['registry-user'],
     registryPasswordFile: values['registry-password-file'],
     gitUrl: values['git-url'],
+    taskImages: Object.fromEntries((values['task-image'] ?? []).map(taskImage)),
   };
+}
+
+function taskImage(text: string): [string, string] {
+  const [, task = '', image = ''] = /^([^=]*)=(.+)$/.exec(text) ?? [];
+  if (!TASKS.includes(task)) throw wrong(`--task-image ${text}: TASK=IMAGE, with one of ${TASKS.join(', ')}.`);
+  return [task, image];
 }
 
 /** Reads the command line; undefined when help was asked for. */

@@ -1,5 +1,5 @@
 /** `npm run quickstart`: from a fresh clone to an image with a digest; `-- --help` lists the options. */
-import { Failure, runMain } from '../start/failure.ts';
+import { runMain } from '../start/failure.ts';
 import { type Platform, startPlatform } from '../start/platform.ts';
 import { readSettings, type Settings } from '../start/settings.ts';
 import { showStep } from '../start/show-step.ts';
@@ -116,12 +116,6 @@ async function main(): Promise<number> {
   if (options === undefined) {
     process.stdout.write(USAGE);
     return 0;
-  }
-  if (options.target.kind === 'local' && process.platform === 'win32') {
-    throw new Failure(
-      'The local executor does not run on Windows.',
-      'Use WSL, or a cluster: --kubeconfig FILE --registry REPOSITORY',
-    );
   }
   return run(options);
 }

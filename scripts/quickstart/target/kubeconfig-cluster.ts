@@ -5,31 +5,35 @@ import { Failure } from '../../start/failure.ts';
 import type { Settings } from '../../start/settings.ts';
 import { inlineKubeconfig } from '../kubeconfig.ts';
 import type { Method, Target } from '../options.ts';
+import { addressForPods } from './address-for-pods.ts';
 import { serveExample } from './example-server.ts';
 import { hostAndPort, type PreparedTarget, registryHost } from './prepared-target.ts';
 
 type KubeconfigTarget = Extract<Target, { kind: 'kubeconfig' }>;
 
-function ownAddresses(): { readonly address: string; readonly internal: boolean; readonly family: string }[] {
-  return Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-}
-
 async function isThisMachine(server: string): Promise<boolean> {
   const host = new URL(server).hostname.replace(/^\[|\]$/g, '');
   const found = await lookup(host, { all: true }).catch(() => []);
-  const own = new Set(ownAddresses().map(({ address }) => address));
+  const own = new Set(
+    Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .map(({ address }) => address),
+  );
   return found.some(({ address }) => own.has(address) || address.startsWith('127.'));
 }
 
 /** Pods do not share the machine's loopback: the example is served on an address that they can route to. */
-async function serveToPods(settings: Settings, server: string): ReturnType<typeof serveExample> {
-  if (!(await isThisMachine(server))) {
+async function serveToPods(
+  settings: Settings,
+  kubeconfig: { readonly text: string; readonly server: string },
+): ReturnType<typeof serveExample> {
+  if (!(await isThisMachine(kubeconfig.server))) {
     throw new Failure(
-      `The cluster ${server} is not on this machine and cannot fetch the example from it.`,
+      `The cluster ${kubeconfig.server} is not on this machine and cannot fetch the example from it.`,
       'Push examples/hello-image to a git server that the cluster reaches, and name it with --git-url.',
     );
   }
-  const address = ownAddresses().find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+  const address = await addressForPods(kubeconfig);
   if (address === undefined) {
     throw new Failure('This machine has no address that pods could reach.', 'Name a git repository with --git-url.');
   }
@@ -54,7 +58,7 @@ export async function prepareKubeconfigCluster(
 ): Promise<PreparedTarget> {
   const kubeconfig = inlineKubeconfig(target.file, target.context);
   const registryLogin = login(target);
-  const served = target.gitUrl === undefined ? await serveToPods(settings, kubeconfig.server) : undefined;
+  const served = target.gitUrl === undefined ? await serveToPods(settings, kubeconfig) : undefined;
   const gitUrl = served?.url ?? target.gitUrl ?? '';
   const registry = registryHost(target.registry);
   return {
@@ -70,6 +74,7 @@ export async function prepareKubeconfigCluster(
         auth_method: 'kubeconfig',
         kubeconfig: kubeconfig.text,
         context: kubeconfig.context,
+        ...(Object.keys(target.taskImages).length > 0 ? { tekton_task_images: target.taskImages } : {}),
         ...(target.insecureRegistry ? { insecure_registries: [registry] } : {}),
       },
     },
