@@ -183,6 +183,11 @@ describe('the dispatcher', () => {
       skipped_for_limit: 0,
     });
     expect(metrics['dispatch_latency_ms']).toBeGreaterThan(0);
+    const { durations } = dispatcher.runtime!.parts.metrics.view();
+    expect(durations.queueWait).toMatchObject({ count: 1 });
+    expect(durations.queueWait?.maxSeconds).toBeLessThan(10);
+    expect(durations.logLag?.count).toBeGreaterThan(0);
+    expect(durations.logLag?.maxSeconds).toBeLessThan(10);
   });
 });
 

@@ -114,6 +114,8 @@ export class DispatchTick {
       });
     if (claimed.length > 0) this.metrics.count('claims', claimed.length);
     if (skippedForLimit > 0) this.metrics.count('skippedForLimit', skippedForLimit);
+    for (const { attempt, bounces, waitedSeconds } of claimed)
+      if (attempt === 1 && bounces === 0) this.metrics.recordSeconds('queueWait', waitedSeconds);
     const builds = claimed.map((one) => ({ buildId: one.buildId, placement: this.#start(one, dispatcherId) }));
     return { builds, skippedForLimit };
   }

@@ -1,5 +1,6 @@
 import {
   DomainError,
+  EXECUTION_START_STEP,
   isDomainError,
   logStepKey,
   type Clock,
@@ -238,7 +239,16 @@ export class LogBatcher {
     const bytes = buffer.written(batch);
     this.#bufferedBytes -= bytes;
     this.parts.metrics.count('logBytes', bytes);
+    this.#measureLag(batch);
     this.#makeRoom();
+  }
+
+  /** Of the batch's first line, which waited longest; the product's own lines come from no container. */
+  #measureLag({ step, records }: LogBatch): void {
+    const first = records.find((record) => record.kind === 'line');
+    const printedMs = Date.parse(first?.time ?? '');
+    if (step.task === EXECUTION_START_STEP.task || Number.isNaN(printedMs)) return;
+    this.parts.metrics.recordSeconds('logLag', (this.parts.clock.now().getTime() - printedMs) / 1000);
   }
 
   #drop(buffer: StepBuffer, failure: DomainError): void {

@@ -5,6 +5,7 @@ export function metricsView(view: MetricsView): Record<string, number> {
   const { counters, durations } = view;
   const claimed = durations.placementDuration;
   const created = durations.createDuration;
+  const { queueWait, logLag } = durations;
   return {
     claims: counters.claims ?? 0,
     dispatches: counters.dispatches ?? 0,
@@ -21,6 +22,10 @@ export function metricsView(view: MetricsView): Record<string, number> {
     claim_latency_ms_p95: toMs(claimed?.p95Seconds),
     dispatch_latency_ms_p50: toMs(created?.p50Seconds),
     dispatch_latency_ms_p95: toMs(created?.p95Seconds),
+    queue_wait_ms_p50: toMs(queueWait?.p50Seconds),
+    queue_wait_ms_p95: toMs(queueWait?.p95Seconds),
+    log_lag_ms_p50: toMs(logLag?.p50Seconds),
+    log_lag_ms_p95: toMs(logLag?.p95Seconds),
     claim_latency_ms: toMs(claimed?.meanSeconds),
     dispatch_latency_ms: toMs(created?.meanSeconds),
   };

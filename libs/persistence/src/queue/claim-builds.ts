@@ -43,6 +43,7 @@ interface ClaimedRow {
   readonly build_timeout_minutes: number;
   readonly start_limit_minutes: number;
   readonly traceparent: string | null;
+  readonly waited_seconds: number;
   readonly config: Record<string, unknown>;
   readonly git_repository_url: string;
   readonly registry_auth_id: string | null;
@@ -136,6 +137,7 @@ function toClaimed(row: ClaimedRow): ClaimedExecution {
     buildTimeoutMinutes: row.build_timeout_minutes,
     startLimitMinutes: row.start_limit_minutes,
     traceparent: row.traceparent ?? undefined,
+    waitedSeconds: row.waited_seconds,
     tektonEnabledForTenant: row.tekton_enabled,
     allowedMethods: row.allowed_methods,
   };

@@ -36,6 +36,8 @@ export interface ClaimedExecution {
   readonly allowedMethods: readonly BuildMethod[];
   /** Times that it was claimed and came back without an attempt being used. */
   readonly bounces: number;
+  /** From submitted (or `not_before`, or back from an earlier attempt) to this claim, by the database's clock. */
+  readonly waitedSeconds: number;
 }
 
 export interface ClaimRequest {
