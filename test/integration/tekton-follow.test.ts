@@ -107,6 +107,31 @@ describe('following a cluster', () => {
     expect(await follower.observe(blind)).toEqual({ kind: 'absent' });
   });
 
+  it('is not held up by a log that stalls when the reason of a failure is looked for', async () => {
+    current.world.connections.requestTimeoutMs = 300;
+    await current.world.connections.renew();
+    await follower.ready(AbortSignal.timeout(20_000));
+    current.server.fault({ path: /build-pod\/log$/ }, { kind: 'stallLog' }, 2);
+    const attempt = await created({ build: { lines: ['last words'], ending: 'fails', exitCode: 7 } });
+    await until('a try that failed', attempt, (seen) => seen.kind === 'unreachable');
+    const ended = await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(ended).toMatchObject({ end: { reason: 'StepFailed', message: expect.stringContaining('last words') } });
+  });
+
+  it('says unreachable, not absent, when the address leads to another cluster by now', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const other = await current.world.attempt();
+    current.server.store.delete('namespaces', undefined, 'kube-system');
+    current.server.store.create('namespaces', { metadata: { name: 'kube-system' } });
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    await eventually('its run is not listed', async () => (await follower.listRuns()).length === 0);
+    const moved = { kind: 'unreachable', reason: 'ProviderChanged' };
+    await until('its pods are gone', attempt, (seen) => seen.kind !== 'present');
+    expect(await follower.observe(attempt)).toMatchObject(moved);
+    expect(await follower.observe(other)).toMatchObject(moved);
+  });
+
   it('holds a new connection when the provider has changed', async () => {
     const attempt = await created({ build: { ending: 'hangs' } });
     await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');

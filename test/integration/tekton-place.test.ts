@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TASK_NAMES, tenantNamespaceCandidates } from '@image-factory/domain';
 import { INSTALLATION_NAMESPACE, INSTALLATION_RECORD, type InstallationNonce } from '@image-factory/tekton-executor';
-import { fakeTektonWorld, type FakeTektonWorld } from './tekton-world.ts';
+import { eventually } from '@image-factory/test-support';
+import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 let nonce: InstallationNonce | undefined;
@@ -130,6 +131,26 @@ describe('the tenant namespace', () => {
     expect(again.namespace).toBe(first.namespace);
     expect(again.namespaceUid).not.toBe(first.namespaceUid);
     expect(current.server.store.list('tasks')).toHaveLength(5);
+  });
+
+  it('is made again at once after a create found it gone', async () => {
+    const attempt = await current.world.attempt();
+    const { namespace, namespaceUid } = attempt.place;
+    const follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await follower.ready(AbortSignal.timeout(20_000));
+    current.server.fault(
+      { method: 'POST', path: /\/secrets$/ },
+      { kind: 'status', status: 404, reason: 'NotFound', message: `namespaces "${namespace}" not found` },
+    );
+    current.server.store.delete('namespaces', undefined, namespace);
+    const outcome = await follower.create(attempt, NO_CREDENTIALS, () => true);
+    expect(outcome).toMatchObject({ kind: 'refused', message: expect.stringMatching(/made ready again/) });
+    const again = await eventually('another namespace', async () => {
+      const place = await prepare();
+      return place.namespaceUid === namespaceUid ? undefined : place;
+    });
+    expect(current.server.store.list('tasks').map(({ metadata }) => metadata.namespace)).toContain(again.namespace);
+    await follower.close();
   });
 
   it('keeps a docker-config that an admin changed', async () => {

@@ -24,6 +24,8 @@ import { FakeKubeApiServer, FakeTektonController } from '@image-factory/test-sup
 
 /** One connection for one provider, as the registry's pool would give it. */
 export class OneConnection extends ClusterConnectionProvider {
+  /** Limit of one request of connections that are opened from now on. */
+  requestTimeoutMs = 30_000;
   #connection: ClusterConnection | undefined;
   readonly #callbacks = new Set<() => void>();
 
@@ -38,6 +40,7 @@ export class OneConnection extends ClusterConnectionProvider {
       {
         egress: new EgressPolicy({ allow: ['127.0.0.0/8', '10.0.0.0/8'], allowHttp: ['127.0.0.0/8'] }),
         context: { fileRules: { allowedDirs: [], anyPath: false } },
+        requestTimeoutMs: this.requestTimeoutMs,
       },
     );
     return this.#connection;

@@ -135,7 +135,9 @@ export function createFailure(error: unknown, object: 'Secret' | 'PipelineRun'):
   if (outcome === 'unknown') return { kind: 'unknown', reason, message, ...after };
   if (outcome === 'notSent' || retryable || reason === 'ClusterUnauthorized')
     return { kind: 'retryLater', reason, message, ...after };
-  return { kind: 'refused', reason: refusalReason(reason, object), message, fault };
+  const gone = reason === 'ObjectNotFound' || reason === 'NamespaceTerminating';
+  const advice = gone ? ' The tenant namespace is made ready again for the next attempt.' : '';
+  return { kind: 'refused', reason: refusalReason(reason, object), message: `${message}${advice}`, fault };
 }
 
 function refusalReason(reason: Reason, object: 'Secret' | 'PipelineRun'): Reason {

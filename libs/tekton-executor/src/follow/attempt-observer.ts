@@ -4,7 +4,7 @@ import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { tailKey } from '../log/log-tails.js';
 import type { LogTails } from '../log/log-tails.js';
-import { clusterUidOf } from '../place/cluster-uid.js';
+import { clusterUidOf, readClusterUid } from '../place/cluster-uid.js';
 import { isEnded, podOf } from '../status/attempt-view.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { LogTail } from '../status/log-tail.js';
@@ -60,7 +60,9 @@ export class AttemptObserver {
     try {
       const connection = this.#options.keeper.connection();
       await sameCluster(connection, attempt);
-      return await this.#look(connection, attempt);
+      const observation = await this.#look(connection, attempt);
+      if (observation.kind === 'absent') await sameClusterNow(connection, attempt);
+      return observation;
     } catch (error) {
       if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
       throw error;
@@ -226,8 +228,12 @@ export class AttemptObserver {
 
 /** Absence and verdicts count only from the cluster that the attempt was placed on (rule 13). */
 export async function sameCluster(connection: ClusterConnection, attempt: Attempt): Promise<void> {
-  const uid = await clusterUidOf(connection);
-  if (uid === attempt.place.clusterUid) return;
+  if ((await clusterUidOf(connection)) !== attempt.place.clusterUid) await sameClusterNow(connection, attempt);
+}
+
+/** A run is lost by its absence, and the address may lead to a rebuilt cluster since the connection was made. */
+async function sameClusterNow(connection: ClusterConnection, attempt: Attempt): Promise<void> {
+  if ((await readClusterUid(connection)) === attempt.place.clusterUid) return;
   throw new DomainError({
     kind: 'Conflict',
     reason: 'ProviderChanged',

@@ -15,6 +15,9 @@ interface Entry {
   run: RunView | undefined;
   runGone: boolean;
   goneAtMs: number | undefined;
+  changedAtMs: number;
+  /** Nobody asks for it any more: it is kept only until its last news are in. */
+  released: boolean;
   readonly taskRuns: Map<string, TaskRunView>;
   readonly pods: Map<string, PodView>;
 }
@@ -23,6 +26,10 @@ const NOTHING: SeenAttempt = { run: undefined, runGone: false, taskRuns: [], pod
 
 /** Gone runs are kept this long for whoever still asks; then they are read from the cluster, which has none. */
 const KEEP_GONE_MS = 60 * 60_000;
+/** So long the deletions that follow a removed run may still come in. */
+const KEEP_RELEASED_MS = 60_000;
+/** What has expired is looked for at a change, at most so often. */
+const SWEEP_EVERY_MS = 60_000;
 
 /**
  * Slim copies of everything that is watched, by execution. Objects that are deleted stay in their last state until their
@@ -32,11 +39,19 @@ const KEEP_GONE_MS = 60 * 60_000;
 export class AttemptViews {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Map<string, Set<() => void>>();
+  #sweptAtMs = 0;
 
   constructor(
     private readonly onChange: (executionId: string) => void,
     private readonly nowMs: () => number,
+    /** An execution is forgotten here: what others keep of it can go too. */
+    private readonly onForget: (executionId: string) => void = () => undefined,
   ) {}
+
+  /** Executions that something is kept of. */
+  get size(): number {
+    return this.#entries.size;
+  }
 
   find(executionId: string): SeenAttempt {
     const entry = this.#entries.get(executionId);
@@ -103,28 +118,58 @@ export class AttemptViews {
     };
   }
 
-  forget(executionId: string): void {
-    this.#entries.delete(executionId);
+  /** The execution was removed by us: nobody asks for it any more. */
+  release(executionId: string): void {
+    const entry = this.#entries.get(executionId);
+    if (entry === undefined) return;
+    entry.released = true;
+    entry.changedAtMs = this.nowMs();
   }
 
-  /** Drops what belongs to shards that are not held, and what is long gone. */
+  /** Drops what belongs to shards that are not held, and what has expired. */
   retain(shards: ReadonlySet<number>): void {
-    const oldest = this.nowMs() - KEEP_GONE_MS;
-    for (const [executionId, entry] of this.#entries) {
+    for (const [executionId, entry] of [...this.#entries]) {
       const shard = entry.run?.shard ?? [...entry.taskRuns.values(), ...entry.pods.values()][0]?.shard;
-      const expired = entry.goneAtMs !== undefined && entry.goneAtMs < oldest;
-      if (expired || (shard !== undefined && !shards.has(shard))) this.#entries.delete(executionId);
+      if (shard !== undefined && !shards.has(shard)) this.#forget(executionId);
     }
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    const nowMs = this.nowMs();
+    this.#sweptAtMs = nowMs;
+    for (const [executionId, entry] of [...this.#entries]) {
+      const { goneAtMs, changedAtMs, released } = entry;
+      const gone = goneAtMs !== undefined && goneAtMs < nowMs - KEEP_GONE_MS;
+      // Late news of a run that was forgotten make an entry without a run.
+      const stray = entry.run === undefined && changedAtMs < nowMs - KEEP_GONE_MS;
+      if (gone || stray || (released && changedAtMs < nowMs - KEEP_RELEASED_MS)) this.#forget(executionId);
+    }
+  }
+
+  #forget(executionId: string): void {
+    this.#entries.delete(executionId);
+    this.onForget(executionId);
   }
 
   #change(executionId: string | undefined, apply: (entry: Entry) => void): void {
     if (executionId === undefined) return;
     let entry = this.#entries.get(executionId);
     if (entry === undefined) {
-      entry = { run: undefined, runGone: false, goneAtMs: undefined, taskRuns: new Map(), pods: new Map() };
+      entry = {
+        run: undefined,
+        runGone: false,
+        goneAtMs: undefined,
+        changedAtMs: 0,
+        released: false,
+        taskRuns: new Map(),
+        pods: new Map(),
+      };
       this.#entries.set(executionId, entry);
     }
+    entry.changedAtMs = this.nowMs();
     apply(entry);
+    if (this.nowMs() - this.#sweptAtMs > SWEEP_EVERY_MS) this.#sweep();
     this.onChange(executionId);
     for (const listener of [...(this.#listeners.get(executionId) ?? [])]) listener();
   }

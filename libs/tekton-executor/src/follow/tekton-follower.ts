@@ -10,6 +10,7 @@ import type {
   LogSink,
   MayWrite,
   PrepareRequest,
+  Reason,
   StopIntent,
 } from '@image-factory/domain';
 import type { ClusterConnection, ClusterConnectionProvider } from '@image-factory/cluster-connectors';
@@ -33,6 +34,9 @@ export interface TektonFollowerOptions extends FollowerOptions {
   readonly logger: Logger;
 }
 
+/** Refusals of a create that mean that the namespace it was prepared for is not there any more. */
+const NAMESPACE_GONE: ReadonlySet<Reason> = new Set(['ObjectNotFound', 'NamespaceTerminating']);
+
 /**
  * Follows the attempts of the shards held on one cluster: three watches for all of them (see WatchKeeper for its modes),
  * slim views of what they tell, and the attempts' own writes. Nothing is kept that a restart would need: everything is
@@ -52,7 +56,11 @@ export class TektonFollower extends ExecutionFollower {
     super();
     const { connections, providerId, installationId, onChange, clock, logger } = options;
     this.#options = options;
-    this.#views = new AttemptViews(onChange, () => clock.monotonicMs());
+    this.#views = new AttemptViews(
+      onChange,
+      () => clock.monotonicMs(),
+      (executionId) => this.#forget(executionId),
+    );
     this.#keeper = new WatchKeeper({ connections, providerId, installationId, views: this.#views, clock, logger });
     this.#observer = new AttemptObserver({
       keeper: this.#keeper,
@@ -90,7 +98,9 @@ export class TektonFollower extends ExecutionFollower {
       // Whatever this failure says, nothing of the attempt was sent.
       return nothingSent(createFailure(error, 'PipelineRun'));
     }
-    return createAttempt({ connection, attempt, credentials, mayWrite, logger });
+    const outcome = await createAttempt({ connection, attempt, credentials, mayWrite, logger });
+    if (outcome.kind === 'refused' && NAMESPACE_GONE.has(outcome.reason)) this.#options.onPlaceBroken(attempt);
+    return outcome;
   }
 
   override observe(attempt: Attempt): Promise<AttemptObservation> {
@@ -123,8 +133,8 @@ export class TektonFollower extends ExecutionFollower {
       .find(attempt.executionId)
       .pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
     await removeRun(await this.#writable(), attempt, live, mayWrite);
-    this.#tails.forget(attempt.executionId);
-    this.#observer.forget(attempt.executionId);
+    this.#views.release(attempt.executionId);
+    this.#forget(attempt.executionId);
   }
 
   override async listRuns(): Promise<readonly FoundRun[]> {
@@ -155,6 +165,11 @@ export class TektonFollower extends ExecutionFollower {
 
   override async close(): Promise<void> {
     await this.#keeper.close();
+  }
+
+  #forget(executionId: string): void {
+    this.#tails.forget(executionId);
+    this.#observer.forget(executionId);
   }
 
   /** The connection, once its cluster has proved to know this database (rule 1). */

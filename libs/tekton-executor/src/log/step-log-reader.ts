@@ -38,6 +38,8 @@ const QUIET_MS = 250;
 const DELETING_QUIET_MS = 5_000;
 /** A follow that is silent for so long is doubted and opened again: half-open connections and rotation look so. */
 const IDLE_MS = 120_000;
+/** A read without follow has all its bytes at once: one that is silent for so long is broken. */
+const STALL_MS = 15_000;
 /** A follow whose lines are held back, because the stored end was not found, gives it up after so much silence. */
 const SETTLE_MS = 1_000;
 const BACK_OFF_MS = { first: 100, most: 5_000 };
@@ -143,6 +145,7 @@ class Reading {
     for (;;) {
       const event = await watch.race(next, filter.holds);
       this.#request.signal.throwIfAborted();
+      if (event === 'stalled') return 'broken';
       if (event === 'quiet') {
         await this.#take(filter.settle());
         return 'interrupted';
@@ -203,22 +206,32 @@ class StreamWatch {
     this.#undo = source.onChange(() => this.#changed.raise());
   }
 
-  /** The next chunk, or `quiet` when none comes and none will, or `held` when held lines have waited long enough. */
-  async race(next: Promise<Next>, holds: boolean): Promise<Next | 'quiet' | 'held'> {
-    if (!this.follow) return next;
+  /**
+   * The next chunk, or `quiet` when none comes and none will, or `held` when held lines have waited long enough, or
+   * `stalled` when a read that should not wait does.
+   */
+  async race(next: Promise<Next>, holds: boolean): Promise<Next | 'quiet' | 'held' | 'stalled'> {
+    if (!this.follow) return this.#orSilent(next, STALL_MS).then((event) => (event === 'silent' ? 'stalled' : event));
     for (;;) {
       const over = this.source.sight() === 'over';
       const waitMs = over ? (this.source.isDeleting() ? DELETING_QUIET_MS : QUIET_MS) : holds ? SETTLE_MS : IDLE_MS;
-      const timer = new AbortController();
-      const silence = this.clock.sleep(waitMs, timer.signal).then(
-        () => 'silent' as const,
-        () => 'silent' as const,
-      );
-      const event = await Promise.race([next, silence, ...(over ? [] : [this.#changed.raised()])]);
-      timer.abort();
+      const event = await this.#orSilent(over ? next : Promise.race([next, this.#changed.raised()]), waitMs);
       if (event === 'changed') continue;
       if (event !== 'silent') return event;
       return holds && !over ? 'held' : 'quiet';
+    }
+  }
+
+  async #orSilent<T>(next: Promise<T>, ms: number): Promise<T | 'silent'> {
+    const timer = new AbortController();
+    const silence = this.clock.sleep(ms, timer.signal).then(
+      () => 'silent' as const,
+      () => 'silent' as const,
+    );
+    try {
+      return await Promise.race([next, silence]);
+    } finally {
+      timer.abort();
     }
   }
 

@@ -6,8 +6,11 @@ const known = new WeakMap<ClusterConnection, string>();
 
 /** Identity of the cluster behind a connection: uid of its kube-system namespace. Read once per connection. */
 export async function clusterUidOf(connection: ClusterConnection, signal?: AbortSignal): Promise<string> {
-  const uid = known.get(connection);
-  if (uid !== undefined) return uid;
+  return known.get(connection) ?? readClusterUid(connection, signal);
+}
+
+/** The same, read now: an address may lead to another cluster than it did when the connection was made. */
+export async function readClusterUid(connection: ClusterConnection, signal?: AbortSignal): Promise<string> {
   const { body } = await connection.request<{ metadata: ObjectMeta }>({
     method: 'GET',
     path: KUBE_PATHS.namespace('kube-system'),

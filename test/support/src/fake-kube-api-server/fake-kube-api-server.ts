@@ -322,6 +322,10 @@ export class FakeKubeApiServer {
         `container "${container}" in pod "${target.name}" is waiting to start: ${waiting.reason ?? 'PodInitializing'}`,
       );
     }
+    if (fault?.kind === 'stallLog') {
+      response.writeHead(200, { 'content-type': 'text/plain' }).flushHeaders();
+      return;
+    }
     const dropAfterBytes = fault?.kind === 'cutLog' ? fault.afterBytes : undefined;
     this.logs.serve(target.namespace ?? '', target.name ?? '', container, request.query, response, dropAfterBytes);
   }

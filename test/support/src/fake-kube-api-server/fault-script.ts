@@ -22,6 +22,8 @@ export type FakeFault =
   | { readonly kind: 'cutJson' | 'cutUtf8'; readonly afterEvents?: number }
   /** Pod logs: the socket closes after so many bytes. */
   | { readonly kind: 'cutLog'; readonly afterBytes: number }
+  /** Pod logs: the head of the answer comes and nothing more, on a socket that stays open. */
+  | { readonly kind: 'stallLog' }
   /** Watches: the stream stays open and nothing comes, after so many events. */
   | { readonly kind: 'silence'; readonly afterEvents?: number }
   /** Watches: the server ends the stream properly after so many events. */
