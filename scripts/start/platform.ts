@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '@image-factory/migrations';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server.ts';
+import { checkEnvironment } from './check-environment.ts';
 import { Child } from './child-process.ts';
 import { lockDataDir } from './data-dir-lock.ts';
 import { Failure } from './failure.ts';
@@ -158,6 +159,7 @@ function watch(children: readonly Child[]): Promise<never> {
 /** Starts PostgreSQL (unless the environment names one), migrates, and starts the API and a dispatcher. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { settings, step } = options;
+  checkEnvironment({ ...process.env, ...options.environment });
   const started = new Started();
   try {
     started.unlock = lockDataDir(settings.dataDir);
