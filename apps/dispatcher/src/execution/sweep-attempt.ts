@@ -7,8 +7,10 @@ import { afterWrite, wait, type ExecutionScope, type StepResult } from './execut
  */
 export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const finishedAt = row.finishedAt ?? row.claimedAt;
-  const remainingMs = scope.judge.remainingMs(finishedAt, scope.limits.runRetentionMs);
-  if (remainingMs > 0) return wait(Math.min(remainingMs, 3_600_000));
+  const { runRetentionMs } = scope.limits;
+  if (runRetentionMs > 0 && !scope.judge.hasPassed(finishedAt, runRetentionMs)) {
+    return wait(Math.min(Math.max(scope.judge.remainingMs(finishedAt, runRetentionMs), 1_000), 3_600_000));
+  }
   await scope.follower.removeCredentials(row, scope.mayWrite);
   await scope.follower.remove(row, scope.mayWrite);
   if (!scope.mayWrite()) return wait(500);

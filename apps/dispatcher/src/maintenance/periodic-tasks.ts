@@ -13,8 +13,16 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
   return [
     { name: 'wake-due', everyMs: 1_000, run: (runtime) => runtime.parts.stores.queue.wakeDue(BATCH) },
     { name: 'wake-parked', everyMs: 1_000, run: (runtime) => wakeParked.run(runtime) },
-    { name: 'release-abandoned', everyMs: 5_000, run: (runtime) => runtime.parts.stores.queue.releaseAbandoned() },
-    { name: 'expire-queued', everyMs: 10_000, run: (runtime) => runtime.parts.stores.queue.expireQueued(BATCH) },
+    {
+      name: 'release-abandoned',
+      everyMs: 5_000,
+      run: settled((runtime) => runtime.parts.stores.queue.releaseAbandoned()),
+    },
+    {
+      name: 'expire-queued',
+      everyMs: 10_000,
+      run: settled((runtime) => runtime.parts.stores.queue.expireQueued(BATCH)),
+    },
     {
       name: 'probe-health',
       everyMs: Math.min(1_000, healthIntervalMs / 6),
@@ -24,6 +32,14 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
-    { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: expireLogs },
+    { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];
+}
+
+/**
+ * Only while this process may act on the database's time (correctness rule 20): after an outage every owner seems dead,
+ * and on a new primary whose clock is ahead every queued build seems late and every log old.
+ */
+function settled(run: PeriodicTaskDefinition['run']): PeriodicTaskDefinition['run'] {
+  return (runtime) => (runtime.judge.isSettled() ? run(runtime) : Promise.resolve(0));
 }

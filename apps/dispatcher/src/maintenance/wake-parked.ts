@@ -12,20 +12,32 @@ export class WakeParked {
   async run(runtime: DispatcherRuntime): Promise<number> {
     const { providers, queue } = runtime.parts.stores;
     let woken = 0;
-    let any = false;
+    let room = 0;
     for (const provider of await providers.list()) {
       const fitness = fitnessOf(provider);
       const before = this.#known.get(provider.id);
       this.#known.set(provider.id, fitness);
       if (before === fitness || fitness === UNFIT) continue;
-      any = true;
-      woken += await queue.wake(`provider:${provider.id}`);
+      const limit = atOnce(provider);
+      room += limit;
+      woken += await queue.wake(`provider:${provider.id}`, limit);
     }
-    return any ? woken + (await queue.wake('provider:any')) : woken;
+    return room > 0 ? woken + (await queue.wake('provider:any', Math.min(room, MOST_AT_ONCE))) : woken;
   }
 }
 
 const UNFIT = 'unfit';
+
+/** Most builds that one change wakes. */
+const MOST_AT_ONCE = 1_000;
+/** Some of those woken may find that another provider's rules keep them out. */
+const SPARE = 20;
+
+/** As many as may find room: what does not is claimed and parked again for nothing. */
+function atOnce(provider: Provider): number {
+  if (provider.maxConcurrentBuilds === 0) return MOST_AT_ONCE;
+  return Math.min(MOST_AT_ONCE, provider.maxConcurrentBuilds - provider.running + SPARE);
+}
 
 /** Equal while nothing changed that could let another build in. */
 function fitnessOf(provider: Provider): string {
