@@ -1,15 +1,19 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 const COMMIT = Buffer.from('COMMIT');
+/** End of the application name in a listener's startup message. */
+const LISTENER = Buffer.from('-listen\0');
 
 /**
- * A TCP proxy in front of PostgreSQL that a test can cut, and that can lose the answer of a COMMIT: the statement
+ * A TCP proxy in front of PostgreSQL that a test can cut or freeze, and that can lose the answer of a COMMIT: the statement
  * reaches the server and takes effect, and the client sees a broken connection.
  */
 export class DatabaseProxy {
   readonly #pairs = new Set<{ client: Socket; server: Socket }>();
   #server: Server | undefined;
   #open = true;
+  #frozen = false;
+  #refusesListeners = false;
   #commitsToLose = 0;
   #commitsLost = 0;
 
@@ -42,6 +46,18 @@ export class DatabaseProxy {
 
   restore(): void {
     this.#open = true;
+    this.#frozen = false;
+    this.#refusesListeners = false;
+  }
+
+  /** Every connection falls silent and stays open, as when a firewall or a dead host drops the packets. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** Connections that would listen are broken, as by a pooler or a server without one to spare. */
+  refuseListeners(): void {
+    this.#refusesListeners = true;
   }
 
   /** The answers of the next COMMITs are lost, after they have taken effect. */
@@ -62,8 +78,17 @@ export class DatabaseProxy {
     const server = connect(Number(this.target.port), this.target.hostname);
     const pair = { client, server };
     let losing = false;
+    let frozen = false;
     this.#pairs.add(pair);
     client.on('data', (data) => {
+      if (this.#frozen) {
+        frozen = true;
+        return;
+      }
+      if (this.#refusesListeners && data.includes(LISTENER)) {
+        this.#end(pair);
+        return;
+      }
       if (this.#commitsToLose > 0 && data.includes(COMMIT)) {
         this.#commitsToLose -= 1;
         losing = true;
@@ -71,6 +96,7 @@ export class DatabaseProxy {
       server.write(data);
     });
     server.on('data', (data) => {
+      if (frozen || this.#frozen) return;
       if (!losing) {
         client.write(data);
         return;

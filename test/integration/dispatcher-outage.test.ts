@@ -89,6 +89,47 @@ describe('a database that is away', () => {
   });
 });
 
+describe('a database that gives no connection to listen on', () => {
+  it('is polled', async () => {
+    proxy.refuseListeners();
+    await harness.start({}, { databaseUrl: proxy.url });
+    await harness.reaches(await harness.submit(), 'completed');
+  });
+});
+
+describe('a process that may not act on the database’s time yet', () => {
+  it('ends no wait in the queue, gives back no claim and drops no log', async () => {
+    await harness.database.query(`UPDATE providers SET state = 'cordoned'`);
+    const buildId = await harness.submit({ queueTimeoutMinutes: 1 });
+    const dead = '00000000-0000-4000-8000-000000000000';
+    const claimed = await harness.submit();
+    await harness.database.query(`UPDATE builds SET priority = 1, queue_key = 0 WHERE id = $1`, [claimed]);
+    await harness.queue.claim({ dispatcherId: dead, limit: 1 });
+    await harness.database.query(`UPDATE builds SET queued_at = now() - interval '1 day' WHERE id = $1`, [buildId]);
+    await harness.database.query(
+      `CREATE TABLE build_log_chunks_20200101 PARTITION OF build_log_chunks FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')`,
+    );
+    const unsettled = await harness.start({}, { leaseMs: 60_000 });
+    await eventually('it has its lease', () => unsettled.runtime?.lease.mayWrite());
+    for (const task of unsettled.tasks) await task.tick();
+    expect((await harness.build(buildId)).status).toBe('queued');
+    expect((await harness.build(claimed)).status).toBe('running');
+    expect(await oldPartitions()).toBe(1);
+    await unsettled.stop();
+    const settled = await harness.start();
+    await eventually('it may', () => settled.runtime?.judge.isSettled());
+    for (const task of settled.tasks) await task.tick();
+    expect(await harness.build(buildId)).toMatchObject({ status: 'failed', reason: 'QueueTimeout' });
+    expect((await harness.build(claimed)).status).toBe('queued');
+    expect(await oldPartitions()).toBe(0);
+  });
+});
+
+async function oldPartitions(): Promise<number> {
+  const rows = await harness.database.query(`SELECT 1 FROM pg_class WHERE relname = 'build_log_chunks_20200101'`);
+  return rows.length;
+}
+
 describe('a COMMIT whose answer is lost', () => {
   it.each([1, 2, 4, 7])('%i times in a row changes nothing for the builds', async (count) => {
     await harness.start({}, { databaseUrl: proxy.url });

@@ -98,8 +98,8 @@ export class DispatcherRuntime {
     this.#stopping = true;
     const { clock, logger, stores } = this.parts;
     logger.info('dispatcher stops: no new claims');
-    await this.#subscription?.close().catch(() => undefined);
     await Promise.all([this.loops.dispatch.stop(), this.loops.ownership.stop(), this.loops.reach.stop()]);
+    await this.#subscription?.close().catch(() => undefined);
     await this.dispatch.stop(PLACING_GRACE_MS, (ms, signal) => clock.sleep(ms, signal));
     await this.#within(RELEASE_GRACE_MS, this.shards.releaseAll());
     await this.batcher.close(LOG_GRACE_MS);
@@ -268,16 +268,21 @@ export class DispatcherRuntime {
     }
   }
 
+  /** A database that gives no connection for it (too many, or a pooler) is polled: everything goes on, later. */
   async #listen(): Promise<void> {
     if (this.#subscription !== undefined) return;
-    this.#subscription = await this.parts.stores.database.listen(
-      [CHANNELS.queue, CHANNELS.executions],
-      (channel, payload) => {
-        if (this.#stopping) return;
-        if (channel === CHANNELS.queue) this.loops.dispatch.wake();
-        else this.#notified(payload);
-      },
-    );
+    try {
+      this.#subscription = await this.parts.stores.database.listen(
+        [CHANNELS.queue, CHANNELS.executions],
+        (channel, payload) => {
+          if (this.#stopping) return;
+          if (channel === CHANNELS.queue) this.loops.dispatch.wake();
+          else this.#notified(payload);
+        },
+      );
+    } catch (error) {
+      this.parts.logger.warn('notifications cannot be listened to; the database is polled meanwhile', { error });
+    }
   }
 
   #notified(payload: string): void {
