@@ -35,6 +35,12 @@ describe('a log chunk', () => {
     expect(unpackChunk(chunks[1]?.data ?? Buffer.alloc(0)).map((record) => record.kind)).toEqual(['part']);
   });
 
+  it('holds a bounded number of records, however short they are', () => {
+    const chunks = packRecords(Array.from({ length: 100_000 }, () => line('')));
+    expect(chunks.reduce((sum, chunk) => sum + chunk.lineCount, 0)).toBe(100_000);
+    for (const chunk of chunks) expect(chunk.lineCount).toBeLessThan(8_000);
+  });
+
   it('is refused when it is damaged', () => {
     const data = packRecords([line('hello')])[0]?.data ?? Buffer.alloc(0);
     expect(() => unpackChunk(data.subarray(0, data.length - 2))).toThrow('damaged');

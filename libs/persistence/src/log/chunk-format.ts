@@ -2,6 +2,8 @@ import type { LogRecord } from '@image-factory/domain';
 
 /** Raw text bytes of one chunk, at most. A longer line goes on in the next chunk. */
 export const MAX_CHUNK_BYTES = 256 * 1024;
+/** What a record's line in the head counts as, so that a chunk of empty lines is bounded too. */
+const HEAD_LINE_BYTES = 40;
 
 /** A record as chunks hold it. `part`: the beginning of a line that the next record goes on with. */
 export interface ChunkRecord {
@@ -41,9 +43,10 @@ export function packRecords(records: readonly LogRecord[]): PlainChunk[] {
     bytes = 0;
   };
   for (const record of records.flatMap(toChunkRecords)) {
-    if (bytes > 0 && bytes + record.text.length > MAX_CHUNK_BYTES) flush();
+    const size = record.text.length + HEAD_LINE_BYTES;
+    if (pending.length > 0 && bytes + size > MAX_CHUNK_BYTES) flush();
     pending.push(record);
-    bytes += record.text.length;
+    bytes += size;
   }
   flush();
   return chunks;

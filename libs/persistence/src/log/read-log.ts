@@ -7,8 +7,10 @@ import { FIRST_SEQ_BY_BYTE, FIRST_SEQ_BY_LINE, READ_CHUNKS, READ_CURSOR } from '
 import type { LogReadRequest, StoredLogRecord } from './stored-log.js';
 
 const decompress = promisify(zstdDecompress);
-/** Chunks of one read: a megabyte of text at most is in memory at once. */
-const CHUNKS_PER_READ = 4;
+/** One read takes at most so many chunks: a log that was followed live has small ones… */
+const CHUNKS_PER_READ = 128;
+/** …and none more once it has this much text, which bounds what is in memory at once. */
+const BYTES_PER_READ = 1024 * 1024;
 
 interface ChunkRow {
   readonly seq: number;
@@ -16,6 +18,8 @@ interface ChunkRow {
   readonly line_offset: number;
   readonly codec: 'zstd' | 'none';
   readonly data: Buffer;
+  /** Chunks that there were to take; more than were returned when the text is much. */
+  readonly found: number;
 }
 
 /** Reads a step's stored log in order, a few chunks at a time. Ends where the stored log ends now. */
@@ -31,7 +35,7 @@ export async function* readLog(database: Queryable, request: LogReadRequest): As
   let yielded = 0;
   const joiner = new LineJoiner();
   for (;;) {
-    const rows = await database.query<ChunkRow>(READ_CHUNKS, [...place, seq, CHUNKS_PER_READ]);
+    const rows = await database.query<ChunkRow>(READ_CHUNKS, [...place, seq, CHUNKS_PER_READ, BYTES_PER_READ]);
     for (const row of rows) {
       for (const stored of joiner.join(await recordsOf(row), row.byte_offset, row.line_offset)) {
         const wanted = cut(stored, fromByte, fromLine);
@@ -46,7 +50,8 @@ export async function* readLog(database: Queryable, request: LogReadRequest): As
       }
       seq = row.seq + 1;
     }
-    if (rows.length < CHUNKS_PER_READ) break;
+    const found = rows[0]?.found ?? 0;
+    if (rows.length === found && found < CHUNKS_PER_READ) break;
   }
 }
 

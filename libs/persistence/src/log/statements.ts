@@ -63,7 +63,14 @@ export const FIRST_SEQ_BY_LINE = `
   SELECT seq FROM build_log_chunks
    WHERE day = $1 AND execution_id = $2 AND step = $3 AND line_offset < $4 ORDER BY seq DESC LIMIT 1`;
 
-/** Index: primary key of one partition. Locks nothing. */
+/**
+ * Up to $5 chunks, and none more after $6 bytes of text. The window moves pointers to the data, not the data itself.
+ * Index: primary key of one partition. Locks nothing.
+ */
 export const READ_CHUNKS = `
-  SELECT seq, byte_offset, line_offset, codec, data FROM build_log_chunks
-   WHERE day = $1 AND execution_id = $2 AND step = $3 AND seq >= $4 ORDER BY seq LIMIT $5`;
+  SELECT seq, byte_offset, line_offset, codec, data, found
+    FROM (SELECT c.*, count(*) OVER ()::integer AS found, sum(raw_bytes) OVER (ORDER BY seq) - raw_bytes AS bytes_before
+            FROM (SELECT seq, byte_offset, line_offset, raw_bytes, codec, data FROM build_log_chunks
+                   WHERE day = $1 AND execution_id = $2 AND step = $3 AND seq >= $4 ORDER BY seq LIMIT $5) c) w
+   WHERE bytes_before < $6
+   ORDER BY seq`;
