@@ -176,6 +176,24 @@ describe('the log store', () => {
     expect((await harness.storedLog(execution.id, 'build', 'build')).bytes.toString()).toBe('STEP 1\nSTEP 2\npushed\n');
   });
 
+  it('with a full disk keeps the build waiting for its log, and says what is missing at the seal limit', async () => {
+    await harness.database.query(
+      `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`,
+    );
+    await harness.database.query(
+      'CREATE TRIGGER full_disk BEFORE INSERT ON build_log_chunks FOR EACH ROW EXECUTE FUNCTION full_disk()',
+    );
+    await harness.start({ limits: { ...harness.limits, sealLimitMs: 2_500 } });
+    const buildId = await harness.submit();
+    const { id } = await harness.inState(buildId, 'sealing');
+    await passTime(1_000);
+    expect(await harness.execution(buildId)).toMatchObject({ state: 'sealing', slot_held: false, log_gap: null });
+    await harness.reaches(buildId, 'completed');
+    expect((await harness.execution(buildId)).log_gap).toMatch(/could not be read to its end within the seal limit/);
+    expect((await harness.storedLog(id, 'build', 'build')).bytes.length).toBe(0);
+  });
+
   it('takes a log past its limit with a marker, and the build goes on to its end', async () => {
     harness.cluster.defaultScript = {
       pace: 'auto',

@@ -9,6 +9,8 @@ export { EXECUTION_LIMIT_DEFAULTS } from './runtime/dispatcher-settings.js';
 export type { DispatcherSettings } from './runtime/dispatcher-settings.js';
 export type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 export type { DispatcherRuntime } from './runtime/dispatcher-runtime.js';
+export { BatchedLogSink } from './log/batched-log-sink.js';
+export { LogBatcher } from './log/log-batcher.js';
 export type { ExecutionLimits } from './execution/execution-scope.js';
 export { ImagePublisher } from './promotion/image-publisher.js';
 export type { AttemptImage } from './promotion/image-publisher.js';

@@ -14,11 +14,11 @@ import { backOffMs } from '../loop/back-off.js';
 import { StepBuffer, type LogTarget } from './step-buffer.js';
 
 export interface LogBatcherOptions {
-  /** Flush as soon as this much waits… */
+  /** Flush as soon as this much memory waits (as all sizes here: texts and what each record costs beside)… */
   readonly flushBytes: number;
   /** …or the oldest has waited this long. */
   readonly flushAfterMs: number;
-  /** Followers wait while this much is unwritten in the whole process. */
+  /** Followers wait while this much is unwritten in the whole process: the bound of its memory. */
   readonly maxBufferedBytes: number;
   /** At most this much of one step goes into one transaction. */
   readonly maxBatchBytes: number;
@@ -55,6 +55,7 @@ export class LogBatcher {
   readonly #room = new Set<() => void>();
   #bufferedBytes = 0;
   #timer: AbortController | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
   #flushing: Promise<void> | undefined;
   #failures = 0;
   #closed = false;
@@ -63,6 +64,11 @@ export class LogBatcher {
     private readonly parts: LogBatcherParts,
     private readonly options: LogBatcherOptions = LOG_BATCHER_DEFAULTS,
   ) {}
+
+  /** Memory that records take which are accepted and not stored yet, in bytes. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
 
   /** Reads where the step's stored log ends, once what is buffered of it is written, and starts its buffer there. */
   async open(target: LogTarget, step: LogStep): Promise<LogCursor> {
@@ -144,11 +150,14 @@ export class LogBatcher {
     return buffer;
   }
 
+  /** A timer that is due sooner stands: lines that come without a pause must not put their flush off. */
   #schedule(ms: number): void {
-    if (this.#timer !== undefined && ms > 0) return;
+    const dueMs = this.parts.clock.monotonicMs() + ms;
+    if (this.#timer !== undefined && this.#timerDueMs <= dueMs) return;
     this.#timer?.abort();
     const timer = new AbortController();
     this.#timer = timer;
+    this.#timerDueMs = dueMs;
     this.parts.clock.sleep(ms, timer.signal).then(
       () => {
         if (this.#timer === timer) this.#timer = undefined;
@@ -210,6 +219,22 @@ export class LogBatcher {
     } catch (error) {
       this.#failures += 1;
       this.parts.logger.warn('logs cannot be stored; followers wait', { error, bufferedBytes: this.#bufferedBytes });
+      if (batches.length > 1 && !isUnavailable(error)) await this.#flushEachAlone(fence, batches);
+    }
+  }
+
+  /** What the store refuses of one step must not keep all others of its shard from being stored. */
+  async #flushEachAlone(
+    fence: ShardLease,
+    batches: readonly { readonly buffer: StepBuffer; readonly batch: LogBatch }[],
+  ): Promise<void> {
+    for (const { buffer, batch } of batches) {
+      try {
+        await this.#flushAlone(fence, buffer, batch);
+      } catch (error) {
+        const { executionId: execution, step } = batch;
+        this.parts.logger.error('a step’s log is refused by the store', { execution, step: logStepKey(step), error });
+      }
     }
   }
 
@@ -236,8 +261,8 @@ export class LogBatcher {
   }
 
   #written(buffer: StepBuffer, batch: LogBatch): void {
-    const bytes = buffer.written(batch);
-    this.#bufferedBytes -= bytes;
+    const { bytes, weight } = buffer.written(batch);
+    this.#bufferedBytes -= weight;
     this.parts.metrics.count('logBytes', bytes);
     this.#measureLag(batch);
     this.#makeRoom();
@@ -268,6 +293,10 @@ export class LogBatcher {
 
 function keyOf(executionId: string, step: LogStep): string {
   return `${executionId}/${logStepKey(step)}`;
+}
+
+function isUnavailable(error: unknown): boolean {
+  return isDomainError(error) && error.kind === 'Unavailable';
 }
 
 function lost(why: string): DomainError {

@@ -16,16 +16,35 @@ export function recordBytes(records: readonly LogRecord[]): number {
   return bytes;
 }
 
+/** What a record costs in memory beside its text; without it five million empty lines would weigh nothing. */
+const RECORD_OVERHEAD_BYTES = 200;
+
+function weightOf(record: LogRecord): number {
+  return RECORD_OVERHEAD_BYTES + (record.kind === 'line' ? record.text.length : record.message.length);
+}
+
+function weigh(records: readonly LogRecord[]): number {
+  return records.reduce((sum, record) => sum + weightOf(record), 0);
+}
+
+/** What a batch that is stored leaves behind: raw bytes of the log, and memory that is free again. */
+export interface Written {
+  readonly bytes: number;
+  readonly weight: number;
+}
+
 /**
  * Records of one step that are accepted and not yet written. A flush takes a batch without removing it: the records
- * stay until it is known that they are stored.
+ * stay until it is known that they are stored, and the same batch is taken again until then, so that one whose COMMIT
+ * landed without an answer finds exactly itself.
  *
  * Modes: open → failed (lease lost, or forgotten): empty for good, and everyone who waits or appends gets the failure.
  */
 export class StepBuffer {
   #records: LogRecord[] = [];
-  #bytes = 0;
+  #weight = 0;
   #offset: number;
+  #taken: LogBatch | undefined;
   #waiters: { resolve: () => void; reject: (error: DomainError) => void; remaining: number }[] = [];
   failure: DomainError | undefined;
 
@@ -42,55 +61,55 @@ export class StepBuffer {
     return this.#records.length;
   }
 
-  /** @returns the bytes added */
+  /** @returns the memory taken, in bytes */
   add(records: readonly LogRecord[]): number {
-    const bytes = recordBytes(records);
+    const weight = weigh(records);
     for (const record of records) this.#records.push(record);
-    this.#bytes += bytes;
-    return bytes;
+    this.#weight += weight;
+    return weight;
   }
 
-  /** The next batch, without removing it; at least one record, then as many as fit. */
-  take(maxBytes: number): LogBatch {
-    let bytes = 0;
+  /** The batch that is not known to be stored, else the next one: at least one record, then as many as fit. */
+  take(maxWeight: number): LogBatch {
+    if (this.#taken !== undefined) return this.#taken;
+    let weight = 0;
     let count = 0;
     for (const record of this.#records) {
-      const size = recordBytes([record]);
-      if (count > 0 && bytes + size > maxBytes) break;
-      bytes += size;
+      const added = weightOf(record);
+      if (count > 0 && weight + added > maxWeight) break;
+      weight += added;
       count += 1;
     }
     const { executionId, day } = this.target;
-    return {
-      executionId,
-      day,
-      step: this.step,
-      records: this.#records.slice(0, count),
-      expectedByteOffset: this.#offset,
-    };
+    const records = this.#records.slice(0, count);
+    this.#taken = { executionId, day, step: this.step, records, expectedByteOffset: this.#offset };
+    return this.#taken;
   }
 
-  /** The batch is stored. @returns its bytes */
-  written(batch: LogBatch): number {
-    if (this.failure !== undefined) return 0;
+  /** The batch is stored. */
+  written(batch: LogBatch): Written {
+    if (this.failure !== undefined) return { bytes: 0, weight: 0 };
     const bytes = recordBytes(batch.records);
+    const weight = weigh(batch.records);
     this.#records = this.#records.slice(batch.records.length);
-    this.#bytes -= bytes;
+    this.#weight -= weight;
+    this.#taken = undefined;
     this.#offset = batch.expectedByteOffset + bytes;
     for (const waiter of this.#waiters) waiter.remaining -= batch.records.length;
     this.#settle((waiter) => waiter.remaining <= 0);
-    return bytes;
+    return { bytes, weight };
   }
 
-  /** Drops everything; who waits and who appends later gets the failure. @returns the bytes dropped */
+  /** Drops everything; who waits and who appends later gets the failure. @returns the memory freed, in bytes */
   fail(failure: DomainError): number {
-    const bytes = this.#bytes;
+    const weight = this.#weight;
     this.failure ??= failure;
     this.#records = [];
-    this.#bytes = 0;
+    this.#weight = 0;
+    this.#taken = undefined;
     for (const waiter of this.#waiters) waiter.reject(this.failure);
     this.#waiters = [];
-    return bytes;
+    return weight;
   }
 
   /** Resolves when all that waits now is written. */

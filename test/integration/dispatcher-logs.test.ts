@@ -1,0 +1,189 @@
+import { BatchedLogSink, LogBatcher } from '@image-factory/dispatcher';
+import { DomainError, type LogRecord, type LogStep } from '@image-factory/domain';
+import { PostgresBuildLogs, type Fenced, type LogBatch, type ShardLease } from '@image-factory/persistence';
+import { createSilentLogger, Metrics, systemClock } from '@image-factory/telemetry';
+import { eventually } from '@image-factory/test-support';
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { QueueWorld } from './queue-world.js';
+
+const STEP: LogStep = { task: 'build', step: 'build', ordinal: 101 };
+const OTHER: LogStep = { task: 'clone', step: 'clone', ordinal: 1 };
+const TIME = '2026-11-21T09:16:18.108643794Z';
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+/** What one append may bring on top of a buffer that is almost full. */
+const APPEND_BYTES = 1024 * 1024;
+/** Lines of the long log; five million take half a minute (`IF_TEST_LOG_LINES=5000000`). */
+const LINES = Number(process.env['IF_TEST_LOG_LINES'] ?? 300_000);
+
+function line(text: Uint8Array | string): LogRecord {
+  return { kind: 'line', time: TIME, text: typeof text === 'string' ? Buffer.from(text) : text, newline: true };
+}
+
+/** The log store with faults. */
+class FaultyLogs extends PostgresBuildLogs {
+  /** So many appends take effect and lose their answers. */
+  answersToLose = 0;
+  refuses: (batches: readonly LogBatch[]) => boolean = () => false;
+
+  override async append(fence: ShardLease, batches: readonly LogBatch[]): Promise<Fenced> {
+    if (this.refuses(batches)) throw new DomainError({ kind: 'Internal', reason: 'Internal', message: 'refused' });
+    const fenced = await super.append(fence, batches);
+    if (this.answersToLose === 0) return fenced;
+    this.answersToLose -= 1;
+    throw new DomainError({
+      kind: 'Unavailable',
+      reason: 'DatabaseUnavailable',
+      message: 'no answer',
+      retryable: true,
+    });
+  }
+}
+
+describe('the way of a log from its follower to the store', () => {
+  let world: QueueWorld;
+  let logs: FaultyLogs;
+  let batcher: LogBatcher;
+  let sink: BatchedLogSink;
+  let executionId: string;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    await world.submit(await world.tenant());
+    const { claimed, fence } = await world.placed(await world.dispatcher(), await world.provider());
+    executionId = claimed.executionId;
+    const row = await world.one<{ day: string }>('SELECT log_day AS day FROM build_executions WHERE id = $1', [
+      executionId,
+    ]);
+    logs = new FaultyLogs(world.database);
+    batcher = new LogBatcher(
+      { logs, mayWrite: () => true, clock: systemClock, logger: createSilentLogger(), metrics: new Metrics() },
+      { flushBytes: 64 * 1024, flushAfterMs: 20, maxBufferedBytes: MAX_BUFFERED_BYTES, maxBatchBytes: 2 * 1024 * 1024 },
+    );
+    sink = new BatchedLogSink(batcher, logs, { executionId, day: row.day, fence }, 1024 * 1024 * 1024);
+  });
+  afterEach(async () => {
+    await batcher.close(0);
+    await world.close();
+  });
+
+  async function* stored(step: LogStep): AsyncGenerator<LogRecord> {
+    for await (const { record } of logs.read({ executionId, step })) yield record;
+  }
+
+  /** Length and hash of what is stored; whatever its size, little of it is in memory. */
+  async function digestOf(records: AsyncIterable<LogRecord> | Iterable<LogRecord>): Promise<object> {
+    const hash = createHash('sha256');
+    let lines = 0;
+    let gaps = 0;
+    for await (const record of records) {
+      if (record.kind === 'gap') gaps += 1;
+      else hash.update(record.text).update(record.newline ? '\n' : '');
+      lines += record.kind === 'line' ? 1 : 0;
+    }
+    return { lines, gaps, hash: hash.digest('hex') };
+  }
+
+  function* longLog(): Generator<LogRecord> {
+    for (let n = 0; n < LINES; n += 1) yield line(n % 3 === 0 ? '' : `#${n} COPY \u0000 file-${n} to layer`);
+  }
+
+  it(
+    'keeps memory bounded and loses no line of a long log, empty lines and NUL bytes among them',
+    { timeout: 300_000 },
+    async () => {
+      await sink.cursor(STEP);
+      let mostBufferedBytes = 0;
+      let records: LogRecord[] = [];
+      for (const record of longLog()) {
+        records.push(record);
+        if (records.length < 1_000) continue;
+        await sink.append(STEP, records);
+        mostBufferedBytes = Math.max(mostBufferedBytes, batcher.bufferedBytes);
+        records = [];
+      }
+      await sink.append(STEP, records);
+      await sink.end(STEP);
+      expect(mostBufferedBytes).toBeLessThan(MAX_BUFFERED_BYTES + APPEND_BYTES);
+      expect(await digestOf(stored(STEP))).toEqual(await digestOf(longLog()));
+    },
+  );
+
+  it('weighs lines that have no text, so that a store which takes nothing makes their follower wait', async () => {
+    logs.refuses = () => true;
+    await sink.cursor(STEP);
+    const empty = Array.from({ length: 1_000 }, () => line(''));
+    let appended = 0;
+    const following = (async () => {
+      for (; appended < 1_000; appended += 1) await sink.append(STEP, empty);
+    })();
+    await eventually('the follower waits', () => batcher.bufferedBytes >= MAX_BUFFERED_BYTES);
+    expect(appended).toBeLessThan(100);
+    logs.refuses = () => false;
+    await following;
+    await sink.end(STEP);
+    expect(await digestOf(stored(STEP))).toMatchObject({ lines: 1_000_000 });
+  });
+
+  it('takes a line of 10 MB whole, and lines before and after it', async () => {
+    const long = Buffer.alloc(10 * 1024 * 1024, 'x').fill(0, 1_000, 2_000);
+    const records = [line('before'), line(long), line('after')];
+    await sink.cursor(STEP);
+    for (const record of records) await sink.append(STEP, [record]);
+    await sink.end(STEP);
+    expect(await digestOf(stored(STEP))).toEqual(await digestOf(records));
+  });
+
+  it('stores what a lost answer left in doubt once, with what came meanwhile, and reads nothing anew', async () => {
+    await sink.cursor(STEP);
+    logs.answersToLose = 3;
+    await sink.append(STEP, [line('in doubt')]);
+    await eventually('its answer was lost', () => logs.answersToLose < 3);
+    await sink.append(STEP, [line('meanwhile')]);
+    await sink.end(STEP);
+    expect(await digestOf(stored(STEP))).toEqual(await digestOf([line('in doubt'), line('meanwhile')]));
+  });
+
+  it('stores the steps of a shard although the store refuses one of them', async () => {
+    await sink.cursor(STEP);
+    await sink.cursor(OTHER);
+    logs.refuses = (batches) => batches.some(({ step }) => step.task === OTHER.task);
+    await sink.append(OTHER, [line('refused')]);
+    await sink.append(STEP, [line('stored')]);
+    await sink.end(STEP);
+    expect(await digestOf(stored(STEP))).toEqual(await digestOf([line('stored')]));
+    logs.refuses = () => false;
+    await sink.end(OTHER);
+    expect(await digestOf(stored(OTHER))).toEqual(await digestOf([line('refused')]));
+  });
+
+  it('is read in few requests, although a live log was stored in many small chunks', async () => {
+    await sink.cursor(STEP);
+    const lines = Array.from({ length: 300 }, (_, n) => line(`line ${n}`));
+    for (const one of lines) {
+      await sink.append(STEP, [one]);
+      await batcher.settle(executionId, 10_000);
+    }
+    const reader = new CountingReads(world);
+    expect(await digestOf(reader.read(STEP, executionId))).toEqual(await digestOf(lines));
+    expect(reader.requests).toBeLessThan(6);
+  });
+});
+
+/** Counts the statements of one reading. */
+class CountingReads {
+  requests = 0;
+
+  constructor(private readonly world: QueueWorld) {}
+
+  async *read(step: LogStep, executionId: string): AsyncGenerator<LogRecord> {
+    const { database } = this.world;
+    const query = database.query.bind(database);
+    database.query = ((...parameters: Parameters<typeof query>) => {
+      this.requests += 1;
+      return query(...parameters);
+    });
+    for await (const { record } of new PostgresBuildLogs(database).read({ executionId, step })) yield record;
+    database.query = query;
+  }
+}
