@@ -179,10 +179,10 @@ class CountingReads {
   async *read(step: LogStep, executionId: string): AsyncGenerator<LogRecord> {
     const { database } = this.world;
     const query = database.query.bind(database);
-    database.query = ((...parameters: Parameters<typeof query>) => {
+    database.query = (...parameters: Parameters<typeof query>) => {
       this.requests += 1;
       return query(...parameters);
-    });
+    };
     for await (const { record } of new PostgresBuildLogs(database).read({ executionId, step })) yield record;
     database.query = query;
   }

@@ -1,3 +1,4 @@
+import { Database } from '@image-factory/persistence';
 import { eventually, type FakeRun } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseProxy } from './dispatcher-database-proxy.js';
@@ -86,6 +87,25 @@ describe('a database that is away', () => {
     const stoppedTooSoon = harness.cluster.stops.length > 0 && dispatcher.runtime?.judge.isSettled() === false;
     expect(stoppedTooSoon).toBe(false);
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'RunTimeout' });
+  });
+});
+
+describe('a database that falls silent', () => {
+  it('is taken for unreachable once its answers are overdue, a COMMIT’s as unknown, and asked anew', async () => {
+    const database = Database.create({ url: proxy.url, poolSize: 1, applicationName: 'test', statementTimeoutMs: 500 });
+    await database.connect();
+    const overdue = { reason: 'DatabaseUnavailable', retryable: true };
+    proxy.freeze();
+    await expect(database.query('SELECT 1')).rejects.toMatchObject(overdue);
+    proxy.restore();
+    const commit = database.transaction(async (tx) => {
+      await tx.query('SELECT 1');
+      proxy.freeze();
+    });
+    await expect(commit).rejects.toMatchObject({ details: { commitUnknown: true } });
+    proxy.restore();
+    expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await database.close();
   });
 });
 

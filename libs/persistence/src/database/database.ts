@@ -31,6 +31,9 @@ const CONFLICT_RETRIES = 5;
 const CONNECT_BACK_OFF_MS = { first: 100, most: 5_000 } as const;
 const CONNECT_TIMEOUT_MS = 5_000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 60_000;
+const STATEMENT_TIMEOUT_MS = 30_000;
+/** The server ends a statement first; who waits for longer than this share of that time waits for a dead connection. */
+const ANSWER_SHARE = 1.2;
 
 /**
  * The connection to PostgreSQL: a pool behind a TypeORM DataSource.
@@ -48,6 +51,7 @@ export class Database implements Queryable {
   readonly #logger: DatabaseLogger | undefined;
 
   private constructor(options: DatabaseOptions, logger: DatabaseLogger | undefined) {
+    const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
     this.#options = options;
     this.#logger = logger;
     this.dataSource = new DataSource({
@@ -63,7 +67,8 @@ export class Database implements Queryable {
       extra: {
         types: columnTypes,
         keepAlive: true,
-        statement_timeout: options.statementTimeoutMs ?? 30_000,
+        statement_timeout: statementTimeoutMs,
+        query_timeout: Math.ceil(statementTimeoutMs * ANSWER_SHARE),
         idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
       },
     });

@@ -34,6 +34,7 @@ const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
 /** What node-postgres says without a code when a connection goes away. */
 const CONNECTION_TEXTS = [
   'Connection terminated',
+  'Query read timeout',
   'timeout exceeded when trying to connect',
   'Client has encountered a connection error',
   'Cannot use a pool after calling end',
