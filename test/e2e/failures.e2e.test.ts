@@ -75,7 +75,7 @@ describe('a build that cannot succeed', () => {
       config: {
         auth_method: 'token',
         endpoint: platform.cluster.apiServerUrl,
-        token: platform.cluster.adminToken,
+        token: await platform.cluster.shippedToken(),
         ca_cert: Buffer.from(platform.cluster.caData, 'base64').toString('utf8'),
         install_tasks: false,
       },

@@ -18,11 +18,15 @@ export async function measureAgainstHand(
   options: { readonly rounds: number; readonly atOnce: number },
 ): Promise<BenchmarkResult> {
   const template = await anyDocument(platform, tenant);
+  // Asking for 20 builds five times a second would take its part of two cores from what is measured.
+  const everyMs = options.atOnce > 1 ? 1_000 : 200;
   const ours: number[] = [];
   const control: number[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
-    ours.push(await timed(() => Promise.all(times(options.atOnce, () => buildOnce(tenant)))));
-    control.push(await timed(() => Promise.all(times(options.atOnce, () => runByHand(platform, tenant, template)))));
+    ours.push(await timed(() => Promise.all(times(options.atOnce, () => buildOnce(tenant, everyMs)))));
+    control.push(
+      await timed(() => Promise.all(times(options.atOnce, () => runByHand(platform, tenant, template, everyMs)))),
+    );
   }
   const many = options.atOnce > 1;
   return toResult({
@@ -48,14 +52,19 @@ async function anyDocument(platform: Platform, tenant: TenantFixture): Promise<P
 }
 
 /** Submits one build and waits until it is completed. */
-export async function buildOnce(tenant: TenantFixture): Promise<string> {
+export async function buildOnce(tenant: TenantFixture, everyMs = 200): Promise<string> {
   const { id } = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko', tags: ['bench'] });
-  const build = await tenant.client.ended(id, 600_000);
+  const build = await tenant.client.ended(id, 600_000, everyMs);
   if (build.status !== 'completed') throw new Error(`build ${id} ended as ${build.status}: ${build.message ?? ''}`);
   return id;
 }
 
-async function runByHand(platform: Platform, tenant: TenantFixture, template: PipelineRunDocument): Promise<void> {
+async function runByHand(
+  platform: Platform,
+  tenant: TenantFixture,
+  template: PipelineRunDocument,
+  everyMs: number,
+): Promise<void> {
   const document = structuredClone(template);
   const name = `hand-${randomBytes(6).toString('hex')}`;
   const namespace = document.metadata.namespace;
@@ -73,13 +82,14 @@ async function runByHand(platform: Platform, tenant: TenantFixture, template: Pi
   });
   const runs = `/apis/tekton.dev/v1/namespaces/${namespace}/pipelineruns`;
   await create(platform, runs, document);
-  await until(`run ${name} by hand (tenant ${tenant.id}) to succeed`, 600_000, async () => {
+  const succeeded = async (): Promise<true | undefined> => {
     const answer = await platform.cluster.kube('GET', `${runs}/${name}`);
     const conditions = (answer.body['status'] as { conditions?: { status: string; reason: string }[] } | undefined)
       ?.conditions;
     if (conditions?.[0]?.status === 'False') throw new Error(conditions[0].reason);
     return conditions?.[0]?.status === 'True' ? true : undefined;
-  });
+  };
+  await until(`run ${name} by hand (tenant ${tenant.id}) to succeed`, 600_000, succeeded, everyMs);
   await platform.cluster.kube('DELETE', `${runs}/${name}`);
   await platform.cluster.kube('DELETE', `/api/v1/namespaces/${namespace}/secrets/${name}`);
 }

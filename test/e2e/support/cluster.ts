@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
+import { parseAllDocuments } from 'yaml';
 
 interface ClusterFile {
   readonly kubeconfig: string;
@@ -20,7 +22,10 @@ interface ClusterFile {
 
 export interface KubeAnswer {
   readonly status: number;
-  readonly body: Readonly<Record<string, unknown>> & { readonly items?: readonly KubeItem[] };
+  readonly body: Readonly<Record<string, unknown>> & {
+    readonly items?: readonly KubeItem[];
+    readonly status?: Readonly<Record<string, unknown>>;
+  };
 }
 
 export interface KubeItem {
@@ -36,7 +41,9 @@ export interface KubeItem {
 /** The test cluster as `npm run cluster -- up` describes it, with the two reads that assertions need. */
 export interface TestCluster extends ClusterFile {
   /** One request to the API server as its administrator. */
-  kube(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<KubeAnswer>;
+  kube(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<KubeAnswer>;
+  /** A token of the identity that `deploy/tekton/rbac.yaml` makes, which is applied first: builds run with its rights. */
+  shippedToken(): Promise<string>;
   /** Digest of the manifest under a tag, as the registry itself says; undefined when there is none. */
   registryDigest(repository: string, tag: string): Promise<string | undefined>;
 }
@@ -53,22 +60,46 @@ export function clusterFilePath(): string {
   return process.env['IF_TEST_CLUSTER_FILE'] ?? join(cache, 'image-factory', 'cluster', 'data', 'cluster.json');
 }
 
+const RBAC_FILE = join(dirname(fileURLToPath(import.meta.url)), '../../../deploy/tekton/rbac.yaml');
+const NAMESPACE = 'image-factory-system';
+const RBAC_PATHS: Readonly<Record<string, string>> = {
+  Namespace: '/api/v1/namespaces',
+  ServiceAccount: `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`,
+  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+};
+
+async function shippedToken(kube: TestCluster['kube']): Promise<string> {
+  for (const document of parseAllDocuments(readFileSync(RBAC_FILE, 'utf8'))) {
+    const object = document.toJS() as { kind: string; metadata: { name: string } };
+    const path = `${RBAC_PATHS[object.kind] ?? ''}/${object.metadata.name}?fieldManager=kubectl&force=true`;
+    const { status } = await kube('PATCH', path, object);
+    if (status >= 300) throw new Error(`${object.kind} ${object.metadata.name} could not be applied: ${status}`);
+  }
+  const path = `/api/v1/namespaces/${NAMESPACE}/serviceaccounts/image-factory/token`;
+  const { body } = await kube('POST', path, { spec: { expirationSeconds: 7200 } });
+  return String(body.status?.['token']);
+}
+
 export function readCluster(): TestCluster {
   const file = JSON.parse(readFileSync(clusterFilePath(), 'utf8')) as ClusterFile;
   const agent = new Agent({ connect: { ca: Buffer.from(file.caData, 'base64') } });
+  const kube: TestCluster['kube'] = async (method, path, body) => {
+    const contentType = method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json';
+    const answer = await request(file.apiServerUrl + path, {
+      method,
+      dispatcher: agent,
+      headers: { authorization: `Bearer ${file.adminToken}`, 'content-type': contentType },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.body.text();
+    const json = text.startsWith('{') ? (JSON.parse(text) as KubeAnswer['body']) : { text };
+    return { status: answer.statusCode, body: json };
+  };
   return {
     ...file,
-    async kube(method, path, body) {
-      const answer = await request(file.apiServerUrl + path, {
-        method,
-        dispatcher: agent,
-        headers: { authorization: `Bearer ${file.adminToken}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      const text = await answer.body.text();
-      const json = text.startsWith('{') ? (JSON.parse(text) as KubeAnswer['body']) : { text };
-      return { status: answer.statusCode, body: json };
-    },
+    kube,
+    shippedToken: () => shippedToken(kube),
     async registryDigest(repository, tag) {
       const slash = repository.indexOf('/');
       const url = `http://${repository.slice(0, slash)}/v2/${repository.slice(slash + 1)}/manifests/${tag}`;

@@ -196,7 +196,7 @@ export class Platform {
       config: {
         auth_method: 'token',
         endpoint: this.cluster.apiServerUrl,
-        token: this.cluster.adminToken,
+        token: await this.cluster.shippedToken(),
         ca_cert: Buffer.from(this.cluster.caData, 'base64').toString('utf8'),
         tekton_task_images: this.cluster.taskImages,
         insecure_registries: [this.cluster.registry.host],

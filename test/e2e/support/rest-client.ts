@@ -17,6 +17,7 @@ export interface RestAnswer<T> {
   readonly text: string;
 }
 
+const POLL_MS = 200;
 const TERMINAL = ['completed', 'failed', 'cancelled'];
 
 /** A user of the REST API: one key, and one tenant unless it is an administrator's. */
@@ -90,16 +91,22 @@ export class RestClient {
   }
 
   /** Waits until the build has ended, and returns it. */
-  async ended(id: string, withinMs = 180_000): Promise<BuildView> {
-    return until(`build ${id} to end`, withinMs, async () => {
+  async ended(id: string, withinMs = 180_000, everyMs = POLL_MS): Promise<BuildView> {
+    const look = async (): Promise<BuildView | undefined> => {
       const build = await this.build(id);
       return TERMINAL.includes(build.status) ? build : undefined;
-    });
+    };
+    return until(`build ${id} to end`, withinMs, look, everyMs);
   }
 }
 
 /** Polls until `look` finds something; fails with what it waited for. */
-export async function until<T>(what: string, withinMs: number, look: () => Promise<T | undefined>): Promise<T> {
+export async function until<T>(
+  what: string,
+  withinMs: number,
+  look: () => Promise<T | undefined>,
+  everyMs = POLL_MS,
+): Promise<T> {
   const deadline = performance.now() + withinMs;
   let last: unknown;
   while (performance.now() < deadline) {
@@ -108,7 +115,7 @@ export async function until<T>(what: string, withinMs: number, look: () => Promi
       return undefined;
     });
     if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   throw new Error(`Waited ${withinMs} ms for ${what}${last === undefined ? '' : `; last error: ${String(last)}`}`);
 }
