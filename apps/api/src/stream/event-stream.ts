@@ -13,8 +13,8 @@ export interface StreamEvent {
  * A server-sent event stream on a raw response.
  *
  * States: *open* (entered by `open`), *ended* (we wrote `event: end`, its time is over, the process stops, or the
- * client went; never left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a slow client slows its
- * reader down, and memory stays bounded.
+ * client went; never left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a
+ * slow client slows its reader down, and memory stays bounded.
  */
 export class EventStream {
   private readonly controller = new AbortController();
@@ -30,6 +30,8 @@ export class EventStream {
     this.lifetime = setTimeout(() => this.close(), limits.maxMs);
     response.on('close', () => this.finish());
     response.on('error', () => this.finish());
+    // A client that went while its request was looked at: `close` is over and will not be told again.
+    if (response.closed || response.destroyed) this.finish();
   }
 
   static open(
