@@ -61,8 +61,8 @@ export class PostgresApiKeys {
   }
 
   /**
-   * The live key of this hash: neither revoked nor expired by the database's clock, its tenant enabled. Notes the use
-   * at most once a minute, so that reading costs no write.
+   * The live key of this hash: neither revoked nor expired by the database's clock. Notes the use at most once a
+   * minute, so that reading costs no write. A disabled tenant's keys read on: what submits looks at the tenant.
    */
   async findUsable(keyHash: Buffer): Promise<ApiKey | undefined> {
     const [row] = await this.database.query<ApiKeyRow & { stale: boolean }>(

@@ -23,7 +23,8 @@ export interface AuditEvent {
 export type AuditEntry = Omit<AuditEvent, 'id' | 'occurredAt'>;
 
 interface AuditRow {
-  id: string;
+  /** A bigint, which the driver reads as a number. */
+  id: number;
   occurred_at: Date;
   actor: string;
   actor_role: Role;
@@ -73,7 +74,7 @@ export class PostgresAudit {
         ORDER BY id DESC LIMIT $1`,
       [page.limit + 1, page.after ?? null, filter.objectType ?? null, filter.objectId ?? null, filter.actor ?? null],
     );
-    return toPage(rows, page.limit, toAuditEvent, (row) => row.id);
+    return toPage(rows, page.limit, toAuditEvent, (row) => String(row.id));
   }
 }
 

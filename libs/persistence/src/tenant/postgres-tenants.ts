@@ -61,18 +61,27 @@ export class PostgresTenants {
     return toPage(rows, page.limit, toTenant, (row) => row.sort_key);
   }
 
-  /** @throws DomainError NotFound; Conflict InUse while builds of it are queued or running */
+  /**
+   * An attempt whose slot is free may still seal its log, be promoted with the tenant's credential, or lie on a cluster
+   * in the tenant's namespace: it counts until it is swept.
+   * @throws DomainError NotFound; Conflict InUse while builds of it are queued or running, or not cleaned up
+   */
   async delete(tx: Transaction, id: string): Promise<void> {
-    const [lane] = await tx.query<{ busy: boolean }>(
-      'SELECT queued + parked + running > 0 AS busy FROM lanes WHERE tenant_id = $1 FOR UPDATE',
+    const [lane] = await tx.query<{ waiting: boolean; live: boolean }>(
+      `SELECT l.queued + l.parked + l.running > 0 AS waiting,
+              EXISTS (SELECT 1 FROM build_executions e
+                       WHERE e.tenant_id = $1 AND e.state <> 'placing' AND e.state <> 'released'
+                         AND e.swept_at IS NULL) AS live
+         FROM lanes l WHERE l.tenant_id = $1 FOR UPDATE OF l`,
       [id],
     );
     if (lane === undefined) throw tenantNotFound(id);
-    if (lane.busy) {
+    if (lane.waiting || lane.live) {
+      const what = lane.waiting ? 'queued or running builds; cancel them or' : 'executions that are not cleaned up;';
       throw new DomainError({
         kind: 'Conflict',
         reason: 'InUse',
-        message: `tenant ${id} has queued or running builds; cancel them or wait for their end`,
+        message: `tenant ${id} has ${what} wait for their end`,
       });
     }
     await tx.query('UPDATE projects SET registry_auth_id = NULL, repository_auth_id = NULL WHERE tenant_id = $1', [id]);
