@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Clock } from '@image-factory/domain';
@@ -6,7 +7,7 @@ import { EgressPolicy, type EgressOptions } from '@image-factory/egress';
 import { Database, Notifier } from '@image-factory/persistence';
 import { ConnectionPool } from '@image-factory/cluster-registry';
 import { createLogger, type Logger, Metrics, systemClock, toFrameworkLogger } from '@image-factory/telemetry';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { AccessGuard } from './access/access.guard.js';
 import { API_BASE } from './access/route-table.js';
 import { AppModule } from './app.module.js';
@@ -14,8 +15,9 @@ import type { ApiEnv } from './config/env.js';
 import { EmbeddedDispatcher } from './embedded/embedded-dispatcher.js';
 import { Readiness } from './health/readiness.js';
 import { acceptOnlyJson, BODY_LIMIT_BYTES } from './http/json-body.js';
-import { serveOpenApi } from './http/open-api.js';
+import { serveOpenApi } from './http/open-api/open-api.js';
 import { ProblemFilter } from './http/problem/problem.filter.js';
+import { answerClientError, answerFrameworkError } from './http/problem/server-problems.js';
 import { registerRequestHooks } from './http/request-hooks.js';
 import { RequestValidationPipe } from './http/validation/request-validation.pipe.js';
 import { openCipher, startStorage } from './start-storage.js';
@@ -29,12 +31,17 @@ export const API_VERSION = '0.1.0';
 /** Requests that are under way when the process stops have this long. */
 const DRAIN_LIMIT_MS = 10_000;
 
+/** A request, its body included, has to arrive in this time: slow ones must not hold connections for ever. */
+const REQUEST_LIMIT_MS = 60_000;
+
 /** What tests replace. */
 export interface ApiOverrides {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
   readonly streams?: Partial<StreamLimits>;
+  /** Milliseconds in which a request has to arrive whole. */
+  readonly requestLimitMs?: number;
   /** How names are resolved for the egress rules. */
   readonly resolve?: NonNullable<EgressOptions['resolve']>;
 }
@@ -96,7 +103,13 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
       streams: { ...STREAM_LIMITS, ...overrides.streams },
     },
   });
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, routerOptions: { maxParamLength: 200 } });
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    ...arrivalLimits(overrides.requestLimitMs ?? REQUEST_LIMIT_MS),
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+  });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: toFrameworkLogger(logger),
     abortOnError: false,
@@ -114,6 +127,15 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
   app.useGlobalFilters(app.get(ProblemFilter));
   serveOpenApi(app, API_VERSION);
   return app;
+}
+
+/** Node keeps the limit of a request only when the one of its headers is not longer, and looks at times of its own. */
+function arrivalLimits(requestLimitMs: number): Pick<FastifyHttpOptions<Server>, 'requestTimeout' | 'http'> {
+  const checkMs = Math.min(10_000, requestLimitMs);
+  return {
+    requestTimeout: requestLimitMs,
+    http: { headersTimeout: Math.min(20_000, requestLimitMs), connectionsCheckingInterval: checkMs },
+  };
 }
 
 /** Not ready, then no streams, then no requests, then no connections. */

@@ -109,7 +109,10 @@ export function ruleOf(method: string, path: string): RouteRule | undefined {
 /** Methods that an address has, when it has others than the one that was asked for. */
 export function otherMethods(path: string, method: string): string[] {
   const parts = path.split('/');
-  const methods = ROUTES.filter((rule) => matches(rule.path.split('/'), parts)).map((rule) => rule.method);
+  const matching = ROUTES.filter((rule) => matches(rule.path.split('/'), parts));
+  // `/builds/validate` is an address of its own, although it looks like the one of a build.
+  const literal = matching.filter((rule) => rule.path === path);
+  const methods = (literal.length > 0 ? literal : matching).map((rule) => rule.method);
   return methods.includes(method as RouteRule['method']) ? [] : [...new Set(methods)];
 }
 

@@ -1,18 +1,20 @@
 import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBearerAuth,
   ApiBody,
   ApiCreatedResponse,
-  ApiHeader,
   ApiOkResponse,
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { NoBody } from '../http/no-body.js';
 import { sendCreated } from '../http/write/answer.js';
 import { IdPipe } from '../http/validation/id.pipe.js';
 import type { ListResponse } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { CancelBuild } from './control/cancel-build.js';
 import { CancelBuildRequest } from './control/cancel-build.request.js';
 import { RetryBuild } from './control/retry-build.js';
@@ -28,7 +30,6 @@ import { ValidateBuildResponse } from './submit/validate-build.response.js';
 
 @ApiTags('builds')
 @ApiBearerAuth()
-@ApiHeader({ name: 'X-Tenant-ID', required: true })
 @Controller('builds')
 export class BuildsController {
   constructor(
@@ -42,7 +43,6 @@ export class BuildsController {
 
   @Post()
   @ApiOperation({ summary: 'Submit a build' })
-  @ApiHeader({ name: 'Idempotency-Key', required: false })
   @ApiBody({ type: SubmitBuildRequest })
   @ApiCreatedResponse({ type: BuildResponse })
   async submit(
@@ -64,7 +64,7 @@ export class BuildsController {
 
   @Get()
   @ApiOperation({ summary: 'Builds, newest first' })
-  @ApiOkResponse({ type: BuildResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(BuildResponse)
   list(@InTenant() scope: TenantScope, @Query() query: ListBuildsRequest): Promise<ListResponse<BuildResponse>> {
     return this.listBuilds.execute(scope.tenantId, query);
   }
@@ -80,6 +80,8 @@ export class BuildsController {
   @Post(':id/cancel')
   @HttpCode(202)
   @ApiOperation({ summary: 'Ask for the end of a build; legal in every state that is not final' })
+  @ApiBody({ type: CancelBuildRequest, required: false })
+  @ApiAcceptedResponse({ type: BuildResponse })
   async cancel(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -90,11 +92,11 @@ export class BuildsController {
 
   @Post(':id/retry')
   @ApiOperation({ summary: 'A new build from the same input; only when this one has ended' })
-  @ApiHeader({ name: 'Idempotency-Key', required: false })
   @ApiCreatedResponse({ type: BuildResponse })
   async retry(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
+    @NoBody() _body: undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BuildResponse> {
     return sendCreated(reply, await this.retryBuild.execute(scope, id));

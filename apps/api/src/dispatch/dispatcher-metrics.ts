@@ -4,7 +4,7 @@ import type { DispatcherView } from '@image-factory/persistence';
 export type DispatcherNumbers = Readonly<Record<string, number>>;
 
 /** Names that are always there, whatever dispatchers write. */
-const PUBLISHED = [
+export const PUBLISHED: readonly string[] = [
   'claims',
   'dispatches',
   'claim_errors',

@@ -1,16 +1,31 @@
 import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { type DispatchPause, PostgresDispatchAdmin } from '@image-factory/persistence';
+import { NoBody } from '../http/no-body.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
-import { numbersOf, totalOf } from './dispatcher-metrics.js';
-import { DispatcherResponse, toDispatcherResponse } from './dispatcher.response.js';
+import { numbersOf, PUBLISHED, totalOf } from './dispatcher-metrics.js';
+import { DispatcherStatusResponse, PauseResponse, toDispatcherResponse } from './dispatcher.response.js';
 import { PauseDispatchRequest } from './pause-dispatch.request.js';
 import { SetDispatchPause } from './set-dispatch-pause.js';
 
-interface PauseResponse {
-  readonly paused: boolean;
-  readonly reason: string | null;
-}
+const METRICS_SCHEMA = {
+  type: 'object',
+  description: 'Counters and latencies by name',
+  required: [...PUBLISHED, 'dispatchers'],
+  properties: {
+    ...Object.fromEntries(PUBLISHED.map((name) => [name, { type: 'number' }])),
+    dispatchers: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id', 'host'],
+        properties: { id: { type: 'string', format: 'uuid' }, host: { type: 'string' } },
+        additionalProperties: { type: 'number' },
+      },
+    },
+  },
+  additionalProperties: { type: 'number' },
+} as const;
 
 @ApiTags('admin: dispatcher')
 @ApiBearerAuth()
@@ -23,6 +38,7 @@ export class DispatcherController {
 
   @Get('metrics')
   @ApiOperation({ summary: 'Numbers since each dispatcher began: totals at the top, and per dispatcher' })
+  @ApiOkResponse({ schema: METRICS_SCHEMA as never })
   async metrics(): Promise<Record<string, unknown>> {
     const dispatchers = await this.admin.dispatchers();
     const each = dispatchers.map((dispatcher) => ({
@@ -35,7 +51,8 @@ export class DispatcherController {
 
   @Get('status')
   @ApiOperation({ summary: 'Replicas with heartbeat, shards, slots and version; whether dispatching is paused' })
-  async status(): Promise<PauseResponse & { readonly dispatchers: readonly DispatcherResponse[] }> {
+  @ApiOkResponse({ type: DispatcherStatusResponse })
+  async status(): Promise<DispatcherStatusResponse> {
     const [pause, dispatchers] = await Promise.all([this.admin.pause(), this.admin.dispatchers()]);
     return { ...toPauseResponse(pause), dispatchers: dispatchers.map(toDispatcherResponse) };
   }
@@ -43,6 +60,8 @@ export class DispatcherController {
   @Post('pause')
   @HttpCode(200)
   @ApiOperation({ summary: 'Stop claims on all dispatchers; what runs goes on' })
+  @ApiBody({ type: PauseDispatchRequest, required: false })
+  @ApiOkResponse({ type: PauseResponse })
   async pause(@Scope() scope: RequestScope, @Body() body: PauseDispatchRequest): Promise<PauseResponse> {
     return toPauseResponse(await this.setPause.execute(scope, { paused: true, reason: body.reason }));
   }
@@ -50,7 +69,8 @@ export class DispatcherController {
   @Post('resume')
   @HttpCode(200)
   @ApiOperation({ summary: 'Let dispatchers claim again' })
-  async resume(@Scope() scope: RequestScope): Promise<PauseResponse> {
+  @ApiOkResponse({ type: PauseResponse })
+  async resume(@Scope() scope: RequestScope, @NoBody() _body: undefined): Promise<PauseResponse> {
     return toPauseResponse(await this.setPause.execute(scope, { paused: false, reason: undefined }));
   }
 }

@@ -1,5 +1,5 @@
 import type { DispatcherView } from '@image-factory/persistence';
-import { Shown } from '../http/response/shown.js';
+import { Shown, ShownAs } from '../http/response/shown.js';
 
 export class DispatcherResponse {
   @Shown('id') readonly id!: string;
@@ -12,6 +12,16 @@ export class DispatcherResponse {
   @Shown('time') readonly started_at!: string;
   @Shown('time') readonly heartbeat_at!: string;
   @Shown('time') readonly lease_until!: string;
+}
+
+/** Whether claims are stopped. */
+export class PauseResponse {
+  @Shown('boolean') readonly paused!: boolean;
+  @Shown('text', { nullable: true }) readonly reason!: string | null;
+}
+
+export class DispatcherStatusResponse extends PauseResponse {
+  @ShownAs(() => DispatcherResponse, { list: true }) readonly dispatchers!: readonly DispatcherResponse[];
 }
 
 export function toDispatcherResponse(dispatcher: DispatcherView): DispatcherResponse {

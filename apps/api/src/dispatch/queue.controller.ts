@@ -1,10 +1,11 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { DomainError } from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
 import { isUuid } from '../http/validation/fields.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { QueueResponse, toQueueResponse } from './queue.response.js';
 
 @ApiTags('queue')
@@ -14,7 +15,6 @@ export class QueueController {
   constructor(@Inject(PostgresQueueView) private readonly queue: PostgresQueueView) {}
 
   @Get('queue')
-  @ApiHeader({ name: 'X-Tenant-ID', required: true })
   @ApiOperation({ summary: "This tenant's running and queued builds, limits, oldest wait and throughput" })
   @ApiOkResponse({ type: QueueResponse })
   async ofTenant(@InTenant() scope: TenantScope): Promise<QueueResponse> {
@@ -25,7 +25,7 @@ export class QueueController {
 
   @Get('admin/queue')
   @ApiOperation({ summary: 'All tenants, by id' })
-  @ApiOkResponse({ type: QueueResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(QueueResponse, 'By id of the tenant')
   async ofAll(@Query() query: ListRequest): Promise<ListResponse<QueueResponse>> {
     return toListResponse(await this.queue.ofAll(toPageRequest(query, isUuid)), toQueueResponse);
   }

@@ -1,5 +1,6 @@
 import { BUILD_METHODS, type BuildMethod, displayName, type Grammar, labelValue } from '@image-factory/domain';
 import type { TenantChange } from '@image-factory/persistence';
+import { refuseLater } from '../http/validation/refuse-later.js';
 import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/validation/fields.js';
 
 /** Kubernetes quantities of CPU and memory. */
@@ -17,7 +18,10 @@ class TenantFields {
   @IntegerField(0, MOST, { optional: true, description: 'Builds that run at once; 10 when absent' })
   readonly max_concurrent_builds?: number;
 
-  @IntegerField(0, MOST, { optional: true, description: 'Of them, builds that are always possible' })
+  @IntegerField(0, MOST, {
+    optional: true,
+    description: 'Of them, builds that are always possible. Only 0 is supported yet',
+  })
   readonly guaranteed_builds?: number;
 
   @IntegerField(0, MOST, { optional: true, description: 'Builds that wait at once; 1000 when absent' })
@@ -29,10 +33,14 @@ class TenantFields {
   @IntegerField(0, 1000, { optional: true, description: 'Highest priority of a build; 10 when absent' })
   readonly max_priority?: number;
 
-  @TextField(cpu, { optional: true, nullable: true, description: 'Most CPU of one build' })
+  @TextField(cpu, { optional: true, nullable: true, description: 'Most CPU of one build. Only null is supported yet' })
   readonly max_cpu?: string | null;
 
-  @TextField(memory, { optional: true, nullable: true, description: 'Most memory of one build' })
+  @TextField(memory, {
+    optional: true,
+    nullable: true,
+    description: 'Most memory of one build. Only null is supported yet',
+  })
   readonly max_memory?: string | null;
 
   @IntegerField(1, 10_080, { optional: true, description: 'Limit of the queue clock; 1440 when absent' })
@@ -62,6 +70,14 @@ export class CreateTenantRequest extends TenantFields {
 export class ChangeTenantRequest extends TenantFields {
   @TextField(displayName, { optional: true, description: 'Unique' })
   readonly name?: string;
+}
+
+/** Guarantees and caps that claims and Tasks do not keep yet. @throws DomainError InvalidInput NotYetSupported */
+export function refuseLaterLimits(request: ChangeTenantRequest): void {
+  refuseLater([
+    ...((request.guaranteed_builds ?? 0) > 0 ? ['guaranteed_builds'] : []),
+    ...(['max_cpu', 'max_memory'] as const).filter((field) => request[field] != null),
+  ]);
 }
 
 /** The fields that are set; `undefined` leaves one as it is. */

@@ -4,9 +4,10 @@ import { PostgresTenants } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
 import { sendCreated } from '../http/write/answer.js';
 import { IdPipe } from '../http/validation/id.pipe.js';
-import { isUuid } from '../http/validation/fields.js';
+import { isTime, isUuid } from '../http/validation/fields.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { ChangeTenant } from './change-tenant.js';
 import { CreateTenant } from './create-tenant.js';
 import { DeleteTenant } from './delete-tenant.js';
@@ -37,7 +38,7 @@ export class TenantsController {
 
   @Get()
   @ApiOperation({ summary: 'Tenants, newest first' })
-  @ApiOkResponse({ type: TenantResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(TenantResponse)
   async list(@Query() query: ListRequest): Promise<ListResponse<TenantResponse>> {
     return toListResponse(await this.tenants.list(toPageRequest(query, isTenantKey)), toTenantResponse);
   }
@@ -70,6 +71,7 @@ export class TenantsController {
 
 /** Sort key of the list of tenants: time and id. */
 function isTenantKey(key: string): boolean {
-  const [time, id] = key.split('|');
-  return /^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d{1,6})?[+-]\d{2}(?::\d{2})?$/.test(time ?? '') && isUuid(id);
+  const [time = '', id, ...more] = key.split('|');
+  const withMinutes = /[+-]\d{2}$/.test(time) ? `${time}:00` : time;
+  return isTime(withMinutes.replace(' ', 'T')) && isUuid(id) && more.length === 0;
 }

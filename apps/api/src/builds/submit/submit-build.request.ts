@@ -18,10 +18,10 @@ import {
   ChoiceField,
   IdField,
   IntegerField,
+  LaterField,
   ListField,
   MapField,
   NestedField,
-  ObjectField,
   TextField,
   TimeField,
 } from '../../http/validation/fields.js';
@@ -115,11 +115,11 @@ export class SubmitBuildRequest {
   @IntegerField(1, 10_080, { optional: true, description: "Limit of the queue clock; the tenant's when absent" })
   readonly queue_timeout_minutes?: number;
 
-  @ObjectField({ optional: true, description: 'Not supported yet' })
-  readonly requirements?: object;
+  @LaterField()
+  readonly requirements?: unknown;
 
-  @ObjectField({ optional: true, description: 'Not supported yet' })
-  readonly concurrency?: object;
+  @LaterField()
+  readonly concurrency?: unknown;
 
   @NestedField(() => BuildConfigRequest, { optional: true, description: 'Fields by method; others are refused' })
   readonly build_config?: BuildConfigRequest;

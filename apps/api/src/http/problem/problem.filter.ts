@@ -22,7 +22,8 @@ export class ProblemFilter implements ExceptionFilter {
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     let error = toDomainError(thrown);
     const path = pathOf(request);
-    if (error.reason === 'RouteNotFound') {
+    // Methods that Fastify does not know at all fail before they find no route.
+    if (error.reason === 'RouteNotFound' || request.routeOptions.url === undefined) {
       const allowed = otherMethods(path, request.method);
       if (allowed.length > 0) {
         error = methodNotAllowed(request.method, allowed);

@@ -3,10 +3,18 @@ import { DomainError, type DomainErrorOptions, isDomainError } from '@image-fact
 
 type Known = Pick<DomainErrorOptions, 'kind' | 'reason' | 'message'>;
 
+const NOTHING_THERE: Known = {
+  kind: 'NotFound',
+  reason: 'RouteNotFound',
+  message: 'there is nothing at this address; see /docs',
+};
+
 /** What the HTTP server itself refuses, by status. Its own texts are not passed on. */
 const BY_STATUS: Readonly<Record<number, Known>> = {
   400: { kind: 'InvalidInput', reason: 'MalformedJson', message: 'the body is not JSON' },
-  404: { kind: 'NotFound', reason: 'RouteNotFound', message: 'there is nothing at this address; see /docs' },
+  // The server of the docs' files says so of paths that leave their directory.
+  403: NOTHING_THERE,
+  404: NOTHING_THERE,
   406: { kind: 'InvalidInput', reason: 'UnsupportedMediaType', message: 'no representation of that media type' },
   413: { kind: 'TooLarge', reason: 'BodyTooLarge', message: 'the body is larger than 1 MiB' },
   414: { kind: 'InvalidInput', reason: 'ValidationFailed', message: 'the address is too long' },

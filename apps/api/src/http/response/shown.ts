@@ -16,16 +16,23 @@ const SCHEMAS: Readonly<Record<Kind, object>> = {
 
 export interface ShownOptions {
   readonly nullable?: boolean;
+  /** The property may be left out. */
+  readonly optional?: boolean;
   readonly choices?: readonly string[];
   readonly description?: string;
+  readonly example?: unknown;
 }
 
 /** A property of an answer, as the OpenAPI document shows it. */
 export function Shown(kind: Kind, options: ShownOptions = {}): PropertyDecorator {
   return ApiProperty({
     ...SCHEMAS[kind],
+    required: options.optional !== true,
     ...(options.nullable === true ? { nullable: true } : {}),
-    ...(options.choices === undefined ? {} : { enum: [...options.choices] }),
+    ...(options.choices === undefined
+      ? {}
+      : { enum: options.nullable === true ? [...options.choices, null] : [...options.choices] }),
+    ...(options.example === undefined ? {} : { example: options.example }),
     ...(options.description === undefined ? {} : { description: options.description }),
   });
 }
@@ -33,12 +40,14 @@ export function Shown(kind: Kind, options: ShownOptions = {}): PropertyDecorator
 /** A property that is an answer of its own (or a list of them). */
 export function ShownAs(
   type: () => new () => object,
-  options: { readonly list?: boolean; readonly nullable?: boolean } = {},
+  options: { readonly list?: boolean; readonly nullable?: boolean; readonly description?: string } = {},
 ): PropertyDecorator {
   return ApiProperty({
-    type,
+    // Nest takes a function for a lazy type only when its name is `type`.
+    type: () => type(),
     isArray: options.list === true,
     ...(options.nullable === true ? { nullable: true } : {}),
+    ...(options.description === undefined ? {} : { description: options.description }),
   });
 }
 

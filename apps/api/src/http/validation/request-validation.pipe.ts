@@ -21,7 +21,7 @@ export class RequestValidationPipe implements PipeTransform {
   async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const type = metadata.metatype;
     if (metadata.type === 'custom' || metadata.type === 'param' || type === undefined || type === Object) return value;
-    if (metadata.type === 'body' && !isPlainObject(value ?? {})) {
+    if (metadata.type === 'body' && !isPlainObject(value === undefined ? {} : value)) {
       refuseIssues([{ path: '', message: 'must be a JSON object' }]);
     }
     refuseIssues(reservedNames(value));

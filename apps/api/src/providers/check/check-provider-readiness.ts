@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { checkReadiness, ConnectionPool, type Readiness } from '@image-factory/cluster-registry';
-import { Clock, DomainError, NAMESPACE_PREFIX } from '@image-factory/domain';
+import { Clock, NAMESPACE_PREFIX } from '@image-factory/domain';
 import { PostgresProviders, PostgresTenantNamespaces, PostgresTenants } from '@image-factory/persistence';
+import { refuseLater } from '../../http/validation/refuse-later.js';
 import { refuseIssues } from '../../http/validation/validate-request.js';
 import type { ReadinessRequest } from '../manage/provider.request.js';
 
@@ -18,7 +19,8 @@ export class CheckProviderReadiness {
 
   /** @throws DomainError NotFound ProviderNotFound; InvalidInput NotYetSupported, ValidationFailed */
   async execute(id: string, request: ReadinessRequest): Promise<Readiness> {
-    refuseProbes(request);
+    // They would create objects on the cluster.
+    refuseLater((['probe_pvc', 'probe_rbac'] as const).filter((probe) => request[probe] !== undefined));
     const provider = await this.providers.get(id);
     const namespace = request.tenant_id === undefined ? undefined : await this.namespaceOf(id, request.tenant_id);
     return checkReadiness({
@@ -36,16 +38,4 @@ export class CheckProviderReadiness {
     const chosen = await this.namespaces.find(providerId, tenantId);
     return chosen?.name ?? NAMESPACE_PREFIX + tenantId.slice(0, 8).toLowerCase();
   }
-}
-
-/** They would create objects on the cluster, which is not done yet: better refused than silently left out. */
-function refuseProbes(request: ReadinessRequest): void {
-  const asked = (['probe_pvc', 'probe_rbac'] as const).filter((probe) => request[probe] !== undefined);
-  if (asked.length === 0) return;
-  throw new DomainError({
-    kind: 'InvalidInput',
-    reason: 'NotYetSupported',
-    message: `${asked.join(' and ')} cannot be asked for yet; leave it out`,
-    issues: asked.map((path) => ({ path, message: 'is not supported yet; leave it out' })),
-  });
 }

@@ -1,12 +1,14 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Readiness } from '@image-factory/cluster-registry';
 import { PostgresBuildHistory, PostgresProviders } from '@image-factory/persistence';
 import { ExecutionResponse, toExecutionResponse } from '../../builds/history/execution.response.js';
+import { NoBody } from '../../http/no-body.js';
 import { IdPipe } from '../../http/validation/id.pipe.js';
 import type { ListResponse } from '../../http/response/list.request.js';
+import { ListedAs } from '../../http/response/listed-as.js';
 import { CheckProviderReadiness } from './check-provider-readiness.js';
-import { type ConnectionTest, ProbeProvider } from './probe-provider.js';
+import { ConnectionTestResponse, ReadinessResponse } from './provider-checks.response.js';
+import { ProbeProvider } from './probe-provider.js';
 import { ProviderHealthResponse, toProviderHealthResponse } from './provider-health.response.js';
 import { ReadinessRequest } from '../manage/provider.request.js';
 
@@ -27,7 +29,8 @@ export class ProviderChecksController {
   @Post('test-connection')
   @HttpCode(200)
   @ApiOperation({ summary: 'Resolve, TCP, TLS, authenticate, version, permissions: each with its time and result' })
-  testConnection(@Param('id', IdPipe) id: string): Promise<ConnectionTest> {
+  @ApiOkResponse({ type: ConnectionTestResponse })
+  testConnection(@Param('id', IdPipe) id: string, @NoBody() _body: undefined): Promise<ConnectionTestResponse> {
     return this.probe.testConnection(id);
   }
 
@@ -40,13 +43,14 @@ export class ProviderChecksController {
 
   @Get('readiness')
   @ApiOperation({ summary: 'Whether builds can run there, and what is missing, in the order in which to fix it' })
-  readiness(@Param('id', IdPipe) id: string, @Query() query: ReadinessRequest): Promise<Readiness> {
+  @ApiOkResponse({ type: ReadinessResponse })
+  readiness(@Param('id', IdPipe) id: string, @Query() query: ReadinessRequest): Promise<ReadinessResponse> {
     return this.checkReadiness.execute(id, query);
   }
 
   @Get('executions')
   @ApiOperation({ summary: 'What is reserved, runs or is being cleaned there now' })
-  @ApiOkResponse({ type: ExecutionResponse, isArray: true, description: 'As items' })
+  @ListedAs(ExecutionResponse, 'Newest first; at most 1000')
   async executions(@Param('id', IdPipe) id: string): Promise<ListResponse<ExecutionResponse>> {
     await this.providers.get(id);
     const executions = await this.history.onProvider(id, MAX_EXECUTIONS);

@@ -8,6 +8,7 @@ import {
 } from '@image-factory/cluster-connectors';
 import { isDomainError, type Issue, type ProviderSource, type ProviderType } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
+import { refuseLater } from '../../http/validation/refuse-later.js';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 
 /** How the way into a cluster is judged and found, with this process's rules for files and addresses. */
@@ -18,12 +19,17 @@ export class ProviderAccess {
     @Inject(API_SETTINGS) private readonly settings: ApiSettings,
   ) {}
 
-  /** Everything that is wrong with a config, then whether its server may be reached. Nothing is sent there. */
+  /**
+   * Everything that is wrong with a config, then whether its server may be reached. Nothing is sent there.
+   * @throws DomainError InvalidInput NotYetSupported
+   */
   async issues(
     type: ProviderType,
     source: ProviderSource,
     config: Readonly<Record<string, unknown>>,
   ): Promise<Issue[]> {
+    // Promotion inside the cluster: until then such an image would never get its tags.
+    refuseLater(config['registry_access'] === 'cluster' ? ['config.registry_access'] : []);
     const allowPaths = isOperators(source);
     const issues = validateProviderConfig(type, config, {
       allowedCredentialDirs: this.settings.credentialDirs,
