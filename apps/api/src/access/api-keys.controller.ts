@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresApiKeys } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
 import { sendCreated } from '../http/write/answer.js';
@@ -7,6 +7,7 @@ import { isUuid } from '../http/validation/fields.js';
 import { IdPipe } from '../http/validation/id.pipe.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { CreateApiKeyRequest } from './api-key.request.js';
 import { ApiKeyResponse, CreatedApiKeyResponse, toApiKeyResponse } from './api-key.response.js';
 import { CreateApiKey } from './create-api-key.js';
@@ -35,7 +36,7 @@ export class ApiKeysController {
 
   @Get()
   @ApiOperation({ summary: 'Keys without their values, newest first' })
-  @ApiOkResponse({ type: ApiKeyResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(ApiKeyResponse)
   async list(@Query() query: ListRequest): Promise<ListResponse<ApiKeyResponse>> {
     return toListResponse(await this.keys.list(toPageRequest(query, isUuid)), toApiKeyResponse);
   }

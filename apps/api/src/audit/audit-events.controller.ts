@@ -1,8 +1,9 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresAudit } from '@image-factory/persistence';
 import { boundedText, TextField } from '../http/validation/fields.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { AuditEventResponse, toAuditEventResponse } from './audit-event.response.js';
 
 export class ListAuditEventsRequest extends ListRequest {
@@ -24,7 +25,7 @@ export class AuditEventsController {
 
   @Get()
   @ApiOperation({ summary: 'Who did what to which object, newest first' })
-  @ApiOkResponse({ type: AuditEventResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(AuditEventResponse)
   async list(@Query() query: ListAuditEventsRequest): Promise<ListResponse<AuditEventResponse>> {
     const filter = { objectType: query.object_type, objectId: query.object_id, actor: query.actor };
     const page = await this.audit.list(

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresCredentials } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
 import { sendCreated } from '../http/write/answer.js';
@@ -7,6 +7,7 @@ import { isUuid } from '../http/validation/fields.js';
 import { IdPipe } from '../http/validation/id.pipe.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { CreateCredential } from './create-credential.js';
 import { CreateRegistryAuthRequest, toRegistryAuthValue } from './credential.request.js';
 import { CredentialResponse, toCredentialResponse } from './credential.response.js';
@@ -15,7 +16,6 @@ import { DeleteCredential } from './delete-credential.js';
 /** Write-only credentials for image registries. */
 @ApiTags('credentials')
 @ApiBearerAuth()
-@ApiHeader({ name: 'X-Tenant-ID', required: true })
 @Controller('registry-auths')
 export class RegistryAuthsController {
   constructor(
@@ -37,7 +37,7 @@ export class RegistryAuthsController {
 
   @Get()
   @ApiOperation({ summary: 'Credentials without their values, newest first' })
-  @ApiOkResponse({ type: CredentialResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(CredentialResponse)
   async list(@InTenant() scope: TenantScope, @Query() query: ListRequest): Promise<ListResponse<CredentialResponse>> {
     const page = await this.credentials.list('registry', scope.tenantId, toPageRequest(query, isUuid));
     return toListResponse(page, toCredentialResponse);

@@ -1,10 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Database } from '@image-factory/persistence';
+import { Shown } from '../http/response/shown.js';
+
+/** That the process lives. */
+export class LivenessAnswer {
+  @Shown('boolean') readonly alive!: boolean;
+}
 
 /** Whether the process may get requests. */
-export interface ReadinessAnswer {
-  readonly ready: boolean;
-  readonly reason: 'Starting' | 'DatabaseUnavailable' | 'Stopping' | null;
+export class ReadinessAnswer {
+  @Shown('boolean') readonly ready!: boolean;
+  @Shown('text', { nullable: true, choices: ['Starting', 'DatabaseUnavailable', 'Stopping'] })
+  readonly reason!: 'Starting' | 'DatabaseUnavailable' | 'Stopping' | null;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresProjects, type Project } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
 import { sendCreated } from '../http/write/answer.js';
@@ -8,6 +8,7 @@ import { isUuid } from '../http/validation/fields.js';
 import { IdPipe } from '../http/validation/id.pipe.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../http/request-scope.js';
+import { ListedAs } from '../http/response/listed-as.js';
 import { ChangeProject } from './change-project.js';
 import { CreateProject } from './create-project.js';
 import { DeleteProject } from './delete-project.js';
@@ -16,7 +17,6 @@ import { ProjectResponse, toProjectResponse } from './project.response.js';
 
 @ApiTags('projects')
 @ApiBearerAuth()
-@ApiHeader({ name: 'X-Tenant-ID', required: true })
 @Controller('projects')
 export class ProjectsController {
   constructor(
@@ -39,7 +39,7 @@ export class ProjectsController {
 
   @Get()
   @ApiOperation({ summary: 'Projects, newest first' })
-  @ApiOkResponse({ type: ProjectResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(ProjectResponse)
   async list(@InTenant() scope: TenantScope, @Query() query: ListRequest): Promise<ListResponse<ProjectResponse>> {
     return toListResponse(await this.projects.list(scope.tenantId, toPageRequest(query, isUuid)), toProjectResponse);
   }

@@ -1,9 +1,11 @@
 import { Controller, Get, Header, Headers, Inject, Param, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IdPipe } from '../../http/validation/id.pipe.js';
 import { ListRequest, type ListResponse } from '../../http/response/list.request.js';
 import { InTenant, type TenantScope } from '../../http/request-scope.js';
+import { StreamedAs } from '../../http/response/streamed-as.js';
+import { ListedAs } from '../../http/response/listed-as.js';
 import { OpenStreams } from '../../stream/open-streams.js';
 import { BuildEventResponse } from '../events/build-event.response.js';
 import { ListBuildEvents } from '../events/list-build-events.js';
@@ -13,11 +15,10 @@ import { AttemptRequest } from './attempt.request.js';
 import { ExecutionResponse } from './execution.response.js';
 import { GetPipelineRun } from './get-pipeline-run.js';
 import { ListBuildHistory } from './list-build-history.js';
-import type { StoredDecisionResponse } from './placement.response.js';
+import { StoredDecisionResponse } from './placement.response.js';
 
 @ApiTags('builds')
 @ApiBearerAuth()
-@ApiHeader({ name: 'X-Tenant-ID', required: true })
 @Controller('builds/:id')
 export class BuildHistoryController {
   constructor(
@@ -30,7 +31,7 @@ export class BuildHistoryController {
 
   @Get('events')
   @ApiOperation({ summary: 'The timeline, oldest first' })
-  @ApiOkResponse({ type: BuildEventResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(BuildEventResponse, 'Oldest first')
   events(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -41,7 +42,7 @@ export class BuildHistoryController {
 
   @Get('events/stream')
   @ApiOperation({ summary: 'The timeline as it grows; `event: end` when the build has ended' })
-  @ApiProduces('text/event-stream')
+  @StreamedAs('The id of the last event that was seen')
   async eventStream(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -54,7 +55,7 @@ export class BuildHistoryController {
 
   @Get('executions')
   @ApiOperation({ summary: 'Attempts, first to last' })
-  @ApiOkResponse({ type: ExecutionResponse, isArray: true, description: 'As items' })
+  @ListedAs(ExecutionResponse, 'First to last; the whole list')
   executions(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -64,6 +65,7 @@ export class BuildHistoryController {
 
   @Get('placement')
   @ApiOperation({ summary: 'The stored decisions, newest first: what was chosen, and why not the others' })
+  @ListedAs(StoredDecisionResponse, 'Newest first, at most 100')
   placement(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -73,7 +75,7 @@ export class BuildHistoryController {
 
   @Get('artifacts')
   @ApiOperation({ summary: 'What the build left behind' })
-  @ApiOkResponse({ type: ArtifactResponse, isArray: true, description: 'As items' })
+  @ListedAs(ArtifactResponse, 'The whole list')
   artifacts(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<ListResponse<ArtifactResponse>> {
     return this.history.artifacts(scope.tenantId, id);
   }
@@ -81,7 +83,13 @@ export class BuildHistoryController {
   @Get('pipeline-run')
   @Header('vary', 'accept')
   @ApiOperation({ summary: 'The stored PipelineRun, as JSON or YAML by Accept' })
-  @ApiProduces('application/json', 'application/yaml')
+  @ApiOkResponse({
+    description: 'As the cluster last showed it, else as it was sent',
+    content: {
+      'application/json': { schema: { type: 'object', additionalProperties: true } },
+      'application/yaml': { schema: { type: 'string' } },
+    },
+  })
   async pipelineRun(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,

@@ -1,21 +1,32 @@
-import type { PlacementDecision } from '@image-factory/domain';
+import { type PlacementDecision, REASONS } from '@image-factory/domain';
 import type { StoredDecision } from '@image-factory/persistence';
+import { Shown, ShownAs } from '../../http/response/shown.js';
 
-/** Why a build went where it went: the chosen provider and every other with its reason. */
-export interface PlacementDecisionResponse {
-  readonly chosen: { readonly provider_id: string; readonly name: string; readonly basis: string } | null;
-  readonly rejected: readonly {
-    readonly provider_id: string;
-    readonly name: string;
-    readonly reason: string;
-    readonly message: string;
-  }[];
+const BASES = ['named', 'default_cluster', 'is_global', 'environment', 'granted'];
+
+export class ChosenProviderResponse {
+  @Shown('id') readonly provider_id!: string;
+  @Shown('text', { example: 'cluster-a' }) readonly name!: string;
+  @Shown('text', { choices: BASES, description: 'Which rule of the order chose it' }) readonly basis!: string;
 }
 
-export interface StoredDecisionResponse extends PlacementDecisionResponse {
-  readonly execution_id: string;
-  readonly attempt: number;
-  readonly decided_at: string;
+export class RejectedProviderResponse {
+  @Shown('id') readonly provider_id!: string;
+  @Shown('text', { example: 'cluster-b' }) readonly name!: string;
+  @Shown('text', { choices: REASONS, example: 'ProviderUnhealthy' }) readonly reason!: string;
+  @Shown('text', { example: 'is unhealthy' }) readonly message!: string;
+}
+
+/** Why a build went where it went: the chosen provider and every other with its reason. */
+export class PlacementDecisionResponse {
+  @ShownAs(() => ChosenProviderResponse, { nullable: true }) readonly chosen!: ChosenProviderResponse | null;
+  @ShownAs(() => RejectedProviderResponse, { list: true }) readonly rejected!: readonly RejectedProviderResponse[];
+}
+
+export class StoredDecisionResponse extends PlacementDecisionResponse {
+  @Shown('id') readonly execution_id!: string;
+  @Shown('integer') readonly attempt!: number;
+  @Shown('time') readonly decided_at!: string;
 }
 
 export function toPlacementDecisionResponse(decision: PlacementDecision): PlacementDecisionResponse {

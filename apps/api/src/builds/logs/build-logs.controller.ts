@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Inject, Param, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IdPipe } from '../../http/validation/id.pipe.js';
+import { StreamedAs } from '../../http/response/streamed-as.js';
 import { InTenant, type TenantScope } from '../../http/request-scope.js';
 import { OpenStreams } from '../../stream/open-streams.js';
 import { type PlacedRecord, toLogBytes, toLogLineResponse } from './log-line.js';
@@ -14,7 +15,6 @@ const NDJSON = 'application/x-ndjson';
 
 @ApiTags('builds')
 @ApiBearerAuth()
-@ApiHeader({ name: 'X-Tenant-ID', required: true })
 @Controller('builds/:id/logs')
 export class BuildLogsController {
   constructor(
@@ -27,7 +27,13 @@ export class BuildLogsController {
   @ApiOperation({
     summary: 'The stored log: text by default, one JSON object per line with Accept: application/x-ndjson',
   })
-  @ApiProduces('text/plain', NDJSON)
+  @ApiOkResponse({
+    description: 'Exactly the bytes that the steps wrote, or one object per line; gaps are marked',
+    content: {
+      'text/plain': { schema: { type: 'string' } },
+      [NDJSON]: { schema: { type: 'string', description: 'attempt, task, step, line, time, text; gap' } },
+    },
+  })
   async logs(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
@@ -50,7 +56,7 @@ export class BuildLogsController {
 
   @Get('stream')
   @ApiOperation({ summary: 'The log as it grows; ids are `<attempt>:<step>:<byte offset>`; `event: end` closes' })
-  @ApiProduces('text/event-stream')
+  @StreamedAs('`<attempt>:<step>:<byte offset>`: the id of the last event that was seen')
   async stream(
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,

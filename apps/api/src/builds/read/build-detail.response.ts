@@ -1,16 +1,16 @@
 import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
-import { Shown, ShownAs } from '../../http/response/shown.js';
-import type { BuildPhases } from './build-phases.js';
+import { ShownAs } from '../../http/response/shown.js';
+import { BuildPhases } from './build-phases.js';
 import { BuildResponse, toBuildResponse } from './build.response.js';
 import { ExecutionResponse, toExecutionResponse } from '../history/execution.response.js';
-import type { QueueStanding } from './queue-standing.js';
+import { QueueStanding } from './queue-standing.js';
 
 /** A build with everything that one wants to know while it goes on. */
 export class BuildDetailResponse extends BuildResponse {
-  @Shown('object', { nullable: true, description: 'While queued: position and what binds' })
+  @ShownAs(() => QueueStanding, { nullable: true, description: 'While queued: position and what binds' })
   readonly queue!: QueueStanding | null;
 
-  @Shown('object', { description: 'queue, placement, start, run: seconds and limit_seconds' })
+  @ShownAs(() => BuildPhases)
   readonly phases!: BuildPhases;
 
   @ShownAs(() => ExecutionResponse, { nullable: true })

@@ -1,18 +1,19 @@
 import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
+import { Shown, ShownAs } from '../../http/response/shown.js';
 
 /** How long a phase took (or takes), and how long it may. */
-export interface Phase {
-  /** Null before the phase begins. */
-  readonly seconds: number | null;
-  /** Null where the phase has no limit of its own. */
-  readonly limit_seconds: number | null;
+export class Phase {
+  @Shown('number', { nullable: true, description: 'null before the phase begins' }) readonly seconds!: number | null;
+
+  @Shown('number', { nullable: true, description: 'null where the phase has no limit of its own' })
+  readonly limit_seconds!: number | null;
 }
 
-export interface BuildPhases {
-  readonly queue: Phase;
-  readonly placement: Phase;
-  readonly start: Phase;
-  readonly run: Phase;
+export class BuildPhases {
+  @ShownAs(() => Phase) readonly queue!: Phase;
+  @ShownAs(() => Phase) readonly placement!: Phase;
+  @ShownAs(() => Phase) readonly start!: Phase;
+  @ShownAs(() => Phase) readonly run!: Phase;
 }
 
 /**

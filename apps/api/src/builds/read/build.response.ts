@@ -1,5 +1,6 @@
 import { BUILD_METHODS, BUILD_STATUSES, INFRASTRUCTURE_TYPES } from '@image-factory/domain';
 import type { StoredBuild } from '@image-factory/persistence';
+import { BuildConfigRequest } from '../submit/submit-build.request.js';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class ImageResponse {
@@ -26,7 +27,7 @@ export class BuildResponse {
   @Shown('text', { nullable: true }) readonly git_branch!: string | null;
   @Shown('text', { nullable: true }) readonly git_commit!: string | null;
   @ShownAs(() => ImageResponse, { nullable: true }) readonly image!: ImageResponse | null;
-  @Shown('object') readonly build_config!: object;
+  @ShownAs(() => BuildConfigRequest) readonly build_config!: object;
   @Shown('integer') readonly build_timeout_minutes!: number;
   @Shown('integer') readonly queue_timeout_minutes!: number;
   @Shown('time', { nullable: true }) readonly not_before!: string | null;

@@ -1,13 +1,26 @@
 import type { QueuePosition, StoredBuild } from '@image-factory/persistence';
-import type { Reason } from '@image-factory/domain';
+import { type Reason, REASONS } from '@image-factory/domain';
+import { Shown, ShownAs } from '../../http/response/shown.js';
+
+/** What holds a queued build. */
+export class BindingLimit {
+  @Shown('text', { choices: REASONS, example: 'TenantAtLimit' }) readonly reason!: Reason;
+  @Shown('text', { example: 'the tenant runs 10 of at most 10 builds' }) readonly message!: string;
+}
 
 /** Where a queued build stands and what keeps it there. */
-export interface QueueStanding {
-  /** 1 is next in its tenant; null while the build waits for a time or an event. */
-  readonly position: number | null;
-  /** What binds now; null when nothing does and the next free dispatcher takes it. */
-  readonly binds: { readonly reason: Reason; readonly message: string } | null;
-  readonly wake_at: string | null;
+export class QueueStanding {
+  @Shown('integer', {
+    nullable: true,
+    description: '1 is next in its tenant; null while it waits for a time or an event',
+  })
+  readonly position!: number | null;
+
+  @ShownAs(() => BindingLimit, { nullable: true, description: 'null when the next free dispatcher takes it' })
+  readonly binds!: BindingLimit | null;
+
+  @Shown('time', { nullable: true, description: 'When a parked build is looked at again at the latest' })
+  readonly wake_at!: string | null;
 }
 
 /** Parked builds say why; others are held by the pause, the tenant's limit or builds ahead, in that order. */

@@ -1,12 +1,12 @@
 import { PROVIDER_HEALTHS } from '@image-factory/domain';
 import type { ProviderDetail } from '@image-factory/persistence';
-import { orNull, Shown, timeOrNull } from '../../http/response/shown.js';
-import { type ConditionResponse, toConditionResponse } from '../manage/provider.response.js';
+import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
+import { ConditionResponse, toConditionResponse } from '../manage/provider.response.js';
 
 /** What is known of a provider's health. */
 export class ProviderHealthResponse {
   @Shown('text', { choices: PROVIDER_HEALTHS }) readonly verdict!: string;
-  @Shown('object') readonly conditions!: readonly ConditionResponse[];
+  @ShownAs(() => ConditionResponse, { list: true }) readonly conditions!: readonly ConditionResponse[];
   @Shown('time', { nullable: true, description: 'Since when it cannot be reached' }) readonly first_loss_at!:
     string | null;
   @Shown('time', { nullable: true }) readonly probed_at!: string | null;

@@ -1,11 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PostgresProviderPermissions, PostgresProviders } from '@image-factory/persistence';
 import type { FastifyReply } from 'fastify';
 import { sendCreated } from '../../http/write/answer.js';
 import { IdPipe } from '../../http/validation/id.pipe.js';
 import type { ListResponse } from '../../http/response/list.request.js';
 import { type RequestScope, Scope } from '../../http/request-scope.js';
+import { ListedAs } from '../../http/response/listed-as.js';
 import { GrantProvider } from './grant-provider.js';
 import { PermissionResponse, toPermissionResponse } from './permission.response.js';
 import { GrantProviderRequest } from '../manage/provider.request.js';
@@ -24,7 +25,7 @@ export class ProviderPermissionsController {
 
   @Get()
   @ApiOperation({ summary: 'Tenants to which it is granted' })
-  @ApiOkResponse({ type: PermissionResponse, isArray: true, description: 'As items' })
+  @ListedAs(PermissionResponse, 'By name of the tenant; the whole list')
   async list(@Param('id', IdPipe) id: string): Promise<ListResponse<PermissionResponse>> {
     await this.providers.get(id);
     return { items: (await this.permissions.list(id)).map(toPermissionResponse), next_cursor: null };

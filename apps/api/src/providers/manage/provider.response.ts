@@ -78,12 +78,12 @@ function withoutSecrets(config: Readonly<Record<string, unknown>>): Readonly<Rec
   return Object.fromEntries(Object.entries(config).filter(([field]) => !SECRET_CONFIG_FIELDS.includes(field)));
 }
 
-export interface ConditionResponse {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly last_transition_time: string;
+export class ConditionResponse {
+  @Shown('text', { example: 'Reachable' }) readonly type!: string;
+  @Shown('text', { choices: ['True', 'False', 'Unknown'] }) readonly status!: string;
+  @Shown('text') readonly reason!: string;
+  @Shown('text') readonly message!: string;
+  @Shown('time') readonly last_transition_time!: string;
 }
 
 export function toConditionResponse(condition: Condition): ConditionResponse {

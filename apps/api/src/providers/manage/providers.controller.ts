@@ -8,6 +8,7 @@ import { isUuid } from '../../http/validation/fields.js';
 import { IdPipe } from '../../http/validation/id.pipe.js';
 import { ListRequest, type ListResponse, toListResponse, toPageRequest } from '../../http/response/list.request.js';
 import { type RequestScope, Scope } from '../../http/request-scope.js';
+import { ListedAs } from '../../http/response/listed-as.js';
 import { ChangeProvider } from './change-provider.js';
 import { ChangeProviderStatus } from './change-provider-status.js';
 import { CreateProvider } from './create-provider.js';
@@ -40,7 +41,7 @@ export class ProvidersController {
 
   @Get()
   @ApiOperation({ summary: 'Providers, newest first' })
-  @ApiOkResponse({ type: ProviderResponse, isArray: true, description: 'As items, with next_cursor' })
+  @ListedAs(ProviderResponse)
   async list(@Query() query: ListRequest): Promise<ListResponse<ProviderResponse>> {
     return toListResponse(await this.providers.list(toPageRequest(query, isUuid)), toProviderResponse);
   }
