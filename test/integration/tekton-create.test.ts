@@ -168,10 +168,17 @@ describe("the attempt's own Secret", () => {
     await follower.create(attempt, credentials, yes);
     expect(secretData()).toEqual({
       'config.json': '{"auths":{"registry.example":{"auth":"eA=="}}}',
-      'git-credentials': 'https://robot%40x:p%3Aw%2Fd@git.example\nhttp://robot%40x:p%3Aw%2Fd@git.example\n',
+      'git-credentials': 'https://robot%40x:p%3Aw%2Fd@git.example\n',
       'ssh-privatekey': '',
       known_hosts: '',
     });
+  });
+
+  it('carries a git password for plain http only when the repository is named so', async () => {
+    attempt = await current.world.attempt({ gitRepositoryUrl: 'http://git.example/team/app.git' });
+    const git = { type: 'basic', host: 'git.example', username: 'u', password: new Secret('p') } as const;
+    await follower.create(attempt, { dockerConfigJson: undefined, git }, yes);
+    expect(secretData()).toMatchObject({ 'git-credentials': 'http://u:p@git.example\n' });
   });
 
   it('carries an ssh key and its known hosts', async () => {

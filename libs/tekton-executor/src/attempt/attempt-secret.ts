@@ -29,7 +29,10 @@ export function attemptSecret(
   defaultDockerConfig: string | undefined,
 ): SecretManifest {
   const dockerConfig = credentials.dockerConfigJson?.reveal() ?? defaultDockerConfig ?? EMPTY_DOCKER_CONFIG;
-  const texts: Record<string, string> = { [DOCKER_CONFIG_KEY]: dockerConfig, ...gitTexts(credentials.git) };
+  const texts: Record<string, string> = {
+    [DOCKER_CONFIG_KEY]: dockerConfig,
+    ...gitTexts(credentials.git, gitScheme(attempt)),
+  };
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -41,13 +44,23 @@ export function attemptSecret(
   };
 }
 
+/** By which scheme the attempt fetches: a password for https must not go out in clear after a redirect to http. */
+function gitScheme(attempt: Attempt): 'http' | 'https' {
+  const { spec } = JSON.parse(attempt.document) as { spec?: { params?: readonly { name: string; value: unknown }[] } };
+  const url = spec?.params?.find(({ name }) => name === 'url')?.value;
+  return typeof url === 'string' && url.toLowerCase().startsWith('http:') ? 'http' : 'https';
+}
+
 /** Text for each git key, in git's credential store format (git-credential-store(1)) or ssh's files. */
-export function gitTexts(git: GitCredential | undefined): Record<(typeof GIT_CREDENTIAL_KEYS)[number], string> {
+function gitTexts(
+  git: GitCredential | undefined,
+  scheme: 'http' | 'https',
+): Record<(typeof GIT_CREDENTIAL_KEYS)[number], string> {
   const empty = { 'git-credentials': '', 'ssh-privatekey': '', known_hosts: '' };
   if (git === undefined) return empty;
   if (git.type === 'ssh_key') {
     return { ...empty, 'ssh-privatekey': git.privateKey.reveal(), known_hosts: git.knownHosts };
   }
   const user = `${encodeURIComponent(git.username)}:${encodeURIComponent(git.password.reveal())}`;
-  return { ...empty, 'git-credentials': `https://${user}@${git.host}\nhttp://${user}@${git.host}\n` };
+  return { ...empty, 'git-credentials': `${scheme}://${user}@${git.host}\n` };
 }
