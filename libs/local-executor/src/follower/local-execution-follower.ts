@@ -13,7 +13,7 @@ import {
 import { isProcessAlive } from '../process/process-table.js';
 import { endRunProcesses } from '../process/run-processes.js';
 import { removeTree } from '../workspace/remove-tree.js';
-import { listRunNames, type RunDirectory } from '../workspace/run-directory.js';
+import { listRunNames, RUN_RECORD, type RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
 import { createRun } from '../create/create-run.js';
 import { followRunLogs } from './follow-logs.js';
@@ -122,7 +122,7 @@ export class LocalExecutionFollower extends ExecutionFollower {
     const unshareWith = builders.find((builder) => builder.kind === 'buildah' || builder.kind === 'podman')?.path;
     const { path } = this.#host.settings;
     await removeTree(directory.short, { unshareWith, path });
-    await removeTree(directory.path, { unshareWith, path });
+    await removeTree(directory.path, { unshareWith, path, last: RUN_RECORD });
   }
 
   override async listRuns(): Promise<readonly FoundRun[]> {

@@ -1,6 +1,6 @@
 import { isDomainError, type FollowerOptions } from '@image-factory/domain';
 import { isProcessAlive } from '../process/process-table.js';
-import { listRunNames, type RunDirectory } from '../workspace/run-directory.js';
+import { listRunNames, purgeUnfinished, type RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
 import { isErrno } from '../workspace/write-atomically.js';
 import type { LocalHost } from './local-host.js';
@@ -120,6 +120,7 @@ export class RunScanner {
     if (clock.monotonicMs() - this.#purgedAtMs > PURGE_MS) {
       this.#purgedAtMs = clock.monotonicMs();
       await this.#host.closedMarks.purge(clock.now());
+      await purgeUnfinished(workspaceDir, clock.now());
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { childEnvironment } from '../command/child-environment.js';
 import { planBuild } from '../command/plan-build.js';
@@ -13,6 +13,7 @@ import { isErrno } from '../workspace/write-atomically.js';
 import { cloneRepository } from './clone-repository.js';
 import { removeGitCredential, writeGitCredential } from './git-credential-files.js';
 import { readDigest } from './read-digest.js';
+import { readPackerManifest } from './read-packer-manifest.js';
 import { removeRegistryCredential, writeRegistryFiles } from './registry-files.js';
 import { RunGuard } from './run-guard.js';
 import { diskFullEnding, RunJournal } from './run-journal.js';
@@ -130,8 +131,9 @@ async function runPlan(plan: BuildPlan, run: LocalRun, { journal, order, directo
   }
   const { build } = run.spec;
   if (build.method === 'packer') {
-    const manifest = await readText(join(directory.source, build.context, 'packer-manifest.json'));
-    if (manifest !== undefined && manifest.length <= 64 * 1024) journal.addResult('manifest', manifest);
+    const source = await realpath(directory.source);
+    const manifest = await readPackerManifest(source, join(source, build.context));
+    if (manifest !== undefined) journal.addResult('MANIFEST', manifest);
     return { kind: 'succeeded' };
   }
   const digest = plan.digest === undefined ? undefined : await readDigest(plan.digest);

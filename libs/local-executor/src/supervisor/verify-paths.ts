@@ -11,18 +11,19 @@ export async function verifyPaths(
 ): Promise<BuildPaths | Ending> {
   const recipe = build.method === 'packer' ? build.template : build.dockerfile;
   const root = await realpath(source);
-  const context = await inside(root, join(root, build.context));
+  const context = await insideDirectory(root, join(root, build.context));
   if (context === undefined || !(await stat(context)).isDirectory()) {
     return missing(`The build context "${build.context}" is not a directory of the repository.`);
   }
-  const file = await inside(root, join(context, recipe));
+  const file = await insideDirectory(root, join(context, recipe));
   if (file === undefined || !(await stat(file)).isFile()) {
     return missing(`"${recipe}" is not a file in the build context "${build.context}" of the repository.`);
   }
   return { context, recipe: file };
 }
 
-async function inside(root: string, path: string): Promise<string | undefined> {
+/** The real path, when it is there and inside `root` (itself a real path) after links are followed. */
+export async function insideDirectory(root: string, path: string): Promise<string | undefined> {
   const real = await realpath(path).catch(() => undefined);
   return real === root || real?.startsWith(root + sep) === true ? real : undefined;
 }

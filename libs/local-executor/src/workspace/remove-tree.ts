@@ -1,4 +1,5 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { DomainError } from '@image-factory/domain';
 import { isErrno } from './write-atomically.js';
@@ -8,11 +9,13 @@ export interface RemoveTreeOptions {
   readonly unshareWith: string | undefined;
   /** `PATH` for the programs asked. */
   readonly path: string;
+  /** Entry that goes last, after everything else is gone: what says that the directory is here. */
+  readonly last?: string;
 }
 
 /**
  * Removes a run's directory, whatever a builder left in it. Mounts below it are taken away first: to remove what is
- * mounted there could reach the host's own files.
+ * mounted there could reach the host's own files. A removal that is cut off leaves `last`, so that it is found again.
  * @throws DomainError Unavailable ProcessFailed when something cannot be removed
  */
 export async function removeTree(directory: string, options: RemoveTreeOptions): Promise<void> {
@@ -25,18 +28,24 @@ export async function removeTree(directory: string, options: RemoveTreeOptions):
     });
   }
   if ((await mountsBelow(directory)).length > 0) throw notRemoved(directory, 'a file system is mounted in it');
+  const entries = options.last === undefined ? [] : await readdir(directory).catch(() => []);
+  for (const entry of entries) if (entry !== options.last) await removePath(join(directory, entry), directory, options);
+  await removePath(directory, directory, options);
+}
+
+async function removePath(path: string, directory: string, options: RemoveTreeOptions): Promise<void> {
   try {
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {
     if (!isErrno(error, 'EACCES', 'EPERM') || options.unshareWith === undefined)
       throw notRemoved(directory, codeOf(error));
-    await execa(options.unshareWith, ['unshare', 'rm', '-rf', '--', directory], {
+    await execa(options.unshareWith, ['unshare', 'rm', '-rf', '--', path], {
       reject: false,
       extendEnv: false,
       env: { PATH: options.path, HOME: directory },
       timeout: 120_000,
     });
-    await rm(directory, { recursive: true, force: true }).catch((again: unknown) => {
+    await rm(path, { recursive: true, force: true }).catch((again: unknown) => {
       throw notRemoved(directory, codeOf(again));
     });
   }

@@ -52,13 +52,13 @@ export class RunDirectory {
 
   /** Makes the directory with everything in it, or returns false when it exists. */
   static async create(path: string, record: RunRecord, document: string): Promise<boolean> {
-    const temporary = join(path, '..', `.new-${randomUUID()}`);
+    const temporary = join(path, '..', `${UNFINISHED}${randomUUID()}`);
     try {
       for (const folder of ['logs', 'home', 'source', 'storage', 'tmp']) {
         await mkdir(join(temporary, folder), { recursive: true, mode: 0o700 });
       }
       await writeFile(join(temporary, 'document.json'), document, { mode: 0o600, flush: true });
-      await writeFile(join(temporary, 'run.json'), JSON.stringify(record), { mode: 0o600, flush: true });
+      await writeFile(join(temporary, RUN_RECORD), JSON.stringify(record), { mode: 0o600, flush: true });
       await writeFile(join(temporary, 'reserve'), Buffer.alloc(RESERVE_BYTES, 1), { mode: 0o600 });
       await rename(temporary, path);
       return true;
@@ -73,7 +73,7 @@ export class RunDirectory {
     return readFile(this.file('document.json'), 'utf8');
   }
   findRecord(): Promise<RunRecord | undefined> {
-    return readJson<RunRecord>(this.file('run.json'));
+    return readJson<RunRecord>(this.file(RUN_RECORD));
   }
   findSupervisor(): Promise<SupervisorRecord | undefined> {
     return readJson<SupervisorRecord>(this.file('supervisor.json'));
@@ -129,6 +129,24 @@ export class RunDirectory {
       ),
     );
     return parts.join(' ');
+  }
+}
+
+/** The file that says that a run is here; it comes with the directory and goes last. */
+export const RUN_RECORD = 'run.json';
+
+/** Names of directories that are being made; one whose maker died stays. */
+const UNFINISHED = '.new-';
+const UNFINISHED_MS = 60 * 60 * 1000;
+
+/** Removes what makers of directories left behind when they died. */
+export async function purgeUnfinished(workspaceDir: string, now: Date): Promise<void> {
+  for (const name of await readdir(workspaceDir).catch(() => [])) {
+    if (!name.startsWith(UNFINISHED)) continue;
+    const path = join(workspaceDir, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && now.getTime() - found.mtimeMs > UNFINISHED_MS)
+      await rm(path, { recursive: true, force: true });
   }
 }
 
