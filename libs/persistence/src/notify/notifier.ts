@@ -25,12 +25,12 @@ const MAX_PAYLOAD_BYTES = 7_900;
 const WAKING: ReadonlySet<Channel> = new Set([CHANNELS.queue, CHANNELS.executions]);
 
 /** Wake-ups that may be sent at once after a quiet time, before they too wait for each other. */
-const WAKE_BURST = 10;
+const WAKE_BURST = 30;
 
 /**
  * Debounced NOTIFY outside of hot transactions: a NOTIFY in every write serialises all commits (queue.md §5).
  *
- * Two budgets. A wake-up is sent at once while there were fewer than ten within the last second, so that no enqueue into
+ * Two budgets. A wake-up is sent at once while there were few within the last seconds, so that no enqueue into
  * an idle system waits, whatever was sent before it; in a storm there is one each `debounceMs`. Views wait until
  * `debounceMs` after whatever was sent last. Everything that is pending goes along with whatever is due, so that both
  * together cost ten notifications a second in the long run.
