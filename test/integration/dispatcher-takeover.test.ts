@@ -57,6 +57,27 @@ describe('two dispatchers', () => {
   });
 });
 
+describe('a cluster that lists slowly', () => {
+  it('does not keep a taker-over from creating new runs', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, ...held };
+    const dead = await harness.start();
+    const builds = await Promise.all(Array.from({ length: 4 }, () => harness.submit()));
+    for (const buildId of builds) harness.cluster.startRun(await runOf(buildId));
+    for (const buildId of builds) await harness.inState(buildId, 'running');
+    const listed = new TestSignal();
+    harness.cluster.beforeList = () => listed.raised;
+    await dead.abandon();
+    const taker = await harness.start({ reconcileConcurrency: 2 });
+    await eventually('it has taken over', () => (taker.runtime?.followers.live ?? 0) >= builds.length);
+    const newcomer = await runOf(await harness.submit());
+    expect(newcomer.phase).toBe('pending');
+    listed.raise();
+    for (const run of harness.cluster.runs.values()) harness.cluster.endRun(run);
+    for (const buildId of builds) await harness.reaches(buildId, 'completed');
+    expectOneRunPerAttempt();
+  });
+});
+
 describe('a dispatcher that is killed', () => {
   it('after the claim: its build goes back to the queue and another makes the one run', async () => {
     const reached = new TestSignal();

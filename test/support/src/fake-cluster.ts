@@ -94,6 +94,8 @@ export class FakeCluster {
   /** Awaited by every create before it reaches the cluster, and again before its answer is given. */
   beforeCreate: () => Promise<void> = () => Promise.resolve();
   afterCreate: () => Promise<void> = () => Promise.resolve();
+  /** Awaited by every first list of a follower. */
+  beforeList: () => Promise<void> = () => Promise.resolve();
   /** Awaited by every prepare. */
   beforePrepare: (providerId: string) => Promise<void> = () => Promise.resolve();
 

@@ -41,7 +41,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
   }
 
   override ready(): Promise<void> {
-    return Promise.resolve();
+    return this.cluster.beforeList();
   }
 
   override watchAgeMs(): number {

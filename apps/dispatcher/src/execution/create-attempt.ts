@@ -7,6 +7,8 @@ import { fixEnd } from './fix-outcome.js';
 import { judgeLoss } from './judge-loss.js';
 
 const RETRY = { baseMs: 500, capMs: 15_000 };
+/** For the watch to show a run that was just made, instead of reading it from an API server that is busy with creates. */
+const SHOWN_MS = 250;
 
 /**
  * `creating`: ensures every object of the attempt from the stored document. An adopter runs the whole list again under
@@ -54,7 +56,7 @@ async function started(
     scope.metrics.recordSeconds('createDuration', (scope.judge.databaseNowMs() - row.claimedAt.getTime()) / 1000);
     scope.logger.info('run created', { execution: row.executionId, run: row.name, outcome: outcome.kind });
   }
-  return afterWrite(fenced);
+  return fenced === 'done' ? wait(SHOWN_MS) : afterWrite(fenced);
 }
 
 async function openCredentials(scope: ExecutionScope, row: OwnedExecution) {

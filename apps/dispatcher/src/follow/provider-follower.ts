@@ -43,8 +43,8 @@ export class ProviderFollower {
   readonly #queue: KeyedWorkQueue;
   readonly #follower: ExecutionFollower;
   #provider: Provider;
-  /** Resolves when the shards held were listed once, or that takes too long: before it nothing is known to be absent. */
-  #listed: Promise<void> = Promise.resolve();
+  /** While the shards held are listed for the first time, unless that takes too long: nothing is known to be absent. */
+  #listing: Promise<void> | undefined;
 
   constructor(
     provider: Provider,
@@ -86,7 +86,11 @@ export class ProviderFollower {
   hold(leases: readonly ShardLease[]): void {
     for (const lease of leases) this.#leases.set(lease.shard, lease);
     this.#follower.setShards([...this.#leases.keys()]);
-    this.#listed = this.#follower.ready(AbortSignal.timeout(LIST_LIMIT_MS)).catch(() => undefined);
+    const listed = this.#follower.ready(AbortSignal.timeout(LIST_LIMIT_MS)).catch(() => undefined);
+    const listing = listed.then(() => {
+      if (this.#listing === listing) this.#listing = undefined;
+    });
+    this.#listing = listing;
   }
 
   /** Compares rows with memory: what is new or changed is looked at, what has no row any more is dropped (rule 2). */
@@ -208,8 +212,14 @@ export class ProviderFollower {
     tracked.fence = row.fence;
     tracked.row = row;
     tracked.summary = { ...tracked.summary, state: row.state, buildStatus: row.buildStatus };
-    if (row.state !== 'creating') await this.#listed;
+    if (row.state !== 'creating' && this.#listing !== undefined) return this.#afterList(executionId, this.#listing);
     return reconcileExecution(this.#scope(executionId, tracked, row), row);
+  }
+
+  /** Waits beside the queue: what the list is not needed for, creates above all, must not wait behind it. */
+  #afterList(executionId: string, listing: Promise<void>): StepResult {
+    void listing.then(() => this.#queue.add(executionId));
+    return { kind: 'wait', ms: LIST_LIMIT_MS };
   }
 
   /** A shard that came back under another token: what followed under the old one writes nothing more. */
