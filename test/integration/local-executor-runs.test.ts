@@ -145,6 +145,11 @@ describe('a local run', () => {
     await logs;
     const pid = Number(/left (\d+)/.exec(sink.text('build/build'))?.[1]);
     expect(isAlive(pid)).toBe(false);
+    // Nor is a number kept by which a process that is another's by then could be ended.
+    const state = JSON.parse(await readFile(join(host.runDirectory(attempt), 'state.json'), 'utf8')) as {
+      steps: { leaders: unknown[] }[];
+    };
+    expect(state.steps.flatMap(({ leaders }) => leaders)).toEqual([]);
   });
 
   it('gives a build nothing of our environment and no credential file of git', async () => {

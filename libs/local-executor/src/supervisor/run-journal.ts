@@ -136,6 +136,7 @@ export class RunJournal {
         const leaders = this.#state.steps.find((known) => known.task === task && known.step === step)?.leaders ?? [];
         return this.#changeStep(task, step, { leaders: [...leaders, leader] });
       },
+      onLeadersOver: () => this.#changeStep(task, step, { leaders: [] }),
     });
   }
 

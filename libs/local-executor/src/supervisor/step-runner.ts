@@ -26,6 +26,8 @@ export interface StepRunnerOptions {
   readonly logLimitBytes: number;
   /** Told of each command's process as soon as it runs, so that others could end it. */
   readonly onLeader: (leader: ProcessIdentity) => Promise<void>;
+  /** Told when nothing of them lives: their numbers may be other processes' from then on. */
+  readonly onLeadersOver: () => Promise<void>;
 }
 
 /** A disk with less room than this is full: what fails on it fails for that. */
@@ -44,7 +46,7 @@ export class StepRunner {
   readonly #log: FileHandle;
   readonly #times: LogTimesWriter;
   readonly #removeCheck: () => void;
-  readonly #leaders: ProcessIdentity[] = [];
+  #leaders: ProcessIdentity[] = [];
   #diskWasFull = false;
 
   private constructor(options: StepRunnerOptions, log: FileHandle, times: LogTimesWriter) {
@@ -97,7 +99,11 @@ export class StepRunner {
       }
       const ended = child.then((result) => ({ exitCode: result.exitCode, signal: result.signal, error: result.code }));
       await Promise.race([ended, aborted(this.#options.guard.signal)]);
-      await this.endProcesses(this.#options.guard.signal.aborted ? this.#options.stopGraceMs : 0);
+      if (await this.endProcesses(this.#options.guard.signal.aborted ? this.#options.stopGraceMs : 0)) {
+        this.#leaders = [];
+        // On a full disk the old numbers stay; each is still compared with its start.
+        await this.#options.onLeadersOver().catch(() => undefined);
+      }
       const result = await ended;
       if (child.pid === undefined)
         await this.say(`${command.file} could not be started: ${result.error ?? 'unknown error'}`);

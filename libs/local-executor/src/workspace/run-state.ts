@@ -46,7 +46,7 @@ export interface StepState {
   readonly endedAt: string | undefined;
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
-  /** First processes of the step's commands, newest last. */
+  /** First processes of the step's commands, newest last; none of those whose whole group and session have ended. */
   readonly leaders: readonly ProcessIdentity[];
 }
 
