@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ANNOTATIONS, BUILD_METHODS, LABELS } from '@image-factory/domain';
@@ -151,6 +152,20 @@ describe('a rendered PipelineRun', () => {
         issues: [expect.objectContaining({ path: 'build_config.metadata.registry_repo' })],
       }),
     );
+  });
+});
+
+describe('the templates', () => {
+  const directory = new URL('./templates/', import.meta.url);
+  const files = readdirSync(directory);
+
+  it('are one for each method', () => {
+    expect(files).toEqual(expect.arrayContaining(BUILD_METHODS.map((method) => `${method}.ejs`)));
+  });
+
+  it.each(files)('emit no value past the escaping helper: %s', (file) => {
+    const raw = readFileSync(new URL(file, directory), 'utf8').match(/<%-[^%]*%>/g) ?? [];
+    expect(raw.filter((tag) => !/^<%- include\('[a-z-]+\.ejs'\) -%>$/.test(tag))).toEqual([]);
   });
 });
 
