@@ -27,9 +27,20 @@ const dockerConfig: Grammar = (text) => {
   if ('credHelpers' in value || 'credsStore' in value) {
     return 'must not name credential helpers; put the credentials into auths';
   }
-  const known = Object.keys(value).every((key) => key === 'auths' || key === 'HttpHeaders');
-  return known ? undefined : 'must have nothing but auths';
+  if (Object.keys(value).length > 1) return 'must have nothing but auths';
+  return Object.values(auths).every(isAuthEntry)
+    ? undefined
+    : `must have auths of objects with ${AUTH_FIELDS.join(', ')}`;
 };
+
+const AUTH_FIELDS: readonly string[] = ['auth', 'username', 'password', 'email', 'identitytoken', 'registrytoken'];
+
+/** What stands under a host in `auths`: texts by known names, and at least one of them. */
+function isAuthEntry(entry: unknown): boolean {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return false;
+  const fields = Object.entries(entry);
+  return fields.length > 0 && fields.every(([name, value]) => AUTH_FIELDS.includes(name) && typeof value === 'string');
+}
 
 const sshKey: Grammar = (text) =>
   /^-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[\s\S]{1,20000}-----END [A-Z ]*PRIVATE KEY-----\s*$/.test(text)
