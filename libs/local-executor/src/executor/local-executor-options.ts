@@ -28,6 +28,8 @@ export interface LocalExecutorOptions {
   readonly pollMs?: number;
   /** Bytes of a step's log beyond which the build is stopped; 4 GiB by default. */
   readonly logLimitBytes?: number;
+  /** Milliseconds for which the image of a build that pushes nowhere is kept; thirty days by default. */
+  readonly artifactKeepMs?: number;
   /** Arguments of node before the run's directory: the built supervisor by default; tests run its source. */
   readonly supervisorArguments?: readonly string[];
 }
@@ -36,6 +38,7 @@ export interface LocalExecutorOptions {
 export type LocalExecutorSettings = Required<LocalExecutorOptions>;
 
 const GIBIBYTE = 1024 ** 3;
+const DAY_MS = 86_400_000;
 
 /** Relative to this file as it was built, and to its source when that runs instead. */
 const BUILT_SUPERVISOR = import.meta.url.endsWith('.ts') ? '../../dist/supervisor.js' : '../supervisor.js';
@@ -61,6 +64,7 @@ export function resolveLocalExecutorOptions(options: LocalExecutorOptions): Loca
     stopGraceMs: 10_000,
     pollMs: 200,
     logLimitBytes: 4 * GIBIBYTE,
+    artifactKeepMs: 30 * DAY_MS,
     supervisorArguments: [fileURLToPath(new URL(BUILT_SUPERVISOR, import.meta.url))],
     ...options,
   };

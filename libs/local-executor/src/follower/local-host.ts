@@ -5,6 +5,7 @@ import type { FoundBuilders } from '../builder/builder.js';
 import { findBuilders } from '../builder/find-builders.js';
 import type { LocalExecutorSettings } from '../executor/local-executor-options.js';
 import { ClosedMarks } from '../workspace/closed-marks.js';
+import { ARTIFACTS_FOLDER } from '../workspace/purge-artifacts.js';
 import { RUN_NAME, RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
 
@@ -43,9 +44,9 @@ export class LocalHost {
     return own ? { directory, record } : undefined;
   }
 
-  /** Where the OCI layout of an execution goes; it stays when the run is removed. */
+  /** Where the OCI layout of an execution goes; it stays for a while when the run is removed. */
   layoutOf(executionId: string): string {
-    return join(this.settings.workspaceDir, 'artifacts', executionId);
+    return join(this.settings.workspaceDir, ARTIFACTS_FOLDER, executionId);
   }
 
   /** What builds here, asked again after half a minute so that an installed builder is found without a restart. */

@@ -1,5 +1,6 @@
 import { isDomainError, type FollowerOptions } from '@image-factory/domain';
 import { isProcessAlive } from '../process/process-table.js';
+import { purgeArtifacts } from '../workspace/purge-artifacts.js';
 import { listRunNames, purgeUnfinished, type RunDirectory } from '../workspace/run-directory.js';
 import type { RunRecord } from '../workspace/run-state.js';
 import { isErrno } from '../workspace/write-atomically.js';
@@ -101,7 +102,7 @@ export class RunScanner {
   }
 
   async #scan(): Promise<void> {
-    const { clock, workspaceDir } = this.#host.settings;
+    const { clock, workspaceDir, artifactKeepMs } = this.#host.settings;
     const names = await listRunNames(workspaceDir).catch((error: unknown) => {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;
@@ -120,6 +121,7 @@ export class RunScanner {
     if (clock.monotonicMs() - this.#purgedAtMs > PURGE_MS) {
       this.#purgedAtMs = clock.monotonicMs();
       await this.#host.closedMarks.purge(clock.now());
+      await purgeArtifacts(workspaceDir, artifactKeepMs, clock.now());
       await purgeUnfinished(workspaceDir, clock.now());
     }
   }

@@ -136,15 +136,21 @@ export class RunJournal {
         const leaders = this.#state.steps.find((known) => known.task === task && known.step === step)?.leaders ?? [];
         return this.#changeStep(task, step, { leaders: [...leaders, leader] });
       },
-      onLeadersOver: () => this.#changeStep(task, step, { leaders: [] }),
+      // Written with the step's next change: a write of its own could use up the disk's reserve before its state is judged.
+      onLeadersOver: () => {
+        this.#state = { ...this.#state, steps: this.#stepsWith(task, step, { leaders: [] }) };
+      },
     });
   }
 
   async #changeStep(task: string, step: string, change: Partial<StepState>): Promise<void> {
-    const steps = this.#state.steps.map((known) =>
+    await this.#change({ steps: this.#stepsWith(task, step, change) });
+  }
+
+  #stepsWith(task: string, step: string, change: Partial<StepState>): StepState[] {
+    return this.#state.steps.map((known) =>
       known.task === task && known.step === step ? { ...known, ...change } : known,
     );
-    await this.#change({ steps });
   }
 
   async #change(change: Partial<RunState>): Promise<void> {

@@ -27,7 +27,7 @@ export interface StepRunnerOptions {
   /** Told of each command's process as soon as it runs, so that others could end it. */
   readonly onLeader: (leader: ProcessIdentity) => Promise<void>;
   /** Told when nothing of them lives: their numbers may be other processes' from then on. */
-  readonly onLeadersOver: () => Promise<void>;
+  readonly onLeadersOver: () => void;
 }
 
 /** A disk with less room than this is full: what fails on it fails for that. */
@@ -101,8 +101,7 @@ export class StepRunner {
       await Promise.race([ended, aborted(this.#options.guard.signal)]);
       if (await this.endProcesses(this.#options.guard.signal.aborted ? this.#options.stopGraceMs : 0)) {
         this.#leaders = [];
-        // On a full disk the old numbers stay; each is still compared with its start.
-        await this.#options.onLeadersOver().catch(() => undefined);
+        this.#options.onLeadersOver();
       }
       const result = await ended;
       if (child.pid === undefined)
