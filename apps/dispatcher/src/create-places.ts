@@ -30,6 +30,7 @@ export interface PlacesContext {
 }
 
 const PROBE_TIMEOUT_MS = 5_000;
+const DAY_MS = 86_400_000;
 
 /** The real places: Tekton on clusters, this host, the registries. Nothing is contacted here. */
 export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, context: PlacesContext): DispatcherPlaces {
@@ -113,6 +114,7 @@ function localExecutor(
     path: env.path,
     builderEnvironment: env.builderEnvironment,
     insecureRegistries: env.insecureRegistries,
+    artifactKeepMs: env.logRetentionDays * DAY_MS,
   });
 }
 
