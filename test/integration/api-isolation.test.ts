@@ -115,4 +115,16 @@ describe('a tenant', () => {
     const answer = await harness.call('POST', `${API_BASE}/registry-auths`, { key, tenantId: own, body });
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: 'dockerconfigjson' }] } });
   });
+
+  it('is not told of providers that are not granted to it; who may read providers is', async () => {
+    const body = { project_id: ownProject, build_method: 'kaniko', infrastructure_type: 'kubernetes' };
+    const path = `${API_BASE}/builds/validate`;
+    const asTenant = await harness.call('POST', path, { key, tenantId: own, body });
+    expect(asTenant.body).toMatchObject({ valid: true, placement: { rejected: [] } });
+    expect(asTenant.text).not.toContain(theirs.provider);
+    const asAdmin = await harness.call('POST', path, { tenantId: own, body });
+    expect(asAdmin.body.placement.rejected).toContainEqual(
+      expect.objectContaining({ provider_id: theirs.provider, reason: 'ProviderNotGranted' }),
+    );
+  });
 });

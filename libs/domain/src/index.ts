@@ -97,6 +97,7 @@ export type {
   PlacementRequest,
   RejectedProvider,
 } from './placement/choose-provider.js';
+export { seenByTenant } from './placement/seen-by-tenant.js';
 export { isAllowed, PERMISSIONS, ROLE_PERMISSIONS, ROLES, TENANT_ROLES } from './access/role.js';
 export type { Permission, Role } from './access/role.js';
 export {

@@ -59,7 +59,7 @@ export class BuildsController {
   @ApiBody({ type: SubmitBuildRequest })
   @ApiOkResponse({ type: ValidateBuildResponse })
   validate(@InTenant() scope: TenantScope, @Body() body: unknown): Promise<ValidateBuildResponse> {
-    return this.validateBuild.execute(scope.tenantId, body);
+    return this.validateBuild.execute(scope, body);
   }
 
   @Get()

@@ -2,6 +2,7 @@ import {
   chooseProvider,
   infrastructureTypeOf,
   isDomainError,
+  seenByTenant,
   type BuildExecutor,
   type Clock,
   type Parking,
@@ -306,9 +307,10 @@ interface NotReady {
 }
 
 function noProviderMessage(decision: PlacementDecision, named: string | undefined): string {
-  const why = decision.rejected
-    .map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`)
+  const why = seenByTenant(decision)
+    .rejected.map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`)
     .join('; ');
   if (named !== undefined && why === '') return `the named provider ${named} does not exist any more`;
-  return why === '' ? 'there is no provider; register one' : `no provider may take it now: ${why}`;
+  if (why !== '') return `no provider may take it now: ${why}`;
+  return 'there is no provider for this tenant; an administrator registers one or grants one to it';
 }

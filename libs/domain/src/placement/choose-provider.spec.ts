@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Provider } from '../provider/provider.js';
 import { chooseProvider, type PlacementRequest } from './choose-provider.js';
+import { seenByTenant } from './seen-by-tenant.js';
 
 const AT = new Date('2026-01-01T00:00:00Z');
 
@@ -90,6 +91,16 @@ describe('chooseProvider', () => {
       { providers: [local], grantedProviderIds: granted() },
     );
     expect(decision.rejected).toMatchObject([{ reason: 'ProviderNotGranted' }]);
+  });
+
+  it('names what is not granted as such, whatever else is wrong with it, so that a tenant’s view leaves it out', () => {
+    const providers = [
+      provider({ name: 'hidden', type: 'local', state: 'disabled' }),
+      provider({ name: 'shown', state: 'cordoned' }),
+    ];
+    const decision = chooseProvider(request, { providers, grantedProviderIds: granted('shown') });
+    expect(decision.rejected.map((one) => one.reason)).toEqual(['ProviderNotGranted', 'ProviderCordoned']);
+    expect(seenByTenant(decision).rejected.map((one) => one.name)).toEqual(['shown']);
   });
 
   it('keeps buildx away from a cluster that allows no privileged pod', () => {

@@ -53,15 +53,15 @@ export function rejection(
   request: PlacementRequest,
   granted: boolean,
 ): Omit<RejectedProvider, 'providerId' | 'name'> | undefined {
+  // First of all, so that no other reason tells a tenant of a provider that is not for it.
+  if (!granted && !isShared(provider)) {
+    return { reason: 'ProviderNotGranted', message: 'is not granted to this tenant' };
+  }
   if (infrastructureTypeOf(provider.type) !== request.infrastructureType) {
     return {
       reason: 'ProviderTypeMismatch',
       message: `is a ${provider.type} provider; the build asks for ${request.infrastructureType}`,
     };
-  }
-  const needsGrant = !isShared(provider);
-  if (needsGrant && !granted) {
-    return { reason: 'ProviderNotGranted', message: 'is not granted to this tenant' };
   }
   if (provider.state === 'disabled') return { reason: 'ProviderDisabled', message: 'is disabled' };
   if (provider.state === 'cordoned') return { reason: 'ProviderCordoned', message: 'is cordoned' };

@@ -70,7 +70,7 @@ export class BuildHistoryController {
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
   ): Promise<ListResponse<StoredDecisionResponse>> {
-    return this.history.decisions(scope.tenantId, id);
+    return this.history.decisions(scope, id);
   }
 
   @Get('artifacts')

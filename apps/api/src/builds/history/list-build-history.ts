@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
+import type { TenantScope } from '../../http/request-scope.js';
 import type { ListResponse } from '../../http/response/list.request.js';
 import { ArtifactResponse, toArtifactResponse } from './artifact.response.js';
 import { ExecutionResponse, toExecutionResponse } from './execution.response.js';
@@ -21,9 +22,10 @@ export class ListBuildHistory {
     return whole((await this.history.executions(buildId)).map(toExecutionResponse));
   }
 
-  async decisions(tenantId: string, buildId: string): Promise<ListResponse<StoredDecisionResponse>> {
+  async decisions({ tenantId, caller }: TenantScope, buildId: string): Promise<ListResponse<StoredDecisionResponse>> {
     await this.builds.get(tenantId, buildId);
-    return whole((await this.history.decisions(buildId, MAX_DECISIONS)).map(toStoredDecisionResponse));
+    const decisions = await this.history.decisions(buildId, MAX_DECISIONS);
+    return whole(decisions.map((decision) => toStoredDecisionResponse(decision, caller.role)));
   }
 
   async artifacts(tenantId: string, buildId: string): Promise<ListResponse<ArtifactResponse>> {

@@ -1,4 +1,4 @@
-import { type PlacementDecision, REASONS } from '@image-factory/domain';
+import { isAllowed, type PlacementDecision, REASONS, type Role, seenByTenant } from '@image-factory/domain';
 import type { StoredDecision } from '@image-factory/persistence';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
@@ -17,7 +17,7 @@ export class RejectedProviderResponse {
   @Shown('text', { example: 'is unhealthy' }) readonly message!: string;
 }
 
-/** Why a build went where it went: the chosen provider and every other with its reason. */
+/** Why a build went where it went: the chosen provider and every other that the caller may know of, with its reason. */
 export class PlacementDecisionResponse {
   @ShownAs(() => ChosenProviderResponse, { nullable: true }) readonly chosen!: ChosenProviderResponse | null;
   @ShownAs(() => RejectedProviderResponse, { list: true }) readonly rejected!: readonly RejectedProviderResponse[];
@@ -29,11 +29,11 @@ export class StoredDecisionResponse extends PlacementDecisionResponse {
   @Shown('time') readonly decided_at!: string;
 }
 
-export function toPlacementDecisionResponse(decision: PlacementDecision): PlacementDecisionResponse {
-  const { chosen } = decision;
+export function toPlacementDecisionResponse(decision: PlacementDecision, role: Role): PlacementDecisionResponse {
+  const { chosen, rejected: passedOver } = isAllowed(role, 'provider:read') ? decision : seenByTenant(decision);
   return {
     chosen: chosen === undefined ? null : { provider_id: chosen.providerId, name: chosen.name, basis: chosen.basis },
-    rejected: decision.rejected.map((rejected) => ({
+    rejected: passedOver.map((rejected) => ({
       provider_id: rejected.providerId,
       name: rejected.name,
       reason: rejected.reason,
@@ -42,11 +42,11 @@ export function toPlacementDecisionResponse(decision: PlacementDecision): Placem
   };
 }
 
-export function toStoredDecisionResponse(stored: StoredDecision): StoredDecisionResponse {
+export function toStoredDecisionResponse(stored: StoredDecision, role: Role): StoredDecisionResponse {
   return {
     execution_id: stored.executionId,
     attempt: stored.attempt,
     decided_at: stored.decidedAt.toISOString(),
-    ...toPlacementDecisionResponse(stored.decision),
+    ...toPlacementDecisionResponse(stored.decision, role),
   };
 }

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { chooseProvider, Clock, type PlacementDecision, queueKey } from '@image-factory/domain';
+import { chooseProvider, Clock, type PlacementDecision, queueKey, seenByTenant } from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
 import { toPlacementDecisionResponse } from '../history/placement.response.js';
+import type { TenantScope } from '../../http/request-scope.js';
 import { type CheckedSubmission, CheckSubmission } from './check-submission.js';
 import { previewPipelineRun } from './preview-pipeline-run.js';
 import { ValidateBuildResponse } from './validate-build.response.js';
@@ -17,7 +18,7 @@ export class ValidateBuild {
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
-  async execute(tenantId: string, body: unknown): Promise<ValidateBuildResponse> {
+  async execute({ tenantId, caller }: TenantScope, body: unknown): Promise<ValidateBuildResponse> {
     const checked = await this.checker.check(tenantId, body);
     if (checked.kind === 'refused') {
       const errors = checked.issues.map(({ path, message }) => ({ path, message }));
@@ -29,7 +30,7 @@ export class ValidateBuild {
     return {
       valid: true,
       errors: [],
-      placement: toPlacementDecisionResponse(decision),
+      placement: toPlacementDecisionResponse(decision, caller.role),
       queue: { position },
       pipeline_run: preview(checked, decision),
     };
@@ -51,7 +52,7 @@ function decide({ build, facts }: Ready): PlacementDecision {
 /** Local builds have none; a kubernetes build that finds no provider now is rendered for the first it might find. */
 function preview({ build, facts }: Ready, decision: PlacementDecision): unknown {
   if (build.infrastructureType !== 'kubernetes') return null;
-  const providerId = decision.chosen?.providerId ?? decision.rejected[0]?.providerId;
+  const providerId = decision.chosen?.providerId ?? seenByTenant(decision).rejected[0]?.providerId;
   const provider = facts.providers.find((candidate) => candidate.id === providerId);
   return provider === undefined ? null : previewPipelineRun(build, provider);
 }
