@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Platform, TenantFixture } from '../../e2e/support/platform.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
+
+const IDLE_MS = 250;
 
 /**
  * Latency of POST /builds with N clients in a closed loop, beside the bare insert of one row in a transaction of its own
@@ -58,6 +61,8 @@ export async function measurePickUp(
     });
     await claimOf(platform, id);
     await tenant.client.ok('POST', `/builds/${id}/cancel`, { reason: 'measured' });
+    // Until it is idle again: what wakes it is slowed down when it comes in a storm.
+    await delay(IDLE_MS);
   }
   const rows = await platform.sql<{ ms: number }>(
     `SELECT extract(epoch FROM min(e.claimed_at) - b.created_at)::float8 * 1000 AS ms
