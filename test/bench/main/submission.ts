@@ -5,6 +5,8 @@ import type { Platform, TenantFixture } from '../../e2e/support/platform.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
 
 const IDLE_MS = 250;
+/** Often enough to go on soon, seldom enough to leave the machine to what is measured. */
+const LOOK_MS = 20;
 
 /**
  * Latency of POST /builds with N clients in a closed loop, beside the bare insert of one row in a transaction of its own
@@ -83,6 +85,7 @@ async function claimOf(platform: Platform, buildId: string): Promise<void> {
   for (;;) {
     const rows = await platform.sql('SELECT 1 FROM build_executions WHERE build_id = $1', [buildId]);
     if (rows.length > 0) return;
+    await delay(LOOK_MS);
   }
 }
 
