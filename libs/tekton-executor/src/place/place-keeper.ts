@@ -152,6 +152,7 @@ export class PlaceKeeper {
   async #fill({ connection, signal }: Scope, { name }: NamespaceChoice, wanted: Wanted): Promise<void> {
     const apply = (path: string, body: unknown): Promise<unknown> =>
       connection.request({
+        requestClass: 'create',
         method: 'PATCH',
         path,
         contentType: PATCH_TYPES.apply,
@@ -162,7 +163,13 @@ export class PlaceKeeper {
     await apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount());
     for (const task of wanted.tasks) await apply(KUBE_PATHS.task(name, task.metadata.name), task);
     try {
-      await connection.request({ method: 'POST', path: KUBE_PATHS.secretsIn(name), body: dockerConfig(), signal });
+      await connection.request({
+        requestClass: 'create',
+        method: 'POST',
+        path: KUBE_PATHS.secretsIn(name),
+        body: dockerConfig(),
+        signal,
+      });
     } catch (error) {
       if (!isDomainError(error) || error.reason !== 'ObjectAlreadyExists') throw error;
     }
