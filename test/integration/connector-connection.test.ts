@@ -332,6 +332,25 @@ describe('the outcome of a failed request', () => {
     });
   });
 
+  it('is refused, and stores nothing, when an admission webhook does not answer in time', async () => {
+    const connection = await byToken();
+    server.fault({ method: 'POST' }, { kind: 'webhookTimeout' });
+    expect(await failure(connection.request(createSecret))).toMatchObject({
+      reason: 'AdmissionTimeout',
+      retryable: true,
+      details: { outcome: 'refused' },
+    });
+    expect(server.store.find('secrets', 'builds', 's')).toBeUndefined();
+    expect(connection.pressure.breaker).toBe('closed');
+  });
+
+  it('is Unauthorized from the moment at which its token expires, on a connection that is open', async () => {
+    const connection = await byToken();
+    await connection.request(createSecret);
+    server.expireToken('fake-token');
+    expect(await failure(connection.request(createSecret))).toMatchObject({ reason: 'ClusterUnauthorized' });
+  });
+
   it('is an error of the same kind from a typed client', async () => {
     const connection = await byToken();
     const error = await failure(connection.core.readNamespacedPod({ namespace: 'builds', name: 'none' }));

@@ -10,7 +10,7 @@ import {
   FAKE_SERVER_CERTIFICATE,
   FAKE_SERVER_KEY,
 } from './certificates.js';
-import { finish, readBody, scripted, send } from './fake-answer.js';
+import { finish, readBody, scripted, send, webhookTimedOut } from './fake-answer.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
 import { FakePodLogs } from './pod-logs.js';
@@ -184,6 +184,11 @@ export class FakeKubeApiServer {
     for (const socket of [...this.#sockets]) socket.destroy();
   }
 
+  /** The token is not accepted any more, on connections that are open neither. */
+  expireToken(token: string): void {
+    this.tokens.delete(token);
+  }
+
   /** New connections are taken and never served, as by a host that is half down. */
   hangConnections(hanging: boolean): void {
     this.#hanging = hanging;
@@ -240,6 +245,7 @@ export class FakeKubeApiServer {
     }
     try {
       if (fault?.kind === 'status') throw scripted(fault);
+      if (fault?.kind === 'webhookTimeout') throw webhookTimedOut(fault);
       this.#answer(request, response, fault);
     } catch (error) {
       if (error instanceof UnknownPath) {
@@ -297,11 +303,14 @@ export class FakeKubeApiServer {
       fault,
       chunkBytes: this.chunkBytes,
     };
+    // A watch from a version that is too old ends while it is made.
     let ended = false;
-    const watch = new WatchAnswer(this.store, response, options, () => {
+    let watch: WatchAnswer | undefined = undefined;
+    const onClose = (): void => {
       ended = true;
-      this.#watches.delete(watch);
-    });
+      if (watch !== undefined) this.#watches.delete(watch);
+    };
+    watch = new WatchAnswer(this.store, response, options, onClose);
     if (!ended) this.#watches.add(watch);
   }
 
