@@ -281,6 +281,15 @@ describe('the outcome of a failed request', () => {
     await new Promise((resolve) => hole.close(resolve));
   });
 
+  it('is notSent when the API server takes connections and does not serve them, and sent once it does', async () => {
+    server.hangConnections(true);
+    const connection = connect(access(server.url), { connectTimeoutMs: 300 });
+    expect(outcomeOf(await failure(connection.request(createSecret)))).toBe('notSent');
+    server.hangConnections(false);
+    await connection.request(createSecret);
+    expect(server.store.find('secrets', 'builds', 's')).toBeDefined();
+  });
+
   it('is notSent when the time limit ends a request that still waited for its turn', async () => {
     const connection = new ClusterConnection({
       providerId: 'p',

@@ -92,11 +92,14 @@ export class FakeKubeApiServer {
         )
       : createHttpServer(handle);
     this.#server.keepAliveTimeout = 60_000;
-    this.#server.prependListener('connection', (socket: Socket) => {
+    // Node's own listener is called here, so that a connection which hangs is never read from.
+    const serve = this.#server.listeners('connection') as ((socket: Socket) => void)[];
+    this.#server.removeAllListeners('connection');
+    this.#server.on('connection', (socket: Socket) => {
       this.connectionsAccepted += 1;
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      if (this.#hanging) socket.pause();
+      if (!this.#hanging) for (const one of serve) one.call(this.#server, socket);
     });
     this.#bookmarks = setInterval(() => this.sendBookmarks(), 60_000);
     this.#bookmarks.unref();
