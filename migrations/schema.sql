@@ -461,6 +461,8 @@ CREATE TABLE providers (
   last_probe jsonb,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  unswept integer NOT NULL DEFAULT 0,
+  sweep_behind boolean NOT NULL DEFAULT false,
   CONSTRAINT providers_health CHECK (health = ANY (ARRAY['healthy'::text, 'degraded'::text, 'unhealthy'::text, 'unknown'::text])),
   CONSTRAINT providers_local_closed CHECK (provider_type <> 'local'::text OR NOT is_global),
   CONSTRAINT providers_running CHECK (running >= 0),

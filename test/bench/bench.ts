@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mainBenchmark } from './main/main.ts';
+import { pressureBenchmark } from './pressure/pressure.ts';
 import { describeMachine, printReport, type BenchmarkReport, type BenchmarkRun } from './report.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: { quick: boolean }) => Promise<BenchmarkRun>>> = {
   main: mainBenchmark,
+  pressure: pressureBenchmark,
 };
 
 const { values, positionals } = parseArgs({

@@ -66,18 +66,19 @@ async function failure(work: Promise<unknown>): Promise<DomainError> {
   );
 }
 
-const listPods = { method: 'GET', path: '/api/v1/namespaces/builds/pods' } as const;
+const listPods = { requestClass: 'status', method: 'GET', path: '/api/v1/namespaces/builds/pods' } as const;
 const createSecret = {
+  requestClass: 'create',
   method: 'POST',
   path: '/api/v1/namespaces/builds/secrets',
   body: { metadata: { name: 's' } },
 } as const;
 
 describe('sockets', () => {
-  it('serves 70 requests at once over at most 8 connections', async () => {
+  it('serves 70 requests at once over at most 16 connections', async () => {
     const connection = await byToken();
     await Promise.all(Array.from({ length: 70 }, () => connection.request(listPods)));
-    expect(server.connectionsAccepted).toBeLessThanOrEqual(8);
+    expect(server.connectionsAccepted).toBeLessThanOrEqual(16);
     expect(server.requests).toHaveLength(70);
   });
 
@@ -107,7 +108,7 @@ describe('sockets', () => {
     const connection = await byToken();
     await connection.stream({ ...listPods, query: { watch: true, resourceVersion: '1000' } });
     server.fault({ path: '/version' }, { kind: 'hang' });
-    const hanging = failure(connection.request({ method: 'GET', path: '/version' }));
+    const hanging = failure(connection.request({ requestClass: 'status', method: 'GET', path: '/version' }));
     await eventually('the request is under way', () => server.seen({ path: '/version' }).length === 1);
     await connection.close();
     expect(outcomeOf(await hanging)).toBe('unknown');
@@ -280,17 +281,28 @@ describe('the outcome of a failed request', () => {
     await new Promise((resolve) => hole.close(resolve));
   });
 
-  it('is notSent when the time limit ends a request that still waited for a connection', async () => {
+  it('is notSent when the API server takes connections and does not serve them, and sent once it does', async () => {
+    server.hangConnections(true);
+    const connection = connect(access(server.url), { connectTimeoutMs: 300 });
+    expect(outcomeOf(await failure(connection.request(createSecret)))).toBe('notSent');
+    server.hangConnections(false);
+    await connection.request(createSecret);
+    expect(server.store.find('secrets', 'builds', 's')).toBeDefined();
+  });
+
+  it('is notSent when the time limit ends a request that still waited for its turn', async () => {
     const connection = new ClusterConnection({
       providerId: 'p',
       generation: 1,
       access: access(server.url),
       egress,
-      maxConnections: 1,
+      pressure: { floorPerSecond: 0.01, ceilingPerSecond: 0.01 },
     });
     open.push(connection);
     server.fault({ path: '/version' }, { kind: 'hang' });
-    const first = failure(connection.request({ method: 'GET', path: '/version', timeoutMs: 2_000 }));
+    const first = failure(
+      connection.request({ requestClass: 'status', method: 'GET', path: '/version', timeoutMs: 2_000 }),
+    );
     await eventually('the first is under way', () => server.seen({ path: '/version' }).length === 1);
     const error = await failure(connection.request({ ...createSecret, timeoutMs: 100 }));
     expect(error).toMatchObject({ kind: 'DeadlineExceeded', details: { outcome: 'notSent' } });
@@ -329,6 +341,25 @@ describe('the outcome of a failed request', () => {
     });
   });
 
+  it('is refused, and stores nothing, when an admission webhook does not answer in time', async () => {
+    const connection = await byToken();
+    server.fault({ method: 'POST' }, { kind: 'webhookTimeout' });
+    expect(await failure(connection.request(createSecret))).toMatchObject({
+      reason: 'AdmissionTimeout',
+      retryable: true,
+      details: { outcome: 'refused' },
+    });
+    expect(server.store.find('secrets', 'builds', 's')).toBeUndefined();
+    expect(connection.pressure.breaker).toBe('closed');
+  });
+
+  it('is Unauthorized from the moment at which its token expires, on a connection that is open', async () => {
+    const connection = await byToken();
+    await connection.request(createSecret);
+    server.expireToken('fake-token');
+    expect(await failure(connection.request(createSecret))).toMatchObject({ reason: 'ClusterUnauthorized' });
+  });
+
   it('is an error of the same kind from a typed client', async () => {
     const connection = await byToken();
     const error = await failure(connection.core.readNamespacedPod({ namespace: 'builds', name: 'none' }));
@@ -342,7 +373,9 @@ describe('the outcome of a failed request', () => {
 
   it('says that Tekton is missing when its resources are unknown', async () => {
     server.tekton = false;
-    const error = await failure((await byToken()).request({ method: 'GET', path: '/apis/tekton.dev/v1/pipelineruns' }));
+    const error = await failure(
+      (await byToken()).request({ requestClass: 'status', method: 'GET', path: '/apis/tekton.dev/v1/pipelineruns' }),
+    );
     expect(error).toMatchObject({ reason: 'TektonNotInstalled' });
   });
 

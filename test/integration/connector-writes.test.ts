@@ -30,6 +30,7 @@ describe('writes', () => {
     const query = { fieldManager: 'image-factory', force: true };
     const body = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', labels: { a: '1' } } };
     const created = await connection.request<{ metadata: { uid: string } }>({
+      requestClass: 'status',
       method: 'PATCH',
       path,
       query,
@@ -38,21 +39,37 @@ describe('writes', () => {
     });
     expect(created.status).toBe(201);
     await connection.request({
+      requestClass: 'status',
       method: 'PATCH',
       path,
       body: { metadata: { labels: { b: '2' } } },
       contentType: PATCH_TYPES.merge,
     });
     expect(server.store.find('secrets', 'builds', 's')?.metadata.labels).toEqual({ a: '1', b: '2' });
-    const wrong = connection.request({ method: 'DELETE', path, body: { preconditions: { uid: 'other' } } });
+    const wrong = connection.request({
+      requestClass: 'status',
+      method: 'DELETE',
+      path,
+      body: { preconditions: { uid: 'other' } },
+    });
     await expect(wrong).rejects.toMatchObject({ reason: 'ObjectConflict' });
-    await connection.request({ method: 'DELETE', path, body: { preconditions: { uid: created.body.metadata.uid } } });
+    await connection.request({
+      requestClass: 'status',
+      method: 'DELETE',
+      path,
+      body: { preconditions: { uid: created.body.metadata.uid } },
+    });
     expect(server.store.find('secrets', 'builds', 's')).toBeUndefined();
   });
 
   it('sends a string body byte for byte', async () => {
     const text = '{"metadata":  {"name":"exact","labels":{"x":"ü"}}}';
-    await connection.request({ method: 'POST', path: '/api/v1/namespaces/builds/secrets', body: text });
+    await connection.request({
+      requestClass: 'status',
+      method: 'POST',
+      path: '/api/v1/namespaces/builds/secrets',
+      body: text,
+    });
     expect(server.requests[0]?.bodyText).toBe(text);
   });
 });

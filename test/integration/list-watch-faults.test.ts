@@ -105,6 +105,25 @@ describe.each(['table', 'object'] as const)('a list-watch in %s form', (form) =>
     expect(server.seen({ path: PATH, watch: true })).toHaveLength(1);
   });
 
+  it('knows the last state although events come twice or in the wrong order', async () => {
+    for (const kind of ['repeat', 'reorder'] as const) {
+      server.fault({ path: PATH }, { kind });
+      const watching = await watch();
+      await eventually('the watch is open', () => server.openWatches === 1);
+      put(`${kind}-a`);
+      put(`${kind}-b`);
+      put(`${kind}-a`, 'True');
+      put(`${kind}-b`, 'False');
+      await eventually('both ends are known', () => {
+        const known = watching.items();
+        return (
+          known.get(`builds/${kind}-a`)?.succeeded === 'True' && known.get(`builds/${kind}-b`)?.succeeded === 'False'
+        );
+      });
+      await watching.close();
+    }
+  });
+
   it('decodes events whose characters are split over chunks', async () => {
     server.chunkBytes = 3;
     await watch({ form });

@@ -48,6 +48,7 @@ describe('placing a claimed build', () => {
     ['ProviderDraining', `state = 'draining'`],
     ['ProviderDisabled', `state = 'disabled'`],
     ['ProviderUnhealthy', `health = 'unhealthy'`],
+    ['SweepBehind', 'sweep_behind = true, unswept = 2000'],
     ['ProviderChanged', 'generation = 2'],
     ['ProviderNotGranted', 'is_global = false'],
   ])('is refused with %s when the provider changed since the decision', async (reason, change) => {

@@ -54,6 +54,22 @@ function condition(record: ProbeRecord, type: string): { status?: string; reason
 }
 
 describe('the health monitor', () => {
+  it('says when requests to the cluster are held back, and lets its own through', async () => {
+    providers.put('a', server.providerConfig());
+    server.fault({ path: '/api/v1/pods' }, { kind: 'status', status: 503 }, 5);
+    const request = { requestClass: 'status', method: 'GET', path: '/api/v1/pods' } as const;
+    for (let index = 0; index < 5; index += 1) {
+      await expect(pool.withConnection('a', (connection) => connection.request(request))).rejects.toThrow();
+    }
+    expect(pool.pressures().get('a')).toMatchObject({ breaker: 'open' });
+    const record = await probe();
+    expect(record.verdict).toBe('healthy');
+    expect(condition(record, 'RequestsAccepted')).toMatchObject({ status: 'False', reason: 'BreakerOpen' });
+    clock.jump(30_000);
+    await clock.advance(30_000);
+    expect(condition(await probe(), 'RequestsAccepted')).toMatchObject({ status: 'True' });
+  });
+
   it('finds a whole cluster healthy, with its facts', async () => {
     providers.put('a', server.providerConfig());
     const record = await probe();
@@ -64,6 +80,7 @@ describe('the health monitor', () => {
       ['Reachable', 'True'],
       ['TektonAvailable', 'True'],
       ['Schedulable', 'True'],
+      ['RequestsAccepted', 'True'],
     ]);
   });
 

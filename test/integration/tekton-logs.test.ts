@@ -106,6 +106,20 @@ describe('the log of a step', () => {
     expect(sink.text('build/build')).toBe(Array.from({ length: 12 }, (_, index) => `same ${index}\n`).join(''));
   });
 
+  it('is whole and has no line twice although its file is rotated and the boundary line comes again', async () => {
+    const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`);
+    const attempt = await hanging(...lines.slice(0, 10));
+    const following = follow(attempt);
+    await stored('line 9\n');
+    current.server.logs.rotate(attempt.place.namespace, podOf(attempt, 'build'), 'step-build', 1);
+    for (const line of lines.slice(10)) print(attempt, line);
+    await stored('line 19\n');
+    current.tekton.finish(attempt.name);
+    await following;
+    expect(sink.text('build/build')).toBe(lines.map((line) => `${line}\n`).join(''));
+    expect(gaps('build/build')).toEqual([]);
+  });
+
   it('is read to its end without waiting once the step has ended', async () => {
     const attempt = await hanging('one');
     current.tekton.finish(attempt.name);

@@ -152,6 +152,8 @@ export class OneProvider extends ProviderRepository {
       labels: {},
       maxConcurrentBuilds: 0,
       running: 0,
+      unswept: 0,
+      sweepBehind: false,
       region: undefined,
       pricePerMinute: undefined,
       allowPrivileged: true,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openClusterConnection, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import { openClusterConnection, outcomeOf, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
@@ -16,6 +16,7 @@ import { PostgresTenantNamespaces } from '@image-factory/persistence';
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
+import { observePressure } from './metrics/observe-pressure.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 
@@ -49,6 +50,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     logger,
     metrics,
   });
+  observePressure(metrics, () => connections.pressures());
   const local = localExecutor(env, egress, context);
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
@@ -72,11 +74,16 @@ function openPool(
 ): ConnectionPool {
   const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
   const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
+  const pressure = {
+    floorPerSecond: env.clusterRateFloor,
+    ceilingPerSecond: env.clusterRateCeiling,
+    slots: env.clusterRequestsAtOnce,
+  };
   const connectorContext = { fileRules, ...inCluster, allowHttp: true };
   return new ConnectionPool({
     providers,
     connect: (provider, credential) =>
-      openClusterConnection(provider, credential, { egress, context: connectorContext, clock }),
+      openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
     clock,
     logger,
   });
@@ -133,10 +140,12 @@ async function probe(
 ): Promise<boolean> {
   try {
     if ((await providers.find(providerId))?.type === 'local') return true;
-    const request = { method: 'GET', path: '/version', timeoutMs: PROBE_TIMEOUT_MS } as const;
+    const request = { requestClass: 'probe', method: 'GET', path: '/version', timeoutMs: PROBE_TIMEOUT_MS } as const;
     await connections.withConnection(providerId, (connection) => connection.request(request));
     return true;
   } catch (error) {
-    return isDomainError(error) && !NOT_REACHED.includes(error.reason);
+    // A request that did not get its turn here is no answer.
+    const held = isDomainError(error) && error.reason === 'ClusterThrottled' && outcomeOf(error) === 'notSent';
+    return isDomainError(error) && !held && !NOT_REACHED.includes(error.reason);
   }
 }

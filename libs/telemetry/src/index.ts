@@ -8,7 +8,7 @@ export type { FrameworkLogger } from './log/framework-logger.js';
 export { metricNames } from './metric/metric-names.js';
 export type { CounterName, GaugeName, HistogramName, MetricDefinition, MetricName } from './metric/metric-names.js';
 export { Metrics } from './metric/metrics.js';
-export type { MetricsView } from './metric/metrics.js';
+export type { GaugeReading, MetricsView } from './metric/metrics.js';
 export type { DurationView } from './metric/duration-summary.js';
 export { startTelemetry } from './trace/start-telemetry.js';
 export type { Telemetry, TelemetryOptions } from './trace/start-telemetry.js';

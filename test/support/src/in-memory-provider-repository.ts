@@ -119,6 +119,8 @@ function blank(id: string, generation: number, config: Readonly<Record<string, s
     labels: {},
     maxConcurrentBuilds: 0,
     running: 0,
+    unswept: 0,
+    sweepBehind: false,
     region: undefined,
     pricePerMinute: undefined,
     allowPrivileged: false,

@@ -45,3 +45,5 @@ export { InMemoryProviderRepository } from './in-memory-provider-repository.js';
 export { FakeTektonController } from './fake-tekton-controller.js';
 export type { FakeRunScript, FakeTaskScript } from './fake-tekton-controller.js';
 export { FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './fake-kube-api-server/certificates.js';
+export { kubeApiContract } from './contracts/kube-api-contract.js';
+export type { KubeApiHarness } from './contracts/kube-api-contract.js';

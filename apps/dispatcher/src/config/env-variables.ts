@@ -99,6 +99,10 @@ export class EnvVariables {
   @Variable(integer(50, 60_000)) readonly IF_DISPATCHER_POLL_MS?: string;
   @Variable(integer(1_000, 3_600_000)) readonly IF_HEALTH_INTERVAL_MS?: string;
   @Variable(integer(100, 600_000)) readonly IF_HEALTH_TIMEOUT_MS?: string;
+  @Variable(integer(1, 10_000)) readonly IF_CLUSTER_RATE_FLOOR?: string;
+  @Variable(integer(1, 100_000)) readonly IF_CLUSTER_RATE_CEILING?: string;
+  @Variable(integer(13, 1_000)) readonly IF_CLUSTER_REQUESTS_AT_ONCE?: string;
+  @Variable(integer(1, 10_000_000)) readonly IF_CLUSTER_MAX_UNSWEPT?: string;
   @Variable(integer(0, 31_536_000)) readonly IF_RUN_RETENTION_SECONDS?: string;
   @Variable(integer(1, 36_500)) readonly IF_LOG_RETENTION_DAYS?: string;
   @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;

@@ -37,6 +37,16 @@ describe('readEnv', () => {
     expect(read('4999')).toMatchObject({ kind: 'valid' });
   });
 
+  it('refuses a floor of the request rate above its ceiling, which no cluster could keep', () => {
+    const result = readEnv({ IF_DATABASE_URL: URL, IF_CLUSTER_RATE_FLOOR: '50', IF_CLUSTER_RATE_CEILING: '49' });
+    expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_CLUSTER_RATE_FLOOR' }] });
+    expect(readEnv({ IF_DATABASE_URL: URL, IF_CLUSTER_RATE_FLOOR: '50', IF_CLUSTER_RATE_CEILING: '50' })).toMatchObject(
+      {
+        env: { clusterRateFloor: 50, clusterRateCeiling: 50, clusterRequestsAtOnce: 16, clusterMaxUnswept: 2_000 },
+      },
+    );
+  });
+
   it('refuses a lease that one late heartbeat would lose', () => {
     const result = readEnv({
       IF_DATABASE_URL: URL,

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { PRESSURE_DEFAULTS } from '@image-factory/cluster-connectors';
 import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
 import { Secret } from '@image-factory/domain';
 import type { LogFormat, LogLevel } from '@image-factory/telemetry';
@@ -28,6 +29,12 @@ export interface DispatcherEnv {
   readonly pollMs: number;
   readonly healthIntervalMs: number;
   readonly healthTimeoutMs: number;
+  /** Requests per second to one cluster: never fewer, never more, whatever its answers teach. */
+  readonly clusterRateFloor: number;
+  readonly clusterRateCeiling: number;
+  readonly clusterRequestsAtOnce: number;
+  /** Finished runs on one cluster that are not swept; with so many, nothing new is placed there. */
+  readonly clusterMaxUnswept: number;
   readonly runRetentionMs: number;
   readonly logRetentionDays: number;
   readonly otlpEndpoint: string | undefined;
@@ -93,6 +100,9 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
   if (env.healthTimeoutMs >= env.healthIntervalMs) {
     problems.push({ name: 'IF_HEALTH_TIMEOUT_MS', message: 'must be shorter than IF_HEALTH_INTERVAL_MS' });
   }
+  if (env.clusterRateFloor > env.clusterRateCeiling) {
+    problems.push({ name: 'IF_CLUSTER_RATE_FLOOR', message: 'must not be above IF_CLUSTER_RATE_CEILING' });
+  }
   if (env.tektonKubeconfigPath !== undefined && !env.tektonEnabled) {
     problems.push({ name: 'IF_BUILD_TEKTON_KUBECONFIG', message: 'needs IF_BUILD_TEKTON_ENABLED=true' });
   }
@@ -134,6 +144,10 @@ function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings>
     pollMs: Number(variables.IF_DISPATCHER_POLL_MS ?? 2_000),
     healthIntervalMs: Number(variables.IF_HEALTH_INTERVAL_MS ?? 30_000),
     healthTimeoutMs: Number(variables.IF_HEALTH_TIMEOUT_MS ?? 10_000),
+    clusterRateFloor: Number(variables.IF_CLUSTER_RATE_FLOOR ?? PRESSURE_DEFAULTS.floorPerSecond),
+    clusterRateCeiling: Number(variables.IF_CLUSTER_RATE_CEILING ?? PRESSURE_DEFAULTS.ceilingPerSecond),
+    clusterRequestsAtOnce: Number(variables.IF_CLUSTER_REQUESTS_AT_ONCE ?? PRESSURE_DEFAULTS.slots),
+    clusterMaxUnswept: Number(variables.IF_CLUSTER_MAX_UNSWEPT ?? 2_000),
     runRetentionMs: Number(variables.IF_RUN_RETENTION_SECONDS ?? 0) * 1000,
     logRetentionDays: Number(variables.IF_LOG_RETENTION_DAYS ?? 30),
     otlpEndpoint: variables.IF_OTLP_ENDPOINT,

@@ -17,7 +17,6 @@ import type { Executors } from '../follow/provider-followers.js';
 import { backOffMs, withJitter } from '../loop/back-off.js';
 import type { PlacementFactsReader } from './placement-facts.js';
 import type { PlacementOutcome } from './placement-outcome.js';
-import { isPass, type ProviderGates } from './provider-gate.js';
 import { renderContext, shardOn } from './render-context.js';
 
 export interface PlaceBuildOptions {
@@ -37,7 +36,6 @@ export interface PlaceBuildParts {
   readonly queue: PostgresBuildQueue;
   readonly facts: PlacementFactsReader;
   readonly executors: Executors;
-  readonly gates: ProviderGates;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -55,7 +53,8 @@ type Choice =
 /**
  * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
  * network is spoken to between transactions, never in one. Whatever cannot go on now is parked with its reason, and
- * uses no attempt.
+ * uses no attempt. A cluster that is slow or away refuses at once what it has no turn for (ClusterPressure), so that it
+ * holds up only a few builds, for seconds.
  */
 export class PlaceBuild {
   constructor(
@@ -195,18 +194,11 @@ export class PlaceBuild {
     tenantId: string,
     signal: AbortSignal,
   ): Promise<{ kind: 'ready'; place: Place } | NotReady> {
-    const pass = this.parts.gates.enter(provider.id);
-    if (!isPass(pass)) {
-      const message = 'it is slow or failed just now; other builds wait for it too';
-      return { kind: 'notReady', reason: 'BackOff', message, retryAfterMs: pass.retryAfterMs };
-    }
     const timeout = AbortSignal.any([signal, AbortSignal.timeout(this.options.prepareTimeoutMs)]);
     try {
       const place = await executor.prepare({ providerId: provider.id, tenantId }, timeout);
-      pass.succeeded();
       return { kind: 'ready', place };
     } catch (error) {
-      pass.failed();
       if (isDomainError(error)) {
         const retryAfterMs = (error.retryAfterSeconds ?? 0) * 1000;
         return { kind: 'notReady', reason: error.reason, message: error.message, retryAfterMs };

@@ -1,4 +1,5 @@
 import type { PeriodicTaskDefinition } from './periodic-task.js';
+import { capUnswept } from './cap-unswept.js';
 import { reconcileCounters } from './reconcile-counters.js';
 import { expireLogs, preparePartitions } from './retain-logs.js';
 import { sweepRuns } from './sweep-runs.js';
@@ -29,6 +30,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
       run: (runtime) => runtime.parts.places.probeHealth(),
     },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
+    { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },

@@ -42,6 +42,7 @@ function atOnce(provider: Provider): number {
 /** Equal while nothing changed that could let another build in. */
 function fitnessOf(provider: Provider): string {
   const full = provider.maxConcurrentBuilds > 0 && provider.running >= provider.maxConcurrentBuilds;
-  if (provider.state !== 'enabled' || !isUsable(provider.health) || full) return UNFIT;
+  const unfit = full || provider.sweepBehind;
+  if (provider.state !== 'enabled' || !isUsable(provider.health) || unfit) return UNFIT;
   return `${provider.generation}/${provider.maxConcurrentBuilds}`;
 }

@@ -4,7 +4,6 @@ import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
 import { PlacementFactsReader } from '../dispatch/placement-facts.js';
 import type { PlacementOutcome } from '../dispatch/placement-outcome.js';
-import { ProviderGates } from '../dispatch/provider-gate.js';
 import { ExecutionFeed } from '../follow/execution-feed.js';
 import { ProviderFollowers } from '../follow/provider-followers.js';
 import { ClockJudge } from '../lease/clock-judge.js';
@@ -204,9 +203,8 @@ export class DispatcherRuntime {
     const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } =
       this.settings;
     const facts = new PlacementFactsReader(stores.providers, clock);
-    const gates = new ProviderGates(clock);
     const placeBuild = new PlaceBuild(
-      { queue: stores.queue, facts, executors: places.executors, gates, clock, logger, metrics },
+      { queue: stores.queue, facts, executors: places.executors, clock, logger, metrics },
       {
         installationId,
         host,

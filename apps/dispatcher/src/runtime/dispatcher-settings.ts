@@ -15,11 +15,14 @@ export interface DispatcherSettings {
   readonly maxPlacing: number;
   readonly prepareTimeoutMs: number;
   readonly noProviderWaitMs: number;
+  /** Executions of one provider reconciled at once: more than creates may wait for its cluster (CLASS_SHARES). */
   readonly reconcileConcurrency: number;
   readonly watchStaleMs: number;
   /** Shards of dead owners that one round takes while there are free slots; one when there are none. */
   readonly adoptPerRound: number;
   readonly insecureRegistries: readonly string[];
+  /** Finished and unswept runs on one cluster at which nothing new is placed there. */
+  readonly maxUnswept: number;
   readonly logLimitBytes: number;
   readonly logRetentionDays: number;
   readonly healthIntervalMs: number;
@@ -50,12 +53,13 @@ export function settingsFrom(env: DispatcherEnv, host: string, version: string):
     pollMs: env.pollMs,
     claimBatch: 100,
     maxPlacing: 200,
-    prepareTimeoutMs: 30_000,
+    prepareTimeoutMs: 15_000,
     noProviderWaitMs: 30_000,
-    reconcileConcurrency: 16,
+    reconcileConcurrency: 128,
     watchStaleMs: Math.max(120_000, 4 * env.heartbeatMs),
     adoptPerRound: 16,
     insecureRegistries: env.insecureRegistries,
+    maxUnswept: env.clusterMaxUnswept,
     logLimitBytes: 512 * 1024 * 1024,
     logRetentionDays: env.logRetentionDays,
     healthIntervalMs: env.healthIntervalMs,

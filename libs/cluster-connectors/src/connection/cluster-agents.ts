@@ -18,7 +18,7 @@ export interface ClusterAgentsOptions {
   readonly egress: EgressPolicy;
   readonly fileRules: CredentialFileRules;
   readonly clock: Clock;
-  /** Most connections for requests; more requests wait for one. */
+  /** Most connections for requests. */
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;
 }

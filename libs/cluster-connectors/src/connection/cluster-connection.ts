@@ -16,6 +16,9 @@ import type { CredentialFileRules } from '../auth/credential-file.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterKubeConfig } from './cluster-kube-config.js';
 import { ClusterTransport } from './cluster-transport.js';
+import { ClusterPressure } from '../pressure/cluster-pressure.js';
+import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
+import type { PressureView } from '../pressure/pressure-view.js';
 import type { KubeRequest, KubeResponse } from './kube-request.js';
 
 export interface ClusterConnectionOptions {
@@ -27,8 +30,8 @@ export interface ClusterConnectionOptions {
   readonly clock?: Clock;
   /** Default: no file may be read. */
   readonly fileRules?: CredentialFileRules;
-  /** Connections for requests; streams have their own. Default 8. */
-  readonly maxConnections?: number;
+  /** How much the cluster is asked at most; what is not given is {@link PRESSURE_DEFAULTS}. */
+  readonly pressure?: Partial<PressureOptions>;
   /** Default 10 000. */
   readonly connectTimeoutMs?: number;
   /** Default limit of one request. Default 30 000. */
@@ -42,6 +45,7 @@ export interface ClusterConnectionOptions {
 export class ClusterConnection {
   readonly providerId: string;
   readonly generation: number;
+  readonly #pressure: ClusterPressure;
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
@@ -49,12 +53,16 @@ export class ClusterConnection {
   constructor(options: ClusterConnectionOptions) {
     this.providerId = options.providerId;
     this.generation = options.generation;
+    const clock = options.clock ?? systemClock;
+    const pressure = pressureOptions(options.pressure);
+    this.#pressure = new ClusterPressure(pressure, clock);
     this.#transport = new ClusterTransport({
       access: options.access,
       egress: options.egress,
-      clock: options.clock ?? systemClock,
+      clock,
+      pressure: this.#pressure,
       fileRules: options.fileRules ?? { allowedDirs: [], anyPath: false },
-      maxConnections: options.maxConnections ?? 8,
+      maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     });
@@ -81,7 +89,12 @@ export class ClusterConnection {
     return this.client(AuthorizationV1Api);
   }
 
-  /** Any typed client of @kubernetes/client-node over this connection. Its failures are DomainErrors. */
+  /** How much the cluster is asked, who waits, and whether it is left alone. */
+  get pressure(): PressureView {
+    return this.#pressure.view();
+  }
+
+  /** Any typed client of @kubernetes/client-node over this connection, as `status`. Its failures are DomainErrors. */
   client<T extends ApiType>(type: ApiConstructor<T>): T {
     const known = this.#clients.get(type);
     if (known !== undefined) return known as T;

@@ -63,6 +63,7 @@ class TransportHttpLibrary implements HttpLibrary {
     const signal = context.getSignal();
     const response = await this.transport.exchange({
       method: context.getHttpMethod() as KubeMethod,
+      requestClass: 'status',
       path: url.pathname.slice(prefix.length),
       query,
       ...(body === undefined ? {} : { body: String(body) }),

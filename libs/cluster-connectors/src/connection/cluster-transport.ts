@@ -12,6 +12,7 @@ import { bearerToken } from './bearer-token.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterAgents } from './cluster-agents.js';
 import { pathWithQuery, type KubeRequest } from './kube-request.js';
+import type { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { trackSent, type SentTracker } from './sent-tracker.js';
 import { TimeLimit } from './time-limit.js';
 
@@ -20,6 +21,9 @@ export interface ClusterTransportOptions {
   readonly egress: EgressPolicy;
   readonly clock: Clock;
   readonly fileRules: CredentialFileRules;
+  /** Decides when a request may go out. */
+  readonly pressure: ClusterPressure;
+  /** Connections for requests: as many as the pressure lets out at once, so that none waits for a socket. */
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -38,6 +42,7 @@ const STALE_SOCKET_CODES: readonly (string | undefined)[] = ['UND_ERR_SOCKET', '
 /**
  * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more after
  * the credential was read again, a read that met a closed idle connection is sent once more. No redirect is followed.
+ * Each goes out when the cluster's pressure gives it its turn.
  * Failures are DomainErrors with `details.outcome`.
  */
 export class ClusterTransport {
@@ -72,10 +77,12 @@ export class ClusterTransport {
   /** Sends and gives the body as it comes; it is aborted by the request's signal. Non-2xx is an error. */
   async open(request: KubeRequest): Promise<{ status: number; headers: IncomingHttpHeaders; body: Readable }> {
     const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
-    const response = await this.#send(request, 'stream', limit).catch((error: unknown) => {
-      limit.clear();
-      throw error;
-    });
+    const response = await this.#inTurn(request, 'stream', limit, () => this.#send(request, 'stream', limit)).catch(
+      (error: unknown) => {
+        limit.clear();
+        throw error;
+      },
+    );
     limit.lift();
     response.body.once('close', () => limit.clear());
     // A reader sees the error when it reads; without a listener an abort before that would end the process.
@@ -84,17 +91,40 @@ export class ClusterTransport {
   }
 
   async close(): Promise<void> {
+    this.#options.pressure.close();
     await this.#agents.close();
+  }
+
+  /** Nothing is sent before its turn; a stop or the time limit while it waits is `notSent`. */
+  async #inTurn<T>(
+    request: KubeRequest,
+    kind: 'request' | 'stream',
+    limit: TimeLimit,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const pressed = {
+      requestClass: request.requestClass,
+      stream: kind === 'stream',
+      signal: limit.signal,
+      isStopped: () => limit.signal.aborted && !limit.timedOut,
+    };
+    try {
+      return await this.#options.pressure.run(pressed, work);
+    } catch (error) {
+      throw toDomainError(error, { ...subjectOf(request), sent: false, timedOut: limit.timedOut });
+    }
   }
 
   async #exchangeOnce(request: KubeRequest): Promise<RawResponse> {
     const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
     try {
-      const response = await this.#send(request, 'request', limit);
-      const text = await response.body.text().catch((error: unknown) => {
-        throw toDomainError(error, { ...subjectOf(request), sent: true, timedOut: limit.timedOut });
+      return await this.#inTurn(request, 'request', limit, async () => {
+        const response = await this.#send(request, 'request', limit);
+        const text = await response.body.text().catch((error: unknown) => {
+          throw toDomainError(error, { ...subjectOf(request), sent: true, timedOut: limit.timedOut });
+        });
+        return { status: response.statusCode, headers: response.headers, text };
       });
-      return { status: response.statusCode, headers: response.headers, text };
     } finally {
       limit.clear();
     }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { RequestClass } from '../pressure/request-class.js';
 
 /** Methods of the Kubernetes API. */
 export type KubeMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
@@ -18,6 +19,8 @@ export const TABLE_ACCEPT = 'application/json;as=Table;g=meta.k8s.io;v=v1,applic
 /** One request to an API server. */
 export interface KubeRequest {
   readonly method: KubeMethod;
+  /** What it is for: its share of what the cluster is asked. */
+  readonly requestClass: RequestClass;
   /** Absolute path without query, as in `/api/v1/namespaces/x/pods`; segments must be encoded (`encodeURIComponent`). */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -29,7 +32,7 @@ export interface KubeRequest {
   readonly accept?: string;
   /**
    * Milliseconds for the whole answer (`request`, default 30 000) or until its head (`stream`, default 30 000). 0: no
-   * limit. Time in the connection's own queue counts.
+   * limit. The wait for its turn counts.
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

@@ -2,6 +2,7 @@ import type { Clock, Provider, ProviderCredential } from '@image-factory/domain'
 import { egressError, type EgressPolicy } from '@image-factory/egress';
 import type { ConnectorContext } from '../auth/connector-strategy.js';
 import { resolveAccess } from '../auth/connector-table.js';
+import type { PressureOptions } from '../pressure/pressure-options.js';
 import { ClusterConnection } from './cluster-connection.js';
 
 export interface OpenConnectionOptions {
@@ -9,6 +10,7 @@ export interface OpenConnectionOptions {
   readonly context: ConnectorContext;
   readonly clock?: Clock;
   readonly requestTimeoutMs?: number;
+  readonly pressure?: Partial<PressureOptions>;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function openClusterConnection(
     fileRules,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
+    ...(options.pressure === undefined ? {} : { pressure: options.pressure }),
   });
 }
 

@@ -46,6 +46,7 @@ export async function missingAccess(
       const { namespace } = options;
       const resourceAttributes = { group, resource, subresource, name: object, verb, namespace };
       const { body } = await connection.request<{ status?: { allowed?: boolean } }>({
+        requestClass: 'probe',
         method: 'POST',
         path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
         body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },

@@ -64,7 +64,11 @@ export async function testConnection(
     tls: () => reachTls(access, target, { timeoutMs, fileRules, clock }),
     authenticate: () => authenticate(connection),
     version: async () => {
-      const { body } = await connection.request<{ gitVersion?: string }>({ method: 'GET', path: '/version' });
+      const { body } = await connection.request<{ gitVersion?: string }>({
+        requestClass: 'probe',
+        method: 'GET',
+        path: '/version',
+      });
       return `Kubernetes ${body.gitVersion ?? 'of unknown version'}.`;
     },
     permissions: async () => {
@@ -160,6 +164,7 @@ async function authenticate(connection: ClusterConnection): Promise<string> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
   try {
     const review = await connection.request<{ status?: { userInfo?: { username?: string } } }>({
+      requestClass: 'probe',
       method: 'POST',
       path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
       body,
@@ -178,7 +183,7 @@ async function authenticate(connection: ClusterConnection): Promise<string> {
     const unsupported =
       isDomainError(error) && (error.reason === 'ObjectNotFound' || error.reason === 'ClusterForbidden');
     if (!unsupported) throw error;
-    await connection.request({ method: 'GET', path: '/api' });
+    await connection.request({ requestClass: 'probe', method: 'GET', path: '/api' });
     return 'The credential is accepted.';
   }
 }

@@ -46,6 +46,7 @@ async function listOnce(request: ListRequest): Promise<string> {
   let token: string | undefined;
   do {
     const response = await request.connection.request<unknown>({
+      requestClass: 'status',
       method: 'GET',
       path: request.path,
       query: {

@@ -41,6 +41,7 @@ export async function* watchStream(request: WatchRequest): AsyncGenerator<WatchE
   try {
     request.table?.reset();
     const { body } = await request.connection.stream({
+      requestClass: 'status',
       method: 'GET',
       path: request.path,
       query: queryOf(request),

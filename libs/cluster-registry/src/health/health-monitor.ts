@@ -103,13 +103,16 @@ export class HealthMonitor {
     let probe: ClusterProbe | undefined;
     try {
       await connections.withConnection(provider.id, async (connection) => {
-        probe = await probeCluster(connection, {
+        // As it is for others: the probe itself is never kept away, and its answer closes the breaker.
+        const { pressure } = connection;
+        const seen = await probeCluster(connection, {
           tektonEnabled: provider.settings.tektonEnabled !== false,
           timeoutMs: this.#timeoutMs,
           nowMs: () => clock.monotonicMs(),
         });
+        probe = { ...seen, pressure };
         // Thrown so that the pool opens the credential anew; the probe itself stands.
-        if (isRefused(probe)) throw refusedCredential(provider.id);
+        if (isRefused(seen)) throw refusedCredential(provider.id);
       });
       return probe ?? failedProbe({ reason: 'Internal', message: 'The probe gave no result.' });
     } catch (error) {

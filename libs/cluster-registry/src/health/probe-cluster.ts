@@ -1,4 +1,4 @@
-import { type ClusterConnection, TABLE_ACCEPT } from '@image-factory/cluster-connectors';
+import { type ClusterConnection, type PressureView, TABLE_ACCEPT } from '@image-factory/cluster-connectors';
 import { isDomainError, type ProbeResult, type Reason } from '@image-factory/domain';
 
 /** What one probe of a cluster saw, with the reason of each part that failed. */
@@ -12,6 +12,8 @@ export interface ClusterProbe extends ProbeResult {
   /** Ready and not cordoned. */
   readonly schedulableNodes: number | undefined;
   readonly latencyMs: Readonly<Partial<Record<'version' | 'tekton' | 'nodes', number>>>;
+  /** What this process asked of the cluster before the probe; undefined when there was no connection. */
+  readonly pressure?: PressureView;
 }
 
 type Part = 'version' | 'tekton' | 'nodes';
@@ -47,7 +49,12 @@ export async function probeCluster(
     }
   };
   const version = await attempt('version', async () => {
-    const { body } = await connection.request<{ gitVersion?: string }>({ method: 'GET', path: '/version', timeoutMs });
+    const { body } = await connection.request<{ gitVersion?: string }>({
+      requestClass: 'probe',
+      method: 'GET',
+      path: '/version',
+      timeoutMs,
+    });
     return { gitVersion: body.gitVersion };
   });
   if (version === undefined) {
@@ -88,13 +95,20 @@ const NOTHING = {
 } as const;
 
 async function listTekton(connection: ClusterConnection, timeoutMs: number): Promise<true> {
-  await connection.request({ method: 'GET', path: '/apis/tekton.dev/v1/pipelineruns', query: { limit: 1 }, timeoutMs });
+  await connection.request({
+    requestClass: 'probe',
+    method: 'GET',
+    path: '/apis/tekton.dev/v1/pipelineruns',
+    query: { limit: 1 },
+    timeoutMs,
+  });
   return true;
 }
 
 /** uid of kube-system, which is the cluster's identity. */
 export async function readClusterUid(connection: ClusterConnection, timeoutMs: number): Promise<string | undefined> {
   const { body } = await connection.request<{ metadata: { uid?: string } }>({
+    requestClass: 'probe',
     method: 'GET',
     path: '/api/v1/namespaces/kube-system',
     timeoutMs,
@@ -119,6 +133,7 @@ export async function countNodes(connection: ClusterConnection, timeoutMs: numbe
   let token: string | undefined;
   do {
     const { body } = await connection.request<NodeTable>({
+      requestClass: 'probe',
       method: 'GET',
       path: '/api/v1/nodes',
       query: { limit: 500, continue: token, includeObject: 'None' },

@@ -2,11 +2,11 @@ import { type Condition, healthVerdict, type ProbeRecord, type Provider, setCond
 import type { ClusterProbe } from './probe-cluster.js';
 
 /** Types of the Conditions that probes set. */
-export const PROBE_CONDITIONS = ['Reachable', 'TektonAvailable', 'Schedulable'] as const;
+export const PROBE_CONDITIONS = ['Reachable', 'TektonAvailable', 'Schedulable', 'RequestsAccepted'] as const;
 
 /** What a probe means for its provider: verdict, Conditions, facts. Pure. */
 export function probeRecord(provider: Provider, probe: ClusterProbe, now: Date): ProbeRecord {
-  const next = [reachable(probe), tektonAvailable(provider, probe), schedulable(probe)];
+  const next = [reachable(probe), tektonAvailable(provider, probe), schedulable(probe), requestsAccepted(probe)];
   const conditions = next.reduce<readonly Condition[]>(
     (list, one) => setCondition(list, { ...one, lastTransitionTime: now }),
     provider.health.conditions,
@@ -89,4 +89,22 @@ function schedulable(probe: ClusterProbe): Draft {
   if ((probe.schedulableNodes ?? 0) === 0)
     return { type, status: 'False', reason: 'AllNodesCordoned', message: counts };
   return { type, status: 'True', reason: 'NodesReady', message: counts };
+}
+
+/** The breaker and the rate of the dispatcher that probed, as they were for its other requests before the probe. */
+function requestsAccepted({ pressure }: ClusterProbe): Draft {
+  const type = 'RequestsAccepted';
+  if (pressure === undefined)
+    return { type, status: 'Unknown', reason: 'NotConnected', message: 'There is no connection to the cluster.' };
+  const { breaker } = pressure;
+  if (breaker === 'open') {
+    const message = 'Requests failed in a row or hang: nothing but probes is sent until one is answered.';
+    return { type, status: 'False', reason: 'BreakerOpen', message };
+  }
+  if (breaker === 'half_open')
+    return { type, status: 'Unknown', reason: 'BreakerHalfOpen', message: 'The next request is a trial.' };
+  const rate = `At most ${Math.round(pressure.ratePerSecond)} requests a second are sent`;
+  return pressure.ratePerSecond < pressure.ceilingPerSecond / 4
+    ? { type, status: 'True', reason: 'SlowedDown', message: `${rate}: it was slow or refused some for load.` }
+    : { type, status: 'True', reason: 'BreakerClosed', message: `${rate}.` };
 }

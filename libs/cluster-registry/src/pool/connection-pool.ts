@@ -2,6 +2,7 @@ import {
   type ClusterConnection,
   ClusterConnectionProvider,
   type HeldConnection,
+  type PressureView,
 } from '@image-factory/cluster-connectors';
 import {
   type Clock,
@@ -116,6 +117,12 @@ export class ConnectionPool extends ClusterConnectionProvider {
     const entries = [...this.#current.values()];
     const inUse = entries.filter((entry) => entry.inUse > 0).length;
     return { idle: entries.length - inUse, inUse, draining: this.#draining.size, connecting: this.#connecting.size };
+  }
+
+  /** The pressure of each cluster that is connected, by provider; of two generations the current one's. */
+  pressures(): ReadonlyMap<string, PressureView> {
+    const entries = [...this.#draining, ...this.#current.values()];
+    return new Map(entries.map((entry) => [entry.providerId, entry.connection.pressure]));
   }
 
   /** Ends every connection, also under users. */

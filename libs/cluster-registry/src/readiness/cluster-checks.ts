@@ -64,6 +64,7 @@ const TEKTON_PATH = '/apis/tekton.dev/v1/pipelineruns';
 
 async function kubernetesApi({ connection, timeoutMs }: CheckContext): Promise<Finding> {
   const { body } = await connection.request<{ major?: string; minor?: string; gitVersion?: string }>({
+    requestClass: 'probe',
     method: 'GET',
     path: '/version',
     timeoutMs,
@@ -82,7 +83,13 @@ async function kubernetesApi({ connection, timeoutMs }: CheckContext): Promise<F
 }
 
 async function latency({ connection, timeoutMs, elapsedMs }: CheckContext, path: string): Promise<Finding> {
-  await connection.request({ method: 'GET', path, query: path === TEKTON_PATH ? { limit: 1 } : {}, timeoutMs });
+  await connection.request({
+    requestClass: 'probe',
+    method: 'GET',
+    path,
+    query: path === TEKTON_PATH ? { limit: 1 } : {},
+    timeoutMs,
+  });
   const ms = elapsedMs();
   const message = `One request takes ${ms} ms.`;
   return ms > SLOW_MS
@@ -91,7 +98,7 @@ async function latency({ connection, timeoutMs, elapsedMs }: CheckContext, path:
 }
 
 async function tektonApi({ connection, timeoutMs }: CheckContext): Promise<Finding> {
-  await connection.request({ method: 'GET', path: TEKTON_PATH, query: { limit: 1 }, timeoutMs });
+  await connection.request({ requestClass: 'probe', method: 'GET', path: TEKTON_PATH, query: { limit: 1 }, timeoutMs });
   return { status: 'ok', reason: 'PipelineRunsListed', message: 'tekton.dev/v1 PipelineRuns can be listed.', fix: '' };
 }
 
@@ -103,6 +110,7 @@ interface StorageClassList {
 
 async function storage({ connection, provider, timeoutMs }: CheckContext): Promise<Finding> {
   const { body } = await connection.request<StorageClassList>({
+    requestClass: 'probe',
     method: 'GET',
     path: '/apis/storage.k8s.io/v1/storageclasses',
     timeoutMs,

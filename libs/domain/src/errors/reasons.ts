@@ -43,6 +43,7 @@ export const REASONS = [
   'ProviderDraining',
   'ProviderUnhealthy',
   'ProviderAtLimit',
+  'SweepBehind',
   'ProviderTypeMismatch',
   'ProviderChanged',
   'MethodNotSupported',

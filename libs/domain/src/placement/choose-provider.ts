@@ -44,6 +44,8 @@ export type CheckedProvider = Pick<
   | 'allowPrivileged'
   | 'maxConcurrentBuilds'
   | 'running'
+  | 'unswept'
+  | 'sweepBehind'
   | 'health'
 >;
 
@@ -83,6 +85,10 @@ export function rejection(
       reason: 'ProviderAtLimit',
       message: `runs ${provider.running} of at most ${provider.maxConcurrentBuilds} builds`,
     };
+  }
+  if (provider.sweepBehind) {
+    const message = `has ${provider.unswept} finished runs that are not removed yet; it takes builds again when the sweep has caught up`;
+    return { reason: 'SweepBehind', message };
   }
   return undefined;
 }

@@ -34,6 +34,10 @@ export interface Provider {
   /** Executions from reserved to pods over; 0 means no limit is set. */
   readonly maxConcurrentBuilds: number;
   readonly running: number;
+  /** Finished runs still on the cluster, as measured last while they are too many; else 0. */
+  readonly unswept: number;
+  /** Too many finished runs wait for the sweep: nothing new is placed until it has caught up. */
+  readonly sweepBehind: boolean;
   readonly region: string | undefined;
   readonly pricePerMinute: number | undefined;
   readonly allowPrivileged: boolean;

@@ -1,5 +1,6 @@
 import type { BuildStatus, ExecutionState } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
+import { measureUnswept, type UnsweptProvider } from './measure-unswept.js';
 
 /** A dispatcher whose lease has not ended, and where it makes no progress. */
 export interface LiveDispatcher {
@@ -106,6 +107,11 @@ export class PostgresOwnership {
         WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL`,
     );
     return new Set(rows.map((row) => row.provider_id));
+  }
+
+  /** Marks the providers on which too many finished runs wait for the sweep. @returns those that changed */
+  measureUnswept(cap: number): Promise<UnsweptProvider[]> {
+    return measureUnswept(this.database, cap);
   }
 
   /** Rows behind runs that were found on a cluster, by execution id. Index: build_executions' key. */

@@ -20,6 +20,9 @@ export interface NotifierOptions {
 
 /** PostgreSQL refuses payloads of 8000 bytes or more. */
 const MAX_PAYLOAD_BYTES = 7_900;
+/** More keys than this (of 16 bytes or more) make no payload. */
+const MAX_KEYS = 500;
+const ALL = 'all';
 
 /** Channels on which somebody idle waits for work; the others only refresh what somebody looks at. */
 const WAKING: ReadonlySet<Channel> = new Set([CHANNELS.queue, CHANNELS.executions]);
@@ -35,6 +38,9 @@ const WAKE_BURST = 30;
  * `debounceMs` after whatever was sent last. Everything that is pending goes along with whatever is due, so that both
  * together cost ten notifications a second in the long run.
  *
+ * Memory is bounded: one batch is under way, what is touched meanwhile waits in one more, and a channel with more keys
+ * than a payload holds waits as `all`.
+ *
  * Notifications are hints: a failure to send is dropped, whoever listens also polls.
  */
 export class Notifier {
@@ -43,6 +49,8 @@ export class Notifier {
   #timer: NodeJS.Timeout | undefined;
   #dueAtMs = Number.POSITIVE_INFINITY;
   #sending: Promise<void> = Promise.resolve();
+  /** The next batch, while the one before it is under way. */
+  #next: Promise<void> | undefined;
   #sentAtMs = Number.NEGATIVE_INFINITY;
   /** When every wake-up that was sent is paid for, at one each `debounceMs`. */
   #paidAtMs = Number.NEGATIVE_INFINITY;
@@ -57,8 +65,9 @@ export class Notifier {
   /** Call after the commit. */
   touch(channel: Channel, key: string): void {
     const keys = this.#pending.get(channel) ?? new Set<string>();
-    keys.add(key);
+    remember(keys, key);
     this.#pending.set(channel, keys);
+    if (this.#next !== undefined) return;
     const dueAtMs = WAKING.has(channel)
       ? this.#paidAtMs - (WAKE_BURST - 1) * this.#debounceMs
       : this.#sentAtMs + this.#debounceMs;
@@ -73,18 +82,24 @@ export class Notifier {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending.size > 0) {
-      const batch = [...this.#pending];
-      this.#pending.clear();
-      this.#sentAtMs = performance.now();
-      if (batch.some(([channel]) => WAKING.has(channel)))
-        this.#paidAtMs = Math.max(this.#paidAtMs, this.#sentAtMs) + this.#debounceMs;
-      this.#sending = this.#sending.then(() => this.#send(batch));
+      this.#next ??= this.#sending.then(() => this.#sendPending());
     }
-    await this.#sending;
+    await (this.#next ?? this.#sending);
   }
 
   async close(): Promise<void> {
     await this.flush();
+  }
+
+  #sendPending(): Promise<void> {
+    this.#next = undefined;
+    const batch = [...this.#pending];
+    this.#pending.clear();
+    this.#sentAtMs = performance.now();
+    if (batch.some(([channel]) => WAKING.has(channel)))
+      this.#paidAtMs = Math.max(this.#paidAtMs, this.#sentAtMs) + this.#debounceMs;
+    this.#sending = this.#send(batch);
+    return this.#sending;
   }
 
   async #send(batch: [Channel, Set<string>][]): Promise<void> {
@@ -99,7 +114,14 @@ export class Notifier {
   }
 }
 
+function remember(keys: Set<string>, key: string): void {
+  if (keys.has(ALL)) return;
+  const full = keys.size >= MAX_KEYS;
+  if (full) keys.clear();
+  keys.add(full ? ALL : key);
+}
+
 function payloadOf(keys: ReadonlySet<string>): string {
   const payload = [...keys].join(',');
-  return Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES ? 'all' : payload;
+  return Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES ? ALL : payload;
 }

@@ -51,6 +51,8 @@ export interface ProviderRow {
   labels: Record<string, string>;
   max_concurrent_builds: number;
   running: number;
+  unswept: number;
+  sweep_behind: boolean;
   region: string | null;
   price_per_minute: string | null;
   allow_privileged: boolean;
@@ -71,7 +73,7 @@ export interface ProviderRow {
 export const PROVIDER_SELECT = `
   SELECT p.id, p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.drain_deadline_at, p.generation,
          p.settings, p.credential_fingerprint, p.credential_version, p.credential_expires_at, p.credential_last_used_at,
-         p.capabilities, p.labels, p.max_concurrent_builds, p.running, p.region, p.price_per_minute, p.allow_privileged,
+         p.capabilities, p.labels, p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.region, p.price_per_minute, p.allow_privileged,
          p.shard_count, p.cluster_uid, p.health, p.tekton_answers, p.watch_fresh, p.first_loss_at, p.probed_at,
          p.last_probe, p.created_at, p.updated_at,
          (SELECT json_agg(json_build_object('type', c.type, 'status', c.status, 'reason', c.reason, 'message', c.message,
@@ -95,6 +97,8 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
     labels: row.labels,
     maxConcurrentBuilds: row.max_concurrent_builds,
     running: row.running,
+    unswept: row.unswept,
+    sweepBehind: row.sweep_behind,
     region: orUndefined(row.region),
     pricePerMinute: row.price_per_minute === null ? undefined : Number(row.price_per_minute),
     allowPrivileged: row.allow_privileged,

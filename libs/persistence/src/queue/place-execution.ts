@@ -40,6 +40,8 @@ interface ProviderRow {
   readonly allow_privileged: boolean;
   readonly max_concurrent_builds: number;
   readonly running: number;
+  readonly unswept: number;
+  readonly sweep_behind: boolean;
   readonly health: ProviderHealth;
   readonly tekton_answers: boolean;
   readonly watch_fresh: boolean;
@@ -133,6 +135,8 @@ function toCheckedProvider(row: ProviderRow): Parameters<typeof rejection>[0] {
     allowPrivileged: row.allow_privileged,
     maxConcurrentBuilds: row.max_concurrent_builds,
     running: row.running,
+    unswept: row.unswept,
+    sweepBehind: row.sweep_behind,
     health: {
       verdict: row.health,
       conditions: [],

@@ -28,7 +28,7 @@ export const LOCK_PROVIDER: Statement = {
   name: 'lock_provider',
   text: `
   SELECT p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.generation, p.settings, p.allow_privileged,
-         p.max_concurrent_builds, p.running, p.health, p.tekton_answers, p.watch_fresh,
+         p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.health, p.tekton_answers, p.watch_fresh,
          EXISTS (SELECT 1 FROM provider_permissions g
                   WHERE g.provider_id = p.id AND g.tenant_id = $2 AND (g.expires_at IS NULL OR g.expires_at > now())) AS granted
     FROM providers p

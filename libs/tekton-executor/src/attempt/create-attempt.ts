@@ -42,6 +42,7 @@ async function ensureSecret({ connection, attempt, credentials, mayWrite }: Crea
   if (!mayWrite()) return { kind: 'notAllowed' };
   try {
     await connection.request({
+      requestClass: 'create',
       method: 'POST',
       path: KUBE_PATHS.secretsIn(attempt.place.namespace),
       body: attemptSecret(attempt, credentials, fallback),
@@ -58,7 +59,11 @@ async function ensureSecret({ connection, attempt, credentials, mayWrite }: Crea
 async function defaultDockerConfig(connection: ClusterConnection, namespace: string): Promise<string | undefined> {
   try {
     const path = KUBE_PATHS.secret(namespace, DOCKER_CONFIG_SECRET);
-    const { body } = await connection.request<{ data?: Record<string, string> }>({ method: 'GET', path });
+    const { body } = await connection.request<{ data?: Record<string, string> }>({
+      requestClass: 'create',
+      method: 'GET',
+      path,
+    });
     const data = body.data?.['config.json'] ?? body.data?.['.dockerconfigjson'];
     return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
   } catch (error) {
@@ -72,6 +77,7 @@ async function createRun(request: CreateRequest): Promise<CreateOutcome> {
   if (!mayWrite()) return { kind: 'notAllowed' };
   try {
     const { body } = await connection.request<PipelineRunObject>({
+      requestClass: 'create',
       method: 'POST',
       path: KUBE_PATHS.pipelineRunsIn(attempt.place.namespace),
       body: attempt.document,
@@ -89,7 +95,8 @@ async function adopt({ connection, attempt, logger }: CreateRequest): Promise<Cr
   let metadata: ObjectMeta;
   try {
     const path = KUBE_PATHS.pipelineRun(namespace, attempt.name);
-    metadata = (await connection.request<PipelineRunObject>({ method: 'GET', path })).body.metadata;
+    metadata = (await connection.request<PipelineRunObject>({ requestClass: 'create', method: 'GET', path })).body
+      .metadata;
   } catch (error) {
     const { reason, message } = describe(error);
     return { kind: 'unknown', reason, message };

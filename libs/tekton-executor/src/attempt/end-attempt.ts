@@ -1,18 +1,22 @@
 import { attemptSecretName, isDomainError } from '@image-factory/domain';
 import type { Attempt, MayWrite, Reason } from '@image-factory/domain';
 import { outcomeOf, PATCH_TYPES } from '@image-factory/cluster-connectors';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { PipelineRunObject } from '../follow/kube-objects.js';
 import type { PodView } from '../follow/run-views.js';
 import { isOfAttempt } from './create-attempt.js';
 import { KUBE_PATHS } from './kube-paths.js';
 
 /** Reads the attempt's run; undefined when there is none, or when what has its name is not the attempt's. */
-export async function findRun(connection: ClusterConnection, attempt: Attempt): Promise<PipelineRunObject | undefined> {
+export async function findRun(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  requestClass: RequestClass,
+): Promise<PipelineRunObject | undefined> {
   const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
   const body = await unlessReason(
     ['ObjectNotFound'],
-    async () => (await connection.request<PipelineRunObject>({ method: 'GET', path })).body,
+    async () => (await connection.request<PipelineRunObject>({ requestClass, method: 'GET', path })).body,
   );
   return body !== undefined && isOfAttempt(body.metadata, attempt) ? body : undefined;
 }
@@ -25,6 +29,7 @@ export async function stopRun(connection: ClusterConnection, attempt: Attempt, m
   if (!mayWrite()) return;
   try {
     await connection.request({
+      requestClass: 'stop',
       method: 'PATCH',
       path: KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name),
       contentType: PATCH_TYPES.merge,
@@ -40,7 +45,7 @@ export async function stopRun(connection: ClusterConnection, attempt: Attempt, m
 }
 
 async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Promise<boolean> {
-  const run = await findRun(connection, attempt);
+  const run = await findRun(connection, attempt, 'stop');
   if (run === undefined || (attempt.uid !== undefined && run.metadata.uid !== attempt.uid)) return true;
   const verdict = run.status?.conditions?.find(({ type }) => type === 'Succeeded')?.status;
   return run.spec?.status === 'Cancelled' || (verdict !== undefined && verdict !== 'Unknown');
@@ -50,7 +55,7 @@ async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Pro
 export async function removeSecret(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
   if (!mayWrite()) return;
   const path = KUBE_PATHS.secret(attempt.place.namespace, attemptSecretName(attempt));
-  await unlessReason(['ObjectNotFound'], () => connection.request({ method: 'DELETE', path }));
+  await unlessReason(['ObjectNotFound'], () => connection.request({ requestClass: 'stop', method: 'DELETE', path }));
 }
 
 /**
@@ -63,7 +68,7 @@ export async function removeRun(
   livePods: readonly PodView[],
   mayWrite: MayWrite,
 ): Promise<void> {
-  const uid = attempt.uid ?? (await findRun(connection, attempt))?.metadata.uid;
+  const uid = attempt.uid ?? (await findRun(connection, attempt, 'stop'))?.metadata.uid;
   if (uid !== undefined) {
     if (!mayWrite()) return;
     await deleteByUid(connection, KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name), uid);
@@ -77,7 +82,9 @@ export async function removeRun(
 /** 404: gone already. 409: the name belongs to another object now. */
 async function deleteByUid(connection: ClusterConnection, path: string, uid: string): Promise<void> {
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions: { uid } };
-  await unlessReason(['ObjectNotFound', 'ObjectConflict'], () => connection.request({ method: 'DELETE', path, body }));
+  await unlessReason(['ObjectNotFound', 'ObjectConflict'], () =>
+    connection.request({ requestClass: 'stop', method: 'DELETE', path, body }),
+  );
 }
 
 async function unlessReason<T>(reasons: readonly Reason[], call: () => Promise<T>): Promise<T | undefined> {

@@ -20,12 +20,15 @@ export interface ReadAttempt {
 
 /** Reads run, TaskRuns and pods; undefined when the run is not there. Three requests. */
 export async function readAttempt(connection: ClusterConnection, attempt: Attempt): Promise<ReadAttempt | undefined> {
-  const run = await findRun(connection, attempt);
+  const run = await findRun(connection, attempt, 'status');
   if (run === undefined) return undefined;
   const { namespace } = attempt.place;
   const list = async <T>(path: string): Promise<readonly T[]> => {
     const query = { labelSelector: `${TEKTON_LABELS.pipelineRun}=${attempt.name}` };
-    return (await connection.request<{ items?: readonly T[] }>({ method: 'GET', path, query })).body.items ?? [];
+    return (
+      (await connection.request<{ items?: readonly T[] }>({ requestClass: 'status', method: 'GET', path, query })).body
+        .items ?? []
+    );
   };
   const [taskRuns, pods] = await Promise.all([
     list<TaskRunObject>(KUBE_PATHS.taskRunsIn(namespace)),
@@ -58,6 +61,7 @@ export async function readPodEvents(
   try {
     const query = { fieldSelector: `involvedObject.uid=${podUid}`, limit: 100 };
     const { body } = await connection.request<{ items?: readonly EventObject[] }>({
+      requestClass: 'status',
       method: 'GET',
       path: KUBE_PATHS.eventsIn(namespace),
       query,
@@ -94,6 +98,7 @@ export async function readLogTail(
   try {
     // Not a stream: those have no limit of time, and the verdict waits for this answer.
     const { body } = await connection.request<unknown>({
+      requestClass: 'status',
       method: 'GET',
       path: KUBE_PATHS.podLog(namespace, pod),
       query: { container, timestamps: true, ...TAIL },

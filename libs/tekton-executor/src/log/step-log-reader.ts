@@ -128,6 +128,7 @@ class Reading {
     const { connection, source } = this.#request;
     const { lastTime } = this.#tracker.position;
     const { body } = await connection().stream({
+      requestClass: 'logs',
       method: 'GET',
       path: KUBE_PATHS.podLog(source.namespace, source.pod),
       query: { container: source.container, timestamps: true, follow: follow ? true : undefined, sinceTime: lastTime },

@@ -25,6 +25,12 @@ describe('a log that is read again', () => {
     expect(texts(filter.push(lines('1:a', '2:b')).lines)).toEqual(['a', 'b']);
   });
 
+  it('drops a line that is the one before it again, but not an equal text of another time', () => {
+    const filter = new StoredLineFilter({ lastTime: undefined, lastTimeCount: 0 });
+    expect(texts(filter.push(lines('1:a', '1:b', '2:b')).lines)).toEqual(['a', 'b', 'b']);
+    expect(texts(filter.push(lines('2:b', '2:c')).lines)).toEqual(['c']);
+  });
+
   it.each([
     ['drops what comes before the stored end and the end itself', at(2, 1), ['0:a', '1:b', '2:c', '3:d'], ['d']],
     ['drops as many lines of the last time as are stored', at(2, 2), ['2:a', '2:b', '2:c', '3:d'], ['c', 'd']],

@@ -22,7 +22,8 @@ const MAX_HELD = 2000;
  * re-read repeats up to a second of lines.
  *
  * Modes: `seeking` (the last stored line has not come yet: earlier lines are dropped, later ones are held, because
- * stdout and stderr may be out of order); `passing` (all is new). Seeking ends when the stored end was found, or is given
+ * stdout and stderr may be out of order); `passing` (all is new, but a line that is the one before it again, to the
+ * nanosecond: kubelet repeats the boundary when the file is rotated under a reader). Seeking ends when the stored end was found, or is given
  * up with a gap when lines come that are too late for it to come still, or at `settle`.
  */
 export class StoredLineFilter {
@@ -30,6 +31,7 @@ export class StoredLineFilter {
   readonly #count: number;
   #matched = 0;
   #held: LogLine[] = [];
+  #last: LogLine | undefined;
 
   constructor(position: LogPosition) {
     this.#seeking = position.lastTime === undefined ? undefined : timeKey(position.lastTime);
@@ -42,14 +44,14 @@ export class StoredLineFilter {
   }
 
   push(lines: readonly LogLine[]): Filtered {
-    if (this.#seeking === undefined) return { lines, gap: false };
+    if (this.#seeking === undefined) return { lines: this.#fresh(lines), gap: false };
     for (const [index, line] of lines.entries()) {
       if (this.#seek(line, this.#seeking)) continue;
       const rest = lines.slice(index + 1);
       const gap = this.#held.length > 0;
       const passed = [...this.#held, ...rest];
       this.#pass();
-      return { lines: passed, gap };
+      return { lines: this.#fresh(passed), gap };
     }
     return { lines: [], gap: false };
   }
@@ -76,8 +78,21 @@ export class StoredLineFilter {
     return time <= last + SKEW_NS && this.#held.length < MAX_HELD;
   }
 
+  #fresh(lines: readonly LogLine[]): LogLine[] {
+    return lines.filter((line) => {
+      const repeated = this.#last !== undefined && isSame(line, this.#last);
+      this.#last = line;
+      return !repeated;
+    });
+  }
+
   #pass(): void {
     this.#seeking = undefined;
     this.#held = [];
   }
+}
+
+/** One write gives each of its lines a time of its own, so an equal text of an equal time is one line told twice. */
+function isSame(line: LogLine, other: LogLine): boolean {
+  return line.time !== undefined && line.time === other.time && Buffer.compare(line.text, other.text) === 0;
 }

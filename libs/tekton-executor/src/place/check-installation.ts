@@ -69,7 +69,7 @@ export async function checkInstallation(request: InstallationRequest): Promise<I
 async function findRecord({ connection, signal }: InstallationRequest): Promise<ConfigMapObject | undefined> {
   try {
     const path = KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD);
-    return (await connection.request<ConfigMapObject>({ method: 'GET', path, signal })).body;
+    return (await connection.request<ConfigMapObject>({ requestClass: 'create', method: 'GET', path, signal })).body;
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return undefined;
     throw error;
@@ -81,7 +81,9 @@ async function createRecord(request: InstallationRequest): Promise<void> {
   const labels = { [LABELS.managedBy]: MANAGED_BY };
   if ((await findNamespace(connection, INSTALLATION_NAMESPACE, signal)) === undefined) {
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: INSTALLATION_NAMESPACE, labels } };
-    await unlessExists(() => connection.request({ method: 'POST', path: KUBE_PATHS.namespaces, body, signal }));
+    await unlessExists(() =>
+      connection.request({ requestClass: 'create', method: 'POST', path: KUBE_PATHS.namespaces, body, signal }),
+    );
   }
   const body = {
     apiVersion: 'v1',
@@ -94,13 +96,16 @@ async function createRecord(request: InstallationRequest): Promise<void> {
     data: { [installationKey(request)]: request.nonce.current },
   };
   const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;
-  const made = await unlessExists(() => connection.request({ method: 'POST', path, body, signal }));
+  const made = await unlessExists(() =>
+    connection.request({ requestClass: 'create', method: 'POST', path, body, signal }),
+  );
   if (!made) await checkInstallation(request);
 }
 
 async function writeNonce(request: InstallationRequest): Promise<void> {
   const { connection, nonce, signal } = request;
   await connection.request({
+    requestClass: 'create',
     method: 'PATCH',
     path: KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD),
     contentType: PATCH_TYPES.merge,

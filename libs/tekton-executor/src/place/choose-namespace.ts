@@ -62,6 +62,7 @@ async function tryCandidate(request: ChooseRequest, name: string): Promise<Candi
   if (found !== undefined) return judge(found, request);
   try {
     const { body } = await request.connection.request<NamespaceObject>({
+      requestClass: 'create',
       method: 'POST',
       path: KUBE_PATHS.namespaces,
       body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: namespaceLabels(request) } },
@@ -106,8 +107,14 @@ export async function findNamespace(
   signal: AbortSignal,
 ): Promise<NamespaceObject | undefined> {
   try {
-    return (await connection.request<NamespaceObject>({ method: 'GET', path: KUBE_PATHS.namespace(name), signal }))
-      .body;
+    return (
+      await connection.request<NamespaceObject>({
+        requestClass: 'create',
+        method: 'GET',
+        path: KUBE_PATHS.namespace(name),
+        signal,
+      })
+    ).body;
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return undefined;
     throw error;

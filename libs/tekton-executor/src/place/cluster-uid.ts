@@ -12,6 +12,7 @@ export async function clusterUidOf(connection: ClusterConnection, signal?: Abort
 /** The same, read now: an address may lead to another cluster than it did when the connection was made. */
 export async function readClusterUid(connection: ClusterConnection, signal?: AbortSignal): Promise<string> {
   const { body } = await connection.request<{ metadata: ObjectMeta }>({
+    requestClass: 'create',
     method: 'GET',
     path: KUBE_PATHS.namespace('kube-system'),
     ...(signal === undefined ? {} : { signal }),

@@ -27,6 +27,8 @@ export const FIELD_MANAGER = 'image-factory';
 
 /** A warm namespace is looked at again after this long. */
 const VERIFY_MS = 60_000;
+/** Most places that are remembered as looked at; the oldest look is forgotten first. */
+const MAX_VERIFIED = 10_000;
 
 export interface PlaceKeeperOptions {
   readonly connections: ClusterConnectionProvider;
@@ -100,6 +102,9 @@ export class PlaceKeeper {
       if (warm && (await this.#stillThere(scope, stored))) return placeOf(stored);
       return this.#makeReady(scope, wanted);
     });
+    const [oldest] = this.#verified.keys();
+    if (this.#verified.size >= MAX_VERIFIED && oldest !== undefined) this.#verified.delete(oldest);
+    this.#verified.delete(key);
     this.#verified.set(key, { uid: place.namespaceUid, atMs: clock.monotonicMs() });
     return place;
   }
@@ -152,6 +157,7 @@ export class PlaceKeeper {
   async #fill({ connection, signal }: Scope, { name }: NamespaceChoice, wanted: Wanted): Promise<void> {
     const apply = (path: string, body: unknown): Promise<unknown> =>
       connection.request({
+        requestClass: 'create',
         method: 'PATCH',
         path,
         contentType: PATCH_TYPES.apply,
@@ -162,7 +168,13 @@ export class PlaceKeeper {
     await apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount());
     for (const task of wanted.tasks) await apply(KUBE_PATHS.task(name, task.metadata.name), task);
     try {
-      await connection.request({ method: 'POST', path: KUBE_PATHS.secretsIn(name), body: dockerConfig(), signal });
+      await connection.request({
+        requestClass: 'create',
+        method: 'POST',
+        path: KUBE_PATHS.secretsIn(name),
+        body: dockerConfig(),
+        signal,
+      });
     } catch (error) {
       if (!isDomainError(error) || error.reason !== 'ObjectAlreadyExists') throw error;
     }

@@ -40,6 +40,23 @@ export const metricNames = {
   logGaps: counter('image_factory_log_gaps', 'Gaps marked in step logs'),
   slotsUsed: gauge('image_factory_slots_used', 'Slots in use in this dispatcher'),
   slots: gauge('image_factory_slots', 'Slots of this dispatcher'),
+  clusterRate: gauge('image_factory_cluster_rate', 'Requests per second that a cluster is asked at most now'),
+  clusterTokens: gauge('image_factory_cluster_tokens', 'Requests that may go to a cluster at once now'),
+  clusterBreaker: gauge('image_factory_cluster_breaker', 'Breaker of a cluster: 0 closed, 1 half open, 2 open'),
+  clusterWaiting: gauge('image_factory_cluster_waiting', 'Requests that wait for their turn, by cluster and class'),
+  clusterInFlight: gauge('image_factory_cluster_in_flight', 'Requests under way, by cluster and class'),
+  clusterGranted: gauge(
+    'image_factory_cluster_granted',
+    'Requests that got their turn since the connection was opened, by cluster and class',
+  ),
+  clusterRefused: gauge(
+    'image_factory_cluster_refused',
+    'Requests that got no turn since the connection was opened, by cluster and class; nothing of them was sent',
+  ),
+  clusterWaited: gauge(
+    'image_factory_cluster_waited_seconds',
+    'Sum of the waits for a turn since the connection was opened, by cluster and class',
+  ),
   shardsHeld: gauge('image_factory_shards_held', 'Cluster shards held by this dispatcher'),
   queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to claimed'),
   placementDuration: seconds('image_factory_placement_seconds', 'From claimed to placed'),

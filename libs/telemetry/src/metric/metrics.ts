@@ -2,6 +2,12 @@ import { type Attributes, type Counter, type Histogram, type Meter, metrics as o
 import { DURATION_BUCKETS_S, DurationSummary, type DurationView } from './duration-summary.js';
 import { type CounterName, type GaugeName, type HistogramName, metricNames } from './metric-names.js';
 
+/** One value of a gauge, with what tells it apart. */
+export interface GaugeReading {
+  readonly value: number;
+  readonly attributes: Attributes;
+}
+
 /** Totals since the process began, for JSON views. */
 export interface MetricsView {
   readonly counters: Readonly<Partial<Record<CounterName, number>>>;
@@ -16,7 +22,7 @@ export interface MetricsView {
 export class Metrics {
   private readonly counters = new Map<CounterName, { instrument: Counter; total: number }>();
   private readonly durations = new Map<HistogramName, { instrument: Histogram; summary: DurationSummary }>();
-  private readonly gauges = new Map<GaugeName, () => number>();
+  private readonly gauges = new Map<GaugeName, () => readonly GaugeReading[]>();
 
   constructor(private readonly meter: Meter = otelMetrics.getMeter('image-factory')) {}
 
@@ -49,13 +55,18 @@ export class Metrics {
 
   /** Registers what a gauge reads when it is scraped; a second registration of a name replaces the first. */
   observe(name: GaugeName, read: () => number): void {
+    this.observeMany(name, () => [{ value: read(), attributes: {} }]);
+  }
+
+  /** As `observe`, for a gauge with attributes: they must have few values, and what reads them must bound how many. */
+  observeMany(name: GaugeName, read: () => readonly GaugeReading[]): void {
     const isNew = !this.gauges.has(name);
     this.gauges.set(name, read);
     if (!isNew) return;
     const { description, unit, name: metricName } = metricNames[name];
-    this.meter
-      .createObservableGauge(metricName, { description, unit })
-      .addCallback((result) => result.observe(this.gauges.get(name)?.() ?? 0));
+    this.meter.createObservableGauge(metricName, { description, unit }).addCallback((result) => {
+      for (const { value, attributes } of this.gauges.get(name)?.() ?? []) result.observe(value, attributes);
+    });
   }
 
   view(): MetricsView {

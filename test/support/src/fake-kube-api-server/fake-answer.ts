@@ -43,6 +43,13 @@ export function scripted(fault: FakeFault & { kind: 'status' }): ApiFailure {
   );
 }
 
+/** What an API server answers when it has waited in vain for an admission webhook. */
+export function webhookTimedOut(fault: FakeFault & { kind: 'webhookTimeout' }): ApiFailure {
+  const webhook = fault.webhook ?? 'webhook.pipeline.tekton.dev';
+  const call = `failed to call webhook: Post "https://${webhook}.svc:443/?timeout=10s": context deadline exceeded`;
+  return new ApiFailure(500, 'InternalError', `Internal error occurred: failed calling webhook "${webhook}": ${call}`);
+}
+
 export async function readBody(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);

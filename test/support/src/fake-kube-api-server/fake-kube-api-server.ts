@@ -10,7 +10,7 @@ import {
   FAKE_SERVER_CERTIFICATE,
   FAKE_SERVER_KEY,
 } from './certificates.js';
-import { finish, readBody, scripted, send } from './fake-answer.js';
+import { finish, readBody, scripted, send, webhookTimedOut } from './fake-answer.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
 import { FakePodLogs } from './pod-logs.js';
@@ -92,11 +92,14 @@ export class FakeKubeApiServer {
         )
       : createHttpServer(handle);
     this.#server.keepAliveTimeout = 60_000;
-    this.#server.prependListener('connection', (socket: Socket) => {
+    // Node's own listener is called here, so that a connection which hangs is never read from.
+    const serve = this.#server.listeners('connection') as ((socket: Socket) => void)[];
+    this.#server.removeAllListeners('connection');
+    this.#server.on('connection', (socket: Socket) => {
       this.connectionsAccepted += 1;
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
-      if (this.#hanging) socket.pause();
+      if (!this.#hanging) for (const one of serve) one.call(this.#server, socket);
     });
     this.#bookmarks = setInterval(() => this.sendBookmarks(), 60_000);
     this.#bookmarks.unref();
@@ -184,6 +187,11 @@ export class FakeKubeApiServer {
     for (const socket of [...this.#sockets]) socket.destroy();
   }
 
+  /** The token is not accepted any more, on connections that are open neither. */
+  expireToken(token: string): void {
+    this.tokens.delete(token);
+  }
+
   /** New connections are taken and never served, as by a host that is half down. */
   hangConnections(hanging: boolean): void {
     this.#hanging = hanging;
@@ -240,6 +248,7 @@ export class FakeKubeApiServer {
     }
     try {
       if (fault?.kind === 'status') throw scripted(fault);
+      if (fault?.kind === 'webhookTimeout') throw webhookTimedOut(fault);
       this.#answer(request, response, fault);
     } catch (error) {
       if (error instanceof UnknownPath) {
@@ -297,11 +306,14 @@ export class FakeKubeApiServer {
       fault,
       chunkBytes: this.chunkBytes,
     };
+    // A watch from a version that is too old ends while it is made.
     let ended = false;
-    const watch = new WatchAnswer(this.store, response, options, () => {
+    let watch: WatchAnswer | undefined = undefined;
+    const onClose = (): void => {
       ended = true;
-      this.#watches.delete(watch);
-    });
+      if (watch !== undefined) this.#watches.delete(watch);
+    };
+    watch = new WatchAnswer(this.store, response, options, onClose);
     if (!ended) this.#watches.add(watch);
   }
 

@@ -26,6 +26,10 @@ export type FakeFault =
   | { readonly kind: 'stallLog' }
   /** Watches: the stream stays open and nothing comes, after so many events. */
   | { readonly kind: 'silence'; readonly afterEvents?: number }
+  /** Watches: every event comes twice, or each pair of events in the wrong order, after so many events. */
+  | { readonly kind: 'repeat' | 'reorder'; readonly afterEvents?: number }
+  /** Writes: an admission webhook does not answer in time. Nothing is committed. */
+  | { readonly kind: 'webhookTimeout'; readonly webhook?: string }
   /** Watches: the server ends the stream properly after so many events. */
   | { readonly kind: 'end'; readonly afterEvents?: number };
 
@@ -55,7 +59,7 @@ interface Entry {
   left: number;
 }
 
-const FOR_WATCHES: readonly string[] = ['errorEvent', 'cutJson', 'cutUtf8', 'silence', 'end'];
+const FOR_WATCHES: readonly string[] = ['errorEvent', 'cutJson', 'cutUtf8', 'silence', 'repeat', 'reorder', 'end'];
 
 /** Faults that wait for the requests they fit; first in, first used, each so many times. */
 export class FaultScript {

@@ -7,8 +7,10 @@ interface LogLine {
 
 interface ContainerLog {
   readonly lines: LogLine[];
+  /** Lines that rotation has removed: the index of the first that is left. */
+  rotated: number;
   ended: boolean;
-  readonly listeners: Set<() => void>;
+  readonly listeners: Set<(repeat?: boolean) => void>;
 }
 
 /**
@@ -41,6 +43,16 @@ export class FakePodLogs {
     for (const listener of [...log.listeners]) listener();
   }
 
+  /**
+   * The log file is rotated: only the last `kept` lines are left to who asks anew, and whoever follows gets the last
+   * line that he has once more, as when kubelet opens the new file at its beginning.
+   */
+  rotate(namespace: string, pod: string, container: string, kept: number): void {
+    const log = this.#log(namespace, pod, container);
+    log.rotated += log.lines.splice(0, Math.max(0, log.lines.length - kept)).length;
+    for (const listener of [...log.listeners]) listener(true);
+  }
+
   /** Ends everything of a pod that was deleted. */
   endPod(namespace: string, pod: string): void {
     for (const [key, log] of this.#logs) {
@@ -64,13 +76,14 @@ export class FakePodLogs {
     const since = query.get('sinceTime') ?? '';
     const limit = Number(query.get('limitBytes') ?? Number.POSITIVE_INFINITY);
     const tail = query.get('tailLines');
-    let next = tail === null ? 0 : Math.max(0, log.lines.length - Number(tail));
+    let next = log.rotated + (tail === null ? 0 : Math.max(0, log.lines.length - Number(tail)));
     let sent = 0;
     response.writeHead(200, { 'content-type': 'text/plain' });
     response.flushHeaders();
-    const pump = (): void => {
-      for (; next < log.lines.length && sent < limit; next += 1) {
-        const line = log.lines[next];
+    const pump = (repeat = false): void => {
+      next = Math.max(log.rotated, repeat ? next - 1 : next);
+      for (; next < log.rotated + log.lines.length && sent < limit; next += 1) {
+        const line = log.lines[next - log.rotated];
         if (line === undefined || compareTimes(line.time, since) < 0) continue;
         const bytes = withTimes ? Buffer.concat([Buffer.from(`${line.time} `), line.bytes]) : line.bytes;
         const most = Math.min(limit, dropAfterBytes ?? Number.POSITIVE_INFINITY) - sent;
@@ -98,7 +111,7 @@ export class FakePodLogs {
   #log(namespace: string, pod: string, container: string): ContainerLog {
     const key = `${namespace}/${pod}/${container}`;
     let log = this.#logs.get(key);
-    if (log === undefined) this.#logs.set(key, (log = { lines: [], ended: false, listeners: new Set() }));
+    if (log === undefined) this.#logs.set(key, (log = { lines: [], rotated: 0, ended: false, listeners: new Set() }));
     return log;
   }
 }

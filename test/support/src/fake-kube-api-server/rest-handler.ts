@@ -115,6 +115,10 @@ function patch(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRequ
     if (!apply) throw notFound(target.resource.resource, name);
     return { status: 201, body: store.create(target.resource, parseObject(request, target)) };
   }
+  const uid = (body as { metadata?: { uid?: string } } | undefined)?.metadata?.uid;
+  if (uid !== undefined && uid !== current.metadata.uid) {
+    throw invalid(`metadata.uid: Invalid value: "${uid}": field is immutable`);
+  }
   const patched = applyPatch(current, body, request.contentType, target.resource.group.includes('.dev'));
   if (request.query.get('dryRun') === 'All') return { status: 200, body: patched };
   return { status: 200, body: store.replace(target.resource, withStatusOf(target, current, patched)) };

@@ -26,6 +26,8 @@ export class WatchAnswer {
   readonly #undo: () => void;
   #definitionsSent = false;
   #eventsSent = 0;
+  /** Kept back by `reorder` until the next event is out. */
+  #late: string | undefined;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -152,8 +154,17 @@ export class WatchAnswer {
       this.#cut(line, fault.kind === 'cutUtf8');
       return;
     }
+    const disturbed =
+      this.#eventsSent >= (fault !== undefined && 'afterEvents' in fault ? (fault.afterEvents ?? 0) : 0);
+    if (disturbed && fault?.kind === 'reorder' && this.#late === undefined) {
+      this.#late = line;
+      return;
+    }
     this.#write(line);
-    this.#eventsSent += 1;
+    if (disturbed && fault?.kind === 'repeat') this.#write(line);
+    if (this.#late !== undefined) this.#write(this.#late);
+    this.#eventsSent += this.#late === undefined ? 1 : 2;
+    this.#late = undefined;
     this.#check();
   }
 

@@ -65,6 +65,12 @@ export class ProviderEntity {
   @Column({ type: 'integer' })
   readonly running!: number;
 
+  @Column({ type: 'integer' })
+  readonly unswept!: number;
+
+  @Column({ type: 'boolean', name: 'sweep_behind' })
+  readonly sweepBehind!: boolean;
+
   @Column({ type: 'text', nullable: true })
   readonly region!: string | null;
 

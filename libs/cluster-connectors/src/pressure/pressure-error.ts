@@ -1,0 +1,54 @@
+import { DomainError, isDomainError } from '@image-factory/domain';
+import { outcomeOf } from '../error/kube-error.js';
+import type { RequestClass } from './request-class.js';
+
+/** What a failure says about the server: it has too much, it is not there, or it answered. */
+export type FailureVerdict = 'throttled' | 'failed' | 'answered';
+
+/** Reads a failure of a request that was not stopped by its caller. */
+export function verdictOf(error: unknown): FailureVerdict {
+  if (!isDomainError(error)) return 'answered';
+  switch (error.reason) {
+    case 'ClusterThrottled':
+      return 'throttled';
+    case 'ClusterUnreachable':
+    case 'ClusterTlsFailed':
+      return 'failed';
+    case 'ClusterUnavailable':
+      // Those that certainly were not applied are the answer of a server that works.
+      return outcomeOf(error) === 'unknown' ? 'failed' : 'answered';
+    default:
+      return 'answered';
+  }
+}
+
+/** A request that did not get its turn: nothing was sent. */
+export function throttled(requestClass: RequestClass, retryAfterMs: number): DomainError {
+  return new DomainError({
+    kind: 'Unavailable',
+    reason: 'ClusterThrottled',
+    fault: 'cluster',
+    retryable: true,
+    message: `More requests (${requestClass}) wait for the API server than it takes now; nothing was sent.`,
+    retryAfterSeconds: seconds(retryAfterMs),
+    details: { outcome: 'notSent' },
+  });
+}
+
+/** A request that the breaker kept away: nothing was sent. The reason is the one of the last failure. */
+export function keptAway(last: unknown, retryAfterMs: number): DomainError {
+  const reason = isDomainError(last) ? last.reason : 'ClusterUnreachable';
+  return new DomainError({
+    kind: 'Unavailable',
+    reason,
+    fault: 'cluster',
+    retryable: true,
+    message: 'The API server has not answered lately, so nothing was sent; it is tried again by itself.',
+    retryAfterSeconds: seconds(retryAfterMs),
+    details: { outcome: 'notSent' },
+  });
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}

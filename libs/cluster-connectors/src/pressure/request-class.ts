@@ -1,0 +1,32 @@
+/** What a request is for. Each class has a share of its cluster's requests that no other class can take. */
+export const REQUEST_CLASSES = ['create', 'stop', 'status', 'logs', 'probe'] as const;
+
+/**
+ * `create`: a tenant's place and an attempt's objects. `stop`: cancel, delete, sweep. `status`: lists, watches, reads of
+ * runs. `logs`: step logs. `probe`: health and reachability, which are never refused by the breaker.
+ */
+export type RequestClass = (typeof REQUEST_CLASSES)[number];
+
+interface ClassShare {
+  /** Part of the tokens while every class waits: weight over the sum of weights. What a class leaves, others use. */
+  readonly weight: number;
+  /** Requests at once that are kept for this class alone. */
+  readonly reservedSlots: number;
+  /** Most requests that wait; one more is refused at once. */
+  readonly maxWaiting: number;
+}
+
+/**
+ * `create` may not wait in such numbers that it fills a dispatcher's reconciles of one provider (128 at once), or
+ * cancels would wait behind it there.
+ */
+export const CLASS_SHARES: Readonly<Record<RequestClass, ClassShare>> = {
+  create: { weight: 4, reservedSlots: 3, maxWaiting: 100 },
+  stop: { weight: 3, reservedSlots: 3, maxWaiting: 256 },
+  status: { weight: 4, reservedSlots: 3, maxWaiting: 400 },
+  logs: { weight: 2, reservedSlots: 2, maxWaiting: 256 },
+  probe: { weight: 1, reservedSlots: 1, maxWaiting: 64 },
+};
+
+/** Sum of what is reserved: there must be more slots than this. */
+export const RESERVED_SLOTS = REQUEST_CLASSES.reduce((sum, one) => sum + CLASS_SHARES[one].reservedSlots, 0);

@@ -1,0 +1,42 @@
+import type { Queryable } from '../database/transaction.js';
+
+/**
+ * Providers whose finished runs are too many, or have become few enough: at the cap nothing new is placed, at half of
+ * it placement goes on, so that a sweep at the edge does not wake and park the same builds in turn. The count is
+ * written only while it matters. Index: build_executions_shard (all that is unswept).
+ * Locks: the providers that change, in id order; one that is locked is measured again at the next round.
+ */
+const MEASURE = `
+  WITH counted AS (
+    SELECT p.id, coalesce(u.n, 0) AS unswept,
+           CASE WHEN coalesce(u.n, 0) >= $1 THEN true WHEN coalesce(u.n, 0) <= $1 / 2 THEN false ELSE p.sweep_behind END AS behind
+      FROM providers p
+      LEFT JOIN (SELECT provider_id, count(*)::integer AS n FROM build_executions
+                  WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL AND finished_at IS NOT NULL
+                  GROUP BY provider_id) u ON u.provider_id = p.id
+  ), taken AS (
+    SELECT p.id, c.behind, CASE WHEN c.behind THEN c.unswept ELSE 0 END AS unswept
+      FROM providers p JOIN counted c ON c.id = p.id
+     WHERE p.sweep_behind <> c.behind OR p.unswept <> CASE WHEN c.behind THEN c.unswept ELSE 0 END
+     ORDER BY p.id
+       FOR NO KEY UPDATE OF p SKIP LOCKED
+  )
+  UPDATE providers p SET sweep_behind = t.behind, unswept = t.unswept FROM taken t WHERE p.id = t.id
+  RETURNING p.id AS provider_id, p.name, p.sweep_behind AS behind, p.unswept`;
+
+/** A provider whose count of finished and unswept runs was written. */
+export interface UnsweptProvider {
+  readonly providerId: string;
+  readonly name: string;
+  /** Nothing new is placed there until the sweep has caught up. */
+  readonly behind: boolean;
+  readonly unswept: number;
+}
+
+/** Compares every provider's finished and unswept runs with the cap. */
+export async function measureUnswept(database: Queryable, cap: number): Promise<UnsweptProvider[]> {
+  const rows = await database.query<{ provider_id: string; name: string; behind: boolean; unswept: number }>(MEASURE, [
+    cap,
+  ]);
+  return rows.map((row) => ({ ...row, providerId: row.provider_id }));
+}

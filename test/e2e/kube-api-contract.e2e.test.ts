@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { ClusterConnection, resolveAccess } from '@image-factory/cluster-connectors';
+import { EgressPolicy } from '@image-factory/egress';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { kubeApiContract } from '../support/src/contracts/kube-api-contract.js';
+import { readCluster } from './support/cluster.ts';
+
+/** The same checks as on the fake: what the fake does is what this server does. */
+kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'the real API server', async () => {
+  const cluster = readCluster();
+  const egress = new EgressPolicy({ allow: [new URL(cluster.apiServerUrl).hostname] });
+  const connect = async (token: string): Promise<ClusterConnection> => {
+    const config = {
+      endpoint: cluster.apiServerUrl,
+      token,
+      ca_cert: Buffer.from(cluster.caData, 'base64').toString('utf8'),
+    };
+    const access = await resolveAccess('token', config, { fileRules: { allowedDirs: [], anyPath: false } });
+    return new ClusterConnection({ providerId: 'p', generation: 1, access, egress });
+  };
+  const connection = await connect(cluster.adminToken);
+  const stranger = await connect('unknown-token');
+  const namespace = `contract-${randomUUID().slice(0, 8)}`;
+  await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  return {
+    connection,
+    stranger,
+    namespace,
+    compact: () => undefined,
+    close: async () => {
+      await Promise.all([connection.close(), stranger.close()]);
+      await cluster.kube('DELETE', `/api/v1/namespaces/${namespace}`);
+    },
+  };
+});
