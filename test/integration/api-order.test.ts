@@ -176,7 +176,7 @@ describe('what a build asks for and what holds it', () => {
     );
     const { body: ended } = await harness.submit(tenantId, projectId);
     await harness.sql.query(
-      `UPDATE builds SET status = 'failed', queue_key = NULL, finished_at = now() WHERE id = $1`,
+      `UPDATE builds SET status = 'failed', attempt = 1, queue_key = NULL, finished_at = now() WHERE id = $1`,
       [ended.id],
     );
     await harness.sql.query(

@@ -86,7 +86,7 @@ const SAMPLES = 20;
 
 /**
  * Indexes: builds_claim, or builds_parked_event when $3 names what it waits for; builds_list with the attempts of each
- * build for the last ends, no further back than the newest hundred builds.
+ * build for the last ends: past the queue, which `max_queued_builds` bounds, to the newest hundred that were claimed.
  */
 const POSITION = `
   SELECT CASE WHEN $3::text IS NULL
@@ -103,7 +103,7 @@ const POSITION = `
    CROSS JOIN LATERAL (
      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds) AS median_slot_seconds, count(*)::int AS samples
        FROM (SELECT extract(epoch FROM coalesce(e.pods_over_at, e.finished_at) - e.claimed_at)::float8 AS seconds
-               FROM (SELECT id FROM builds WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100) b
+               FROM (SELECT id FROM builds WHERE tenant_id = $1 AND attempt > 0 ORDER BY id DESC LIMIT 100) b
                JOIN build_executions e ON e.build_id = b.id AND NOT e.slot_held AND e.state <> 'released'
               ORDER BY e.claimed_at DESC LIMIT ${SAMPLES}) s) m
    WHERE l.tenant_id = $1`;

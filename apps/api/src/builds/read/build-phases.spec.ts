@@ -99,6 +99,8 @@ describe('what holds a queued build', () => {
       basis: expect.stringContaining('median'),
     });
     expect(queueStanding(build, { ...known, dispatchPaused: true }).estimate).toBeNull();
+    const shared = { ...known, running: 5, installationLimit: 40, installationRunning: 40 };
+    expect(queueStanding(build, shared).estimate?.seconds).toBe(500);
     expect(queueStanding(build, place).estimate).toBeNull();
   });
 });

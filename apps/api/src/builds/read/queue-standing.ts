@@ -57,7 +57,10 @@ export function queueStanding(build: StoredBuild, place: QueuePosition | undefin
 /** Nothing is expected while an administrator or a missing dispatcher holds everything. */
 function expectedWait(place: QueuePosition, binds: QueueStanding['binds']): WaitEstimate | undefined {
   if (binds?.reason === 'DispatchPaused' || binds?.reason === 'DispatcherMissing') return undefined;
-  return estimateWait(place);
+  const { installationLimit, installationRunning, running, maxRunning } = place;
+  if (installationLimit === undefined) return estimateWait(place);
+  const room = Math.max(0, installationLimit - installationRunning);
+  return estimateWait({ ...place, maxRunning: Math.min(maxRunning, running + room) });
 }
 
 function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
