@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConcurrencyPolicy } from '@image-factory/domain';
 import type { Submitted } from '@image-factory/persistence';
+import { eventually } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
 
 const LOST = { state: 'lost' as const, reason: 'ClusterLost' as const, message: '', retry: false };
@@ -164,6 +165,32 @@ describe('builds of one concurrency key', () => {
         GROUP BY concurrency_group HAVING count(*) > 1`,
     );
     expect(twice).toEqual([]);
+  });
+
+  it('cancel_running finds a build that a claim took while it waited for the lane', async () => {
+    const tenant = await world.tenant(100);
+    const old = await submit(tenant, 'queue');
+    const newer = await world.database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM lanes WHERE tenant_id = $1 FOR UPDATE', [tenant]);
+      const submitting = submit(tenant, 'cancel_running');
+      await eventually('the submission waits for the lane', async () => {
+        const waits = await world.database.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+                                                     AND datname = current_database()`);
+        return waits.length > 0;
+      });
+      // What a claim writes under the lane.
+      await tx.query(
+        `WITH b AS (UPDATE builds SET status = 'running', queue_key = NULL, attempt = 1 WHERE id = $1 RETURNING *),
+              l AS (UPDATE lanes SET queued = queued - 1, running = running + 1, running_cpu = running_cpu + 1000,
+                           running_memory = running_memory + 2147483648 WHERE tenant_id = $2)
+         INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, concurrency_group)
+         SELECT gen_random_uuid(), id, tenant_id, 1, 'placing', $3, gen_random_uuid(), project_id || ':main' FROM b`,
+        [old.id, tenant, dispatcherId],
+      );
+      return { submitting };
+    });
+    expect((await newer.submitting).superseded.buildIds).toEqual([old.id]);
+    expect((await world.build(old.id)).status).toBe('cancelling');
   });
 
   it('do not meet those of the same key in another project', async () => {
