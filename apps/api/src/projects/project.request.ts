@@ -29,6 +29,13 @@ class ProjectFields {
 
   @IntegerField(1, 10_080, { optional: true, description: 'Run limit of a build that names none; 30 when absent' })
   readonly build_timeout_minutes?: number;
+
+  @IntegerField(1, 1_000_000, {
+    optional: true,
+    nullable: true,
+    description: 'Builds of it that run at once; null, or absent: as many as the tenant may',
+  })
+  readonly max_concurrent_builds?: number | null;
 }
 
 export class CreateProjectRequest extends ProjectFields {
@@ -58,5 +65,6 @@ export function toProjectChange(request: ChangeProjectRequest): ProjectChange {
     registryAuthId: request.registry_auth_id,
     repositoryAuthId: request.repository_auth_id,
     buildTimeoutMinutes: request.build_timeout_minutes,
+    maxConcurrentBuilds: request.max_concurrent_builds,
   };
 }

@@ -13,6 +13,8 @@ export interface Project {
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
   readonly buildTimeoutMinutes: number;
+  /** Builds of it that run at once; undefined: as many as the tenant may. */
+  readonly maxConcurrentBuilds: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -30,6 +32,7 @@ export interface ProjectChange {
   readonly registryAuthId?: string | null | undefined;
   readonly repositoryAuthId?: string | null | undefined;
   readonly buildTimeoutMinutes?: number | undefined;
+  readonly maxConcurrentBuilds?: number | null | undefined;
 }
 
 /** A row of `projects`. */
@@ -45,6 +48,7 @@ export interface ProjectRow {
   registry_auth_id: string | null;
   repository_auth_id: string | null;
   build_timeout_minutes: number;
+  max_concurrent_builds: number | null;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -60,6 +64,7 @@ export const PROJECT_COLUMNS = {
   registryAuthId: 'registry_auth_id',
   repositoryAuthId: 'repository_auth_id',
   buildTimeoutMinutes: 'build_timeout_minutes',
+  maxConcurrentBuilds: 'max_concurrent_builds',
 } as const;
 
 export function toProject(row: ProjectRow): Project {
@@ -75,6 +80,7 @@ export function toProject(row: ProjectRow): Project {
     registryAuthId: orUndefined(row.registry_auth_id),
     repositoryAuthId: orUndefined(row.repository_auth_id),
     buildTimeoutMinutes: row.build_timeout_minutes,
+    maxConcurrentBuilds: orUndefined(row.max_concurrent_builds),
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

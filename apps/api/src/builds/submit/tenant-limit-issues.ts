@@ -1,16 +1,12 @@
 import { BUILD_METHODS } from '@image-factory/domain';
 import type { Project, Tenant } from '@image-factory/persistence';
 import type { SubmitBuildRequest } from './submit-build.request.js';
+import { requirementsIssues } from './requirements-issues.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
-/** What goes beyond the tenant's limits, and what is not supported yet. Only well-typed fields are looked at. */
+/** What goes beyond the tenant's limits. Only well-typed fields are looked at. */
 export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): SubmissionIssue[] {
-  const issues: SubmissionIssue[] = [];
-  for (const field of ['requirements', 'concurrency'] as const) {
-    if (request[field] !== undefined) {
-      issues.push(submissionIssue(field, 'NotYetSupported', 'is not supported yet; leave it out'));
-    }
-  }
+  const issues = requirementsIssues(request.requirements, tenant);
   const { build_method: method, priority } = request;
   if (BUILD_METHODS.includes(method) && !tenant.allowedMethods.includes(method)) {
     const allowed = tenant.allowedMethods.join(', ') || 'none';
