@@ -29,6 +29,7 @@ import {
   FakeCluster,
   type TestDatabase,
 } from '@image-factory/test-support';
+import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
 
 /** Promotion into the fake cluster's own registry. */
 export class FakeImagePublisher extends ImagePublisher {
@@ -200,6 +201,8 @@ export class DispatcherHarness {
       healthTimeoutMs: 1_000,
       runRetentionMs: 0,
       logRetentionDays: 30,
+      retry: QUICK_RETRIES,
+      clocks: { placementSeconds: 300, sealSeconds: 120, lossMinutes: 30 },
       otlpEndpoint: undefined,
       localWorkspaceDir: join(this.dataDir, 'local'),
       localHostId: 'test-host',
@@ -224,7 +227,14 @@ export class DispatcherHarness {
     const dispatcher = await createDispatcher(this.env(env), logger, {
       http: options.http ?? false,
       metrics: new Metrics(),
-      settings: { periodicScale: 0.05, prepareTimeoutMs: 2_000, noProviderWaitMs: 5_000, limits: LIMITS, ...settings },
+      settings: {
+        periodicScale: 0.05,
+        prepareTimeoutMs: 2_000,
+        noProviderWaitMs: 5_000,
+        limits: LIMITS,
+        retry: QUICK_RETRIES,
+        ...settings,
+      },
       places: () => ({
         executors: { kubernetes: executor },
         publisher: this.publisher,

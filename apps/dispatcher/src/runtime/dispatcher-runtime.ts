@@ -5,6 +5,7 @@ import { PlaceBuild } from '../dispatch/place-build.js';
 import { PlacementFactsReader } from '../dispatch/placement-facts.js';
 import type { PlacementOutcome } from '../dispatch/placement-outcome.js';
 import { ProviderGates } from '../dispatch/provider-gate.js';
+import { RetryFacts } from '../dispatch/retry-facts.js';
 import { ExecutionFeed } from '../follow/execution-feed.js';
 import { ProviderFollowers } from '../follow/provider-followers.js';
 import { ClockJudge } from '../lease/clock-judge.js';
@@ -169,6 +170,13 @@ export class DispatcherRuntime {
       publisher: places.publisher,
       judge: this.judge,
       limits: this.settings.limits,
+      retry: {
+        limits: this.settings.retry,
+        holdPolicy: this.settings.registryHold,
+        retries: stores.retries,
+        registryHolds: stores.registryHolds,
+        random: Math.random,
+      },
       isLostForAll: (providerId) => this.reachability.isLostForAll(providerId),
       onLeaseLost: (fence) => this.#dropShard(fence),
       onSlotFreed: () => this.loops.dispatch.wake(),
@@ -205,8 +213,9 @@ export class DispatcherRuntime {
       this.settings;
     const facts = new PlacementFactsReader(stores.providers, clock);
     const gates = new ProviderGates(clock);
+    const retryFacts = new RetryFacts(stores.retries, stores.registryHolds, clock);
     const placeBuild = new PlaceBuild(
-      { queue: stores.queue, facts, executors: places.executors, gates, clock, logger, metrics },
+      { queue: stores.queue, facts, retryFacts, executors: places.executors, gates, clock, logger, metrics },
       {
         installationId,
         host,

@@ -37,6 +37,7 @@ export const REASONS = [
   // queue and placement
   'QueueTimeout',
   'AttemptsExhausted',
+  'RetryTimeExhausted',
   'NoEligibleProvider',
   'ProviderDisabled',
   'ProviderCordoned',
@@ -45,11 +46,13 @@ export const REASONS = [
   'ProviderAtLimit',
   'ProviderTypeMismatch',
   'ProviderChanged',
+  'ProviderAvoided',
   'MethodNotSupported',
   'NotBefore',
   'TenantAtLimit',
   'DispatchPaused',
   'BackOff',
+  'RegistryHeld',
   'BuildsAhead',
   'DispatcherMissing',
   // stop intents

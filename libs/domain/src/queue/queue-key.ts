@@ -19,5 +19,5 @@ export interface Parking {
   readonly wakeOn?: string;
 }
 
-export const PARK_REASONS = ['NoEligibleProvider', 'BackOff', 'NotBefore', 'DispatchPaused'] as const;
+export const PARK_REASONS = ['NoEligibleProvider', 'BackOff', 'RegistryHeld', 'NotBefore', 'DispatchPaused'] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];

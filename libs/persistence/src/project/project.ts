@@ -13,6 +13,10 @@ export interface Project {
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
   readonly buildTimeoutMinutes: number;
+  /** Undefined: the tenant's. */
+  readonly queueTimeoutMinutes: number | undefined;
+  /** Undefined: the tenant's. */
+  readonly startLimitMinutes: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -30,6 +34,8 @@ export interface ProjectChange {
   readonly registryAuthId?: string | null | undefined;
   readonly repositoryAuthId?: string | null | undefined;
   readonly buildTimeoutMinutes?: number | undefined;
+  readonly queueTimeoutMinutes?: number | null | undefined;
+  readonly startLimitMinutes?: number | null | undefined;
 }
 
 /** A row of `projects`. */
@@ -45,6 +51,8 @@ export interface ProjectRow {
   registry_auth_id: string | null;
   repository_auth_id: string | null;
   build_timeout_minutes: number;
+  queue_timeout_minutes: number | null;
+  start_limit_minutes: number | null;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -60,6 +68,8 @@ export const PROJECT_COLUMNS = {
   registryAuthId: 'registry_auth_id',
   repositoryAuthId: 'repository_auth_id',
   buildTimeoutMinutes: 'build_timeout_minutes',
+  queueTimeoutMinutes: 'queue_timeout_minutes',
+  startLimitMinutes: 'start_limit_minutes',
 } as const;
 
 export function toProject(row: ProjectRow): Project {
@@ -75,6 +85,8 @@ export function toProject(row: ProjectRow): Project {
     registryAuthId: orUndefined(row.registry_auth_id),
     repositoryAuthId: orUndefined(row.repository_auth_id),
     buildTimeoutMinutes: row.build_timeout_minutes,
+    queueTimeoutMinutes: orUndefined(row.queue_timeout_minutes),
+    startLimitMinutes: orUndefined(row.start_limit_minutes),
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

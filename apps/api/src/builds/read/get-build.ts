@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@image-factory/domain';
 import { PostgresBuildHistory, PostgresBuilds, PostgresQueueView } from '@image-factory/persistence';
+import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
 import { buildPhases } from './build-phases.js';
 import { queueStanding } from './queue-standing.js';
@@ -13,6 +14,7 @@ export class GetBuild {
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
     @Inject(PostgresQueueView) private readonly queue: PostgresQueueView,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(API_SETTINGS) private readonly settings: ApiSettings,
   ) {}
 
   async execute(tenantId: string, buildId: string): Promise<BuildDetailResponse> {
@@ -22,6 +24,7 @@ export class GetBuild {
       build.queueKey === undefined ? undefined : this.queue.position(tenantId, build.queueKey),
     ]);
     const standing = build.status === 'queued' ? queueStanding(build, place) : null;
-    return toBuildDetailResponse(build, execution, standing, buildPhases(build, execution, this.clock.now()));
+    const phases = buildPhases(build, execution, this.clock.now(), this.settings.clocks);
+    return toBuildDetailResponse(build, execution, standing, phases);
   }
 }

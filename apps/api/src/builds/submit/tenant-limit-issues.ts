@@ -1,10 +1,15 @@
-import { BUILD_METHODS } from '@image-factory/domain';
-import type { Project, Tenant } from '@image-factory/persistence';
+import { BUILD_METHODS, type ClockLimits } from '@image-factory/domain';
+import type { Tenant } from '@image-factory/persistence';
+import { highestClocks } from './build-clocks.js';
 import type { SubmitBuildRequest } from './submit-build.request.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
 /** What goes beyond the tenant's limits, and what is not supported yet. Only well-typed fields are looked at. */
-export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): SubmissionIssue[] {
+export function tenantLimitIssues(
+  request: SubmitBuildRequest,
+  tenant: Tenant,
+  installation: ClockLimits,
+): SubmissionIssue[] {
   const issues: SubmissionIssue[] = [];
   for (const field of ['requirements', 'concurrency'] as const) {
     if (request[field] !== undefined) {
@@ -31,9 +36,11 @@ export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): 
       ),
     );
   }
+  const highest = highestClocks(tenant, installation);
   const clocks = [
-    ['build_timeout_minutes', tenant.maxBuildTimeoutMinutes],
-    ['queue_timeout_minutes', tenant.queueTimeoutMinutes],
+    ['build_timeout_minutes', highest.buildTimeoutMinutes],
+    ['queue_timeout_minutes', highest.queueTimeoutMinutes],
+    ['start_limit_minutes', highest.startLimitMinutes],
   ] as const;
   for (const [field, most] of clocks) {
     const minutes = request[field];
@@ -42,9 +49,4 @@ export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): 
     }
   }
   return issues;
-}
-
-/** The run limit of a build: its own, else the project's, never more than the tenant's. */
-export function buildTimeoutOf(request: SubmitBuildRequest, project: Project, tenant: Tenant): number {
-  return request.build_timeout_minutes ?? Math.min(project.buildTimeoutMinutes, tenant.maxBuildTimeoutMinutes);
 }
