@@ -44,15 +44,36 @@ describe('submitting a build', () => {
       queue: { position: 2, binds: { reason: 'TenantAtLimit' } },
       phases: {
         queue: { limit_seconds: 86_400 },
-        placement: { seconds: null, limit_seconds: null },
+        placement: { seconds: null, limit_seconds: 300 },
         start: { seconds: null, limit_seconds: 900 },
         run: { seconds: null, limit_seconds: 1800 },
+        seal: { seconds: null, limit_seconds: 120 },
+        loss: { seconds: null, limit_seconds: 1800 },
       },
       execution: null,
     });
     const events = await harness.call('GET', `${BUILDS}/${build.id}/events`, { tenantId: tenant });
     expect(events.body.items).toHaveLength(1);
     expect(events.body.items[0]).toMatchObject({ subject: 'build', to: 'queued', actor: 'user:bootstrap-admin' });
+  });
+
+  it('lowers the clocks by tenant, project and build, and refuses what is above the tenant’s', async () => {
+    const tenant = await harness.createTenant({ queue_timeout_minutes: 100, start_limit_minutes: 10 });
+    const project = await harness.createProject(tenant, { start_limit_minutes: 6, queue_timeout_minutes: 50 });
+    const of = async (part: Record<string, unknown>) => {
+      const { body } = await harness.submit(tenant, project, part);
+      return [body.queue_timeout_minutes, body.start_limit_minutes, body.build_timeout_minutes];
+    };
+    expect(await of({})).toEqual([50, 6, 30]);
+    expect(await of({ queue_timeout_minutes: 20, start_limit_minutes: 2, build_timeout_minutes: 5 })).toEqual([
+      20, 2, 5,
+    ]);
+    const refused = await harness.submit(tenant, project, { start_limit_minutes: 11 });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors).toMatchObject([{ path: 'start_limit_minutes' }]);
+    const url = `/api/v1/projects/${project}`;
+    await harness.call('PATCH', url, { tenantId: tenant, body: { start_limit_minutes: null } });
+    expect((await of({}))[1]).toBe(10);
   });
 
   it('parks a build that may not start yet and says so', async () => {
