@@ -137,6 +137,9 @@ CREATE TABLE build_executions (
   finished_at timestamp with time zone,
   swept_at timestamp with time zone,
   first_loss_at timestamp with time zone,
+  cpu_millis integer NOT NULL DEFAULT 1000,
+  memory_bytes bigint NOT NULL DEFAULT '2147483648'::bigint,
+  concurrency_group text,
   failure_class text,
   retry_decision text,
   retry_reason text,
@@ -158,6 +161,7 @@ CREATE TABLE build_executions (
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE UNIQUE INDEX build_executions_attempt ON public.build_executions USING btree (build_id, attempt) WHERE (state <> 'released'::text);
 CREATE INDEX build_executions_build ON public.build_executions USING btree (build_id, attempt);
+CREATE UNIQUE INDEX build_executions_key ON public.build_executions USING btree (concurrency_group) WHERE ((concurrency_group IS NOT NULL) AND (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text])));
 CREATE UNIQUE INDEX build_executions_live ON public.build_executions USING btree (build_id) WHERE (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text]));
 CREATE INDEX build_executions_placing ON public.build_executions USING btree (owner) WHERE (state = 'placing'::text);
 CREATE UNIQUE INDEX build_executions_run ON public.build_executions USING btree (cluster_uid, namespace_uid, pipeline_run_name) WHERE ((pipeline_run_name IS NOT NULL) AND (state <> 'released'::text));
@@ -253,18 +257,36 @@ END) STORED,
   cancel_requested_at timestamp with time zone,
   cancel_requested_by text,
   cancel_reason text,
+  cpu_millis integer NOT NULL DEFAULT 1000,
+  memory_bytes bigint NOT NULL DEFAULT '2147483648'::bigint,
+  cpu_limit_millis integer,
+  memory_limit_bytes bigint,
+  concurrency_policy text,
+  live_key text GENERATED ALWAYS AS (
+CASE
+    WHEN (finished_at IS NULL) THEN concurrency_key
+    ELSE NULL::text
+END) STORED,
+  parked_order bigint GENERATED ALWAYS AS (
+CASE
+    WHEN (parked IS NOT NULL) THEN ((floor((EXTRACT(epoch FROM (GREATEST(created_at, not_before) - '1970-01-01 00:00:00+00'::timestamp with time zone)) * (1000)::numeric)))::bigint - (priority * (300000)::bigint))
+    ELSE NULL::bigint
+END) STORED,
+  CONSTRAINT builds_concurrency CHECK ((concurrency_key IS NULL) = (concurrency_policy IS NULL) AND (concurrency_policy = ANY (ARRAY['queue'::text, 'cancel_queued'::text, 'cancel_running'::text, 'reject'::text]))),
   CONSTRAINT builds_finished CHECK ((finished_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
   CONSTRAINT builds_infrastructure CHECK (infrastructure_type = ANY (ARRAY['kubernetes'::text, 'local'::text])),
   CONSTRAINT builds_method CHECK (build_method = ANY (ARRAY['docker'::text, 'buildx'::text, 'kaniko'::text, 'packer'::text])),
   CONSTRAINT builds_parked_wakes CHECK (parked IS NULL OR parked_wake_at IS NOT NULL OR parked_wake_on IS NOT NULL),
   CONSTRAINT builds_queued CHECK ((status = 'queued'::text) = (queue_key IS NOT NULL OR parked IS NOT NULL) AND NOT (queue_key IS NOT NULL AND parked IS NOT NULL)),
+  CONSTRAINT builds_resources CHECK (cpu_millis > 0 AND memory_bytes > 0 AND cpu_limit_millis >= cpu_millis AND memory_limit_bytes >= memory_bytes),
   CONSTRAINT builds_status CHECK (status = ANY (ARRAY['queued'::text, 'running'::text, 'cancelling'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])),
   CONSTRAINT builds_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=85, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX builds_claim ON public.builds USING btree (tenant_id, queue_key) WHERE (queue_key IS NOT NULL);
 CREATE INDEX builds_list ON public.builds USING btree (tenant_id, id DESC);
+CREATE INDEX builds_live_key ON public.builds USING btree (project_id, live_key) WHERE (live_key IS NOT NULL);
 CREATE UNIQUE INDEX builds_number ON public.builds USING btree (project_id, build_number);
-CREATE INDEX builds_parked_event ON public.builds USING btree (parked_wake_on, ordinal) WHERE (parked IS NOT NULL);
+CREATE INDEX builds_parked_event ON public.builds USING btree (parked_wake_on, parked_order) WHERE (parked IS NOT NULL);
 CREATE INDEX builds_parked_time ON public.builds USING btree (parked_wake_at) WHERE (parked IS NOT NULL);
 CREATE INDEX builds_project ON public.builds USING btree (tenant_id, project_id, id DESC);
 CREATE INDEX builds_queue_deadline ON public.builds USING btree (queue_deadline) WHERE (queue_deadline IS NOT NULL);
@@ -330,6 +352,8 @@ CREATE TABLE installation (
   dispatch_paused boolean NOT NULL DEFAULT false,
   dispatch_paused_reason text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  max_concurrent_builds integer,
+  CONSTRAINT installation_limit CHECK (max_concurrent_builds >= 0),
   CONSTRAINT installation_singleton CHECK (singleton),
   CONSTRAINT installation_pkey PRIMARY KEY (singleton)
 );
@@ -365,7 +389,12 @@ CREATE TABLE lanes (
   running integer NOT NULL DEFAULT 0,
   served_at timestamp with time zone NOT NULL DEFAULT now(),
   ready boolean NOT NULL GENERATED ALWAYS AS (((queued > 0) AND (running < max_running))) STORED,
+  guaranteed integer NOT NULL DEFAULT 0,
+  running_cpu bigint NOT NULL DEFAULT 0,
+  running_memory bigint NOT NULL DEFAULT 0,
+  served double precision NOT NULL DEFAULT 0,
   CONSTRAINT lanes_counters CHECK (queued >= 0 AND parked >= 0 AND running >= 0),
+  CONSTRAINT lanes_resources CHECK (guaranteed >= 0 AND running_cpu >= 0 AND running_memory >= 0),
   CONSTRAINT lanes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON DELETE CASCADE,
   CONSTRAINT lanes_pkey PRIMARY KEY (tenant_id)
 ) WITH (fillfactor=40, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
@@ -380,6 +409,16 @@ CREATE TABLE placement_decisions (
   CONSTRAINT placement_decisions_pkey PRIMARY KEY (execution_id)
 );
 CREATE INDEX placement_decisions_build ON public.placement_decisions USING btree (build_id, decided_at);
+
+CREATE TABLE project_lanes (
+  project_id uuid NOT NULL,
+  tenant_id uuid NOT NULL,
+  max_running integer NOT NULL,
+  running integer NOT NULL DEFAULT 0,
+  CONSTRAINT project_lanes_counters CHECK (max_running >= 1 AND running >= 0),
+  CONSTRAINT project_lanes_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE,
+  CONSTRAINT project_lanes_pkey PRIMARY KEY (project_id)
+) WITH (fillfactor=40, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
 
 CREATE TABLE projects (
   id uuid NOT NULL,
@@ -398,9 +437,11 @@ CREATE TABLE projects (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   deleted_at timestamp with time zone,
+  max_concurrent_builds integer,
   queue_timeout_minutes integer,
   start_limit_minutes integer,
   CONSTRAINT projects_clocks CHECK (queue_timeout_minutes >= 1 AND start_limit_minutes >= 1),
+  CONSTRAINT projects_limit CHECK (max_concurrent_builds >= 1),
   CONSTRAINT projects_timeout CHECK (build_timeout_minutes >= 1),
   CONSTRAINT projects_registry_auth_id_fkey FOREIGN KEY (registry_auth_id) REFERENCES registry_auths(id),
   CONSTRAINT projects_repository_auth_id_fkey FOREIGN KEY (repository_auth_id) REFERENCES repository_auths(id),

@@ -3,6 +3,7 @@ import { CreateProviders1795219260000 } from './1795219260000-create-providers.j
 import { CreateBuilds1795219320000 } from './1795219320000-create-builds.js';
 import { CreateBuildLogs1795219380000 } from './1795219380000-create-build-logs.js';
 import { CreatePlatform1795219440000 } from './1795219440000-create-platform.js';
+import { OrderBuilds1795219500000 } from './1795219500000-order-builds.js';
 import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -12,6 +13,7 @@ export const MIGRATIONS = [
   CreateBuilds1795219320000,
   CreateBuildLogs1795219380000,
   CreatePlatform1795219440000,
+  OrderBuilds1795219500000,
   AddRetries1795219510000,
 ] as const;
 

@@ -181,14 +181,6 @@ describe('submitting a build', () => {
     expect(answer.body.build_config).toEqual({ dockerfile_path: 'Dockerfile', build_context: '.' });
   });
 
-  it.each([
-    ['concurrency', { concurrency: { key: 'main', policy: 'queue' } }],
-    ['requirements', { requirements: { cpu: '2' } }],
-  ])('refuses %s until it works', async (path, fields) => {
-    const answer = await harness.submit(tenantId, projectId, fields);
-    expect(answer).toMatchObject({ status: 400, body: { code: 'NotYetSupported', errors: [{ path }] } });
-  });
-
   it('asks for a destination when neither the project nor the build has one', async () => {
     const project = await harness.createProject(tenantId, { registry_repo: null });
     expect(await harness.submit(tenantId, project)).toMatchObject({

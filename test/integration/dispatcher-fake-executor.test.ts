@@ -49,6 +49,7 @@ function contextFor(cluster: FakeCluster, script: ContractScript, ids: ContractI
     storageClass: undefined,
     workspaceSize: '1Gi',
     insecureRegistry: false,
+    resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
     hasGitCredential: false,
     traceparent: undefined,
   };

@@ -260,7 +260,10 @@ export class DispatcherHarness {
 
   async submit(part: Partial<NewBuild> = {}): Promise<string> {
     const submissions = new PostgresBuildSubmissions(this.queue);
-    const buildId = await this.database.transaction((tx) => submissions.insert(tx, { ...this.#newBuild(), ...part }));
+    const { id: buildId, superseded } = await this.database.transaction((tx) =>
+      submissions.insert(tx, { ...this.#newBuild(), ...part }),
+    );
+    this.queue.tellSubmitted(this.tenantId, superseded);
     await this.database.query(`SELECT pg_notify('if_queue', $1)`, [this.tenantId]);
     return buildId;
   }
@@ -349,6 +352,8 @@ export class DispatcherHarness {
       infrastructureType: 'kubernetes',
       requestedProviderId: undefined,
       priority: 0,
+      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+      concurrency: undefined,
       notBefore: undefined,
       buildTimeoutMinutes: 30,
       queueTimeoutMinutes: 60,

@@ -107,6 +107,7 @@ export class LocalExecutorHarness {
       storageClass: undefined,
       workspaceSize: '1Gi',
       insecureRegistry: false,
+      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
       hasGitCredential: false,
       traceparent: undefined,
       ...overrides,

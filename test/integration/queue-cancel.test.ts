@@ -13,7 +13,7 @@ describe('a cancel', () => {
     dispatcher = await world.dispatcher();
   });
   afterEach(async () => {
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     await world.close();
   });
 

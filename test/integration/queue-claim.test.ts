@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PRIORITY_STEP_MS } from '@image-factory/domain';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
-import { CLAIM_HEADS } from '../../libs/persistence/src/queue/statements.js';
+import { CLAIM_HEADS, CLAIM_LANES } from '../../libs/persistence/src/queue/claim-statements.js';
 import { QueueWorld } from './queue-world.js';
 
 describe('claiming builds', () => {
@@ -35,7 +35,7 @@ describe('claiming builds', () => {
     expect(new Set(seen).size).toBe(seen.length);
     const lanes = await Promise.all(tenants.map((tenant) => world.lane(tenant)));
     expect(lanes.map((lane) => lane.running)).toEqual([3, 5, 40]);
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     for (const tenant of tenants) await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
   });
 
@@ -106,6 +106,20 @@ describe('claiming builds', () => {
     await world.database.query('ANALYZE builds');
     expect(await plan()).toContain('builds_claim');
     await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
+  });
+
+  it('finds the lanes that are ready by lanes_ready, however many tenants there are', async () => {
+    await world.database.query(
+      `WITH t AS (INSERT INTO tenants (name) SELECT 'idle ' || n FROM generate_series(1, 2000) AS n RETURNING id)
+       INSERT INTO lanes (tenant_id, max_running) SELECT id, 10 FROM t`,
+    );
+    await world.database.query('ANALYZE lanes');
+    const plan = await world.database.transaction(
+      (tx) => tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${CLAIM_LANES.text}`, [25]),
+      { settings: CLAIM_SETTINGS },
+    );
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('lanes_ready');
+    await world.database.query(`DELETE FROM tenants WHERE name LIKE 'idle %'`);
   });
 
   it('waits for a lane that others always hold rather than pass it over for ever', async () => {

@@ -39,7 +39,7 @@ describe('a placed execution', () => {
     fence = placed.fence;
   });
   afterEach(async () => {
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     await world.close();
   });
 

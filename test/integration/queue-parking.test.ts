@@ -12,7 +12,7 @@ describe('parked builds', () => {
     dispatcher = await world.dispatcher();
   });
   afterEach(async () => {
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     await world.close();
   });
 

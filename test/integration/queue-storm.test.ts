@@ -114,7 +114,7 @@ describe('a storm of submissions, claims, placements, parks, cancels, ends and d
       await world.queue.releaseAbandoned();
     }
     expect(over).toBe(0);
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     const twice = await world.database.query(
       `SELECT build_id FROM build_events WHERE subject = 'build' AND to_state IN ('completed', 'failed', 'cancelled')
         GROUP BY build_id HAVING count(*) > 1`,
@@ -135,16 +135,22 @@ describe('the reconciler', () => {
     const tenant = await world.tenant();
     const provider = await world.provider();
     await world.submit(tenant);
-    await world.database.query('UPDATE lanes SET queued = 7, running = 2 WHERE tenant_id = $1', [tenant]);
+    await world.database.query('UPDATE lanes SET queued = 7, running = 2, running_cpu = 5 WHERE tenant_id = $1', [
+      tenant,
+    ]);
+    const project = await world.project(tenant, 3);
+    await world.database.query('UPDATE project_lanes SET running = 2 WHERE project_id = $1', [project]);
     await world.database.query('UPDATE providers SET running = 4 WHERE id = $1', [provider]);
     expect(await world.queue.reconcileCounters()).toEqual({
       drift: [
         { tenantId: tenant, counter: 'queued', stored: 7, actual: 1 },
         { tenantId: tenant, counter: 'running', stored: 2, actual: 0 },
+        { tenantId: tenant, counter: 'runningCpu', stored: 5, actual: 0 },
       ],
+      projects: [{ projectId: project, stored: 2, actual: 0 }],
       providers: [{ providerId: provider, stored: 4, actual: 0 }],
     });
-    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], providers: [] });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     await world.close();
   });
 });

@@ -4,12 +4,16 @@ import {
   Database,
   PostgresBuildLogs,
   PostgresBuildQueue,
+  PostgresBuildSubmissions,
   PostgresExecutions,
   PostgresLeases,
+  PostgresProjects,
   queueKeyNow,
   type ClaimedExecution,
+  type NewBuild,
   type PlacementCommit,
   type ShardLease,
+  type Submitted,
 } from '@image-factory/persistence';
 import { createTestDatabase } from '@image-factory/test-support';
 
@@ -37,6 +41,8 @@ export class QueueWorld {
   readonly leases: PostgresLeases;
   readonly executions: PostgresExecutions;
   readonly logs: PostgresBuildLogs;
+  readonly projects: PostgresProjects;
+  readonly submissions: PostgresBuildSubmissions;
   readonly #projects = new Map<string, string>();
 
   private constructor(
@@ -48,6 +54,8 @@ export class QueueWorld {
     this.leases = new PostgresLeases(database);
     this.executions = new PostgresExecutions(database);
     this.logs = new PostgresBuildLogs(database);
+    this.projects = new PostgresProjects(database);
+    this.submissions = new PostgresBuildSubmissions(this.queue);
   }
 
   static async open(poolSize = 12): Promise<QueueWorld> {
@@ -86,6 +94,32 @@ export class QueueWorld {
     );
     this.#projects.set(id, project);
     return id;
+  }
+
+  /** Another project of the tenant, or its first one with a limit. */
+  async project(tenantId: string, maxConcurrentBuilds: number | null = null): Promise<string> {
+    const name = `p-${randomUUID()}`;
+    const input = { name, gitRepositoryUrl: 'https://git.example/p', maxConcurrentBuilds };
+    return (await this.database.transaction((tx) => this.projects.create(tx, tenantId, input))).id;
+  }
+
+  async limitProject(tenantId: string, projectId: string, maxConcurrentBuilds: number | null): Promise<void> {
+    await this.database.transaction((tx) => this.projects.update(tx, tenantId, projectId, { maxConcurrentBuilds }));
+  }
+
+  /** Through the store of submissions, with everything that it decides. */
+  async submitNew(tenantId: string, part: Partial<NewBuild> = {}): Promise<Submitted> {
+    const projectId = part.projectId ?? this.#projects.get(tenantId) ?? '';
+    return this.database.transaction((tx) =>
+      this.submissions.insert(tx, { ...usualBuild(tenantId, projectId), ...part }),
+    );
+  }
+
+  /** Ends a claim before it was placed: its slot and its key are free, and its build has failed. */
+  async fail(claimed: ClaimedExecution, dispatcherId: string): Promise<void> {
+    const { executionId } = claimed;
+    const request = { executionId, dispatcherId, reason: 'BuildConfigInvalid' as const, message: '' };
+    if (!(await this.queue.failPlacing(request))) throw new Error(`the claim of ${executionId} was lost`);
   }
 
   async provider(options: ProviderOptions = {}): Promise<string> {
@@ -276,4 +310,34 @@ export interface ExecutionView {
   readonly swept_at: Date | null;
   readonly log_sealed_at: Date | null;
   readonly waiting_reason: string | null;
+}
+
+function usualBuild(tenantId: string, projectId: string): NewBuild {
+  return {
+    tenantId,
+    projectId,
+    buildMethod: 'kaniko',
+    infrastructureType: 'kubernetes',
+    requestedProviderId: undefined,
+    priority: 0,
+    resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+    concurrency: undefined,
+    notBefore: undefined,
+    buildTimeoutMinutes: 30,
+    queueTimeoutMinutes: 1440,
+    startLimitMinutes: 15,
+    maxQueuedBuilds: 100_000,
+    gitBranch: 'main',
+    gitCommit: undefined,
+    tags: ['latest'],
+    imageRepository: 'registry.example/app',
+    config: {},
+    gitRepositoryUrl: 'https://git.example/p',
+    registryAuthId: undefined,
+    repositoryAuthId: undefined,
+    request: {},
+    retryOf: undefined,
+    traceparent: undefined,
+    createdBy: 'user:test',
+  };
 }

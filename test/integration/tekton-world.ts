@@ -221,6 +221,7 @@ export class TektonWorld {
       storageClass: undefined,
       workspaceSize: '1Gi',
       insecureRegistry: false,
+      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
       hasGitCredential: false,
       traceparent: undefined,
       ...overrides,

@@ -33,6 +33,7 @@ export type {
   ParkRequest,
   PlacementCommit,
   PlacementResult,
+  ProjectDrift,
   ProviderDrift,
   ReleaseRequest,
 } from './queue/claimed-execution.js';
@@ -73,6 +74,8 @@ export type { BuildFilter } from './build/postgres-builds.js';
 export type { StoredBuild } from './build/build-row.js';
 export { PostgresBuildSubmissions } from './build/postgres-build-submissions.js';
 export { defaultTag } from './build/new-build.js';
+export type { Submitted } from './build/postgres-build-submissions.js';
+export type { Superseded } from './queue/supersede-builds.js';
 export type { NewBuild } from './build/new-build.js';
 export { PostgresBuildHistory } from './build/postgres-build-history.js';
 export type { BuildArtifact, BuildEvent, StoredDocument } from './build/postgres-build-history.js';
@@ -82,9 +85,9 @@ export type { IdempotentRequest, Reservation, StoredAnswer } from './idempotency
 export { PostgresAudit } from './audit/postgres-audit.js';
 export type { AuditEntry, AuditEvent, AuditFilter } from './audit/postgres-audit.js';
 export { PostgresQueueView } from './admin/postgres-queue-view.js';
-export type { LaneView, QueuePosition } from './admin/postgres-queue-view.js';
+export type { LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-queue-view.js';
 export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
-export type { DispatcherView, DispatchPause } from './admin/postgres-dispatch-admin.js';
+export type { DispatcherView, DispatchLimits, DispatchPause } from './admin/postgres-dispatch-admin.js';
 export { PostgresRetries } from './retry/postgres-retries.js';
 export type { AvoidedProvider } from './retry/postgres-retries.js';
 export { PostgresRegistryHolds } from './retry/postgres-registry-holds.js';

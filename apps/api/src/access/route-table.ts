@@ -88,6 +88,7 @@ export const ROUTES: readonly RouteRule[] = [
   platform('DELETE', `${PROVIDERS}/:id/permissions/:tenantId`, 'provider:manage'),
   platform('GET', '/dispatcher/metrics', 'dispatcher:read'),
   platform('GET', '/dispatcher/status', 'dispatcher:read'),
+  platform('PATCH', '/dispatcher/limits', 'dispatcher:manage'),
   platform('POST', '/dispatcher/pause', 'dispatcher:manage'),
   platform('POST', '/dispatcher/resume', 'dispatcher:manage'),
   platform('GET', '/queue', 'dispatcher:read'),

@@ -1,11 +1,18 @@
-import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Patch, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { type DispatchPause, PostgresDispatchAdmin } from '@image-factory/persistence';
+import { type DispatchLimits, type DispatchPause, PostgresDispatchAdmin } from '@image-factory/persistence';
 import { NoBody } from '../http/no-body.js';
 import { type RequestScope, Scope } from '../http/request-scope.js';
 import { numbersOf, PUBLISHED, totalOf } from './dispatcher-metrics.js';
-import { DispatcherStatusResponse, PauseResponse, toDispatcherResponse } from './dispatcher.response.js';
+import {
+  DispatchLimitsResponse,
+  DispatcherStatusResponse,
+  PauseResponse,
+  toDispatcherResponse,
+} from './dispatcher.response.js';
+import { DispatchLimitsRequest } from './dispatch-limits.request.js';
 import { PauseDispatchRequest } from './pause-dispatch.request.js';
+import { SetDispatchLimits } from './set-dispatch-limits.js';
 import { SetDispatchPause } from './set-dispatch-pause.js';
 
 const METRICS_SCHEMA = {
@@ -34,6 +41,7 @@ export class DispatcherController {
   constructor(
     @Inject(PostgresDispatchAdmin) private readonly admin: PostgresDispatchAdmin,
     @Inject(SetDispatchPause) private readonly setPause: SetDispatchPause,
+    @Inject(SetDispatchLimits) private readonly setLimits: SetDispatchLimits,
   ) {}
 
   @Get('metrics')
@@ -53,8 +61,23 @@ export class DispatcherController {
   @ApiOperation({ summary: 'Replicas with heartbeat, shards, slots and version; whether dispatching is paused' })
   @ApiOkResponse({ type: DispatcherStatusResponse })
   async status(): Promise<DispatcherStatusResponse> {
-    const [pause, dispatchers] = await Promise.all([this.admin.pause(), this.admin.dispatchers()]);
-    return { ...toPauseResponse(pause), dispatchers: dispatchers.map(toDispatcherResponse) };
+    const [pause, limits, dispatchers] = await Promise.all([
+      this.admin.pause(),
+      this.admin.limits(),
+      this.admin.dispatchers(),
+    ]);
+    return {
+      ...toPauseResponse(pause),
+      limits: toLimitsResponse(limits),
+      dispatchers: dispatchers.map(toDispatcherResponse),
+    };
+  }
+
+  @Patch('limits')
+  @ApiOperation({ summary: 'Limit what runs in all tenants together; what runs goes on' })
+  @ApiOkResponse({ type: DispatchLimitsResponse })
+  async limits(@Scope() scope: RequestScope, @Body() body: DispatchLimitsRequest): Promise<DispatchLimitsResponse> {
+    return toLimitsResponse(await this.setLimits.execute(scope, body));
   }
 
   @Post('pause')
@@ -73,6 +96,10 @@ export class DispatcherController {
   async resume(@Scope() scope: RequestScope, @NoBody() _body: undefined): Promise<PauseResponse> {
     return toPauseResponse(await this.setPause.execute(scope, { paused: false, reason: undefined }));
   }
+}
+
+function toLimitsResponse(limits: DispatchLimits): DispatchLimitsResponse {
+  return { max_concurrent_builds: limits.maxConcurrentBuilds ?? null, running: limits.running };
 }
 
 function toPauseResponse(pause: DispatchPause): PauseResponse {

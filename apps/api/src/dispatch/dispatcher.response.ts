@@ -20,7 +20,15 @@ export class PauseResponse {
   @Shown('text', { nullable: true }) readonly reason!: string | null;
 }
 
+/** How much may run in all tenants together. */
+export class DispatchLimitsResponse {
+  @Shown('integer', { nullable: true, description: 'null: only the limits of tenants and providers' })
+  readonly max_concurrent_builds!: number | null;
+  @Shown('integer', { description: 'Builds that run now, in all tenants' }) readonly running!: number;
+}
+
 export class DispatcherStatusResponse extends PauseResponse {
+  @ShownAs(() => DispatchLimitsResponse) readonly limits!: DispatchLimitsResponse;
   @ShownAs(() => DispatcherResponse, { list: true }) readonly dispatchers!: readonly DispatcherResponse[];
 }
 

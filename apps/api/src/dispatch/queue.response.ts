@@ -1,3 +1,4 @@
+import { cpuText, memoryText } from '@image-factory/domain';
 import type { LaneView } from '@image-factory/persistence';
 import { orNull, Shown } from '../http/response/shown.js';
 
@@ -12,6 +13,9 @@ export class QueueResponse {
   @Shown('integer') readonly guaranteed_builds!: number;
   @Shown('integer') readonly max_queued_builds!: number;
   @Shown('integer') readonly weight!: number;
+  @Shown('text', { description: 'CPU of what runs, as the share between tenants counts it', example: '12' })
+  readonly running_cpu!: string;
+  @Shown('text', { description: 'Memory of what runs, likewise', example: '24Gi' }) readonly running_memory!: string;
   @Shown('number', { nullable: true }) readonly oldest_wait_seconds!: number | null;
   @Shown('integer', { description: 'Builds that ended in the last hour' }) readonly finished_last_hour!: number;
 }
@@ -27,6 +31,8 @@ export function toQueueResponse(lane: LaneView): QueueResponse {
     guaranteed_builds: lane.guaranteedBuilds,
     max_queued_builds: lane.maxQueuedBuilds,
     weight: lane.weight,
+    running_cpu: cpuText(lane.runningCpuMillis),
+    running_memory: memoryText(lane.runningMemoryBytes),
     oldest_wait_seconds: orNull(lane.oldestWaitSeconds),
     finished_last_hour: lane.finishedLastHour,
   };

@@ -43,6 +43,12 @@ class ProjectFields {
     description: "Start limit of a build that names none; the tenant's when null",
   })
   readonly start_limit_minutes?: number | null;
+  @IntegerField(1, 1_000_000, {
+    optional: true,
+    nullable: true,
+    description: 'Builds of it that run at once; null, or absent: as many as the tenant may',
+  })
+  readonly max_concurrent_builds?: number | null;
 }
 
 export class CreateProjectRequest extends ProjectFields {
@@ -74,5 +80,6 @@ export function toProjectChange(request: ChangeProjectRequest): ProjectChange {
     buildTimeoutMinutes: request.build_timeout_minutes,
     queueTimeoutMinutes: request.queue_timeout_minutes,
     startLimitMinutes: request.start_limit_minutes,
+    maxConcurrentBuilds: request.max_concurrent_builds,
   };
 }

@@ -14,6 +14,7 @@ export class ProjectResponse {
   @Shown('integer') readonly build_timeout_minutes!: number;
   @Shown('integer', { nullable: true }) readonly queue_timeout_minutes!: number | null;
   @Shown('integer', { nullable: true }) readonly start_limit_minutes!: number | null;
+  @Shown('integer', { nullable: true }) readonly max_concurrent_builds!: number | null;
   @Shown('time') readonly created_at!: string;
   @Shown('time') readonly updated_at!: string;
 }
@@ -32,6 +33,7 @@ export function toProjectResponse(project: Project): ProjectResponse {
     build_timeout_minutes: project.buildTimeoutMinutes,
     queue_timeout_minutes: orNull(project.queueTimeoutMinutes),
     start_limit_minutes: orNull(project.startLimitMinutes),
+    max_concurrent_builds: orNull(project.maxConcurrentBuilds),
     created_at: project.createdAt.toISOString(),
     updated_at: project.updatedAt.toISOString(),
   };

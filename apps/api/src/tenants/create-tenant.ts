@@ -4,7 +4,7 @@ import { API_BASE } from '../access/route-table.js';
 import { AuditedWrites } from '../http/write/audited-writes.js';
 import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
 import type { RequestScope } from '../http/request-scope.js';
-import { CreateTenantRequest, refuseLaterLimits, toTenantChange } from './tenant.request.js';
+import { checkGuarantee, CreateTenantRequest, toTenantChange } from './tenant.request.js';
 import { TenantResponse, toTenantResponse } from './tenant.response.js';
 
 @Injectable()
@@ -16,9 +16,9 @@ export class CreateTenant {
   ) {}
 
   async execute(scope: RequestScope, request: CreateTenantRequest): Promise<CreatedAnswer<TenantResponse>> {
-    refuseLaterLimits(request);
     return this.writes.run(scope, async () => async (tx) => {
       const tenant = await this.tenants.create(tx, { ...toTenantChange(request), name: request.name });
+      checkGuarantee(tenant);
       const body = toTenantResponse(tenant);
       await this.audited.note(tx, scope, {
         action: 'tenant.create',

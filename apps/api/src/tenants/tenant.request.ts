@@ -1,13 +1,14 @@
-import { BUILD_METHODS, type BuildMethod, displayName, type Grammar, labelValue } from '@image-factory/domain';
-import type { TenantChange } from '@image-factory/persistence';
-import { refuseLater } from '../http/validation/refuse-later.js';
+import {
+  BUILD_METHODS,
+  type BuildMethod,
+  cpuQuantity,
+  displayName,
+  invalidInput,
+  labelValue,
+  memoryQuantity,
+} from '@image-factory/domain';
+import type { Tenant, TenantChange } from '@image-factory/persistence';
 import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/validation/fields.js';
-
-/** Kubernetes quantities of CPU and memory. */
-const cpu: Grammar = (text) =>
-  /^(?:[1-9]\d{0,4}|[1-9]\d{0,6}m|\d{1,4}\.\d{1,3})$/.test(text) ? undefined : 'must be as in 2 or 500m';
-const memory: Grammar = (text) =>
-  /^[1-9]\d{0,6}(?:Ki|Mi|Gi|Ti|k|M|G|T)?$/.test(text) ? undefined : 'must be as in 4Gi';
 
 const MOST = 1_000_000;
 
@@ -20,26 +21,30 @@ class TenantFields {
 
   @IntegerField(0, MOST, {
     optional: true,
-    description: 'Of them, builds that are always possible. Only 0 is supported yet',
+    description: 'Of them, builds that come before what others run beyond their own; 0 when absent',
   })
   readonly guaranteed_builds?: number;
 
   @IntegerField(0, MOST, { optional: true, description: 'Builds that wait at once; 1000 when absent' })
   readonly max_queued_builds?: number;
 
-  @IntegerField(1, 1000, { optional: true, description: 'Share of free slots; 1 when absent' })
+  @IntegerField(1, 1000, {
+    optional: true,
+    description: 'Share of what runs, by CPU or memory, beside other tenants; 1 when absent',
+  })
   readonly weight?: number;
 
   @IntegerField(0, 1000, { optional: true, description: 'Highest priority of a build; 10 when absent' })
   readonly max_priority?: number;
 
-  @TextField(cpu, { optional: true, nullable: true, description: 'Most CPU of one build. Only null is supported yet' })
+  @TextField(cpuQuantity, { optional: true, nullable: true, description: 'Most CPU of one build', example: '4' })
   readonly max_cpu?: string | null;
 
-  @TextField(memory, {
+  @TextField(memoryQuantity, {
     optional: true,
     nullable: true,
-    description: 'Most memory of one build. Only null is supported yet',
+    description: 'Most memory of one build',
+    example: '8Gi',
   })
   readonly max_memory?: string | null;
 
@@ -72,12 +77,12 @@ export class ChangeTenantRequest extends TenantFields {
   readonly name?: string;
 }
 
-/** Guarantees and caps that claims and Tasks do not keep yet. @throws DomainError InvalidInput NotYetSupported */
-export function refuseLaterLimits(request: ChangeTenantRequest): void {
-  refuseLater([
-    ...((request.guaranteed_builds ?? 0) > 0 ? ['guaranteed_builds'] : []),
-    ...(['max_cpu', 'max_memory'] as const).filter((field) => request[field] != null),
-  ]);
+/** @throws DomainError InvalidInput ValidationFailed when more is guaranteed than may run */
+export function checkGuarantee(tenant: Tenant): void {
+  const { guaranteedBuilds, maxConcurrentBuilds } = tenant;
+  if (guaranteedBuilds <= maxConcurrentBuilds) return;
+  const message = `must be at most ${maxConcurrentBuilds}, the tenant's max_concurrent_builds`;
+  throw invalidInput('ValidationFailed', `guaranteed_builds ${message}`, [{ path: 'guaranteed_builds', message }]);
 }
 
 /** The fields that are set; `undefined` leaves one as it is. */

@@ -29,6 +29,7 @@ export function renderContext(
     gitRevision: claimed.gitCommit ?? claimed.gitBranch ?? 'HEAD',
     imageRepository: claimed.imageRepository,
     config: claimed.config,
+    resources: claimed.resources,
     pipelineTimeoutSeconds: pipelineTimeoutSeconds(claimed.buildTimeoutMinutes, claimed.startLimitMinutes),
     storageClass: provider.settings.storageClass,
     workspaceSize: provider.settings.workspaceSize ?? DEFAULT_WORKSPACE_SIZE,

@@ -14,6 +14,7 @@ export function metricsView(view: MetricsView): Record<string, number> {
     requeues: counters.requeues ?? 0,
     skipped_for_limit: counters.skippedForLimit ?? 0,
     parks: counters.parks ?? 0,
+    counter_drift: counters.counterDrift ?? 0,
     adoptions: counters.adoptions ?? 0,
     lease_losses: counters.leaseLosses ?? 0,
     log_bytes: counters.logBytes ?? 0,

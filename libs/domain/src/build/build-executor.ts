@@ -3,6 +3,7 @@ import type { ExecutionOutcome, StopIntent } from './build-execution-state.js';
 import type { Fault } from '../errors/domain-error.js';
 import type { Reason } from '../errors/reasons.js';
 import type { LogSink } from '../log/log-record.js';
+import type { BuildResources } from '../queue/build-resources.js';
 import type { Secret } from '../secret/secret.js';
 
 /**
@@ -102,6 +103,7 @@ export interface RenderContext {
   readonly imageRepository: string | undefined;
   /** Defaults of the project are merged in. */
   readonly config: BuildConfig;
+  readonly resources: BuildResources;
   /** Sum of start and run limits and a margin, in seconds: the backstop `timeouts.pipeline` (rule 17). */
   readonly pipelineTimeoutSeconds: number;
   readonly storageClass: string | undefined;

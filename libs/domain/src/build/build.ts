@@ -1,5 +1,7 @@
 import type { BuildConfig, BuildMethod, InfrastructureType } from './build-method.js';
 import type { BuildStatus } from './build-status.js';
+import type { BuildResources } from '../queue/build-resources.js';
+import type { Concurrency } from '../queue/concurrency.js';
 import type { Parking } from '../queue/queue-key.js';
 import type { Reason } from '../errors/reasons.js';
 
@@ -17,6 +19,8 @@ export interface Build {
   readonly infrastructureType: InfrastructureType;
   /** Named by the user, not the chosen one. */
   readonly requestedProviderId: string | undefined;
+  readonly resources: BuildResources;
+  readonly concurrency: Concurrency | undefined;
   readonly priority: number;
   readonly parking: Parking | undefined;
   /** Attempts made so far; 0 before the first claim. */

@@ -15,9 +15,17 @@ export interface Parking {
   readonly message: string;
   /** Absolute time; undefined: only the event wakes it. */
   readonly wakeAt?: Date;
-  /** Event key such as `provider:<id>`, `provider:any`; undefined: only the time wakes it. */
+  /** Event key such as `provider:<id>`, `provider:any`, `project:<id>`, `key:<project>:<key>`; undefined: only the time wakes it. */
   readonly wakeOn?: string;
 }
 
-export const PARK_REASONS = ['NoEligibleProvider', 'BackOff', 'RegistryHeld', 'NotBefore', 'DispatchPaused'] as const;
+export const PARK_REASONS = [
+  'NoEligibleProvider',
+  'BackOff',
+  'RegistryHeld',
+  'NotBefore',
+  'DispatchPaused',
+  'ProjectAtLimit',
+  'ConcurrencyKeyBusy',
+] as const;
 export type ParkReason = (typeof PARK_REASONS)[number];

@@ -52,6 +52,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   ProviderNotGranted: 'user',
   TenantQueueFull: 'user',
   TenantDisabled: 'user',
+  ConcurrencyKeyTaken: 'user',
   BuildAlreadyFinished: 'user',
   BuildNotFinished: 'user',
   // queue and placement
@@ -70,6 +71,9 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   MethodNotSupported: 'user',
   NotBefore: 'user',
   TenantAtLimit: 'user',
+  ProjectAtLimit: 'user',
+  InstallationAtLimit: 'platform',
+  ConcurrencyKeyBusy: 'user',
   DispatchPaused: 'platform',
   BackOff: 'platform',
   RegistryHeld: 'registry',

@@ -22,6 +22,7 @@ const CONTEXT: RenderContext = {
   storageClass: undefined,
   workspaceSize: '1Gi',
   insecureRegistry: false,
+  resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
   hasGitCredential: true,
   traceparent: undefined,
 };

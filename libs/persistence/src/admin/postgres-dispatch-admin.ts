@@ -24,6 +24,13 @@ export interface DispatchPause {
   readonly reason: string | undefined;
 }
 
+/** How much may run in all tenants together, and how much does. */
+export interface DispatchLimits {
+  /** Undefined: no limit but those of tenants and providers. */
+  readonly maxConcurrentBuilds: number | undefined;
+  readonly running: number;
+}
+
 interface DispatcherRow {
   id: string;
   host: string;
@@ -71,6 +78,18 @@ export class PostgresDispatchAdmin {
       'SELECT dispatch_paused, dispatch_paused_reason FROM installation',
     );
     return { paused: row?.dispatch_paused ?? false, reason: row?.dispatch_paused_reason ?? undefined };
+  }
+
+  async limits(): Promise<DispatchLimits> {
+    const [row] = await this.database.query<{ max_concurrent_builds: number | null; running: number }>(
+      `SELECT max_concurrent_builds, (SELECT coalesce(sum(running), 0)::integer FROM lanes) AS running FROM installation`,
+    );
+    return { maxConcurrentBuilds: row?.max_concurrent_builds ?? undefined, running: row?.running ?? 0 };
+  }
+
+  /** Holds for the next claim; what runs goes on. Null: no limit. */
+  async setLimit(tx: Transaction, maxConcurrentBuilds: number | null): Promise<void> {
+    await tx.query('UPDATE installation SET max_concurrent_builds = $1', [maxConcurrentBuilds]);
   }
 
   async setPause(tx: Transaction, pause: DispatchPause): Promise<void> {

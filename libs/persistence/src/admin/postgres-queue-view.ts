@@ -14,6 +14,9 @@ export interface LaneView {
   readonly guaranteedBuilds: number;
   readonly maxQueuedBuilds: number;
   readonly weight: number;
+  /** Of what runs: thousandths of CPU, and bytes. */
+  readonly runningCpuMillis: number;
+  readonly runningMemoryBytes: number;
   /** Seconds since the oldest build in the claim order began to wait; undefined when none waits. */
   readonly oldestWaitSeconds: number | undefined;
   /** Builds that ended in the last hour. */
@@ -28,6 +31,22 @@ export interface QueuePosition {
   readonly maxRunning: number;
   readonly dispatchPaused: boolean;
   readonly liveDispatchers: number;
+  /** Of the whole installation; undefined: no limit. */
+  readonly installationLimit: number | undefined;
+  readonly installationRunning: number;
+  /** Median of how long the tenant's last attempts held their slots; undefined: there were none. */
+  readonly medianSlotSeconds: number | undefined;
+  /** How many attempts that median is of. */
+  readonly samples: number;
+}
+
+/** A build in the claim order, or one that waits for an event. */
+export interface QueuedBuildKey {
+  readonly tenantId: string;
+  /** Its key; while it is parked the one that it will have back. */
+  readonly queueKey: number;
+  /** Of a parked build: its position is that among those that wait for the same. */
+  readonly wakeOn?: string | undefined;
 }
 
 interface LaneRow {
@@ -40,6 +59,8 @@ interface LaneRow {
   guaranteed_builds: number;
   max_queued_builds: number;
   weight: number;
+  running_cpu: number;
+  running_memory: number;
   oldest_wait_seconds: number | null;
   finished_last_hour: number;
 }
@@ -53,12 +74,51 @@ const SCAN_FLOOR = `(lpad(to_hex((extract(epoch FROM now() - interval '25 hours'
 
 const SELECT = `
   SELECT l.tenant_id, t.name, l.running, l.queued, l.parked, t.max_concurrent_builds, t.guaranteed_builds,
-         t.max_queued_builds, l.weight,
+         t.max_queued_builds, l.weight, l.running_cpu, l.running_memory,
          (SELECT greatest(0, extract(epoch FROM now() - min(b.queued_at)))::float8 FROM builds b
            WHERE b.tenant_id = l.tenant_id AND b.queue_key IS NOT NULL) AS oldest_wait_seconds,
          (SELECT count(*)::int FROM builds b WHERE b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR}
              AND b.finished_at > now() - interval '1 hour') AS finished_last_hour
     FROM lanes l JOIN tenants t ON t.id = l.tenant_id`;
+
+/** Attempts that the expected wait is made of. */
+const SAMPLES = 20;
+
+/**
+ * Indexes: builds_claim, or builds_parked_event when $3 names what it waits for; builds_list with the attempts of each
+ * build for the last ends, no further back than the newest hundred builds.
+ */
+const POSITION = `
+  SELECT CASE WHEN $3::text IS NULL
+              THEN (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2)
+              ELSE (SELECT count(*)::int FROM builds
+                     WHERE parked IS NOT NULL AND parked_wake_on = $3 AND parked_order < $2) END AS ahead,
+         l.running, l.max_running, i.dispatch_paused, i.max_concurrent_builds AS installation_limit,
+         CASE WHEN i.max_concurrent_builds IS NULL THEN 0
+              ELSE (SELECT coalesce(sum(running), 0)::int FROM lanes) END AS installation_running,
+         (SELECT count(*)::int FROM dispatchers WHERE state = 'running' AND lease_until > now()) AS live_dispatchers,
+         m.median_slot_seconds, m.samples
+    FROM lanes l
+   CROSS JOIN installation i
+   CROSS JOIN LATERAL (
+     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds) AS median_slot_seconds, count(*)::int AS samples
+       FROM (SELECT extract(epoch FROM coalesce(e.pods_over_at, e.finished_at) - e.claimed_at)::float8 AS seconds
+               FROM (SELECT id FROM builds WHERE tenant_id = $1 ORDER BY id DESC LIMIT 100) b
+               JOIN build_executions e ON e.build_id = b.id AND NOT e.slot_held AND e.state <> 'released'
+              ORDER BY e.claimed_at DESC LIMIT ${SAMPLES}) s) m
+   WHERE l.tenant_id = $1`;
+
+interface PositionRow {
+  ahead: number;
+  running: number;
+  max_running: number;
+  dispatch_paused: boolean;
+  live_dispatchers: number;
+  installation_limit: number | null;
+  installation_running: number;
+  median_slot_seconds: number | null;
+  samples: number;
+}
 
 /** Reads of the queue for people; counters come from the lanes, nothing is locked. */
 export class PostgresQueueView {
@@ -78,27 +138,23 @@ export class PostgresQueueView {
     return toPage(rows, page.limit, toLaneView, (row) => row.tenant_id);
   }
 
-  /** Where a build with this key stands in its tenant (index `builds_claim`) and what may hold it. */
-  async position(tenantId: string, queueKey: number): Promise<QueuePosition> {
-    const [row] = await this.database.query<{
-      ahead: number;
-      running: number;
-      max_running: number;
-      dispatch_paused: boolean;
-      live_dispatchers: number;
-    }>(
-      `SELECT (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2) AS ahead,
-              l.running, l.max_running, (SELECT dispatch_paused FROM installation) AS dispatch_paused,
-              (SELECT count(*)::int FROM dispatchers WHERE state = 'running' AND lease_until > now()) AS live_dispatchers
-         FROM lanes l WHERE l.tenant_id = $1`,
-      [tenantId, queueKey],
-    );
+  /** Where a build with this key stands, what may hold it, and how long attempts of its tenant took lately. */
+  async position(build: QueuedBuildKey): Promise<QueuePosition> {
+    const [row] = await this.database.query<PositionRow>(POSITION, [
+      build.tenantId,
+      build.queueKey,
+      build.wakeOn ?? null,
+    ]);
     return {
       position: (row?.ahead ?? 0) + 1,
       running: row?.running ?? 0,
       maxRunning: row?.max_running ?? 0,
       dispatchPaused: row?.dispatch_paused ?? false,
       liveDispatchers: row?.live_dispatchers ?? 0,
+      installationLimit: row?.installation_limit ?? undefined,
+      installationRunning: row?.installation_running ?? 0,
+      medianSlotSeconds: row?.median_slot_seconds ?? undefined,
+      samples: row?.samples ?? 0,
     };
   }
 }
@@ -114,6 +170,8 @@ function toLaneView(row: LaneRow): LaneView {
     guaranteedBuilds: row.guaranteed_builds,
     maxQueuedBuilds: row.max_queued_builds,
     weight: row.weight,
+    runningCpuMillis: row.running_cpu,
+    runningMemoryBytes: row.running_memory,
     oldestWaitSeconds: row.oldest_wait_seconds ?? undefined,
     finishedLastHour: row.finished_last_hour,
   };

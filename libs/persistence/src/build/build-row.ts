@@ -3,6 +3,7 @@ import type {
   BuildConfig,
   BuildMethod,
   BuildStatus,
+  ConcurrencyPolicy,
   InfrastructureType,
   ParkReason,
   Reason,
@@ -17,6 +18,8 @@ export interface StoredBuild extends Build {
   /** Seconds of the queue clock in earlier stays in the queue. */
   readonly queuedSeconds: number;
   readonly queueKey: number | undefined;
+  /** The key that it will have back in the claim order; while parked. */
+  readonly parkedOrder: number | undefined;
   readonly cancelRequestedAt: Date | undefined;
   readonly cancelRequestedBy: string | undefined;
   readonly cancelReason: string | undefined;
@@ -42,6 +45,13 @@ export interface BuildRow {
   build_method: BuildMethod;
   infrastructure_type: InfrastructureType;
   requested_provider_id: string | null;
+  cpu_millis: number;
+  memory_bytes: number;
+  cpu_limit_millis: number | null;
+  memory_limit_bytes: number | null;
+  concurrency_key: string | null;
+  concurrency_policy: ConcurrencyPolicy | null;
+  parked_order: number | null;
   priority: number;
   attempt: number;
   not_before: Date | null;
@@ -85,6 +95,16 @@ export function toStoredBuild(row: BuildRow): StoredBuild {
     buildMethod: row.build_method,
     infrastructureType: row.infrastructure_type,
     requestedProviderId: orUndefined(row.requested_provider_id),
+    resources: {
+      cpuMillis: row.cpu_millis,
+      memoryBytes: row.memory_bytes,
+      cpuLimitMillis: orUndefined(row.cpu_limit_millis),
+      memoryLimitBytes: orUndefined(row.memory_limit_bytes),
+    },
+    concurrency:
+      row.concurrency_key === null || row.concurrency_policy === null
+        ? undefined
+        : { key: row.concurrency_key, policy: row.concurrency_policy },
     priority: row.priority,
     parking: toParking(row),
     attempt: row.attempt,
@@ -104,6 +124,7 @@ export function toStoredBuild(row: BuildRow): StoredBuild {
     queuedAt: row.queued_at,
     queuedSeconds: row.queued_seconds,
     queueKey: row.queue_key === null ? undefined : Number(row.queue_key),
+    parkedOrder: orUndefined(row.parked_order),
     startedAt: orUndefined(row.started_at),
     finishedAt: orUndefined(row.finished_at),
     cancelRequestedAt: orUndefined(row.cancel_requested_at),

@@ -1,4 +1,4 @@
-import type { BuildConfig, BuildMethod, InfrastructureType } from '@image-factory/domain';
+import type { BuildConfig, BuildMethod, BuildResources, Concurrency, InfrastructureType } from '@image-factory/domain';
 
 /** A validated submission, ready to be stored. */
 export interface NewBuild {
@@ -8,6 +8,8 @@ export interface NewBuild {
   readonly infrastructureType: InfrastructureType;
   readonly requestedProviderId: string | undefined;
   readonly priority: number;
+  readonly resources: BuildResources;
+  readonly concurrency: Concurrency | undefined;
   /** Parks the build until then when it is in the future. */
   readonly notBefore: Date | undefined;
   readonly buildTimeoutMinutes: number;

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Transaction } from '../database/transaction.js';
 import type { PostgresBuildQueue } from '../queue/postgres-build-queue.js';
 import { queueKeyNow } from '../queue/queue-key.js';
+import { decideKey, type Superseded } from '../queue/supersede-builds.js';
 import { defaultTag, type NewBuild } from './new-build.js';
 
 interface NumberRow {
@@ -10,18 +11,27 @@ interface NumberRow {
   now: Date;
 }
 
+/** A stored submission, and the builds of its key that it took the place of. */
+export interface Submitted {
+  readonly id: string;
+  readonly superseded: Superseded;
+}
+
 /**
- * Stores submissions. Lock order: the project's row (its counter), the credentials' rows, the build, then the tenant's
- * lane inside `enqueue`. A full lane rolls everything back, the number included.
+ * Stores submissions. Lock order: the project's row (its counter), the credentials' rows, builds of the same key (with
+ * their executions before and the lane after them), the build, then the tenant's lane inside `enqueue`. A full lane rolls everything back, the number included.
  */
 export class PostgresBuildSubmissions {
   constructor(private readonly queue: PostgresBuildQueue) {}
 
-  /** Returns the new build's id. @throws DomainError QuotaExceeded TenantQueueFull; NotFound when the project is gone */
-  async insert(tx: Transaction, build: NewBuild): Promise<string> {
+  /**
+   * @throws DomainError QuotaExceeded TenantQueueFull; Conflict ConcurrencyKeyTaken; NotFound when the project is gone
+   */
+  async insert(tx: Transaction, build: NewBuild): Promise<Submitted> {
     const id = uuidv7();
     const { build_number: buildNumber, now } = await this.takeNumber(tx, build);
     await this.holdCredentials(tx, build);
+    const superseded = await this.supersede(tx, build, buildNumber);
     const parkedUntil = build.notBefore !== undefined && build.notBefore > now ? build.notBefore : undefined;
     await this.insertBuild(tx, id, build, buildNumber, parkedUntil);
     await this.insertConfig(tx, id, build);
@@ -34,7 +44,7 @@ export class PostgresBuildSubmissions {
       ...(parkedUntil === undefined ? {} : { notBefore: parkedUntil }),
     });
     if (answer === 'queue-full') throw queueFull(build.maxQueuedBuilds);
-    return id;
+    return { id, superseded };
   }
 
   private async takeNumber(tx: Transaction, build: NewBuild): Promise<NumberRow> {
@@ -46,6 +56,21 @@ export class PostgresBuildSubmissions {
     );
     if (row !== undefined) return row;
     throw new DomainError({ kind: 'NotFound', reason: 'NotFound', message: `there is no project ${build.projectId}` });
+  }
+
+  private async supersede(tx: Transaction, build: NewBuild, buildNumber: number): Promise<Superseded> {
+    const { tenantId, projectId, concurrency, createdBy: actor } = build;
+    if (concurrency === undefined) return { buildIds: [], executionIds: [] };
+    const decision = await decideKey(tx, { tenantId, projectId, concurrency, buildNumber, actor });
+    if (decision.kind === 'free') return decision.superseded;
+    throw new DomainError({
+      kind: 'Conflict',
+      reason: 'ConcurrencyKeyTaken',
+      message:
+        `build ${decision.buildNumber} (${decision.buildId}) of the concurrency key ` +
+        `${JSON.stringify(concurrency.key)} is ${decision.status}, and the policy is reject; try again after its end`,
+      retryable: true,
+    });
   }
 
   /** KEY SHARE: a deletion of the credential waits for this build and then finds it. */
@@ -71,9 +96,11 @@ export class PostgresBuildSubmissions {
       `INSERT INTO builds (id, tenant_id, project_id, build_number, status, queue_key, parked, parked_message, parked_wake_at,
          build_method, infrastructure_type, requested_provider_id, priority, not_before, build_timeout_minutes,
          queue_timeout_minutes, start_limit_minutes, git_branch, git_commit, tags, image_repository, retry_of, traceparent,
-         created_by, queued_at)
+         created_by, cpu_millis, memory_bytes, cpu_limit_millis, memory_limit_bytes, concurrency_key, concurrency_policy,
+         queued_at)
        VALUES ($1, $2, $3, $4, 'queued', CASE WHEN $8::timestamptz IS NULL THEN ${queueKeyNow('$5')} END, $6, $7, $8,
-         $9, $10, $11, $5, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, coalesce($8, now()))`,
+         $9, $10, $11, $5, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+         $23, $24, $25, $26, $27, $28, coalesce($8, now()))`,
       [
         id,
         build.tenantId,
@@ -97,6 +124,12 @@ export class PostgresBuildSubmissions {
         build.retryOf ?? null,
         build.traceparent ?? null,
         build.createdBy,
+        build.resources.cpuMillis,
+        build.resources.memoryBytes,
+        build.resources.cpuLimitMillis ?? null,
+        build.resources.memoryLimitBytes ?? null,
+        build.concurrency?.key ?? null,
+        build.concurrency?.policy ?? null,
       ],
     );
   }

@@ -9,10 +9,19 @@ import {
   type RetryDecision,
 } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
+import { LOCK_LANES } from '../queue/statements.js';
+import { unblockAfter } from '../queue/unblock-builds.js';
 import { storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { ExecutionFinish } from './owned-execution.js';
 import { FINISH, PROMOTE_TAGS } from './statements.js';
+
+interface FinishedRow {
+  readonly tenant_id: string;
+  readonly slot_held: boolean;
+  readonly keyed: boolean;
+  readonly others_wait: boolean;
+}
 
 /** What a finish did besides the attempt itself. */
 export interface Finished {
@@ -20,6 +29,8 @@ export interface Finished {
   /** A slot was freed here, not earlier. */
   readonly slotFreed: boolean;
   readonly requeued: boolean;
+  /** Builds that waited for the key or for the project's room may start. */
+  readonly othersWoken: boolean;
 }
 
 /** True when the method pushes an image that user tags are put on: only then there is something to promote. */
@@ -47,7 +58,7 @@ export async function finishExecution(
   );
   const kept = keptDecision(finish.decision, conclusion);
   const message = storableText(finish.message);
-  const [row] = await tx.query<{ tenant_id: string; slot_held: boolean }>(FINISH, [
+  const [row] = await tx.query<FinishedRow>(FINISH, [
     attempt.id,
     finish.state,
     finish.reason,
@@ -67,10 +78,18 @@ export async function finishExecution(
     kept?.decision === 'retry' && kept.elsewhere,
   ]);
   if (row === undefined) return undefined;
+  const othersWoken = await wakeOthers(tx, attempt.build_id, row);
   if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
     await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);
   }
-  return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued' };
+  return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued', othersWoken };
+}
+
+/** The slot's end locked the lane; the end of an attempt whose slot is free already still frees its key. */
+async function wakeOthers(tx: Transaction, buildId: string, row: FinishedRow): Promise<boolean> {
+  if (!row.keyed && !row.others_wait) return false;
+  if (!row.slot_held) await tx.query(LOCK_LANES, [[row.tenant_id]]);
+  return (await unblockAfter(tx, [buildId])).length > 0;
 }
 
 /** The states that the attempt passes, its present one first; a success without an image has nothing to promote. */

@@ -2,6 +2,7 @@ import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-fac
 import type { Database, Statement, Transaction } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
+import { unblockAfter } from '../queue/unblock-builds.js';
 import { wakeBuilds } from '../queue/wake-builds.js';
 import { storableText } from '../sql/storable.js';
 import { finishExecution, promotesImage, type Finished } from './finish-execution.js';
@@ -156,7 +157,10 @@ export class PostgresExecutions {
     let freed: LockedAttempt | undefined;
     const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
       freed = attempt.slot_held ? attempt : undefined;
-      if (attempt.slot_held) await tx.query(FREE_SLOT, [attempt.id]);
+      if (attempt.slot_held) {
+        const [slot] = await tx.query<{ others_wait: boolean }>(FREE_SLOT, [attempt.id]);
+        if (slot?.others_wait === true) await unblockAfter(tx, [attempt.build_id]);
+      }
       return true;
     });
     if (freed !== undefined && fenced === 'done') await this.#slotFreed(freed.tenant_id, freed.provider_id);
@@ -192,7 +196,7 @@ export class PostgresExecutions {
     const fenced = await this.#write(fence, executionId, work, LOCK_ATTEMPT_AND_BUILD);
     if (finished !== undefined && fenced === 'done') {
       if (finished.slotFreed) await this.#slotFreed(finished.tenantId, fence.providerId);
-      if (finished.requeued) this.notifier?.touch(CHANNELS.queue, finished.tenantId);
+      if (finished.requeued || finished.othersWoken) this.notifier?.touch(CHANNELS.queue, finished.tenantId);
     }
     return fenced;
   }

@@ -126,8 +126,8 @@ export const SET_PROMOTED = `
   UPDATE build_executions SET promoted_at = coalesce(promoted_at, now()) WHERE id = $1`;
 
 /**
- * Frees the lane's and the provider's slot, once: `slot_held` is the proof. Index: primary keys.
- * Locks: the lane, then the provider (it reads the lane's result, which keeps that order).
+ * Frees the lane's, the project's and the provider's slot, once: `slot_held` is the proof. Index: primary keys.
+ * Locks: the lane, then project lane and provider (they read the lane's result, which keeps that order).
  */
 export const FREE_SLOT: Statement = {
   name: 'free_slot',
@@ -135,11 +135,20 @@ export const FREE_SLOT: Statement = {
   WITH freed AS (
     UPDATE build_executions SET slot_held = false, pods_over_at = coalesce(pods_over_at, now())
      WHERE id = $1 AND slot_held
-    RETURNING tenant_id, provider_id
+    RETURNING tenant_id, build_id, provider_id, cpu_millis, memory_bytes
   ), lane AS (
-    UPDATE lanes l SET running = l.running - 1 FROM freed WHERE l.tenant_id = freed.tenant_id RETURNING freed.provider_id
+    UPDATE lanes l
+       SET running = l.running - 1, running_cpu = l.running_cpu - freed.cpu_millis,
+           running_memory = l.running_memory - freed.memory_bytes
+      FROM freed WHERE l.tenant_id = freed.tenant_id
+    RETURNING freed.provider_id, freed.build_id, l.parked
+  ), project AS (
+    UPDATE project_lanes j SET running = j.running - 1
+      FROM lane JOIN builds b ON b.id = lane.build_id
+     WHERE j.project_id = b.project_id
   )
-  UPDATE providers p SET running = p.running - 1 FROM lane WHERE p.id = lane.provider_id RETURNING p.id`,
+  UPDATE providers p SET running = p.running - 1 FROM lane WHERE p.id = lane.provider_id
+  RETURNING lane.parked > 0 AS others_wait`,
 };
 
 /**
@@ -147,13 +156,13 @@ export const FREE_SLOT: Statement = {
  * ends in, $3 reason, $4 message, $5 the state it was in; $6 the build's next status, $7 its reason, $8 its message,
  * $9 milliseconds of back-off (a requeued build only); $10, $11 the events' states; $13 to $17 why there is or is not
  * another attempt, and whether its provider is to be avoided. Index: primary keys.
- * Locks: execution and build are locked already; the lane, then the provider.
+ * Locks: execution and build are locked already; the lane, then project lane and provider.
  */
 export const FINISH: Statement = {
   name: 'finish_attempt',
   text: `
   WITH held AS MATERIALIZED (
-    SELECT slot_held, provider_id FROM build_executions WHERE id = $1
+    SELECT slot_held, provider_id, cpu_millis, memory_bytes FROM build_executions WHERE id = $1
   ), ended AS (
     UPDATE build_executions e
        SET state = $2, reason = $3, message = $4, finished_at = now(), slot_held = false, waiting_reason = NULL,
@@ -181,15 +190,19 @@ export const FINISH: Statement = {
            queued_at = CASE WHEN $6 = 'queued' THEN now() ELSE b.queued_at END
       FROM ended
      WHERE b.id = ended.build_id AND b.status IN ('running', 'cancelling')
-    RETURNING b.id, b.tenant_id, b.queue_key, b.parked
+    RETURNING b.id, b.tenant_id, b.project_id, b.concurrency_key, b.queue_key, b.parked
   ), lane AS (
     UPDATE lanes l
        SET running = l.running - held.slot_held::integer,
+           running_cpu = l.running_cpu - held.slot_held::integer * held.cpu_millis,
+           running_memory = l.running_memory - held.slot_held::integer * held.memory_bytes,
            queued = l.queued + (build.queue_key IS NOT NULL)::integer,
            parked = l.parked + (build.parked IS NOT NULL)::integer
       FROM build, held
      WHERE l.tenant_id = build.tenant_id AND (held.slot_held OR build.queue_key IS NOT NULL OR build.parked IS NOT NULL)
-    RETURNING held.slot_held, held.provider_id
+    RETURNING held.slot_held, held.provider_id, build.project_id, l.parked
+  ), project AS (
+    UPDATE project_lanes j SET running = j.running - 1 FROM lane WHERE lane.slot_held AND j.project_id = lane.project_id
   ), provider AS (
     UPDATE providers p SET running = p.running - 1 FROM lane WHERE lane.slot_held AND p.id = lane.provider_id
   ), event AS (
@@ -203,7 +216,9 @@ export const FINISH: Statement = {
        UNION ALL
        SELECT 'build', prior.status, $6::text, $7::text, $8::text) v
   )
-  SELECT build.tenant_id, held.slot_held FROM build, held`,
+  SELECT build.tenant_id, held.slot_held, build.concurrency_key IS NOT NULL AS keyed,
+         coalesce((SELECT lane.slot_held AND lane.parked > 0 FROM lane), false) AS others_wait
+    FROM build, held`,
 };
 
 /**

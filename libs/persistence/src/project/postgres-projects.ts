@@ -2,6 +2,7 @@ import { DomainError } from '@image-factory/domain';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import type { Queryable, Transaction } from '../database/transaction.js';
+import { syncProjectLane } from '../queue/sync-project-lane.js';
 import { assignments } from '../sql/assignments.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { nameTaken } from '../tenant/postgres-tenants.js';
@@ -27,7 +28,9 @@ export class PostgresProjects {
       `INSERT INTO projects (id, tenant_id, ${columns.join(', ')}) VALUES ($1, $2, ${values.join(', ')}) RETURNING *`,
       [uuidv7(), tenantId, ...set.parameters],
     );
-    return toProject(row!);
+    const project = toProject(row!);
+    if (project.maxConcurrentBuilds !== undefined) await this.syncLane(tx, project);
+    return project;
   }
 
   async find(tenantId: string, id: string, queryable: Queryable = this.database): Promise<Project | undefined> {
@@ -70,7 +73,9 @@ export class PostgresProjects {
         WHERE id = $1 RETURNING *`,
       [id, ...set.parameters],
     );
-    return toProject(row!);
+    const project = toProject(row!);
+    if (change.maxConcurrentBuilds !== undefined) await this.syncLane(tx, project);
+    return project;
   }
 
   /** @throws DomainError NotFound; PreconditionFailed; Conflict InUse while builds of it have not ended */
@@ -88,6 +93,11 @@ export class PostgresProjects {
       });
     }
     await tx.query('UPDATE projects SET deleted_at = now(), version = version + 1 WHERE id = $1', [id]);
+  }
+
+  private async syncLane(tx: Transaction, project: Project): Promise<void> {
+    const { tenantId, id: projectId, maxConcurrentBuilds: maxRunning } = project;
+    await syncProjectLane(tx, { tenantId, projectId, maxRunning });
   }
 
   private async lock(tx: Transaction, tenantId: string, id: string, expectedVersion?: number): Promise<void> {

@@ -17,6 +17,8 @@ export interface Project {
   readonly queueTimeoutMinutes: number | undefined;
   /** Undefined: the tenant's. */
   readonly startLimitMinutes: number | undefined;
+  /** Builds of it that run at once; undefined: as many as the tenant may. */
+  readonly maxConcurrentBuilds: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -36,6 +38,7 @@ export interface ProjectChange {
   readonly buildTimeoutMinutes?: number | undefined;
   readonly queueTimeoutMinutes?: number | null | undefined;
   readonly startLimitMinutes?: number | null | undefined;
+  readonly maxConcurrentBuilds?: number | null | undefined;
 }
 
 /** A row of `projects`. */
@@ -53,6 +56,7 @@ export interface ProjectRow {
   build_timeout_minutes: number;
   queue_timeout_minutes: number | null;
   start_limit_minutes: number | null;
+  max_concurrent_builds: number | null;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -70,6 +74,7 @@ export const PROJECT_COLUMNS = {
   buildTimeoutMinutes: 'build_timeout_minutes',
   queueTimeoutMinutes: 'queue_timeout_minutes',
   startLimitMinutes: 'start_limit_minutes',
+  maxConcurrentBuilds: 'max_concurrent_builds',
 } as const;
 
 export function toProject(row: ProjectRow): Project {
@@ -87,6 +92,7 @@ export function toProject(row: ProjectRow): Project {
     buildTimeoutMinutes: row.build_timeout_minutes,
     queueTimeoutMinutes: orUndefined(row.queue_timeout_minutes),
     startLimitMinutes: orUndefined(row.start_limit_minutes),
+    maxConcurrentBuilds: orUndefined(row.max_concurrent_builds),
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

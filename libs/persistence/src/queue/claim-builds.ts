@@ -1,14 +1,26 @@
-import type { BuildMethod, InfrastructureType } from '@image-factory/domain';
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
-import { toBuildConfig } from '../build/build-row.js';
 import type { Database, Transaction } from '../database/database.js';
 import { isLockTimeout } from '../database/sql-state.js';
+import {
+  CLAIM_HEADS,
+  CLAIM_LANE_WAITING,
+  CLAIM_LANES,
+  CLAIM_LEFT,
+  CLAIM_WRITE,
+  COUNT_RUNNING,
+  LOCK_INSTALLATION,
+  PARK_HEADS,
+} from './claim-statements.js';
 import type { ClaimedExecution, ClaimRequest, ClaimResult } from './claimed-execution.js';
-import { allotLanes, type LaneRoom } from './lane-allotment.js';
-import { CLAIM_HEADS, CLAIM_LANE_WAITING, CLAIM_LANES, CLAIM_LEFT, CLAIM_WRITE } from './statements.js';
+import { type ClaimedRow, toClaimed } from './claimed-row.js';
+import { type Allotment, allotLanes, type LaneRoom, LaneTally } from './lane-allotment.js';
+import { type BlockedHead, pickHeads, type QueuedHead } from './pick-heads.js';
+import { unblockAfter } from './unblock-builds.js';
 
 /** Most builds of one claim: the statements' arrays and the time for which lanes stay locked are bounded by it. */
 export const MAX_CLAIM = 500;
+/** Most times that one claim reads heads: more than one only where builds were set aside or differ in their figures. */
+const MAX_ROUNDS = 12;
 const LANE_WAIT_MS = 250;
 
 /**
@@ -22,40 +34,42 @@ interface LaneRow {
   readonly queued: number;
   readonly running: number;
   readonly max_running: number;
+  readonly guaranteed: number;
   readonly weight: number;
+  readonly running_cpu: number;
+  readonly running_memory: number;
+  readonly served: number;
+  readonly installation_limit: number | null;
 }
 
-interface ClaimedRow {
-  readonly execution_id: string;
-  readonly claim_token: string;
-  readonly build_id: string;
+interface LeftRow {
+  readonly queued: number;
+  readonly skipped: number;
+  readonly ready: boolean;
+}
+
+/** What one set of lanes gave; `full`: the installation's limit holds the rest. */
+interface Claim {
+  readonly claimed: ClaimedExecution[];
+  readonly full: boolean;
+}
+
+interface HeadRow {
+  readonly id: string;
   readonly tenant_id: string;
   readonly project_id: string;
-  readonly build_number: number;
-  readonly attempt: number;
-  readonly bounces: number;
-  readonly build_method: BuildMethod;
-  readonly infrastructure_type: InfrastructureType;
-  readonly requested_provider_id: string | null;
-  readonly git_branch: string | null;
-  readonly git_commit: string | null;
-  readonly image_repository: string | null;
-  readonly build_timeout_minutes: number;
-  readonly start_limit_minutes: number;
-  readonly traceparent: string | null;
-  readonly waited_seconds: number;
-  readonly config: Record<string, unknown>;
-  readonly git_repository_url: string;
-  readonly registry_auth_id: string | null;
-  readonly repository_auth_id: string | null;
-  readonly tekton_enabled: boolean;
-  readonly allowed_methods: BuildMethod[];
+  readonly cpu_millis: number;
+  readonly memory_bytes: number;
+  readonly concurrency_key: string | null;
+  readonly key_busy: boolean;
+  readonly project_limit: number | null;
+  readonly project_running: number | null;
 }
 
 /**
- * Claims up to `limit` builds in one short transaction of four statements, whatever the limit: lock lanes with room,
- * read exactly as many heads as each was allotted, write everything. Two claimers never meet: locked lanes are skipped,
- * and when all are, the claimer waits a moment for one of them.
+ * Claims up to `limit` builds in one short transaction: lock lanes with room, read the heads that each was allotted,
+ * pick by turn, write everything; four statements whatever the limit, more only where heads may not start. Two claimers
+ * never meet: locked lanes are skipped, and when all are, the claimer waits a moment for one of them.
  */
 export async function claimBuilds(database: Database, request: ClaimRequest): Promise<ClaimResult> {
   const limit = Math.min(request.limit, MAX_CLAIM);
@@ -63,14 +77,15 @@ export async function claimBuilds(database: Database, request: ClaimRequest): Pr
   try {
     return await database.transaction(
       async (tx) => {
-        let lanes = await tx.query<LaneRow>(CLAIM_LANES, [limit]);
-        const claimed = await claimFrom(tx, lanes, limit, request.dispatcherId);
+        const lanes = await tx.query<LaneRow>(CLAIM_LANES, [limit]);
+        const { claimed, full } = await claimFrom(tx, lanes, limit, request.dispatcherId);
         if (claimed.length >= limit) return { claimed, skippedForLimit: 0 };
-        const [left] = await tx.query<{ skipped: number; ready: boolean }>(CLAIM_LEFT);
-        const skippedForLimit = left?.skipped ?? 0;
-        if (claimed.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
-        lanes = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
-        return { claimed: await claimFrom(tx, lanes, limit, request.dispatcherId), skippedForLimit };
+        const [left] = await tx.query<LeftRow>(CLAIM_LEFT);
+        const skippedForLimit = (full ? left?.queued : left?.skipped) ?? 0;
+        if (lanes.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
+        const waited = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
+        const late = await claimFrom(tx, waited, limit, request.dispatcherId);
+        return { claimed: late.claimed, skippedForLimit };
       },
       { settings: CLAIM_SETTINGS },
     );
@@ -85,15 +100,85 @@ async function claimFrom(
   lanes: readonly LaneRow[],
   limit: number,
   dispatcherId: string,
-): Promise<ClaimedExecution[]> {
-  const allotments = allotLanes(lanes.map(toLaneRoom), limit);
+): Promise<Claim> {
+  const room = await installationRoom(tx, lanes, limit);
+  const tallies = lanes.map((lane) => new LaneTally(toLaneRoom(lane)));
+  const windows = new Map<string, number>();
+  const claimed: ClaimedExecution[] = [];
+  for (let round = 0; round < MAX_ROUNDS && claimed.length < room; round += 1) {
+    const left = room - claimed.length;
+    const heads = await readHeads(tx, tallies, left, windows);
+    const { picked, blocked, unread } = pickHeads(tallies, heads, left);
+    if (picked.length > 0) claimed.push(...(await take(tx, picked, dispatcherId)));
+    if (blocked.length > 0) await setAside(tx, blocked, heads, tallies, windows);
+    if (!unread || picked.length + blocked.length === 0) break;
+  }
+  return { claimed, full: claimed.length >= room && room < limit };
+}
+
+/** The smaller of `limit` and what the installation's own limit leaves. Nothing is locked or counted without one. */
+async function installationRoom(tx: Transaction, lanes: readonly LaneRow[], limit: number): Promise<number> {
+  if ((lanes[0]?.installation_limit ?? null) === null) return limit;
+  const [installation] = await tx.query<{ max_concurrent_builds: number | null }>(LOCK_INSTALLATION);
+  const most = installation?.max_concurrent_builds ?? null;
+  if (most === null) return limit;
+  const [count] = await tx.query<{ running: number }>(COUNT_RUNNING);
+  return Math.min(limit, most - (count?.running ?? 0));
+}
+
+/** A lane that has fewer heads than were asked for has no more now, whatever its counter says. */
+async function readHeads(
+  tx: Transaction,
+  tallies: readonly LaneTally[],
+  limit: number,
+  windows: ReadonlyMap<string, number>,
+): Promise<QueuedHead[]> {
+  const rooms = tallies.map((tally) => tally.room());
+  const allotments: readonly Allotment[] = allotLanes(rooms, limit);
   if (allotments.length === 0) return [];
-  const heads = await tx.query<{ id: string }>(CLAIM_HEADS, [
-    allotments.map((allotment) => allotment.tenantId),
-    allotments.map((allotment) => allotment.count),
+  const takes = new Map(allotments.map((one) => [one.tenantId, Math.max(one.count, windows.get(one.tenantId) ?? 0)]));
+  const rows = await tx.query<HeadRow>(CLAIM_HEADS, [[...takes.keys()], [...takes.values()]]);
+  const read = new Map<string, number>();
+  for (const row of rows) read.set(row.tenant_id, (read.get(row.tenant_id) ?? 0) + 1);
+  for (const tally of tallies) {
+    const { tenantId } = tally.lane;
+    const found = read.get(tenantId) ?? 0;
+    if (found < (takes.get(tenantId) ?? 0)) tally.queued = Math.min(tally.queued, found);
+  }
+  return rows.map(toHead);
+}
+
+/** Parks heads that may not start. One that waits for its key leaves its project's room to the next. */
+async function setAside(
+  tx: Transaction,
+  blocked: readonly BlockedHead[],
+  heads: readonly QueuedHead[],
+  tallies: readonly LaneTally[],
+  windows: Map<string, number>,
+): Promise<void> {
+  await tx.query(PARK_HEADS, [
+    blocked.map((head) => head.buildId),
+    blocked.map((head) => head.reason),
+    blocked.map((head) => head.message),
+    blocked.map((head) => head.wakeOn),
   ]);
-  if (heads.length === 0) return [];
-  const buildIds = heads.map((head) => head.id);
+  const tenantOf = new Map(heads.map((head) => [head.buildId, head.tenantId]));
+  const perLane = new Map<string, number>();
+  for (const { buildId } of blocked) {
+    const tenantId = tenantOf.get(buildId) ?? '';
+    perLane.set(tenantId, (perLane.get(tenantId) ?? 0) + 1);
+  }
+  for (const [tenantId, count] of perLane) windows.set(tenantId, Math.min(MAX_CLAIM, count * 4));
+  const keyed = blocked.filter((head) => head.reason === 'ConcurrencyKeyBusy').map((head) => head.buildId);
+  if (keyed.length === 0) return;
+  for (const woken of await unblockAfter(tx, keyed)) {
+    const tally = tallies.find((one) => one.lane.tenantId === woken.tenantId);
+    if (tally !== undefined) tally.queued += 1;
+  }
+}
+
+async function take(tx: Transaction, picked: readonly QueuedHead[], dispatcherId: string): Promise<ClaimedExecution[]> {
+  const buildIds = picked.map((head) => head.buildId);
   const rows = await tx.query<ClaimedRow>(CLAIM_WRITE, [
     buildIds,
     buildIds.map(() => uuidv7()),
@@ -104,6 +189,20 @@ async function claimFrom(
   return rows.map(toClaimed).sort((a, b) => (order.get(a.buildId) ?? 0) - (order.get(b.buildId) ?? 0));
 }
 
+function toHead(row: HeadRow): QueuedHead {
+  return {
+    buildId: row.id,
+    tenantId: row.tenant_id,
+    projectId: row.project_id,
+    cpuMillis: row.cpu_millis,
+    memoryBytes: row.memory_bytes,
+    concurrencyKey: row.concurrency_key ?? undefined,
+    keyBusy: row.key_busy,
+    projectLimit: row.project_limit ?? undefined,
+    projectRunning: row.project_running ?? 0,
+  };
+}
+
 function toLaneRoom(row: LaneRow): LaneRoom {
   return {
     tenantId: row.tenant_id,
@@ -111,34 +210,9 @@ function toLaneRoom(row: LaneRow): LaneRoom {
     running: row.running,
     maxRunning: row.max_running,
     weight: row.weight,
-  };
-}
-
-function toClaimed(row: ClaimedRow): ClaimedExecution {
-  return {
-    executionId: row.execution_id,
-    claimToken: row.claim_token,
-    buildId: row.build_id,
-    tenantId: row.tenant_id,
-    projectId: row.project_id,
-    buildNumber: row.build_number,
-    attempt: row.attempt,
-    bounces: row.bounces,
-    buildMethod: row.build_method,
-    infrastructureType: row.infrastructure_type,
-    requestedProviderId: row.requested_provider_id ?? undefined,
-    config: toBuildConfig(row.config),
-    gitRepositoryUrl: row.git_repository_url,
-    gitBranch: row.git_branch ?? undefined,
-    gitCommit: row.git_commit ?? undefined,
-    imageRepository: row.image_repository ?? undefined,
-    registryAuthId: row.registry_auth_id ?? undefined,
-    repositoryAuthId: row.repository_auth_id ?? undefined,
-    buildTimeoutMinutes: row.build_timeout_minutes,
-    startLimitMinutes: row.start_limit_minutes,
-    traceparent: row.traceparent ?? undefined,
-    waitedSeconds: row.waited_seconds,
-    tektonEnabledForTenant: row.tekton_enabled,
-    allowedMethods: row.allowed_methods,
+    guaranteed: row.guaranteed,
+    runningCpu: row.running_cpu,
+    runningMemory: row.running_memory,
+    served: row.served,
   };
 }

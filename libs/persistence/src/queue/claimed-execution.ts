@@ -1,6 +1,7 @@
 import type {
   BuildConfig,
   BuildMethod,
+  BuildResources,
   InfrastructureType,
   Parking,
   Place,
@@ -31,6 +32,7 @@ export interface ClaimedExecution {
   readonly repositoryAuthId: string | undefined;
   readonly buildTimeoutMinutes: number;
   readonly startLimitMinutes: number;
+  readonly resources: BuildResources;
   readonly traceparent: string | undefined;
   readonly tektonEnabledForTenant: boolean;
   readonly allowedMethods: readonly BuildMethod[];
@@ -48,7 +50,7 @@ export interface ClaimRequest {
 
 export interface ClaimResult {
   readonly claimed: readonly ClaimedExecution[];
-  /** Builds that wait only because their tenant is at its limit; counted when the claim was not filled. */
+  /** Builds that wait only because their tenant, or all together, are at their limit; counted when the claim was not filled. */
   readonly skippedForLimit: number;
 }
 
@@ -114,7 +116,8 @@ export type CancelResult =
 /** A lane whose stored counters differed from what its builds and executions say. */
 export interface LaneDrift {
   readonly tenantId: string;
-  readonly counter: 'queued' | 'parked' | 'running';
+  /** CPU in thousandths, memory in bytes. */
+  readonly counter: 'queued' | 'parked' | 'running' | 'runningCpu' | 'runningMemory';
   readonly stored: number;
   readonly actual: number;
 }
@@ -126,8 +129,16 @@ export interface ProviderDrift {
   readonly actual: number;
 }
 
+/** A project with a limit whose stored count of running executions differed. */
+export interface ProjectDrift {
+  readonly projectId: string;
+  readonly stored: number;
+  readonly actual: number;
+}
+
 /** What the reconciler found and corrected; anything here is a defect. */
 export interface CounterDrift {
   readonly drift: readonly LaneDrift[];
+  readonly projects: readonly ProjectDrift[];
   readonly providers: readonly ProviderDrift[];
 }

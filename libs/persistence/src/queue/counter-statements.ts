@@ -5,22 +5,40 @@
  * in one transaction. Indexes: builds_claim, builds_parked_time, build_executions_live. Locks nothing.
  */
 export const LANE_DRIFT = `
-  SELECT l.tenant_id, l.queued, l.parked, l.running,
-         coalesce(q.n, 0) AS actual_queued, coalesce(p.n, 0) AS actual_parked, coalesce(r.n, 0) AS actual_running
+  SELECT l.tenant_id, l.queued, l.parked, l.running, l.running_cpu, l.running_memory,
+         coalesce(q.n, 0) AS actual_queued, coalesce(p.n, 0) AS actual_parked, coalesce(r.n, 0) AS actual_running,
+         coalesce(r.cpu, 0) AS actual_cpu, coalesce(r.memory, 0) AS actual_memory
     FROM lanes l
     LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM builds WHERE queue_key IS NOT NULL GROUP BY tenant_id) q
       USING (tenant_id)
     LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM builds WHERE parked IS NOT NULL GROUP BY tenant_id) p
       USING (tenant_id)
-    LEFT JOIN (SELECT tenant_id, count(*)::integer AS n FROM build_executions
+    LEFT JOIN (SELECT tenant_id, count(*)::integer AS n, sum(cpu_millis)::bigint AS cpu,
+                      sum(memory_bytes)::bigint AS memory
+                 FROM build_executions
                 WHERE slot_held AND state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
                 GROUP BY tenant_id) r
       USING (tenant_id)
-   WHERE (l.queued, l.parked, l.running) IS DISTINCT FROM (coalesce(q.n, 0), coalesce(p.n, 0), coalesce(r.n, 0))
+   WHERE (l.queued, l.parked, l.running, l.running_cpu, l.running_memory)
+         IS DISTINCT FROM (coalesce(q.n, 0), coalesce(p.n, 0), coalesce(r.n, 0), coalesce(r.cpu, 0), coalesce(r.memory, 0))
      AND ($1::uuid[] IS NULL OR l.tenant_id = ANY ($1::uuid[]))`;
 
 /** Index: primary key. Locks: nothing new; the lane is locked already. */
-export const LANE_CORRECT = 'UPDATE lanes SET queued = $2, parked = $3, running = $4 WHERE tenant_id = $1';
+export const LANE_CORRECT = `
+  UPDATE lanes SET queued = $2, parked = $3, running = $4, running_cpu = $5, running_memory = $6 WHERE tenant_id = $1`;
+
+/** The same for projects with a limit. Indexes: build_executions_live, builds' key. Locks nothing. */
+export const PROJECT_DRIFT = `
+  SELECT j.project_id, j.tenant_id, j.running, coalesce(r.n, 0) AS actual_running
+    FROM project_lanes j
+    LEFT JOIN (SELECT b.project_id, count(*)::integer AS n
+                 FROM build_executions e JOIN builds b ON b.id = e.build_id
+                WHERE e.slot_held AND e.state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                GROUP BY b.project_id) r USING (project_id)
+   WHERE j.running <> coalesce(r.n, 0) AND ($1::uuid IS NULL OR j.project_id = $1)`;
+
+/** Index: primary key. Locks: the project lane; its lane is locked already. */
+export const PROJECT_CORRECT = 'UPDATE project_lanes SET running = $2 WHERE project_id = $1';
 
 /** The same for providers' counts. Index: build_executions_live. Locks nothing. */
 export const PROVIDER_DRIFT = `

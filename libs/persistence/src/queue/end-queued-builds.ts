@@ -4,6 +4,7 @@ import { storableText } from '../sql/storable.js';
 import type { CancelRequest, CancelResult } from './claimed-execution.js';
 import { CANCEL_LOOK, CANCEL_RUNNING_WRITE, LOCK_LIVE } from './placement-statements.js';
 import { END_QUEUED_WRITE, FIND_EXPIRED, LOCK_LANES } from './statements.js';
+import { unblockAfter } from './unblock-builds.js';
 import type { MovedBuild } from './wake-builds.js';
 
 /** Looks again this often when the build moved between the look and the lock. */
@@ -20,7 +21,8 @@ export interface CancelledBuild {
   readonly executionId?: string;
 }
 
-interface Ending {
+/** Queued builds to end: all of them by one reason. */
+export interface Ending {
   readonly builds: readonly BuildRow[];
   readonly status: 'failed' | 'cancelled';
   readonly reason: Reason;
@@ -85,12 +87,14 @@ async function cancelRunning(database: Database, request: CancelRequest): Promis
       live.execution_id,
       request.actor,
       request.reason === undefined ? null : storableText(request.reason),
+      'UserCancel',
     ]);
     return live.execution_id;
   });
 }
 
-async function endQueued(tx: Transaction, ending: Ending): Promise<MovedBuild[]> {
+/** Ends queued builds under their lanes, and wakes who waited for what they would have taken. */
+export async function endQueued(tx: Transaction, ending: Ending): Promise<MovedBuild[]> {
   await tx.query(LOCK_LANES, [[...new Set(ending.builds.map((row) => row.tenant_id))]]);
   const rows = await tx.query<BuildRow>(END_QUEUED_WRITE, [
     ending.builds.map((row) => row.id),
@@ -100,5 +104,11 @@ async function endQueued(tx: Transaction, ending: Ending): Promise<MovedBuild[]>
     ending.actor,
     ending.status === 'cancelled',
   ]);
-  return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id }));
+  const ended = rows.map((row) => ({ id: row.id, tenantId: row.tenant_id }));
+  if (ended.length > 0)
+    await unblockAfter(
+      tx,
+      rows.map((row) => row.id),
+    );
+  return ended;
 }

@@ -1,10 +1,19 @@
-/** A locked lane with room. */
+import { DEFAULT_CPU_MILLIS, DEFAULT_MEMORY_BYTES, dominantShare } from '@image-factory/domain';
+
+/** A locked lane with room, as it is before the claim. */
 export interface LaneRoom {
   readonly tenantId: string;
   readonly queued: number;
   readonly running: number;
   readonly maxRunning: number;
   readonly weight: number;
+  /** Builds that come before what others run beyond their own guarantees. */
+  readonly guaranteed: number;
+  /** Thousandths of CPU, and bytes, of what runs. */
+  readonly runningCpu: number;
+  readonly runningMemory: number;
+  /** What it was served lately for its weight, in units of a usual build. */
+  readonly served: number;
 }
 
 export interface Allotment {
@@ -12,29 +21,92 @@ export interface Allotment {
   readonly count: number;
 }
 
+/** Smaller is served first, part by part. */
+export type LaneRank = readonly [beyondGuarantee: number, share: number, served: number];
+
+/** The order of lanes in the claim; the claim's SQL orders by the same. */
+export function laneRank(lane: Omit<LaneRoom, 'tenantId' | 'queued' | 'maxRunning'>): LaneRank {
+  if (lane.running < lane.guaranteed) return [0, lane.running / lane.guaranteed, lane.served];
+  return [1, dominantShare(lane.runningCpu, lane.runningMemory) / lane.weight, lane.served];
+}
+
+function precedes(a: LaneRank, b: LaneRank): boolean {
+  const part = a.findIndex((value, index) => value !== b[index]);
+  return part >= 0 && (a[part] ?? 0) < (b[part] ?? 0);
+}
+
+/** A lane while a claim serves it. */
+export class LaneTally {
+  queued: number;
+  running: number;
+  #cpu: number;
+  #memory: number;
+  #served: number;
+
+  constructor(readonly lane: LaneRoom) {
+    this.queued = lane.queued;
+    this.running = lane.running;
+    this.#cpu = lane.runningCpu;
+    this.#memory = lane.runningMemory;
+    this.#served = lane.served;
+  }
+
+  get hasRoom(): boolean {
+    return this.queued > 0 && this.running < this.lane.maxRunning;
+  }
+
+  /** What one more build of it is likely to take: as much as those that run, or a usual one. */
+  get likely(): { readonly cpuMillis: number; readonly memoryBytes: number } {
+    const { running, runningCpu, runningMemory } = this.lane;
+    if (running <= 0) return { cpuMillis: DEFAULT_CPU_MILLIS, memoryBytes: DEFAULT_MEMORY_BYTES };
+    return { cpuMillis: runningCpu / running, memoryBytes: runningMemory / running };
+  }
+
+  serve(build: { readonly cpuMillis: number; readonly memoryBytes: number }): void {
+    this.queued -= 1;
+    this.running += 1;
+    this.#cpu += build.cpuMillis;
+    this.#memory += build.memoryBytes;
+    this.#served += dominantShare(build.cpuMillis, build.memoryBytes) / this.lane.weight;
+  }
+
+  room(): LaneRoom {
+    const { queued, running } = this;
+    return { ...this.lane, queued, running, runningCpu: this.#cpu, runningMemory: this.#memory, served: this.#served };
+  }
+
+  rank(): LaneRank {
+    return laneRank(this.room());
+  }
+}
+
+/** The one whose turn it is; of equal ones the first. */
+export function nextLane(tallies: readonly LaneTally[]): LaneTally | undefined {
+  let best: LaneTally | undefined;
+  let bestRank: LaneRank | undefined;
+  for (const tally of tallies) {
+    if (!tally.hasRoom) continue;
+    const rank = tally.rank();
+    if (bestRank === undefined || precedes(rank, bestRank)) {
+      best = tally;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
 /**
- * Shares `limit` claims among lanes: each goes to the lane with the smallest running share for its weight, which is
- * what claiming one by one would do. Lanes come in the order of that share and of how long ago they were served, which
- * breaks ties. No lane gets more than it has queued, or than its limit leaves.
+ * How many heads to read of each lane for `limit` claims: what serving them one by one would take, were their builds
+ * such as those that run.
  */
 export function allotLanes(lanes: readonly LaneRoom[], limit: number): Allotment[] {
-  const counts = lanes.map(() => 0);
+  const tallies = lanes.map((lane) => new LaneTally(lane));
   for (let given = 0; given < limit; given += 1) {
-    let best = -1;
-    let bestShare = Number.POSITIVE_INFINITY;
-    for (const [index, lane] of lanes.entries()) {
-      const count = counts[index] ?? 0;
-      if (count >= Math.min(lane.queued, lane.maxRunning - lane.running)) continue;
-      const share = (lane.running + count) / lane.weight;
-      if (share < bestShare) {
-        best = index;
-        bestShare = share;
-      }
-    }
-    if (best < 0) break;
-    counts[best] = (counts[best] ?? 0) + 1;
+    const next = nextLane(tallies);
+    if (next === undefined) break;
+    next.serve(next.likely);
   }
-  return lanes
-    .map((lane, index) => ({ tenantId: lane.tenantId, count: counts[index] ?? 0 }))
+  return tallies
+    .map((tally) => ({ tenantId: tally.lane.tenantId, count: tally.running - tally.lane.running }))
     .filter((allotment) => allotment.count > 0);
 }

@@ -90,15 +90,16 @@ export const UNPLACE_WRITE = `
     UPDATE build_executions
        SET state = 'released', reason = $3, message = $4, slot_held = false, finished_at = now()
      WHERE id = ANY ($1::uuid[]) AND state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'released'))}
-    RETURNING id, build_id, tenant_id, attempt
+    RETURNING id, build_id, tenant_id, attempt, stop_intent, cpu_millis, memory_bytes
   ), ruled AS (
-    SELECT t.id AS execution_id, t.build_id, t.tenant_id, t.attempt, o.status AS from_status,
+    SELECT t.id AS execution_id, t.build_id, t.tenant_id, t.attempt, t.cpu_millis, t.memory_bytes,
+           o.status AS from_status, coalesce(t.stop_intent, 'UserCancel') AS cancelled_for,
            CASE WHEN o.status = 'cancelling' THEN 'cancelled' ELSE $2::text END AS rule
       FROM taken t JOIN builds o ON o.id = t.build_id
   ), moved AS (
     UPDATE builds b
        SET status = CASE WHEN r.rule = 'parked' THEN 'queued' ELSE r.rule END,
-           reason = CASE WHEN r.rule = 'cancelled' THEN 'UserCancel' WHEN r.rule = 'failed' THEN $3 END,
+           reason = CASE WHEN r.rule = 'cancelled' THEN r.cancelled_for WHEN r.rule = 'failed' THEN $3 END,
            message = CASE WHEN r.rule = 'cancelled' THEN b.cancel_reason WHEN r.rule = 'failed' THEN $4 END,
            queue_key = CASE WHEN r.rule = 'queued' THEN ${QUEUE_KEY_OF_BUILD} END,
            parked = CASE WHEN r.rule = 'parked' THEN $3 END,
@@ -110,15 +111,21 @@ export const UNPLACE_WRITE = `
            finished_at = CASE WHEN r.rule IN ('failed', 'cancelled') THEN now() END
       FROM ruled r
      WHERE b.id = r.build_id AND b.status IN ('running', 'cancelling')
-    RETURNING b.id, b.tenant_id, b.status, b.reason, b.message, r.rule
+    RETURNING b.id, b.tenant_id, b.project_id, b.status, b.reason, b.message, r.rule, r.cpu_millis, r.memory_bytes
   ), lane AS (
     UPDATE lanes l
-       SET running = l.running - n.released, queued = l.queued + n.queued, parked = l.parked + n.parked
-      FROM (SELECT tenant_id, count(*)::integer AS released,
+       SET running = l.running - n.released, queued = l.queued + n.queued, parked = l.parked + n.parked,
+           running_cpu = l.running_cpu - n.cpu, running_memory = l.running_memory - n.memory
+      FROM (SELECT tenant_id, count(*)::integer AS released, sum(cpu_millis)::bigint AS cpu,
+                   sum(memory_bytes)::bigint AS memory,
                    (count(*) FILTER (WHERE rule = 'queued'))::integer AS queued,
                    (count(*) FILTER (WHERE rule = 'parked'))::integer AS parked
               FROM moved GROUP BY tenant_id) n
      WHERE l.tenant_id = n.tenant_id
+  ), project AS (
+    UPDATE project_lanes j SET running = j.running - n.released
+      FROM (SELECT project_id, count(*)::integer AS released FROM moved GROUP BY project_id) n
+     WHERE j.project_id = n.project_id
   ), event AS (
     INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
     SELECT r.build_id, r.tenant_id, r.execution_id, r.attempt, e.subject, e.from_state, e.to_state, e.reason, e.message, $5
@@ -160,16 +167,16 @@ export const LOCK_LIVE = `
 
 /**
  * A running build starts to be cancelled; the intent is on its execution before any cluster is told (rule 11).
- * Index: primary keys. Locks: nothing new.
+ * $3 the actor, $4 why in words, $5 the intent. Index: primary keys. Locks: nothing new.
  */
 export const CANCEL_RUNNING_WRITE = `
   WITH intended AS (
     UPDATE build_executions
-       SET stop_intent = coalesce(stop_intent, 'UserCancel'), stop_requested_at = coalesce(stop_requested_at, now())
+       SET stop_intent = coalesce(stop_intent, $5), stop_requested_at = coalesce(stop_requested_at, now())
      WHERE id = $2 AND outcome IS NULL
   ), event AS (
     INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
-    SELECT id, tenant_id, $2, attempt, 'build', 'running', 'cancelling', 'UserCancel', $4, $3 FROM builds WHERE id = $1
+    SELECT id, tenant_id, $2, attempt, 'build', 'running', 'cancelling', $5, $4, $3 FROM builds WHERE id = $1
   )
   UPDATE builds
      SET status = 'cancelling', cancel_requested_at = now(), cancel_requested_by = $3, cancel_reason = $4

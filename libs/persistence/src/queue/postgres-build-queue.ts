@@ -19,6 +19,8 @@ import { placeExecution } from './place-execution.js';
 import { FIND_ABANDONED, PARK_DECISION } from './placement-statements.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
 import { ENQUEUE, ENQUEUE_EVENT, ENQUEUE_LATER, SYNC_LANE } from './statements.js';
+import type { Superseded } from './supersede-builds.js';
+import { unblockStranded } from './unblock-builds.js';
 import { unplace, type UnplacedBuild } from './unplace-executions.js';
 import { wakeBuilds, wakeDueBuilds, type MovedBuild } from './wake-builds.js';
 
@@ -29,7 +31,8 @@ const WOKEN_PER_CALL = 1_000;
  * The queue of builds, on PostgreSQL.
  *
  * Model: a build that is queued is either in the claim order (`queue_key`, static: submitted minus priority steps) or
- * parked with what wakes it. Each tenant has a lane with exact counters; a lane is ready when it has queued builds and
+ * parked with what wakes it: a time, a provider, room in its project, the end of another of its concurrency key. Each
+ * tenant has a lane with exact counters; a lane is ready when it has queued builds and
  * room. A claim locks ready lanes, takes their heads and makes executions in state `placing`, owned by the claimer;
  * `place` commits a provider to one, after which its shard's owner has it; every other way back (`park`, `release`,
  * `failPlacing`, `releaseAbandoned`) uses no attempt.
@@ -151,6 +154,19 @@ export class PostgresBuildQueue {
     if (result.kind === 'cancelled' || result.kind === 'cancelling') this.#touchBuilds([request.buildId]);
     if (executionId !== undefined) this.notifier?.touch(CHANNELS.executions, executionId);
     return result;
+  }
+
+  /** Tells dispatchers of a new build, and followers of those that it took the place of; after the commit. */
+  tellSubmitted(tenantId: string, superseded: Superseded | undefined): void {
+    this.notifier?.touch(CHANNELS.queue, tenantId);
+    if (superseded === undefined) return;
+    this.#touchBuilds(superseded.buildIds);
+    for (const id of superseded.executionIds) this.notifier?.touch(CHANNELS.executions, id);
+  }
+
+  /** Wakes builds that wait for room in a project or for a key which is free. */
+  async wakeStranded(): Promise<number> {
+    return this.#woken(await unblockStranded(this.database));
   }
 
   /** Compares all counters with what they count and corrects them. */

@@ -1,9 +1,11 @@
 import type { Database, Transaction } from '../database/database.js';
-import type { CounterDrift, LaneDrift, ProviderDrift } from './claimed-execution.js';
+import type { CounterDrift, LaneDrift, ProjectDrift, ProviderDrift } from './claimed-execution.js';
 import {
   LANE_CORRECT,
   LANE_DRIFT,
   LOCK_PROVIDER_COUNT,
+  PROJECT_CORRECT,
+  PROJECT_DRIFT,
   PROVIDER_CORRECT,
   PROVIDER_DRIFT,
 } from './counter-statements.js';
@@ -14,8 +16,19 @@ interface LaneDriftRow {
   readonly queued: number;
   readonly parked: number;
   readonly running: number;
+  readonly running_cpu: number;
+  readonly running_memory: number;
   readonly actual_queued: number;
   readonly actual_parked: number;
+  readonly actual_running: number;
+  readonly actual_cpu: number;
+  readonly actual_memory: number;
+}
+
+interface ProjectDriftRow {
+  readonly project_id: string;
+  readonly tenant_id: string;
+  readonly running: number;
   readonly actual_running: number;
 }
 
@@ -31,17 +44,36 @@ interface ProviderDriftRow {
  */
 export async function reconcileLaneCounters(database: Database): Promise<CounterDrift> {
   const lanes = await database.query<LaneDriftRow>(LANE_DRIFT, [null]);
+  const projects = await database.query<ProjectDriftRow>(PROJECT_DRIFT, [null]);
   const providers = await database.query<ProviderDriftRow>(PROVIDER_DRIFT, [null]);
   for (const lane of lanes) await database.transaction((tx) => correctLane(tx, lane.tenant_id));
+  for (const project of projects) await database.transaction((tx) => correctProject(tx, project));
   for (const provider of providers) await database.transaction((tx) => correctProvider(tx, provider.provider_id));
-  return { drift: lanes.flatMap(toLaneDrift), providers: providers.map(toProviderDrift) };
+  return {
+    drift: lanes.flatMap(toLaneDrift),
+    projects: projects.map(toProjectDrift),
+    providers: providers.map(toProviderDrift),
+  };
 }
 
 async function correctLane(tx: Transaction, tenantId: string): Promise<void> {
   await tx.query(LOCK_LANES, [[tenantId]]);
   const [row] = await tx.query<LaneDriftRow>(LANE_DRIFT, [[tenantId]]);
   if (row === undefined) return;
-  await tx.query(LANE_CORRECT, [tenantId, row.actual_queued, row.actual_parked, row.actual_running]);
+  await tx.query(LANE_CORRECT, [
+    tenantId,
+    row.actual_queued,
+    row.actual_parked,
+    row.actual_running,
+    row.actual_cpu,
+    row.actual_memory,
+  ]);
+}
+
+async function correctProject(tx: Transaction, project: ProjectDriftRow): Promise<void> {
+  await tx.query(LOCK_LANES, [[project.tenant_id]]);
+  const [row] = await tx.query<ProjectDriftRow>(PROJECT_DRIFT, [project.project_id]);
+  if (row !== undefined) await tx.query(PROJECT_CORRECT, [row.project_id, row.actual_running]);
 }
 
 async function correctProvider(tx: Transaction, providerId: string): Promise<void> {
@@ -55,8 +87,14 @@ function toLaneDrift(row: LaneDriftRow): LaneDrift[] {
     { tenantId: row.tenant_id, counter: 'queued', stored: row.queued, actual: row.actual_queued },
     { tenantId: row.tenant_id, counter: 'parked', stored: row.parked, actual: row.actual_parked },
     { tenantId: row.tenant_id, counter: 'running', stored: row.running, actual: row.actual_running },
+    { tenantId: row.tenant_id, counter: 'runningCpu', stored: row.running_cpu, actual: row.actual_cpu },
+    { tenantId: row.tenant_id, counter: 'runningMemory', stored: row.running_memory, actual: row.actual_memory },
   ];
   return all.filter((drift) => drift.stored !== drift.actual);
+}
+
+function toProjectDrift(row: ProjectDriftRow): ProjectDrift {
+  return { projectId: row.project_id, stored: row.running, actual: row.actual_running };
 }
 
 function toProviderDrift(row: ProviderDriftRow): ProviderDrift {

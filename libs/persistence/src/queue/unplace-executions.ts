@@ -3,6 +3,7 @@ import type { Transaction } from '../database/database.js';
 import { storableText } from '../sql/storable.js';
 import { LOCK_PLACING, UNPLACE_WRITE } from './placement-statements.js';
 import { LOCK_LANES } from './statements.js';
+import { unblockAfter } from './unblock-builds.js';
 
 export interface Unplacing {
   readonly executionIds: readonly string[];
@@ -45,5 +46,12 @@ export async function unplace(tx: Transaction, unplacing: Unplacing): Promise<Un
     unplacing.wakeAt ?? null,
     unplacing.wakeOn ?? null,
   ]);
+  // A build in its old place of the order takes again what it gave back.
+  const gone = unplacing.target === 'queued' ? moved.filter((row) => row.status !== 'queued') : moved;
+  if (gone.length > 0)
+    await unblockAfter(
+      tx,
+      gone.map((row) => row.id),
+    );
   return moved.map((row) => ({ id: row.id, tenantId: row.tenant_id, status: row.status }));
 }

@@ -111,6 +111,24 @@ describe('a rendered PipelineRun', () => {
     expect(render(renderContext({ buildMethod: method }))).toMatchSnapshot();
   });
 
+  it('gives the build task the figures that have a limit, and no other task any', () => {
+    const gibibyte = 2 ** 30;
+    const resources = { cpuMillis: 1500, memoryBytes: 2 * gibibyte, cpuLimitMillis: 1500, memoryLimitBytes: undefined };
+    const withLimits = (changes: object): unknown =>
+      (render(renderContext({ resources: { ...resources, ...changes } })).spec as { taskRunSpecs?: unknown })
+        .taskRunSpecs;
+    expect(withLimits({})).toEqual([
+      { pipelineTaskName: 'build', computeResources: { requests: { cpu: '1500m' }, limits: { cpu: '1500m' } } },
+    ]);
+    expect(withLimits({ memoryLimitBytes: 8 * gibibyte })).toEqual([
+      {
+        pipelineTaskName: 'build',
+        computeResources: { requests: { cpu: '1500m', memory: '2Gi' }, limits: { cpu: '1500m', memory: '8Gi' } },
+      },
+    ]);
+    expect(withLimits({ cpuLimitMillis: undefined })).toBeUndefined();
+  });
+
   it('binds git credentials only when the project has one, each key apart from the registry key', () => {
     const run = render(renderContext({ hasGitCredential: true }));
     expect(run.spec.workspaces.map(({ name }) => name)).toEqual(['source', 'dockerconfig', 'git-credentials']);

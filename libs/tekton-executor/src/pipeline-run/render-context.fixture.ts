@@ -18,6 +18,12 @@ export function renderContext(overrides: Partial<RenderContext> = {}): RenderCon
       overrides.buildMethod === 'packer'
         ? { packer_template: 'image.pkr.hcl', variables: { region: 'eu-1' } }
         : { build_args: { VERSION: '1.2.3' } },
+    resources: {
+      cpuMillis: 1000,
+      memoryBytes: 2 * 2 ** 30,
+      cpuLimitMillis: undefined,
+      memoryLimitBytes: undefined,
+    },
     pipelineTimeoutSeconds: 4200,
     storageClass: undefined,
     workspaceSize: '1Gi',

@@ -3,12 +3,14 @@ import {
   attemptSecretName,
   attemptTag,
   BUILD_METHOD_TABLE,
+  cpuText,
   invalidInput,
   LABELS,
   MANAGED_BY,
+  memoryText,
   pipelineRunName,
 } from '@image-factory/domain';
-import type { Issue, Place, RenderContext } from '@image-factory/domain';
+import type { BuildResources, Issue, Place, RenderContext } from '@image-factory/domain';
 import { tektonTextProblem, toTektonText } from './tekton-text.js';
 
 /** ServiceAccount that the pods of every run use: it has no rights and its token is not mounted. */
@@ -23,6 +25,12 @@ export const GIT_CREDENTIAL_KEYS = ['git-credentials', 'ssh-privatekey', 'known_
 
 /** Values of a run's parameters. User text stands only here, never in the pipelineSpec. */
 export type ParamValues = Readonly<Record<string, string | readonly string[]>>;
+
+/** Requests and limits by resource, as Kubernetes quantities. */
+export interface ComputeResources {
+  readonly requests: Readonly<Record<string, string>>;
+  readonly limits: Readonly<Record<string, string>>;
+}
 
 /** All that a template sees. */
 export interface TemplateView {
@@ -39,6 +47,8 @@ export interface TemplateView {
   /** Go duration, as in `3600s`. */
   readonly pipelineTimeout: string;
   readonly taskName: string;
+  /** Of the `build` task's pod; undefined: nobody asked and nothing is capped. */
+  readonly computeResources: ComputeResources | undefined;
   readonly params: ParamValues;
 }
 
@@ -64,7 +74,24 @@ export function templateView(context: RenderContext, place: Place): TemplateView
     workspaceSize: context.workspaceSize,
     pipelineTimeout: `${context.pipelineTimeoutSeconds}s`,
     taskName: method.taskName,
+    computeResources: computeResources(context.resources),
     params: paramValues(context),
+  };
+}
+
+/** Only what has a limit is written: a figure that counts for fairness alone must not keep a pod from being scheduled. */
+function computeResources(resources: BuildResources): ComputeResources | undefined {
+  const { cpuMillis, memoryBytes, cpuLimitMillis, memoryLimitBytes } = resources;
+  if (cpuLimitMillis === undefined && memoryLimitBytes === undefined) return undefined;
+  return {
+    requests: {
+      ...(cpuLimitMillis === undefined ? {} : { cpu: cpuText(cpuMillis) }),
+      ...(memoryLimitBytes === undefined ? {} : { memory: memoryText(memoryBytes) }),
+    },
+    limits: {
+      ...(cpuLimitMillis === undefined ? {} : { cpu: cpuText(cpuLimitMillis) }),
+      ...(memoryLimitBytes === undefined ? {} : { memory: memoryText(memoryLimitBytes) }),
+    },
   };
 }
 

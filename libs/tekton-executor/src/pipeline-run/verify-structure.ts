@@ -42,6 +42,9 @@ export function contractStructure(method: BuildMethod, view: TemplateView): unkn
         serviceAccountName: view.serviceAccountName,
         podTemplate: { automountServiceAccountToken: false },
       },
+      ...(view.computeResources === undefined
+        ? {}
+        : { taskRunSpecs: [{ pipelineTaskName: 'build', computeResources: view.computeResources }] }),
       timeouts: { pipeline: view.pipelineTimeout },
       workspaces: workspaceBindings(view),
       params: Object.entries(view.params).map(([name, value]) => ({ name, value })),

@@ -30,6 +30,10 @@ export const metricNames = {
   dispatches: counter('image_factory_dispatches', 'Executions placed and created'),
   dispatchErrors: counter('image_factory_dispatch_errors', 'Placements or creations that failed with an error'),
   requeues: counter('image_factory_requeues', 'Executions after which the build went back to the queue'),
+  counterDrift: counter(
+    'image_factory_counter_drift',
+    'Queue counters that were not what they count, and were corrected: any is a defect',
+  ),
   parks: counter('image_factory_parks', 'Builds parked, by reason'),
   executionEnds: counter('image_factory_execution_ends', 'Executions that ended, by state and reason'),
   retryDecisions: counter(

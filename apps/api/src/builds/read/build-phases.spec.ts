@@ -1,4 +1,4 @@
-import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
+import type { ExecutionView, QueuePosition, StoredBuild } from '@image-factory/persistence';
 import { describe, expect, it } from 'vitest';
 import { buildPhases } from './build-phases.js';
 import { queueStanding } from './queue-standing.js';
@@ -87,10 +87,21 @@ describe('the phases of a build', () => {
 });
 
 describe('what holds a queued build', () => {
-  const place = { position: 1, running: 0, maxRunning: 10, dispatchPaused: false, liveDispatchers: 1 };
+  const place: QueuePosition = {
+    position: 1,
+    running: 0,
+    maxRunning: 10,
+    dispatchPaused: false,
+    liveDispatchers: 1,
+    installationLimit: undefined,
+    installationRunning: 0,
+    medianSlotSeconds: undefined,
+    samples: 0,
+  };
   it.each([
     ['nothing', place, undefined],
     ['the pause', { ...place, dispatchPaused: true, running: 10 }, 'DispatchPaused'],
+    ['the limit of all', { ...place, installationLimit: 3, installationRunning: 3 }, 'InstallationAtLimit'],
     ["the tenant's limit", { ...place, running: 10, liveDispatchers: 0 }, 'TenantAtLimit'],
     ['that no dispatcher lives', { ...place, position: 3, liveDispatchers: 0 }, 'DispatcherMissing'],
     ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
@@ -104,6 +115,17 @@ describe('what holds a queued build', () => {
       position: null,
       binds: { reason: 'NotBefore', message: 'later' },
       wake_at: at(9).toISOString(),
+      estimate: null,
     });
+  });
+
+  it('comes with an estimate where attempts ended lately and somebody dispatches', () => {
+    const known = { ...place, position: 25, running: 10, medianSlotSeconds: 100, samples: 5 };
+    expect(queueStanding(build, known).estimate).toMatchObject({
+      seconds: 250,
+      basis: expect.stringContaining('median'),
+    });
+    expect(queueStanding(build, { ...known, dispatchPaused: true }).estimate).toBeNull();
+    expect(queueStanding(build, place).estimate).toBeNull();
   });
 });

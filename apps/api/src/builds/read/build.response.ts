@@ -1,4 +1,11 @@
-import { BUILD_METHODS, BUILD_STATUSES, INFRASTRUCTURE_TYPES } from '@image-factory/domain';
+import {
+  BUILD_METHODS,
+  BUILD_STATUSES,
+  CONCURRENCY_POLICIES,
+  cpuText,
+  INFRASTRUCTURE_TYPES,
+  memoryText,
+} from '@image-factory/domain';
 import type { StoredBuild } from '@image-factory/persistence';
 import { BuildConfigRequest } from '../submit/submit-build.request.js';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
@@ -7,6 +14,17 @@ export class ImageResponse {
   @Shown('text') readonly repository!: string;
   @Shown('texts') readonly tags!: readonly string[];
   @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
+}
+
+/** What the build's pod is limited to; null: nobody asked, and the tenant has no cap. */
+export class RequirementsResponse {
+  @Shown('text', { nullable: true, example: '2' }) readonly cpu!: string | null;
+  @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
+}
+
+export class ConcurrencyResponse {
+  @Shown('text', { example: 'main' }) readonly key!: string;
+  @Shown('text', { choices: CONCURRENCY_POLICIES }) readonly policy!: string;
 }
 
 /** A build as lists show it. */
@@ -22,6 +40,8 @@ export class BuildResponse {
   @Shown('id', { nullable: true, description: 'Asked for; the chosen one is in the executions' })
   readonly infrastructure_provider_id!: string | null;
   @Shown('integer') readonly priority!: number;
+  @ShownAs(() => RequirementsResponse) readonly requirements!: RequirementsResponse;
+  @ShownAs(() => ConcurrencyResponse, { nullable: true }) readonly concurrency!: ConcurrencyResponse | null;
   @Shown('integer', { description: 'Attempts so far' }) readonly attempt!: number;
   @Shown('text') readonly git_repository_url!: string;
   @Shown('text', { nullable: true }) readonly git_branch!: string | null;
@@ -55,6 +75,8 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
     infrastructure_type: build.infrastructureType,
     infrastructure_provider_id: orNull(build.requestedProviderId),
     priority: build.priority,
+    requirements: toRequirementsResponse(build),
+    concurrency: orNull(build.concurrency),
     attempt: build.attempt,
     git_repository_url: build.gitRepositoryUrl,
     git_branch: orNull(build.gitBranch),
@@ -76,5 +98,13 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
     cancel_requested_at: timeOrNull(build.cancelRequestedAt),
     cancel_requested_by: orNull(build.cancelRequestedBy),
     cancel_reason: orNull(build.cancelReason),
+  };
+}
+
+function toRequirementsResponse({ resources }: StoredBuild): RequirementsResponse {
+  const { cpuLimitMillis, memoryLimitBytes } = resources;
+  return {
+    cpu: cpuLimitMillis === undefined ? null : cpuText(cpuLimitMillis),
+    memory: memoryLimitBytes === undefined ? null : memoryText(memoryLimitBytes),
   };
 }

@@ -1,10 +1,16 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@image-factory/domain';
-import { PostgresBuildHistory, PostgresBuilds, PostgresQueueView } from '@image-factory/persistence';
+import {
+  PostgresBuildHistory,
+  PostgresBuilds,
+  PostgresQueueView,
+  type QueuePosition,
+  type StoredBuild,
+} from '@image-factory/persistence';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
 import { buildPhases } from './build-phases.js';
-import { queueStanding } from './queue-standing.js';
+import { queueStanding, waitsForBuilds } from './queue-standing.js';
 
 /** One build with its queue position, phases and latest execution. */
 @Injectable()
@@ -19,12 +25,17 @@ export class GetBuild {
 
   async execute(tenantId: string, buildId: string): Promise<BuildDetailResponse> {
     const build = await this.builds.get(tenantId, buildId);
-    const [execution, place] = await Promise.all([
-      this.history.findExecution(buildId),
-      build.queueKey === undefined ? undefined : this.queue.position(tenantId, build.queueKey),
-    ]);
+    const [execution, place] = await Promise.all([this.history.findExecution(buildId), this.#place(build)]);
     const standing = build.status === 'queued' ? queueStanding(build, place) : null;
     const phases = buildPhases(build, execution, this.clock.now(), this.settings.clocks);
     return toBuildDetailResponse(build, execution, standing, phases);
+  }
+
+  /** A build that waits for others stands among them; one that waits for a time stands nowhere. */
+  async #place(build: StoredBuild): Promise<QueuePosition | undefined> {
+    const { tenantId, queueKey, parkedOrder, parking } = build;
+    if (queueKey !== undefined) return this.queue.position({ tenantId, queueKey });
+    if (parkedOrder === undefined || parking === undefined || !waitsForBuilds(parking.reason)) return undefined;
+    return this.queue.position({ tenantId, queueKey: parkedOrder, wakeOn: parking.wakeOn });
   }
 }

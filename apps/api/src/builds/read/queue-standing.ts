@@ -1,5 +1,5 @@
 import type { QueuePosition, StoredBuild } from '@image-factory/persistence';
-import { type Reason, REASONS } from '@image-factory/domain';
+import { estimateWait, type ParkReason, type Reason, REASONS, type WaitEstimate } from '@image-factory/domain';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
 /** What holds a queued build. */
@@ -8,11 +8,19 @@ export class BindingLimit {
   @Shown('text', { example: 'the tenant runs 10 of at most 10 builds' }) readonly message!: string;
 }
 
+/** How long a build may wait, and what that is made of. */
+export class ExpectedWait {
+  @Shown('number', { example: 120 }) readonly seconds!: number;
+  @Shown('text', { example: 'position 7, 10 of 10 run, the last 20 attempts took 94 s in the median' })
+  readonly basis!: string;
+}
+
 /** Where a queued build stands and what keeps it there. */
 export class QueueStanding {
   @Shown('integer', {
     nullable: true,
-    description: '1 is next in its tenant; null while it waits for a time or an event',
+    description:
+      '1 is next in its tenant, or among those that wait for the same project or key; null while it waits for a time or a provider',
   })
   readonly position!: number | null;
 
@@ -21,21 +29,46 @@ export class QueueStanding {
 
   @Shown('time', { nullable: true, description: 'When a parked build is looked at again at the latest' })
   readonly wake_at!: string | null;
+
+  @ShownAs(() => ExpectedWait, {
+    nullable: true,
+    description: 'An estimate of what is left of the wait; null where there is nothing to make one of',
+  })
+  readonly estimate!: ExpectedWait | null;
 }
 
-/** Parked builds say why; others are held by the pause, the tenant's limit or builds ahead, in that order. */
+/** True for what only ends with other builds: then there is an order among those that wait. */
+export function waitsForBuilds(reason: ParkReason): boolean {
+  return reason === 'ProjectAtLimit' || reason === 'ConcurrencyKeyBusy';
+}
+
+/** Parked builds say why; others are held by the pause, a limit or builds ahead, in that order. */
 export function queueStanding(build: StoredBuild, place: QueuePosition | undefined): QueueStanding {
   if (build.parking !== undefined) {
     const { reason, message, wakeAt } = build.parking;
-    return { position: null, binds: { reason, message }, wake_at: wakeAt?.toISOString() ?? null };
+    const at = wakeAt?.toISOString() ?? null;
+    return { position: place?.position ?? null, binds: { reason, message }, wake_at: at, estimate: null };
   }
-  if (place === undefined) return { position: null, binds: null, wake_at: null };
-  return { position: place.position, binds: bindingLimit(place), wake_at: null };
+  if (place === undefined) return { position: null, binds: null, wake_at: null, estimate: null };
+  const binds = bindingLimit(place);
+  return { position: place.position, binds, wake_at: null, estimate: expectedWait(place, binds) ?? null };
+}
+
+/** Nothing is expected while an administrator or a missing dispatcher holds everything. */
+function expectedWait(place: QueuePosition, binds: QueueStanding['binds']): WaitEstimate | undefined {
+  if (binds?.reason === 'DispatchPaused' || binds?.reason === 'DispatcherMissing') return undefined;
+  return estimateWait(place);
 }
 
 function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
   if (place.dispatchPaused) {
     return { reason: 'DispatchPaused', message: 'dispatching is paused by an administrator' };
+  }
+  if (place.installationLimit !== undefined && place.installationRunning >= place.installationLimit) {
+    return {
+      reason: 'InstallationAtLimit',
+      message: `all tenants together run ${place.installationRunning} of at most ${place.installationLimit} builds`,
+    };
   }
   if (place.running >= place.maxRunning) {
     return {

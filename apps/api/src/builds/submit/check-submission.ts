@@ -12,6 +12,7 @@ import { TenantUrls } from '../../http/tenant-urls.js';
 import { validateRequest } from '../../http/validation/validate-request.js';
 import { buildConfigIssues, givenConfig } from './build-config-issues.js';
 import { infrastructureIssues } from './infrastructure-issues.js';
+import { resourcesOf } from './requirements-issues.js';
 import { type SubmissionFacts, SubmissionFactsReader } from './submission-facts.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 import { SubmitBuildRequest } from './submit-build.request.js';
@@ -99,6 +100,11 @@ export class CheckSubmission {
       infrastructureType: this.infrastructureTypeOf(request),
       requestedProviderId: request.infrastructure_provider_id?.toLowerCase(),
       priority: request.priority ?? 0,
+      resources: resourcesOf(request.requirements, tenant),
+      concurrency:
+        request.concurrency === undefined
+          ? undefined
+          : { key: request.concurrency.key, policy: request.concurrency.policy ?? 'queue' },
       notBefore: request.not_before === undefined ? undefined : new Date(request.not_before),
       ...buildClocks(request, project, tenant, this.settings.clocks),
       maxQueuedBuilds: tenant.maxQueuedBuilds,

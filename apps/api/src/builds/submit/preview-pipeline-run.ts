@@ -27,6 +27,7 @@ export function previewPipelineRun(
     gitRevision: build.gitCommit ?? build.gitBranch,
     imageRepository: build.imageRepository,
     config: build.config,
+    resources: build.resources,
     pipelineTimeoutSeconds: pipelineTimeoutSeconds(build.buildTimeoutMinutes, build.startLimitMinutes),
     storageClass: provider.settings.storageClass,
     workspaceSize: provider.settings.workspaceSize ?? '1Gi',

@@ -3,14 +3,19 @@ import {
   argumentValue,
   BUILD_METHODS,
   buildTarget,
+  CONCURRENCY_POLICIES,
+  concurrencyKey,
   contextPath,
+  cpuQuantity,
   type Grammar,
   gitCommit,
   gitRef,
   imageRepository,
   imageTag,
   INFRASTRUCTURE_TYPES,
+  memoryQuantity,
   type BuildMethod,
+  type ConcurrencyPolicy,
   type InfrastructureType,
   platform,
 } from '@image-factory/domain';
@@ -73,6 +78,45 @@ export class BuildConfigRequest {
   readonly variables?: Record<string, string>;
 }
 
+export class RequirementsRequest {
+  @TextField(cpuQuantity, {
+    optional: true,
+    description: "CPU that the build's pod requests and is limited to, at most the tenant's max_cpu",
+    example: '2',
+  })
+  readonly cpu?: string;
+
+  @TextField(memoryQuantity, {
+    optional: true,
+    description: "Memory that the build's pod requests and is limited to, at most the tenant's max_memory",
+    example: '4Gi',
+  })
+  readonly memory?: string;
+
+  @LaterField()
+  readonly capabilities?: unknown;
+
+  @LaterField()
+  readonly labels?: unknown;
+}
+
+export class ConcurrencyRequest {
+  @TextField(concurrencyKey, {
+    description: 'Names the builds that exclude each other in the project',
+    example: 'main',
+  })
+  readonly key!: string;
+
+  @ChoiceField(CONCURRENCY_POLICIES, {
+    optional: true,
+    description:
+      'To the other builds of the key: `queue` (when absent) waits, `cancel_queued` cancels those that wait, ' +
+      '`cancel_running` those that run too, `reject` answers 409 while there is one',
+    example: 'queue',
+  })
+  readonly policy?: ConcurrencyPolicy;
+}
+
 /** Body of `POST /builds` and of `POST /builds/validate`. */
 export class SubmitBuildRequest {
   @IdField({ description: 'Project to build' })
@@ -124,11 +168,11 @@ export class SubmitBuildRequest {
   })
   readonly start_limit_minutes?: number;
 
-  @LaterField()
-  readonly requirements?: unknown;
+  @NestedField(() => RequirementsRequest, { optional: true, description: 'What the build takes of its place' })
+  readonly requirements?: RequirementsRequest;
 
-  @LaterField()
-  readonly concurrency?: unknown;
+  @NestedField(() => ConcurrencyRequest, { optional: true, description: 'Builds of one key run one at a time' })
+  readonly concurrency?: ConcurrencyRequest;
 
   @NestedField(() => BuildConfigRequest, { optional: true, description: 'Fields by method; others are refused' })
   readonly build_config?: BuildConfigRequest;

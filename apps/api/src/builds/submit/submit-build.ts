@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
-  CHANNELS,
   type NewBuild,
-  Notifier,
+  PostgresBuildQueue,
   PostgresBuilds,
   PostgresBuildSubmissions,
+  type Superseded,
 } from '@image-factory/persistence';
 import { currentTraceparent, Metrics } from '@image-factory/telemetry';
 import { type CreatedAnswer, IdempotentWrites } from '../../http/write/idempotent-writes.js';
@@ -22,22 +22,25 @@ export class SubmitBuild {
     @Inject(PostgresBuildSubmissions) private readonly submissions: PostgresBuildSubmissions,
     @Inject(PostgresBuilds) private readonly builds: PostgresBuilds,
     @Inject(IdempotentWrites) private readonly writes: IdempotentWrites,
-    @Inject(Notifier) private readonly notifier: Notifier,
+    @Inject(PostgresBuildQueue) private readonly queue: PostgresBuildQueue,
     @Inject(Metrics) private readonly metrics: Metrics,
   ) {}
 
   /** `body` is what is submitted: the request's own, or that of the build that is retried. */
   async execute(scope: TenantScope, body: unknown, retryOf?: string): Promise<CreatedAnswer<BuildResponse>> {
+    let superseded: Superseded | undefined;
     const answer = await this.writes.run(scope, async () => {
       const build = await this.prepare(scope, body, retryOf);
       return async (tx) => {
-        const id = await this.submissions.insert(tx, build);
+        const submitted = await this.submissions.insert(tx, build);
+        const { id } = submitted;
+        superseded = submitted.superseded;
         const stored = await this.builds.get(scope.tenantId, id, tx);
         const location = `${API_BASE}/builds/${id}`;
         return { status: 201, headers: { location }, body: toBuildResponse(stored) };
       };
     });
-    this.notifier.touch(CHANNELS.queue, scope.tenantId);
+    this.queue.tellSubmitted(scope.tenantId, superseded);
     this.metrics.count('submissions', 1, { method: answer.body.build_method });
     return answer;
   }

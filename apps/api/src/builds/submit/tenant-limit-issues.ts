@@ -2,20 +2,16 @@ import { BUILD_METHODS, type ClockLimits } from '@image-factory/domain';
 import type { Tenant } from '@image-factory/persistence';
 import { highestClocks } from './build-clocks.js';
 import type { SubmitBuildRequest } from './submit-build.request.js';
+import { requirementsIssues } from './requirements-issues.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
-/** What goes beyond the tenant's limits, and what is not supported yet. Only well-typed fields are looked at. */
+/** What goes beyond the tenant's limits. Only well-typed fields are looked at. */
 export function tenantLimitIssues(
   request: SubmitBuildRequest,
   tenant: Tenant,
   installation: ClockLimits,
 ): SubmissionIssue[] {
-  const issues: SubmissionIssue[] = [];
-  for (const field of ['requirements', 'concurrency'] as const) {
-    if (request[field] !== undefined) {
-      issues.push(submissionIssue(field, 'NotYetSupported', 'is not supported yet; leave it out'));
-    }
-  }
+  const issues = requirementsIssues(request.requirements, tenant);
   const { build_method: method, priority } = request;
   if (BUILD_METHODS.includes(method) && !tenant.allowedMethods.includes(method)) {
     const allowed = tenant.allowedMethods.join(', ') || 'none';

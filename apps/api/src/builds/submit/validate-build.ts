@@ -26,7 +26,7 @@ export class ValidateBuild {
     }
     const decision = decide(checked);
     const key = queueKey(this.clock.now().getTime(), checked.build.priority);
-    const { position } = await this.queue.position(tenantId, key);
+    const { position } = await this.queue.position({ tenantId, queueKey: key });
     return {
       valid: true,
       errors: [],

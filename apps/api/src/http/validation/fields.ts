@@ -217,6 +217,14 @@ export function NestedField(type: () => new () => object, options: FieldOptions)
     }),
     skipAbsent(options),
     ValidateNested({ message: 'must be an object' }),
+    // ValidateNested takes null, and an array for a list of such objects.
+    ValidateBy({
+      name: 'object',
+      validator: {
+        validate: (value: unknown) => value !== null && !Array.isArray(value),
+        defaultMessage: () => 'must be an object',
+      },
+    }),
     Type(type),
   );
 }

@@ -95,6 +95,27 @@ export class BuildEntity {
   @Column({ type: 'text', name: 'concurrency_key', nullable: true })
   readonly concurrencyKey!: string | null;
 
+  @Column({ type: 'text', name: 'concurrency_policy', nullable: true })
+  readonly concurrencyPolicy!: string | null;
+
+  @Column({ type: 'text', name: 'live_key', nullable: true, insert: false, update: false })
+  readonly liveKey!: string | null;
+
+  @Column({ type: 'bigint', name: 'parked_order', nullable: true, insert: false, update: false })
+  readonly parkedOrder!: number | null;
+
+  @Column({ type: 'integer', name: 'cpu_millis' })
+  readonly cpuMillis!: number;
+
+  @Column({ type: 'bigint', name: 'memory_bytes' })
+  readonly memoryBytes!: number;
+
+  @Column({ type: 'integer', name: 'cpu_limit_millis', nullable: true })
+  readonly cpuLimitMillis!: number | null;
+
+  @Column({ type: 'bigint', name: 'memory_limit_bytes', nullable: true })
+  readonly memoryLimitBytes!: number | null;
+
   @Column({ type: 'text', nullable: true })
   readonly traceparent!: string | null;
 

@@ -26,6 +26,15 @@ export class BuildExecutionEntity {
   @Column({ type: 'uuid', name: 'claim_token' })
   readonly claimToken!: string;
 
+  @Column({ type: 'integer', name: 'cpu_millis' })
+  readonly cpuMillis!: number;
+
+  @Column({ type: 'bigint', name: 'memory_bytes' })
+  readonly memoryBytes!: number;
+
+  @Column({ type: 'text', name: 'concurrency_group', nullable: true })
+  readonly concurrencyGroup!: string | null;
+
   @Column({ type: 'uuid', name: 'provider_id', nullable: true })
   readonly providerId!: string | null;
 

@@ -17,6 +17,9 @@ export class InstallationEntity {
   @Column({ type: 'text', name: 'dispatch_paused_reason', nullable: true })
   readonly dispatchPausedReason!: string | null;
 
+  @Column({ type: 'integer', name: 'max_concurrent_builds', nullable: true })
+  readonly maxConcurrentBuilds!: number | null;
+
   @Column({ type: 'timestamptz', name: 'created_at' })
   readonly createdAt!: Date;
 }
@@ -99,6 +102,18 @@ export class LaneEntity {
 
   @Column({ type: 'integer' })
   readonly running!: number;
+
+  @Column({ type: 'integer' })
+  readonly guaranteed!: number;
+
+  @Column({ type: 'bigint', name: 'running_cpu' })
+  readonly runningCpu!: number;
+
+  @Column({ type: 'bigint', name: 'running_memory' })
+  readonly runningMemory!: number;
+
+  @Column({ type: 'double precision' })
+  readonly served!: number;
 
   @Column({ type: 'timestamptz', name: 'served_at' })
   readonly servedAt!: Date;
@@ -205,6 +220,9 @@ export class ProjectEntity {
   @Column({ type: 'integer', name: 'build_timeout_minutes' })
   readonly buildTimeoutMinutes!: number;
 
+  @Column({ type: 'integer', name: 'max_concurrent_builds', nullable: true })
+  readonly maxConcurrentBuilds!: number | null;
+
   @Column({ type: 'integer', name: 'next_build_number' })
   readonly nextBuildNumber!: number;
 
@@ -253,4 +271,20 @@ export class ApiKeyEntity {
 
   @Column({ type: 'timestamptz', name: 'last_used_at', nullable: true })
   readonly lastUsedAt!: Date | null;
+}
+
+/** Row of `project_lanes`: there for projects with a limit of their own. */
+@Entity('project_lanes')
+export class ProjectLaneEntity {
+  @PrimaryColumn({ type: 'uuid', name: 'project_id' })
+  readonly projectId!: string;
+
+  @Column({ type: 'uuid', name: 'tenant_id' })
+  readonly tenantId!: string;
+
+  @Column({ type: 'integer', name: 'max_running' })
+  readonly maxRunning!: number;
+
+  @Column({ type: 'integer' })
+  readonly running!: number;
 }

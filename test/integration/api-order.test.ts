@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiHarness, expectProblem } from './api-support.ts';
+
+const BUILDS = '/api/v1/builds';
+const TENANTS = '/api/v1/admin/tenants';
+const LIMITS = '/api/v1/admin/dispatcher/limits';
+
+describe('what a build asks for and what holds it', () => {
+  let harness: ApiHarness;
+
+  beforeAll(async () => {
+    harness = await ApiHarness.start();
+  });
+  afterAll(() => harness.stop());
+
+  async function tenantWith(fields: Record<string, unknown> = {}, project: Record<string, unknown> = {}) {
+    const tenantId = await harness.createTenant(fields);
+    return { tenantId, projectId: await harness.createProject(tenantId, project) };
+  }
+
+  const queueOf = async (tenantId: string, id: string): Promise<Record<string, unknown>> =>
+    (await harness.call('GET', `${BUILDS}/${id}`, { tenantId })).body.queue;
+
+  it('takes requirements within the tenant’s caps, shows them and puts them into the run', async () => {
+    await harness.call('POST', '/api/v1/admin/infrastructure/providers', {
+      body: {
+        name: 'somewhere',
+        provider_type: 'kubernetes',
+        is_global: true,
+        config: { auth_method: 'token', endpoint: 'https://k.example', token: 't' },
+      },
+    });
+    const { tenantId, projectId } = await tenantWith({ max_cpu: '4', max_memory: '8Gi' });
+    const requirements = { cpu: '1500m', memory: '4096Mi' };
+    const created = await harness.submit(tenantId, projectId, { requirements });
+    expect(created).toMatchObject({ status: 201, body: { requirements: { cpu: '1500m', memory: '4Gi' } } });
+    const body = { project_id: projectId, build_method: 'kaniko', requirements };
+    const validated = await harness.call('POST', `${BUILDS}/validate`, { tenantId, body });
+    const figures = { cpu: '1500m', memory: '4Gi' };
+    expect(validated.body.pipeline_run.spec.taskRunSpecs).toEqual([
+      { pipelineTaskName: 'build', computeResources: { requests: figures, limits: figures } },
+    ]);
+    const capped = await harness.submit(tenantId, projectId);
+    expect(capped.body.requirements).toEqual({ cpu: '4', memory: '8Gi' });
+    const { rows } = await harness.sql.query('SELECT cpu_millis, memory_bytes FROM builds WHERE id = $1', [
+      capped.body.id,
+    ]);
+    expect(rows).toEqual([{ cpu_millis: 1000, memory_bytes: String(2 ** 31) }]);
+  });
+
+  it('refuses what is beyond the caps or no quantity, each by its path', async () => {
+    const { tenantId, projectId } = await tenantWith({ max_cpu: '2', max_memory: '4Gi' });
+    const beyond = await harness.submit(tenantId, projectId, { requirements: { cpu: '2001m', memory: '5Gi' } });
+    expectProblem(beyond, 400, 'ValidationFailed');
+    expect(beyond.body.errors).toEqual([
+      { path: 'requirements.cpu', message: "must be at most 2, the tenant's max_cpu" },
+      { path: 'requirements.memory', message: "must be at most 4Gi, the tenant's max_memory" },
+    ]);
+    const wrong = await harness.submit(tenantId, projectId, {
+      requirements: { cpu: 'much', memory: '1e3', disk: '1' },
+    });
+    expect(wrong.body.errors.map((error: { path: string }) => error.path).sort()).toEqual([
+      'requirements.cpu',
+      'requirements.disk',
+      'requirements.memory',
+    ]);
+    for (const field of ['requirements', 'concurrency']) {
+      for (const value of [null, [], 5, 'x']) {
+        const answer = await harness.submit(tenantId, projectId, { [field]: value });
+        expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: field }] } });
+      }
+    }
+  });
+
+  it('takes a guarantee that the tenant’s limit can keep, and caps that are quantities', async () => {
+    const created = await harness.call('POST', TENANTS, {
+      body: { name: 'guaranteed', guaranteed_builds: 3, max_concurrent_builds: 5, max_cpu: '4', max_memory: '8Gi' },
+    });
+    expect(created).toMatchObject({ status: 201, body: { guaranteed_builds: 3, max_cpu: '4', max_memory: '8Gi' } });
+    const { rows } = await harness.sql.query('SELECT guaranteed FROM lanes WHERE tenant_id = $1', [created.body.id]);
+    expect(rows).toEqual([{ guaranteed: 3 }]);
+    const path = `${TENANTS}/${created.body.id}`;
+    const lowered = await harness.call('PATCH', path, { body: { max_concurrent_builds: 2 } });
+    expect(lowered).toMatchObject({ status: 400, body: { errors: [{ path: 'guaranteed_builds' }] } });
+    expect((await harness.call('GET', path)).body.max_concurrent_builds).toBe(5);
+    const wrong = await harness.call('PATCH', path, { body: { max_cpu: '0', max_memory: '4' } });
+    expect(wrong.body.errors).toHaveLength(2);
+  });
+
+  it('answers 409 to a key that is taken, and shows the key and its policy', async () => {
+    const { tenantId, projectId } = await tenantWith();
+    const concurrency = { key: 'main', policy: 'reject' };
+    const first = await harness.submit(tenantId, projectId, { concurrency });
+    expect(first).toMatchObject({ status: 201, body: { concurrency } });
+    const refused = await harness.submit(tenantId, projectId, { concurrency });
+    expectProblem(refused, 409, 'ConcurrencyKeyTaken');
+    const instead = await harness.submit(tenantId, projectId, {
+      concurrency: { key: 'main', policy: 'cancel_queued' },
+    });
+    expect(instead.status).toBe(201);
+    const old = await harness.call('GET', `${BUILDS}/${first.body.id}`, { tenantId });
+    expect(old.body).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
+    const usual = await harness.submit(tenantId, projectId, { concurrency: { key: 'x' } });
+    expect(usual.body.concurrency).toEqual({ key: 'x', policy: 'queue' });
+    const wrong = await harness.submit(tenantId, projectId, { concurrency: { key: ' ', policy: 'race' } });
+    expect(wrong.body.errors.map((error: { path: string }) => error.path)).toEqual([
+      'concurrency.key',
+      'concurrency.policy',
+    ]);
+  });
+
+  it('answers 429 with the reason and when to try again while the tenant’s queue is full', async () => {
+    const { tenantId, projectId } = await tenantWith({ max_queued_builds: 1 });
+    await harness.submit(tenantId, projectId);
+    const refused = await harness.submit(tenantId, projectId);
+    expectProblem(refused, 429, 'TenantQueueFull');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  });
+
+  it('shows which limit binds: the project’s, with the place among those that wait for it', async () => {
+    const { tenantId, projectId } = await tenantWith({}, { max_concurrent_builds: 1 });
+    const project = await harness.call('GET', `/api/v1/projects/${projectId}`, { tenantId });
+    expect(project.body.max_concurrent_builds).toBe(1);
+    const builds = [];
+    for (let n = 0; n < 3; n += 1) builds.push((await harness.submit(tenantId, projectId)).body.id);
+    await harness.sql.query(
+      `UPDATE builds SET queue_key = NULL, parked = 'ProjectAtLimit', parked_message = 'full',
+              parked_wake_on = 'project:' || project_id WHERE id = ANY ($1::uuid[])`,
+      [builds],
+    );
+    await harness.sql.query('UPDATE lanes SET queued = 0, parked = 3 WHERE tenant_id = $1', [tenantId]);
+    expect(await queueOf(tenantId, builds[1])).toEqual({
+      position: 2,
+      binds: { reason: 'ProjectAtLimit', message: 'full' },
+      wake_at: null,
+      estimate: null,
+    });
+    const freed = await harness.call('PATCH', `/api/v1/projects/${projectId}`, {
+      tenantId,
+      body: { max_concurrent_builds: null },
+    });
+    expect(freed.body.max_concurrent_builds).toBeNull();
+    expect(await queueOf(tenantId, builds[1])).toMatchObject({ position: 2, binds: { reason: 'DispatcherMissing' } });
+  });
+
+  it('shows the limit of all tenants, which an administrator sets and the audit keeps', async () => {
+    const { tenantId, projectId } = await tenantWith();
+    const { body: build } = await harness.submit(tenantId, projectId);
+    const set = await harness.call('PATCH', LIMITS, { body: { max_concurrent_builds: 0 } });
+    expect(set).toMatchObject({ status: 200, body: { max_concurrent_builds: 0, running: 0 } });
+    expect(await queueOf(tenantId, build.id)).toMatchObject({
+      position: 1,
+      binds: { reason: 'InstallationAtLimit', message: 'all tenants together run 0 of at most 0 builds' },
+    });
+    const status = await harness.call('GET', '/api/v1/admin/dispatcher/status');
+    expect(status.body.limits).toEqual({ max_concurrent_builds: 0, running: 0 });
+    await harness.call('PATCH', LIMITS, { body: { max_concurrent_builds: null } });
+    const events = await harness.call('GET', '/api/v1/admin/audit-events');
+    expect(events.body.items[0]).toMatchObject({
+      action: 'dispatcher.limits',
+      before: { max_concurrent_builds: 0 },
+      after: { max_concurrent_builds: null },
+    });
+    expect((await harness.call('PATCH', LIMITS, { body: {} })).status).toBe(400);
+    const operator = await harness.createKey('platform-operator');
+    expect((await harness.call('PATCH', LIMITS, { key: operator, body: { max_concurrent_builds: 1 } })).status).toBe(
+      403,
+    );
+  });
+
+  it('estimates the wait from how long the tenant’s attempts took, and says so', async () => {
+    const { tenantId, projectId } = await tenantWith({ max_concurrent_builds: 1 });
+    await harness.sql.query(
+      `INSERT INTO dispatchers (id, host, version, slots, lease_until)
+       VALUES (gen_random_uuid(), 'h', '0', 1, now() + interval '1 hour')`,
+    );
+    const { body: ended } = await harness.submit(tenantId, projectId);
+    await harness.sql.query(
+      `UPDATE builds SET status = 'failed', queue_key = NULL, finished_at = now() WHERE id = $1`,
+      [ended.id],
+    );
+    await harness.sql.query(
+      `INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, slot_held, outcome,
+         provider_id, shard, document, document_hash, pipeline_run_name, namespace, cluster_uid, log_day, claimed_at, finished_at)
+       VALUES (gen_random_uuid(), $1, $2, 1, 'failed', gen_random_uuid(), gen_random_uuid(), false, 'failed',
+         gen_random_uuid(), 0, '{}', 'h', 'run', 'ns', 'uid', current_date, now() - interval '90 seconds', now())`,
+      [ended.id, tenantId],
+    );
+    await harness.sql.query('UPDATE lanes SET queued = 0 WHERE tenant_id = $1', [tenantId]);
+    await harness.submit(tenantId, projectId);
+    const { body: second } = await harness.submit(tenantId, projectId);
+    expect(await queueOf(tenantId, second.id)).toMatchObject({
+      position: 2,
+      estimate: { seconds: 90, basis: expect.stringContaining('the last 1 attempts took 90 s') },
+    });
+  });
+});
