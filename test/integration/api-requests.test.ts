@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { API_BASE } from '@image-factory/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiHarness, expectProblem } from './api-support.ts';
+import { type Answer, ApiHarness, expectProblem } from './api-support.ts';
 
 describe('requests', () => {
   let harness: ApiHarness;

@@ -1,8 +1,8 @@
 import { Platform, type TenantFixture } from '../../e2e/support/platform.ts';
 import { until } from '../../e2e/support/rest-client.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
-import { CountingProxy, type CountedRequest } from './counting-proxy.ts';
-import { replaceProvider } from './replace-provider.ts';
+import { CountingProxy, type CountedRequest, writeOf } from '../../e2e/support/counting-proxy.ts';
+import { replaceProvider } from '../../e2e/support/replace-provider.ts';
 
 /**
  * Requests of the dispatcher that change the cluster, per build, counted on the wire between the two: from submission
@@ -16,7 +16,7 @@ export async function measureClusterWrites(postgresUrl: string, builds: number):
       auth_method: 'token',
       endpoint: proxy.url,
       ca_cert: proxy.ca,
-      token: platform.cluster.adminToken,
+      token: await platform.cluster.shippedToken(),
       tekton_task_images: platform.cluster.taskImages,
       insecure_registries: [platform.cluster.registry.host],
     });
@@ -59,13 +59,9 @@ async function buildAndSweep(platform: Platform, tenant: TenantFixture): Promise
   });
 }
 
-/** `3 POST secrets, 3 DELETE secrets`: what was written, names left out. */
+/** `3 POST secrets, 3 DELETE secrets`: what was written. */
 function summary(requests: readonly CountedRequest[]): string {
   const counts = new Map<string, number>();
-  for (const { method, path } of requests) {
-    const [, resource = path] = /\/namespaces\/[^/]+\/([^/?]+)/.exec(path) ?? /\/([^/?]+)(?:\?|$)/.exec(path) ?? [];
-    const key = `${method} ${resource}`;
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
+  for (const key of requests.map(writeOf)) counts.set(key, (counts.get(key) ?? 0) + 1);
   return [...counts].map(([key, count]) => `${count} ${key}`).join(', ');
 }

@@ -4,7 +4,7 @@ import { Platform } from '../../e2e/support/platform.ts';
 import { until } from '../../e2e/support/rest-client.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
 import { memoryUse, PROBE_NODE_OPTIONS, type MemoryUse } from './memory.ts';
-import { replaceProvider } from './replace-provider.ts';
+import { replaceProvider } from '../../e2e/support/replace-provider.ts';
 
 const LINES = Array.from(
   { length: 20 },

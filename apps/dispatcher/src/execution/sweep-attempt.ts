@@ -11,7 +11,7 @@ export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): 
   if (runRetentionMs > 0 && !scope.judge.hasPassed(finishedAt, runRetentionMs)) {
     return wait(Math.min(Math.max(scope.judge.remainingMs(finishedAt, runRetentionMs), 1_000), 3_600_000));
   }
-  await scope.follower.removeCredentials(row, scope.mayWrite);
+  if (row.credentialsRemovedAt === undefined) await scope.follower.removeCredentials(row, scope.mayWrite);
   await scope.follower.remove(row, scope.mayWrite);
   if (!scope.mayWrite()) return wait(500);
   if (row.slotHeld) {

@@ -89,7 +89,7 @@ export class PostgresOwnership {
    */
   async reopenSweep(dispatcherId: string, executionIds: readonly string[]): Promise<number> {
     const rows = await this.database.query<{ id: string }>(
-      `UPDATE build_executions e SET swept_at = NULL
+      `UPDATE build_executions e SET swept_at = NULL, credentials_removed_at = NULL
         WHERE e.id = ANY ($2::uuid[]) AND e.swept_at IS NOT NULL
           AND EXISTS (SELECT 1 FROM cluster_shards s
                        WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard AND s.owner = $1)

@@ -96,6 +96,7 @@ describe('the end of a recorded run', () => {
       'user',
       /couldn't find remote ref no-such-branch\. Check the branch/,
     ],
+    ['git-unauthorized', 'GitAuthenticationFailed', 'user', /could not read Username[^]*repository credential/],
     [
       'registry-unauthorized',
       'RegistryUnauthorized',

@@ -2,7 +2,7 @@ import { createServer, request as forward, Agent, type Server } from 'node:https
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FAKE_CA, FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from '@image-factory/test-support';
-import type { TestCluster } from '../../e2e/support/cluster.ts';
+import type { TestCluster } from './cluster.ts';
 
 export interface CountedRequest {
   readonly method: string;
@@ -65,4 +65,10 @@ export class CountingProxy {
     response.on('close', () => upstream.destroy());
     message.pipe(upstream);
   }
+}
+
+/** `POST secrets`: what a request writes, names left out. */
+export function writeOf({ method, path }: CountedRequest): string {
+  const [, resource = path] = /\/namespaces\/[^/]+\/([^/?]+)/.exec(path) ?? /\/([^/?]+)(?:\?|$)/.exec(path) ?? [];
+  return `${method} ${resource}`;
 }

@@ -1,4 +1,4 @@
-import type { Platform } from '../../e2e/support/platform.ts';
+import type { Platform } from './platform.ts';
 
 /** Disables the provider that a platform begins with and registers another one for all tenants instead. */
 export async function replaceProvider(platform: Platform, config: Readonly<Record<string, unknown>>): Promise<void> {
