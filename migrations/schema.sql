@@ -440,6 +440,7 @@ CREATE TABLE projects (
   max_concurrent_builds integer,
   queue_timeout_minutes integer,
   start_limit_minutes integer,
+  learned_memory_bytes bigint,
   CONSTRAINT projects_clocks CHECK (queue_timeout_minutes >= 1 AND start_limit_minutes >= 1),
   CONSTRAINT projects_limit CHECK (max_concurrent_builds >= 1),
   CONSTRAINT projects_timeout CHECK (build_timeout_minutes >= 1),

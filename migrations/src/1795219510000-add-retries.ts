@@ -32,6 +32,7 @@ export class AddRetries1795219510000 implements MigrationInterface {
       ALTER TABLE projects
         ADD COLUMN queue_timeout_minutes integer,
         ADD COLUMN start_limit_minutes integer,
+        ADD COLUMN learned_memory_bytes bigint,
         ADD CONSTRAINT projects_clocks CHECK (queue_timeout_minutes >= 1 AND start_limit_minutes >= 1);
 
       CREATE TABLE registry_troubles (
@@ -46,7 +47,8 @@ export class AddRetries1795219510000 implements MigrationInterface {
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
       DROP TABLE registry_troubles, registry_holds;
-      ALTER TABLE projects DROP COLUMN queue_timeout_minutes, DROP COLUMN start_limit_minutes;
+      ALTER TABLE projects DROP COLUMN queue_timeout_minutes, DROP COLUMN start_limit_minutes,
+        DROP COLUMN learned_memory_bytes;
       ALTER TABLE build_executions
         DROP COLUMN failure_class, DROP COLUMN retry_decision, DROP COLUMN retry_reason, DROP COLUMN retry_message,
         DROP COLUMN next_attempt_at, DROP COLUMN avoided;

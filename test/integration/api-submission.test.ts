@@ -57,6 +57,22 @@ describe('submitting a build', () => {
     expect(events.body.items[0]).toMatchObject({ subject: 'build', to: 'queued', actor: 'user:bootstrap-admin' });
   });
 
+  it('begins with the memory that its project has learned, unless it asks for some', async () => {
+    const tenant = await harness.createTenant({ max_memory: '6Gi' });
+    const project = await harness.createProject(tenant);
+    const memoryOf = async (part: Record<string, unknown>): Promise<number> => {
+      const { body } = await harness.submit(tenant, project, part);
+      const { rows } = await harness.sql.query('SELECT memory_bytes FROM builds WHERE id = $1', [body.id]);
+      return Number((rows[0] as { memory_bytes: number }).memory_bytes) / 2 ** 30;
+    };
+    expect(await memoryOf({})).toBe(2);
+    await harness.sql.query('UPDATE projects SET learned_memory_bytes = $2 WHERE id = $1', [project, 4 * 2 ** 30]);
+    expect(await memoryOf({})).toBe(4);
+    expect(await memoryOf({ requirements: { memory: '1Gi' } })).toBe(1);
+    await harness.sql.query('UPDATE projects SET learned_memory_bytes = $2 WHERE id = $1', [project, 9 * 2 ** 30]);
+    expect(await memoryOf({})).toBe(6);
+  });
+
   it('lowers the clocks by tenant, project and build, and refuses what is above the tenant’s', async () => {
     const tenant = await harness.createTenant({ queue_timeout_minutes: 100, start_limit_minutes: 10 });
     const project = await harness.createProject(tenant, { start_limit_minutes: 6, queue_timeout_minutes: 50 });

@@ -136,6 +136,8 @@ export { RETRIED_CLASSES, RETRY_DEFAULTS, retryDelayMs, withClassAttempts } from
 export type { RetriedClass, RetryLimits, RetryPolicy } from './retry/retry-policy.js';
 export { decideRetry, exhaustionOf, mayBeRepeated, RETRY_DECISIONS, RETRY_REASONS } from './retry/decide-retry.js';
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
+export { escalatedMemory } from './retry/escalate-memory.js';
+export type { MemoryGiven } from './retry/escalate-memory.js';
 export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';

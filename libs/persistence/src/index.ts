@@ -89,7 +89,7 @@ export type { LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-q
 export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
 export type { DispatcherView, DispatchLimits, DispatchPause } from './admin/postgres-dispatch-admin.js';
 export { PostgresRetries } from './retry/postgres-retries.js';
-export type { AvoidedProvider } from './retry/postgres-retries.js';
+export type { AvoidedProvider, BuildMemory } from './retry/postgres-retries.js';
 export { PostgresRegistryHolds } from './retry/postgres-registry-holds.js';
 export type { RegistryHold } from './retry/postgres-registry-holds.js';
 export { PostgresOwnership } from './execution/postgres-ownership.js';

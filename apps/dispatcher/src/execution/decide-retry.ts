@@ -1,4 +1,11 @@
-import { decideRetry, failureClassOf, registryOf, type Reason, type RetryDecision } from '@image-factory/domain';
+import {
+  decideRetry,
+  escalatedMemory,
+  memoryText,
+  registryOf,
+  type Reason,
+  type RetryDecision,
+} from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import type { ExecutionScope } from './execution-scope.js';
 
@@ -9,6 +16,12 @@ export interface RetryQuestion {
   readonly ownRetriesUsed: boolean;
 }
 
+export interface JudgedEnd {
+  readonly decision: RetryDecision;
+  /** What the next attempt is given instead of what it had. */
+  readonly nextMemoryBytes?: number;
+}
+
 /**
  * Asks the rules whether the build gets another attempt, with what its earlier attempts say. A registry's trouble is
  * noted for all builds; the hold that this may begin is kept by placement, which parks the next attempt with its reason.
@@ -17,10 +30,11 @@ export async function retryAfter(
   scope: ExecutionScope,
   row: OwnedExecution,
   ending: RetryQuestion,
-): Promise<RetryDecision> {
+): Promise<JudgedEnd> {
   const { limits, retries, random } = scope.retry;
   const fault = ending.state === 'lost' ? 'cluster' : (row.fault ?? 'platform');
   const history = await retries.history(row.buildId);
+  const nextMemoryBytes = await moreMemory(scope, row, ending.reason);
   const decision = decideRetry(
     {
       end: ending.state,
@@ -30,16 +44,29 @@ export async function retryAfter(
       buildMethod: row.buildMethod,
       provedOver: isProvedOver(row, ending),
       ownRetriesUsed: ending.ownRetriesUsed,
-      canEscalate: false,
+      canEscalate: nextMemoryBytes !== undefined,
     },
     history,
     limits,
     random(),
   );
-  if (failureClassOf(ending.reason, fault) !== 'registry') return decision;
+  if (decision.failureClass === 'registry') return { decision: await withHold(scope, row, decision) };
+  if (decision.decision === 'stop' || nextMemoryBytes === undefined) return { decision };
+  const message = `${decision.message}, with ${memoryText(nextMemoryBytes)} of memory`;
+  return { decision: { ...decision, message }, nextMemoryBytes };
+}
+
+async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: RetryDecision): Promise<RetryDecision> {
   const heldUntil = await noteRegistryTrouble(scope, row);
   if (decision.decision === 'stop' || heldUntil === undefined) return decision;
   return { ...decision, message: `${decision.message}; its registry is held until ${heldUntil.toISOString()}` };
+}
+
+/** Only a cluster's pods are given memory; a host's processes take what there is. */
+async function moreMemory(scope: ExecutionScope, row: OwnedExecution, reason: Reason): Promise<number | undefined> {
+  if (reason !== 'StepOutOfMemory' || scope.infrastructureType !== 'kubernetes') return undefined;
+  const memory = await scope.retry.retries.memoryOf(row.buildId);
+  return memory === undefined ? undefined : escalatedMemory(memory.given, memory.capBytes);
 }
 
 /** A build met its registry's trouble. @returns until when the registry is held, if it is */

@@ -21,7 +21,8 @@ export interface Ending {
 export async function finishExecution(scope: ExecutionScope, row: OwnedExecution, ending: Ending): Promise<StepResult> {
   const { ownRetriesUsed = false, ...finish } = ending;
   const { state, reason } = ending;
-  const decision = state === 'succeeded' ? undefined : await retryAfter(scope, row, { state, reason, ownRetriesUsed });
+  const judged = state === 'succeeded' ? undefined : await retryAfter(scope, row, { state, reason, ownRetriesUsed });
+  const { decision, nextMemoryBytes } = judged ?? {};
   const again = decision?.decision === 'retry';
   if (!scope.mayWrite()) return { kind: 'wait', ms: 500 };
   const fenced = await scope.executions.finish(row.fence, row.executionId, {
@@ -29,7 +30,11 @@ export async function finishExecution(scope: ExecutionScope, row: OwnedExecution
     retry: again,
     ...(decision === undefined ? {} : { decision }),
     ...(again ? { retryAfterMs: decision.delayMs } : {}),
+    ...(nextMemoryBytes === undefined ? {} : { nextMemoryBytes }),
   });
+  if (fenced === 'done' && nextMemoryBytes !== undefined) {
+    await scope.retry.retries.learnMemory(row.projectId, nextMemoryBytes);
+  }
   if (fenced === 'done') noteEnd(scope, row, ending, decision);
   return afterWrite(fenced);
 }

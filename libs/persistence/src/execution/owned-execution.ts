@@ -80,6 +80,8 @@ export interface ExecutionFinish {
   readonly retryAfterMs?: number;
   /** Why there is or is not another attempt: kept with this one. Undefined for a success. */
   readonly decision?: RetryDecision;
+  /** Request and limit of memory for the attempts that follow. */
+  readonly nextMemoryBytes?: number;
   /** Tags that were put and read back. */
   readonly promotedTags?: readonly string[];
 }

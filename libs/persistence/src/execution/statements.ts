@@ -221,6 +221,10 @@ export const FINISH: Statement = {
     FROM build, held`,
 };
 
+/** More memory for the next attempt. Index: primary key. Locks: the build, locked already. */
+export const GIVE_MEMORY = `
+  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $2 WHERE id = $1 AND status = 'queued'`;
+
 /**
  * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.
  * Locks: the tags' rows, in their order.

@@ -19,6 +19,8 @@ export interface Project {
   readonly startLimitMinutes: number | undefined;
   /** Builds of it that run at once; undefined: as many as the tenant may. */
   readonly maxConcurrentBuilds: number | undefined;
+  /** What a build of it that ran out of memory was given then; for builds that ask for none. */
+  readonly learnedMemoryBytes: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -56,6 +58,7 @@ export interface ProjectRow {
   build_timeout_minutes: number;
   queue_timeout_minutes: number | null;
   start_limit_minutes: number | null;
+  learned_memory_bytes: number | null;
   max_concurrent_builds: number | null;
   version: number;
   created_at: Date;
@@ -92,6 +95,7 @@ export function toProject(row: ProjectRow): Project {
     buildTimeoutMinutes: row.build_timeout_minutes,
     queueTimeoutMinutes: orUndefined(row.queue_timeout_minutes),
     startLimitMinutes: orUndefined(row.start_limit_minutes),
+    learnedMemoryBytes: orUndefined(row.learned_memory_bytes),
     maxConcurrentBuilds: orUndefined(row.max_concurrent_builds),
     version: row.version,
     createdAt: row.created_at,

@@ -1,6 +1,12 @@
-import type { FailureClass, Reason, RetryHistory } from '@image-factory/domain';
+import {
+  memoryBytes,
+  type FailureClass,
+  type MemoryGiven,
+  type Reason,
+  type RetryHistory,
+} from '@image-factory/domain';
 import type { Database } from '../database/database.js';
-import { AVOIDED_PROVIDERS, ENDED_ATTEMPTS } from './statements.js';
+import { AVOIDED_PROVIDERS, ENDED_ATTEMPTS, LEARN_MEMORY, MEMORY_OF_BUILD } from './statements.js';
 
 /** A provider on which an attempt ended so that the next one goes elsewhere when it can. */
 export interface AvoidedProvider {
@@ -8,6 +14,12 @@ export interface AvoidedProvider {
   /** The last attempt that ended so there. */
   readonly attempt: number;
   readonly reason: Reason;
+}
+
+/** What a build's pod was given, and the most that its tenant may give to one build. */
+export interface BuildMemory {
+  readonly given: MemoryGiven;
+  readonly capBytes: number | undefined;
 }
 
 /** What earlier attempts of a build say about its next one. Attempts that touched no cluster do not count. */
@@ -25,6 +37,24 @@ export class PostgresRetries {
       sameClassBefore: (failureClass) => ended.get(failureClass) ?? 0,
       elapsedMs: Math.max(0, ...rows.map((row) => row.elapsed_ms)),
     };
+  }
+
+  async memoryOf(buildId: string): Promise<BuildMemory | undefined> {
+    const [row] = await this.database.query<{
+      memory_bytes: number;
+      memory_limit_bytes: number | null;
+      max_memory: string | null;
+    }>(MEMORY_OF_BUILD, [buildId]);
+    if (row === undefined) return undefined;
+    return {
+      given: { requestBytes: row.memory_bytes, limitBytes: row.memory_limit_bytes ?? undefined },
+      capBytes: row.max_memory === null ? undefined : memoryBytes(row.max_memory),
+    };
+  }
+
+  /** Later builds of the project that ask for no memory begin with so much. A hint: losing it costs one more attempt. */
+  async learnMemory(projectId: string, bytes: number): Promise<void> {
+    await this.database.query(LEARN_MEMORY, [projectId, bytes]);
   }
 
   async avoidedProviders(buildId: string): Promise<AvoidedProvider[]> {

@@ -23,6 +23,16 @@ export const AVOIDED_PROVIDERS: Statement = {
    ORDER BY provider_id, attempt DESC`,
 };
 
+/** What a build's pod was given and may be given. Index: primary keys. Locks nothing. */
+export const MEMORY_OF_BUILD = `
+  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory
+    FROM builds b JOIN tenants t ON t.id = b.tenant_id WHERE b.id = $1`;
+
+/** Index: primary key. Locks: the project, holding nothing else. */
+export const LEARN_MEMORY = `
+  UPDATE projects SET learned_memory_bytes = $2
+   WHERE id = $1 AND (learned_memory_bytes IS NULL OR learned_memory_bytes < $2)`;
+
 /** A registry's row. Index: primary key. Locks: nothing that lasts. */
 export const MAKE_REGISTRY = 'INSERT INTO registry_holds (registry) VALUES ($1) ON CONFLICT (registry) DO NOTHING';
 

@@ -100,7 +100,7 @@ export class CheckSubmission {
       infrastructureType: this.infrastructureTypeOf(request),
       requestedProviderId: request.infrastructure_provider_id?.toLowerCase(),
       priority: request.priority ?? 0,
-      resources: resourcesOf(request.requirements, tenant),
+      resources: resourcesOf(request.requirements, tenant, project),
       concurrency:
         request.concurrency === undefined
           ? undefined

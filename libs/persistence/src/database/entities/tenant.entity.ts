@@ -214,6 +214,9 @@ export class ProjectEntity {
   @Column({ type: 'integer', name: 'queue_timeout_minutes', nullable: true })
   readonly queueTimeoutMinutes!: number | null;
 
+  @Column({ type: 'bigint', name: 'learned_memory_bytes', nullable: true })
+  readonly learnedMemoryBytes!: number | null;
+
   @Column({ type: 'integer', name: 'start_limit_minutes', nullable: true })
   readonly startLimitMinutes!: number | null;
 
