@@ -140,11 +140,20 @@ CREATE TABLE build_executions (
   cpu_millis integer NOT NULL DEFAULT 1000,
   memory_bytes bigint NOT NULL DEFAULT '2147483648'::bigint,
   concurrency_group text,
+  failure_class text,
+  retry_decision text,
+  retry_reason text,
+  retry_message text,
+  next_attempt_at timestamp with time zone,
+  avoided boolean NOT NULL DEFAULT false,
   CONSTRAINT build_executions_done CHECK ((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text]))),
+  CONSTRAINT build_executions_failure_class CHECK (failure_class = ANY (ARRAY['user'::text, 'resource'::text, 'disruption'::text, 'registry'::text, 'cluster'::text, 'platform'::text, 'unknown'::text])),
   CONSTRAINT build_executions_fixed CHECK ((state <> ALL (ARRAY['sealing'::text, 'promoting'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text])) OR outcome IS NOT NULL),
   CONSTRAINT build_executions_intent CHECK (stop_intent = ANY (ARRAY['UserCancel'::text, 'StartLimit'::text, 'RunLimit'::text, 'Drain'::text, 'Superseded'::text])),
   CONSTRAINT build_executions_outcome CHECK (outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text])),
   CONSTRAINT build_executions_placed CHECK ((state = ANY (ARRAY['placing'::text, 'released'::text])) OR provider_id IS NOT NULL AND shard IS NOT NULL AND document IS NOT NULL AND document_hash IS NOT NULL AND pipeline_run_name IS NOT NULL AND namespace IS NOT NULL AND cluster_uid IS NOT NULL AND log_day IS NOT NULL),
+  CONSTRAINT build_executions_retry CHECK ((retry_decision IS NULL) = (retry_reason IS NULL) AND (retry_decision IS NULL OR failure_class IS NOT NULL)),
+  CONSTRAINT build_executions_retry_decision CHECK (retry_decision = ANY (ARRAY['retry'::text, 'stop'::text])),
   CONSTRAINT build_executions_sealed CHECK ((state <> ALL (ARRAY['promoting'::text, 'succeeded'::text])) OR log_sealed_at IS NOT NULL),
   CONSTRAINT build_executions_slot CHECK (NOT (slot_held AND finished_at IS NOT NULL)),
   CONSTRAINT build_executions_state CHECK (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text])),
@@ -429,6 +438,10 @@ CREATE TABLE projects (
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   deleted_at timestamp with time zone,
   max_concurrent_builds integer,
+  queue_timeout_minutes integer,
+  start_limit_minutes integer,
+  learned_memory_bytes bigint,
+  CONSTRAINT projects_clocks CHECK (queue_timeout_minutes >= 1 AND start_limit_minutes >= 1),
   CONSTRAINT projects_limit CHECK (max_concurrent_builds >= 1),
   CONSTRAINT projects_timeout CHECK (build_timeout_minutes >= 1),
   CONSTRAINT projects_registry_auth_id_fkey FOREIGN KEY (registry_auth_id) REFERENCES registry_auths(id),
@@ -530,6 +543,24 @@ CREATE TABLE registry_auths (
   CONSTRAINT registry_auths_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX registry_auths_name ON public.registry_auths USING btree (tenant_id, lower(name));
+
+CREATE TABLE registry_holds (
+  registry text NOT NULL,
+  level integer NOT NULL DEFAULT 0,
+  builds integer NOT NULL DEFAULT 0,
+  held_at timestamp with time zone,
+  held_until timestamp with time zone,
+  message text,
+  CONSTRAINT registry_holds_pkey PRIMARY KEY (registry)
+);
+
+CREATE TABLE registry_troubles (
+  registry text NOT NULL,
+  build_id uuid NOT NULL,
+  met_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT registry_troubles_registry_fkey FOREIGN KEY (registry) REFERENCES registry_holds(registry) ON DELETE CASCADE,
+  CONSTRAINT registry_troubles_pkey PRIMARY KEY (registry, build_id)
+);
 
 CREATE TABLE repository_auths (
   id uuid NOT NULL,

@@ -4,6 +4,7 @@ import { CreateBuilds1795219320000 } from './1795219320000-create-builds.js';
 import { CreateBuildLogs1795219380000 } from './1795219380000-create-build-logs.js';
 import { CreatePlatform1795219440000 } from './1795219440000-create-platform.js';
 import { OrderBuilds1795219500000 } from './1795219500000-order-builds.js';
+import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -14,6 +15,7 @@ export const MIGRATIONS = [
   CreateBuildLogs1795219380000,
   CreatePlatform1795219440000,
   OrderBuilds1795219500000,
+  AddRetries1795219510000,
   CapUnsweptRuns1795219520000,
 ] as const;
 

@@ -90,9 +90,14 @@ describe('a build that cannot succeed', () => {
       infrastructure_provider_id: provider.id,
     });
     const build = await bare.client.ended(id);
-    expect(build).toMatchObject({ status: 'failed', reason: 'TaskMissing' });
+    expect(build).toMatchObject({ status: 'failed', reason: 'AttemptsExhausted' });
+    expect(build.message).toContain('TaskMissing');
     const executions = await bare.client.ok<{ items: Json[] }>('GET', `/builds/${id}/executions`);
-    expect(executions.items[0]).toMatchObject({ fault: expect.stringMatching(/cluster|platform/) as string });
+    expect(executions.items[0]).toMatchObject({
+      reason: 'TaskMissing',
+      fault: expect.stringMatching(/cluster|platform/) as string,
+      retry: { decision: 'stop', class: 'platform', reason: 'ClassAttemptsUsed', next_attempt_at: null },
+    });
   });
 
   it('shows why it waits while no node can take its pod', async () => {

@@ -209,6 +209,20 @@ describe('a build log', () => {
       [1, 'failed'],
       [2, 'succeeded'],
     ]);
+    expect(executions.body.items.map((item: { retry: unknown }) => item.retry)).toEqual([null, null]);
+    await harness.sql.query(
+      `UPDATE build_executions SET failure_class = 'disruption', retry_decision = 'retry', retry_reason = 'CauseMayPass',
+         retry_message = 'may pass', next_attempt_at = '2026-01-01T00:00:00Z' WHERE build_id = $1 AND attempt = 1`,
+      [id],
+    );
+    const said = await harness.call('GET', `/api/v1/builds/${id}/executions`, { tenantId });
+    expect(said.body.items[0].retry).toEqual({
+      decision: 'retry',
+      class: 'disruption',
+      reason: 'CauseMayPass',
+      message: 'may pass',
+      next_attempt_at: '2026-01-01T00:00:00.000Z',
+    });
   });
 
   it('streams the timeline and resumes it', async () => {

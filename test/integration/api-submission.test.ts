@@ -44,15 +44,52 @@ describe('submitting a build', () => {
       queue: { position: 2, binds: { reason: 'TenantAtLimit' } },
       phases: {
         queue: { limit_seconds: 86_400 },
-        placement: { seconds: null, limit_seconds: null },
+        placement: { seconds: null, limit_seconds: 300 },
         start: { seconds: null, limit_seconds: 900 },
         run: { seconds: null, limit_seconds: 1800 },
+        seal: { seconds: null, limit_seconds: 120 },
+        loss: { seconds: null, limit_seconds: 1800 },
       },
       execution: null,
     });
     const events = await harness.call('GET', `${BUILDS}/${build.id}/events`, { tenantId: tenant });
     expect(events.body.items).toHaveLength(1);
     expect(events.body.items[0]).toMatchObject({ subject: 'build', to: 'queued', actor: 'user:bootstrap-admin' });
+  });
+
+  it('begins with the memory that its project has learned, unless it asks for some', async () => {
+    const tenant = await harness.createTenant({ max_memory: '6Gi' });
+    const project = await harness.createProject(tenant);
+    const memoryOf = async (part: Record<string, unknown>): Promise<number> => {
+      const { body } = await harness.submit(tenant, project, part);
+      const { rows } = await harness.sql.query('SELECT memory_bytes FROM builds WHERE id = $1', [body.id]);
+      return Number((rows[0] as { memory_bytes: number }).memory_bytes) / 2 ** 30;
+    };
+    expect(await memoryOf({})).toBe(2);
+    await harness.sql.query('UPDATE projects SET learned_memory_bytes = $2 WHERE id = $1', [project, 4 * 2 ** 30]);
+    expect(await memoryOf({})).toBe(4);
+    expect(await memoryOf({ requirements: { memory: '1Gi' } })).toBe(1);
+    await harness.sql.query('UPDATE projects SET learned_memory_bytes = $2 WHERE id = $1', [project, 9 * 2 ** 30]);
+    expect(await memoryOf({})).toBe(6);
+  });
+
+  it('lowers the clocks by tenant, project and build, and refuses what is above the tenant’s', async () => {
+    const tenant = await harness.createTenant({ queue_timeout_minutes: 100, start_limit_minutes: 10 });
+    const project = await harness.createProject(tenant, { start_limit_minutes: 6, queue_timeout_minutes: 50 });
+    const of = async (part: Record<string, unknown>) => {
+      const { body } = await harness.submit(tenant, project, part);
+      return [body.queue_timeout_minutes, body.start_limit_minutes, body.build_timeout_minutes];
+    };
+    expect(await of({})).toEqual([50, 6, 30]);
+    expect(await of({ queue_timeout_minutes: 20, start_limit_minutes: 2, build_timeout_minutes: 5 })).toEqual([
+      20, 2, 5,
+    ]);
+    const refused = await harness.submit(tenant, project, { start_limit_minutes: 11 });
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors).toMatchObject([{ path: 'start_limit_minutes' }]);
+    const url = `/api/v1/projects/${project}`;
+    await harness.call('PATCH', url, { tenantId: tenant, body: { start_limit_minutes: null } });
+    expect((await of({}))[1]).toBe(10);
   });
 
   it('parks a build that may not start yet and says so', async () => {

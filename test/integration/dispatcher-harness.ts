@@ -29,6 +29,7 @@ import {
   FakeCluster,
   type TestDatabase,
 } from '@image-factory/test-support';
+import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
 
 /** Promotion into the fake cluster's own registry. */
 export class FakeImagePublisher extends ImagePublisher {
@@ -204,6 +205,8 @@ export class DispatcherHarness {
       clusterMaxUnswept: 2_000,
       runRetentionMs: 0,
       logRetentionDays: 30,
+      retry: QUICK_RETRIES,
+      clocks: { placementSeconds: 300, sealSeconds: 120, lossMinutes: 30 },
       otlpEndpoint: undefined,
       localWorkspaceDir: join(this.dataDir, 'local'),
       localHostId: 'test-host',
@@ -228,7 +231,14 @@ export class DispatcherHarness {
     const dispatcher = await createDispatcher(this.env(env), logger, {
       http: options.http ?? false,
       metrics: new Metrics(),
-      settings: { periodicScale: 0.05, prepareTimeoutMs: 2_000, noProviderWaitMs: 5_000, limits: LIMITS, ...settings },
+      settings: {
+        periodicScale: 0.05,
+        prepareTimeoutMs: 2_000,
+        noProviderWaitMs: 5_000,
+        limits: LIMITS,
+        retry: QUICK_RETRIES,
+        ...settings,
+      },
       places: () => ({
         executors: { kubernetes: executor },
         publisher: this.publisher,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MAX_ATTEMPTS } from '@image-factory/domain';
-import type { ClaimedExecution, FixedOutcome, ShardLease } from '@image-factory/persistence';
+import { decideRetry, RETRY_DEFAULTS, type RetryDecision } from '@image-factory/domain';
+import { PostgresRetries, type ClaimedExecution, type FixedOutcome, type ShardLease } from '@image-factory/persistence';
 import { DIGEST, QueueWorld } from './queue-world.js';
 
 function outcome(over: Partial<FixedOutcome> = {}): FixedOutcome {
@@ -63,11 +63,17 @@ describe('a placed execution', () => {
     expect(await since()).toBeLessThan(60_000);
   });
 
-  async function endWith(state: 'failed' | 'moved', retry: boolean, retryAfterMs?: number): Promise<void> {
+  async function endWith(
+    state: 'failed' | 'moved',
+    retry: boolean,
+    retryAfterMs?: number,
+    decided?: RetryDecision,
+  ): Promise<void> {
     await runTo(outcome({ outcome: state, reason: 'PodEvicted', imageDigest: undefined }));
     await world.executions.markPodsOver(fence, id);
     await world.executions.markSealed(fence, id, {});
-    const finish = { state, reason: 'PodEvicted' as const, message: 'the node went away', retry };
+    const decision = decided === undefined ? {} : { decision: decided };
+    const finish = { state, reason: 'PodEvicted' as const, message: 'the node went away', retry, ...decision };
     expect(
       await world.executions.finish(fence, id, retryAfterMs === undefined ? finish : { ...finish, retryAfterMs }),
     ).toBe('done');
@@ -178,15 +184,52 @@ describe('a placed execution', () => {
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 1, running: 0 });
   });
 
-  it('is not tried more often than the cap, and then says why', async () => {
-    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt += 1) {
-      await endWith('moved', false);
-      expect(await placeAgain()).toMatchObject({ attempt: attempt + 1 });
-    }
-    await endWith('failed', true);
+  it('keeps why it was repeated or not, and past the caps the build says so', async () => {
+    await endWith('moved', true, undefined, decision(0));
+    expect(await kept()).toMatchObject({
+      retry_decision: 'retry',
+      failure_class: 'disruption',
+      avoided: true,
+    });
+    const retries = new PostgresRetries(world.database);
+    expect(await retries.avoidedProviders(build)).toEqual([{ providerId: provider, attempt: 1, reason: 'PodEvicted' }]);
+    expect((await retries.history(build)).sameClassBefore('disruption')).toBe(1);
+    expect((await retries.history(build)).sameClassBefore('cluster')).toBe(0);
+    expect(await placeAgain()).toMatchObject({ attempt: 2 });
+    await endWith('failed', false, undefined, decision(99));
+    expect(await kept()).toMatchObject({
+      retry_decision: 'stop',
+      retry_reason: 'ClassAttemptsUsed',
+      avoided: false,
+    });
     expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'AttemptsExhausted' });
     expect((await world.build(build)).message).toContain('PodEvicted: the node went away');
   });
+
+  it('of a build that is being cancelled is not repeated, and says so', async () => {
+    await runTo(outcome({ outcome: 'failed', reason: 'PodEvicted', imageDigest: undefined }));
+    await world.queue.requestCancel({ buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined });
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    const finish = { state: 'failed' as const, reason: 'PodEvicted' as const, message: '', retry: true };
+    expect(await world.executions.finish(fence, id, { ...finish, decision: decision(0) })).toBe('done');
+    expect(await kept()).toMatchObject({ retry_decision: 'stop', retry_reason: 'BuildCancelled' });
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled' });
+  });
+
+  function kept(): Promise<Record<string, unknown>> {
+    return world.one(
+      'SELECT failure_class, retry_decision, retry_reason, avoided FROM build_executions WHERE id = $1',
+      [id],
+    );
+  }
+
+  /** What the rules say of an eviction after so many others. */
+  function decision(before: number): RetryDecision {
+    const ended = { end: 'failed', reason: 'PodEvicted', fault: 'cluster', attempt: 2, buildMethod: 'kaniko' } as const;
+    const facts = { ...ended, provedOver: true, ownRetriesUsed: false, canEscalate: false };
+    return decideRetry(facts, { sameClassBefore: () => before, elapsedMs: 0 }, RETRY_DEFAULTS, 0);
+  }
 
   it('that is lost frees its slots and may be tried again', async () => {
     expect(await world.executions.markLoss(fence, id, true)).toBe('done');

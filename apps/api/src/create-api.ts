@@ -97,6 +97,7 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
     metrics,
     settings: {
       tektonEnabled: env.tektonEnabled,
+      clocks: env.clocks,
       credentialDirs: env.credentialDirs,
       inCluster: env.inCluster,
       version: API_VERSION,

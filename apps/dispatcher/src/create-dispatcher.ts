@@ -16,6 +16,8 @@ import {
   PostgresMirroredProviders,
   PostgresOwnership,
   PostgresProviderRepository,
+  PostgresRegistryHolds,
+  PostgresRetries,
   SecretCipher,
 } from '@image-factory/persistence';
 import { Metrics, systemClock, toFrameworkLogger, type Logger } from '@image-factory/telemetry';
@@ -98,6 +100,8 @@ function openStores(database: Database, cipher: SecretCipher): DispatcherStores 
     ownership: new PostgresOwnership(database),
     executions: new PostgresExecutions(database, notifier),
     logs: new PostgresBuildLogs(database, notifier),
+    retries: new PostgresRetries(database),
+    registryHolds: new PostgresRegistryHolds(database),
     providers: new PostgresProviderRepository(database, cipher),
     credentials: new PostgresCredentials(database, cipher),
   };

@@ -30,7 +30,8 @@ export type {
   TaskName,
 } from './build/build-method.js';
 export type { Build } from './build/build.js';
-export { CLOCK_DEFAULTS, pipelineTimeoutSeconds } from './build/clock-limits.js';
+export { CLOCK_DEFAULTS, lowestLimit, pipelineTimeoutSeconds } from './build/clock-limits.js';
+export type { ClockLimits } from './build/clock-limits.js';
 export { BuildExecutor, ExecutionFollower } from './build/build-executor.js';
 export type {
   Attempt,
@@ -98,6 +99,7 @@ export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provide
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
 export { chooseProvider, isShared, rejection } from './placement/choose-provider.js';
 export type {
+  AvoidedProviders,
   PlacementBasis,
   PlacementDecision,
   PlacementFacts,
@@ -128,7 +130,15 @@ export { ProviderRepository } from './provider/provider-repository.js';
 export type { ProbeRecord, ProviderCredential } from './provider/provider-repository.js';
 export { TenantNamespaceRepository } from './tenant/tenant-namespace-repository.js';
 export type { TenantNamespace } from './tenant/tenant-namespace-repository.js';
-export { MAX_ATTEMPTS, retryDelayMs, shouldRetry } from './build/retry-policy.js';
-export type { AttemptStage, EndedAttempt } from './build/retry-policy.js';
+export { FAILURE_CLASSES, failureClassOf, REASON_CLASSES } from './retry/failure-class.js';
+export type { FailureClass } from './retry/failure-class.js';
+export { RETRIED_CLASSES, RETRY_DEFAULTS, retryDelayMs, withClassAttempts } from './retry/retry-policy.js';
+export type { RetriedClass, RetryLimits, RetryPolicy } from './retry/retry-policy.js';
+export { decideRetry, exhaustionOf, mayBeRepeated, RETRY_DECISIONS, RETRY_REASONS } from './retry/decide-retry.js';
+export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
+export { escalatedMemory } from './retry/escalate-memory.js';
+export type { MemoryGiven } from './retry/escalate-memory.js';
+export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
+export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
 export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { attemptTag, type AttemptEnd, type LogRecord, type LogStep, type StopIntent } from '@image-factory/domain';
+import {
+  attemptTag,
+  type AttemptEnd,
+  type Fault,
+  type LogRecord,
+  type LogStep,
+  type Reason,
+  type StopIntent,
+} from '@image-factory/domain';
 
 /** How the answer to one create goes wrong. `unknown-committed`: the run exists, its answer was lost. */
 export type CreateFault = 'unknown' | 'unknown-committed' | 'retry-later' | 'refused' | 'refused-by-cluster';
@@ -17,6 +25,13 @@ export interface RunScript {
   readonly pace: 'auto' | 'held';
   /** 0 unless it fails. */
   readonly exitCode: number;
+  /** What a failed run says of itself; undefined: its step failed, the user's fault. */
+  readonly failure?: ScriptedFailure | undefined;
+}
+
+export interface ScriptedFailure {
+  readonly reason: Reason;
+  readonly fault: Fault;
 }
 
 export interface FakeStep {
@@ -41,6 +56,8 @@ export interface FakeRun {
   phase: 'pending' | 'running' | 'ended';
   waiting: { reason: 'Unschedulable' | 'ImagePullFailed'; message: string } | undefined;
   firstStepStartedAt: Date | undefined;
+  /** Since when a later TaskRun waits for its pod: meanwhile nothing runs. */
+  waitingSince: Date | undefined;
   endedAt: Date | undefined;
   runSeconds: number;
   stoppedBy: StopIntent | 'foreign' | undefined;
@@ -83,6 +100,8 @@ export class FakeCluster {
   readonly created: string[] = [];
   readonly removed: string[] = [];
   readonly stops: { name: string; intent: StopIntent }[] = [];
+  /** What goes wrong with a run as it is made, by choice of the test; its own script says the rest. */
+  scriptRun: (run: NewRun) => Partial<RunScript> | undefined = () => undefined;
   /** Script of the next attempts by build id; others run DEFAULT_SCRIPT. */
   readonly scripts = new Map<string, Partial<RunScript>>();
   defaultScript: RunScript = DEFAULT_SCRIPT;
@@ -135,7 +154,7 @@ export class FakeCluster {
   }
 
   addRun(run: NewRun): FakeRun {
-    const script: RunScript = { ...this.defaultScript, ...this.scripts.get(run.buildId) };
+    const script: RunScript = { ...this.defaultScript, ...this.scripts.get(run.buildId), ...this.scriptRun(run) };
     const made: FakeRun = {
       ...run,
       uid: randomUUID(),
@@ -149,6 +168,7 @@ export class FakeCluster {
       phase: 'pending',
       waiting: undefined,
       firstStepStartedAt: undefined,
+      waitingSince: undefined,
       endedAt: undefined,
       runSeconds: 0,
       stoppedBy: undefined,
@@ -281,6 +301,8 @@ export function fakeEnd(run: FakeRun, stopIntent: StopIntent | undefined): Attem
   const { exitCode } = run;
   if (exitCode === 0)
     return { ...base, outcome: 'succeeded', reason: 'Succeeded', message: 'The build succeeded.', fault: 'user' };
+  const { failure } = run.script;
+  if (failure !== undefined) return { ...base, ...failure, outcome: 'failed', message: `It met ${failure.reason}.` };
   const message = `Step build exited with ${exitCode}. Its last lines:\n${lastLines(run)}`;
   return { ...base, outcome: 'failed', reason: 'StepFailed', message, fault: 'user' };
 }

@@ -79,7 +79,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
       waiting: run.waiting,
       firstStepStartedAt: run.firstStepStartedAt,
       runSeconds: this.#runSeconds(run),
-      waitingSince: run.phase === 'pending' ? run.createdAt : undefined,
+      waitingSince: run.waitingSince ?? (run.phase === 'pending' ? run.createdAt : undefined),
       endedAt: run.endedAt,
       podsOver: run.livePods === 0,
       end: run.phase === 'ended' ? fakeEnd(run, attempt.stopIntent) : undefined,
@@ -232,6 +232,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   #runSeconds(run: FakeRun): number {
     if (run.phase !== 'running' || run.firstStepStartedAt === undefined) return run.runSeconds;
+    if (run.waitingSince !== undefined) return run.runSeconds;
     return run.runSeconds + (Date.now() - run.firstStepStartedAt.getTime()) / 1000;
   }
 

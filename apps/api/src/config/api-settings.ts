@@ -1,3 +1,4 @@
+import type { ClockLimits } from '@image-factory/domain';
 import type { StreamLimits } from '../stream/stream-limits.js';
 
 /** DI token of {@link ApiSettings}. */
@@ -6,6 +7,7 @@ export const API_SETTINGS = Symbol('ApiSettings');
 /** The part of the environment that use cases look at. */
 export interface ApiSettings {
   readonly tektonEnabled: boolean;
+  readonly clocks: ClockLimits;
   /** Directories below which `*_path` fields of providers may point. */
   readonly credentialDirs: readonly string[];
   /** Set when the process runs in a pod. */

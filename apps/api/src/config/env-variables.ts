@@ -102,6 +102,12 @@ export class EnvVariables {
   @Variable(text) readonly IF_INSECURE_REGISTRIES?: string;
   @Variable(flag) readonly IF_DISPATCHER_EMBEDDED?: string;
   @Variable(integer(1, 1_000_000)) readonly IF_RATE_LIMIT_PER_MINUTE?: string;
+  @Variable(integer(1, 10_080)) readonly IF_QUEUE_LIMIT_MINUTES?: string;
+  @Variable(integer(1, 1440)) readonly IF_START_LIMIT_MINUTES?: string;
+  @Variable(integer(1, 10_080)) readonly IF_RUN_LIMIT_MINUTES?: string;
+  @Variable(integer(10, 3_600)) readonly IF_PLACEMENT_LIMIT_SECONDS?: string;
+  @Variable(integer(10, 3_600)) readonly IF_SEAL_LIMIT_SECONDS?: string;
+  @Variable(integer(1, 10_080)) readonly IF_LOSS_LIMIT_MINUTES?: string;
   @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;
   /** Set by Kubernetes in every pod. */
   @Variable(text) readonly KUBERNETES_SERVICE_HOST?: string;

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { Secret } from '@image-factory/domain';
+import { CLOCK_DEFAULTS, type ClockLimits, Secret } from '@image-factory/domain';
 import type { LogFormat, LogLevel } from '@image-factory/telemetry';
 import { validateSync } from 'class-validator';
 import { ENV_NAMES, EnvVariables, splitList } from './env-variables.js';
@@ -27,6 +27,8 @@ export interface ApiEnv {
   readonly dispatcherEmbedded: boolean;
   /** Requests per minute and key. */
   readonly rateLimitPerMinute: number;
+  /** Nobody names a higher limit; tenants, projects and builds may name lower ones. */
+  readonly clocks: ClockLimits;
   readonly otlpEndpoint: string | undefined;
   /** Where a pod finds its own cluster; undefined outside of one. */
   readonly inCluster: { readonly host: string; readonly port: number } | undefined;
@@ -97,11 +99,23 @@ function toEnv(variables: EnvVariables): ApiEnv {
     insecureRegistries: splitList(variables.IF_INSECURE_REGISTRIES),
     dispatcherEmbedded: variables.IF_DISPATCHER_EMBEDDED === 'true',
     rateLimitPerMinute: Number(variables.IF_RATE_LIMIT_PER_MINUTE ?? 6000),
+    clocks: clocksOf(variables),
     otlpEndpoint: variables.IF_OTLP_ENDPOINT,
     inCluster:
       variables.KUBERNETES_SERVICE_HOST === undefined
         ? undefined
         : { host: variables.KUBERNETES_SERVICE_HOST, port: Number(variables.KUBERNETES_SERVICE_PORT ?? 443) },
+  };
+}
+
+function clocksOf(variables: EnvVariables): ClockLimits {
+  return {
+    queueMinutes: Number(variables.IF_QUEUE_LIMIT_MINUTES ?? CLOCK_DEFAULTS.queueTimeoutMinutes),
+    placementSeconds: Number(variables.IF_PLACEMENT_LIMIT_SECONDS ?? CLOCK_DEFAULTS.placementLimitSeconds),
+    startMinutes: Number(variables.IF_START_LIMIT_MINUTES ?? CLOCK_DEFAULTS.startLimitMinutes),
+    runMinutes: Number(variables.IF_RUN_LIMIT_MINUTES ?? CLOCK_DEFAULTS.mostRunMinutes),
+    sealSeconds: Number(variables.IF_SEAL_LIMIT_SECONDS ?? CLOCK_DEFAULTS.sealLimitSeconds),
+    lossMinutes: Number(variables.IF_LOSS_LIMIT_MINUTES ?? CLOCK_DEFAULTS.lossLimitMinutes),
   };
 }
 

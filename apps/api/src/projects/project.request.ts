@@ -30,6 +30,19 @@ class ProjectFields {
   @IntegerField(1, 10_080, { optional: true, description: 'Run limit of a build that names none; 30 when absent' })
   readonly build_timeout_minutes?: number;
 
+  @IntegerField(1, 10_080, {
+    optional: true,
+    nullable: true,
+    description: "Queue limit of a build that names none; the tenant's when null",
+  })
+  readonly queue_timeout_minutes?: number | null;
+
+  @IntegerField(1, 1440, {
+    optional: true,
+    nullable: true,
+    description: "Start limit of a build that names none; the tenant's when null",
+  })
+  readonly start_limit_minutes?: number | null;
   @IntegerField(1, 1_000_000, {
     optional: true,
     nullable: true,
@@ -65,6 +78,8 @@ export function toProjectChange(request: ChangeProjectRequest): ProjectChange {
     registryAuthId: request.registry_auth_id,
     repositoryAuthId: request.repository_auth_id,
     buildTimeoutMinutes: request.build_timeout_minutes,
+    queueTimeoutMinutes: request.queue_timeout_minutes,
+    startLimitMinutes: request.start_limit_minutes,
     maxConcurrentBuilds: request.max_concurrent_builds,
   };
 }

@@ -12,6 +12,8 @@ export class ProjectResponse {
   @Shown('id', { nullable: true }) readonly registry_auth_id!: string | null;
   @Shown('id', { nullable: true }) readonly repository_auth_id!: string | null;
   @Shown('integer') readonly build_timeout_minutes!: number;
+  @Shown('integer', { nullable: true }) readonly queue_timeout_minutes!: number | null;
+  @Shown('integer', { nullable: true }) readonly start_limit_minutes!: number | null;
   @Shown('integer', { nullable: true }) readonly max_concurrent_builds!: number | null;
   @Shown('time') readonly created_at!: string;
   @Shown('time') readonly updated_at!: string;
@@ -29,6 +31,8 @@ export function toProjectResponse(project: Project): ProjectResponse {
     registry_auth_id: orNull(project.registryAuthId),
     repository_auth_id: orNull(project.repositoryAuthId),
     build_timeout_minutes: project.buildTimeoutMinutes,
+    queue_timeout_minutes: orNull(project.queueTimeoutMinutes),
+    start_limit_minutes: orNull(project.startLimitMinutes),
     max_concurrent_builds: orNull(project.maxConcurrentBuilds),
     created_at: project.createdAt.toISOString(),
     updated_at: project.updatedAt.toISOString(),

@@ -4,6 +4,7 @@ import { applyDecorators } from '@nestjs/common';
 import { parseEncryptionKeys } from '@image-factory/persistence';
 import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
 import { ValidateBy, ValidateIf } from 'class-validator';
+import { CLASS_ATTEMPTS_FORM, parseClassAttempts } from './retry-variables.js';
 
 /** What is wrong with a value, or undefined. */
 type Check = (value: string) => string | undefined;
@@ -64,6 +65,8 @@ const directories: Check = (value) => {
   return wrong.length === 0 ? undefined : `must be absolute paths of directories that exist: ${wrong.join(', ')}`;
 };
 
+const classAttempts: Check = (value) => (parseClassAttempts(value) === undefined ? CLASS_ATTEMPTS_FORM : undefined);
+
 /** A list with commas between. */
 export function splitList(value: string | undefined): string[] {
   return (value ?? '')
@@ -105,6 +108,12 @@ export class EnvVariables {
   @Variable(integer(1, 10_000_000)) readonly IF_CLUSTER_MAX_UNSWEPT?: string;
   @Variable(integer(0, 31_536_000)) readonly IF_RUN_RETENTION_SECONDS?: string;
   @Variable(integer(1, 36_500)) readonly IF_LOG_RETENTION_DAYS?: string;
+  @Variable(integer(1, 100)) readonly IF_RETRY_ATTEMPTS?: string;
+  @Variable(classAttempts) readonly IF_RETRY_CLASS_ATTEMPTS?: string;
+  @Variable(integer(1, 43_200)) readonly IF_RETRY_TOTAL_MINUTES?: string;
+  @Variable(integer(10, 3_600)) readonly IF_PLACEMENT_LIMIT_SECONDS?: string;
+  @Variable(integer(10, 3_600)) readonly IF_SEAL_LIMIT_SECONDS?: string;
+  @Variable(integer(1, 10_080)) readonly IF_LOSS_LIMIT_MINUTES?: string;
   @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;
   @Variable(text) readonly IF_LOCAL_WORKSPACE_DIR?: string;
   @Variable(text) readonly IF_LOCAL_HOST_ID?: string;

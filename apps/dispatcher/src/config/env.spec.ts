@@ -5,6 +5,39 @@ import { readEnv } from './env.js';
 const URL = 'postgres://u:p@localhost/db';
 
 describe('readEnv', () => {
+  it('takes the limits of clocks and retries, by class', () => {
+    const result = readEnv({
+      IF_DATABASE_URL: URL,
+      IF_RETRY_ATTEMPTS: '3',
+      IF_RETRY_CLASS_ATTEMPTS: 'registry=2, disruption=4',
+      IF_RETRY_TOTAL_MINUTES: '90',
+      IF_SEAL_LIMIT_SECONDS: '30',
+    });
+    expect(result).toMatchObject({
+      env: {
+        retry: {
+          maxAttempts: 3,
+          maxTotalMs: 90 * 60_000,
+          policies: {
+            registry: { attempts: 2 },
+            disruption: { attempts: 4 },
+            cluster: { attempts: 5 },
+            user: { attempts: 1 },
+          },
+        },
+        clocks: { placementSeconds: 300, sealSeconds: 30, lossMinutes: 30 },
+      },
+    });
+  });
+
+  it.each(['user=2', 'registry', 'registry=0', 'registry=1,registry=2', 'registry=2=3', ''])(
+    'refuses %j as attempts by class',
+    (text) => {
+      const result = readEnv({ IF_DATABASE_URL: URL, IF_RETRY_CLASS_ATTEMPTS: text });
+      expect(result.kind).toBe(text === '' ? 'valid' : 'invalid');
+    },
+  );
+
   it('has a default for everything but the database', () => {
     const result = readEnv({ IF_DATABASE_URL: URL });
     expect(result).toMatchObject({

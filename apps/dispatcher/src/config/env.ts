@@ -1,10 +1,18 @@
 import { resolve } from 'node:path';
 import { PRESSURE_DEFAULTS } from '@image-factory/cluster-connectors';
 import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
-import { Secret } from '@image-factory/domain';
+import {
+  CLOCK_DEFAULTS,
+  RETRY_DEFAULTS,
+  Secret,
+  withClassAttempts,
+  type ClockLimits,
+  type RetryLimits,
+} from '@image-factory/domain';
 import type { LogFormat, LogLevel } from '@image-factory/telemetry';
 import { validateSync } from 'class-validator';
 import { ENV_NAMES, EnvVariables, splitList } from './env-variables.js';
+import { parseClassAttempts } from './retry-variables.js';
 
 /** Everything that the dispatcher process is told by its environment. */
 export interface DispatcherEnv {
@@ -37,6 +45,9 @@ export interface DispatcherEnv {
   readonly clusterMaxUnswept: number;
   readonly runRetentionMs: number;
   readonly logRetentionDays: number;
+  readonly retry: RetryLimits;
+  /** The clocks that the dispatcher itself keeps; a build's own limits are on its row. */
+  readonly clocks: Pick<ClockLimits, 'placementSeconds' | 'sealSeconds' | 'lossMinutes'>;
   readonly otlpEndpoint: string | undefined;
   readonly localWorkspaceDir: string;
   /** Undefined: made once and kept in `<dataDir>/local-host-id`. */
@@ -150,10 +161,26 @@ function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings>
     clusterMaxUnswept: Number(variables.IF_CLUSTER_MAX_UNSWEPT ?? 2_000),
     runRetentionMs: Number(variables.IF_RUN_RETENTION_SECONDS ?? 0) * 1000,
     logRetentionDays: Number(variables.IF_LOG_RETENTION_DAYS ?? 30),
+    retry: retryOf(variables),
+    clocks: {
+      placementSeconds: Number(variables.IF_PLACEMENT_LIMIT_SECONDS ?? CLOCK_DEFAULTS.placementLimitSeconds),
+      sealSeconds: Number(variables.IF_SEAL_LIMIT_SECONDS ?? CLOCK_DEFAULTS.sealLimitSeconds),
+      lossMinutes: Number(variables.IF_LOSS_LIMIT_MINUTES ?? CLOCK_DEFAULTS.lossLimitMinutes),
+    },
     otlpEndpoint: variables.IF_OTLP_ENDPOINT,
     localWorkspaceDir: resolve(variables.IF_LOCAL_WORKSPACE_DIR ?? `${dataDir}/local`),
     localHostId: variables.IF_LOCAL_HOST_ID,
   };
+}
+
+function retryOf(variables: EnvVariables): RetryLimits {
+  const { IF_RETRY_ATTEMPTS: attempts, IF_RETRY_TOTAL_MINUTES: minutes, IF_RETRY_CLASS_ATTEMPTS: classes } = variables;
+  const limits = {
+    ...RETRY_DEFAULTS,
+    maxAttempts: Number(attempts ?? RETRY_DEFAULTS.maxAttempts),
+    maxTotalMs: minutes === undefined ? RETRY_DEFAULTS.maxTotalMs : Number(minutes) * 60_000,
+  };
+  return classes === undefined ? limits : withClassAttempts(limits, parseClassAttempts(classes) ?? {});
 }
 
 function databaseUrlOf(variables: EnvVariables): string {

@@ -3,6 +3,7 @@ import {
   infrastructureTypeOf,
   isDomainError,
   seenByTenant,
+  type AvoidedProviders,
   type BuildExecutor,
   type Clock,
   type Parking,
@@ -11,12 +12,13 @@ import {
   type Provider,
   type Reason,
 } from '@image-factory/domain';
-import type { ClaimedExecution, PlacementCommit, PostgresBuildQueue } from '@image-factory/persistence';
+import type { ClaimedExecution, PlacementCommit, PostgresBuildQueue, RegistryHold } from '@image-factory/persistence';
 import { withSpan, currentTraceparent, type Logger, type Metrics } from '@image-factory/telemetry';
 import type { Executors } from '../follow/provider-followers.js';
 import { backOffMs, withJitter } from '../loop/back-off.js';
 import type { PlacementFactsReader } from './placement-facts.js';
 import type { PlacementOutcome } from './placement-outcome.js';
+import type { RetryFacts } from './retry-facts.js';
 import { renderContext, shardOn } from './render-context.js';
 
 export interface PlaceBuildOptions {
@@ -35,6 +37,7 @@ export interface PlaceBuildOptions {
 export interface PlaceBuildParts {
   readonly queue: PostgresBuildQueue;
   readonly facts: PlacementFactsReader;
+  readonly retryFacts: RetryFacts;
   readonly executors: Executors;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,6 +46,8 @@ export interface PlaceBuildParts {
 
 const BUSY = { baseMs: 2_000, capMs: 60_000 };
 const STORE = { baseMs: 200, capMs: 5_000 };
+/** Builds that waited for a hold's end do not come all at once. */
+const AFTER_HOLD_MS = 15_000;
 /** The first choice, and one more when it refuses. */
 const CHOICES = 2;
 
@@ -86,15 +91,18 @@ export class PlaceBuild {
   async #place(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
     const refusal = this.#refusedToTenant(claimed);
     if (refusal !== undefined) return this.#fail(claimed, dispatcherId, refusal.reason, refusal.message);
+    const hold = await this.parts.retryFacts.holdOn(claimed);
+    if (hold !== undefined) return this.#parkHeld(claimed, dispatcherId, hold);
+    const avoided = await this.parts.retryFacts.avoided(claimed);
     const passedOver = new Map<string, { reason: Reason; message: string }>();
     for (let choice = 0; choice < CHOICES; choice += 1) {
-      const { decision, provider } = await this.#chooseSurely(claimed, passedOver, choice > 0);
+      const { decision, provider } = await this.#chooseSurely(claimed, avoided, passedOver, choice > 0);
       if (provider === undefined) return this.#parkWithoutProvider(claimed, dispatcherId, decision);
       const outcome = await this.#tryProvider(claimed, dispatcherId, provider, decision, signal);
       if (outcome.kind !== 'ProviderRefused') return outcome;
       passedOver.set(provider.id, outcome);
     }
-    const { decision } = await this.#choose(claimed, passedOver, true);
+    const { decision } = await this.#choose(claimed, avoided, passedOver, true);
     return this.#parkWithoutProvider(claimed, dispatcherId, { ...decision, chosen: undefined });
   }
 
@@ -114,15 +122,17 @@ export class PlaceBuild {
   /** Nobody is parked on facts from the cache: what woke the build may be newer. */
   async #chooseSurely(
     claimed: ClaimedExecution,
+    avoided: AvoidedProviders,
     passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
     fresh: boolean,
   ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
-    const chosen = await this.#choose(claimed, passedOver, fresh);
-    return chosen.provider === undefined && !fresh ? this.#choose(claimed, passedOver, true) : chosen;
+    const chosen = await this.#choose(claimed, avoided, passedOver, fresh);
+    return chosen.provider === undefined && !fresh ? this.#choose(claimed, avoided, passedOver, true) : chosen;
   }
 
   async #choose(
     claimed: ClaimedExecution,
+    avoided: AvoidedProviders,
     passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
     fresh: boolean,
   ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
@@ -132,6 +142,7 @@ export class PlaceBuild {
       tenantId,
       buildMethod,
       infrastructureType,
+      avoided,
       ...(requestedProviderId === undefined ? {} : { providerId: requestedProviderId }),
     };
     const providers = facts.providers.filter((provider) => !passedOver.has(provider.id));
@@ -235,6 +246,14 @@ export class PlaceBuild {
     const wakeOn = named === undefined ? 'provider:any' : `provider:${named}`;
     await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, wakeAt, wakeOn }, decision);
     return { kind: 'NoEligibleProvider', message };
+  }
+
+  /** A registry that many builds had trouble with: no cluster's time is spent on what could not be pushed. */
+  async #parkHeld(claimed: ClaimedExecution, dispatcherId: string, hold: RegistryHold): Promise<PlacementOutcome> {
+    const message = `${hold.message}; builds for it wait until ${hold.heldUntil.toISOString()}`;
+    const wakeAt = new Date(hold.heldUntil.getTime() + Math.floor(AFTER_HOLD_MS * Math.random()));
+    await this.#park(claimed, dispatcherId, { reason: 'RegistryHeld', message, wakeAt });
+    return { kind: 'RegistryHeld', message };
   }
 
   async #parkNotReady(

@@ -13,6 +13,8 @@ export type PlacementOutcome =
       readonly reason: Reason;
       readonly message: string;
     }
+  /** Parked until the hold on its registry is over. */
+  | { readonly kind: 'RegistryHeld'; readonly message: string }
   /** The build failed: what it asks for cannot be rendered, or is not allowed to its tenant. */
   | { readonly kind: 'BuildRefused'; readonly reason: Reason; readonly message: string }
   /** Cancelled meanwhile, or another owner: nothing is left to do. */

@@ -1,10 +1,10 @@
 import {
-  shouldRetry,
+  mayBeRepeated,
   type AttemptEnd,
-  type BuildMethod,
   type ExecutionOutcome,
   type Fault,
   type Reason,
+  type RetryLimits,
   type StopIntent,
 } from '@image-factory/domain';
 
@@ -22,14 +22,14 @@ export function endWithoutRun(outcome: ExecutionOutcome, reason: Reason, message
 }
 
 /**
- * The verdict of an attempt that was certainly never made: `moved` when the build gets another one, for a cause of the
- * cluster or the platform, else the build's own failure.
+ * The verdict of an attempt that was certainly never made: `moved` when its cause is one that may be repeated, else
+ * the build's own failure.
  */
 export function endBeforeCreate(
-  attempt: { readonly attempt: number; readonly buildMethod: BuildMethod },
   cause: { readonly reason: Reason; readonly message: string; readonly fault: Fault },
+  limits: RetryLimits,
 ): AttemptEnd {
-  const outcome = shouldRetry({ ...attempt, stage: 'create', fault: cause.fault }) ? 'moved' : 'failed';
+  const outcome = mayBeRepeated(cause, limits) ? 'moved' : 'failed';
   return endWithoutRun(outcome, cause.reason, cause.message, cause.fault);
 }
 

@@ -10,7 +10,11 @@ export type SoughtImage =
  * registry that cannot be asked is waited for, but not for ever: past the publish limit the image counts as absent,
  * which costs a repetition and never a tag, because no attempt pushes the user's tags.
  */
-export async function seekAttemptImage(scope: ExecutionScope, row: OwnedExecution): Promise<SoughtImage> {
+export async function seekAttemptImage(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  waitMs: number = scope.limits.publishLimitMs,
+): Promise<SoughtImage> {
   const { memory } = scope;
   const image = await scope.publisher.findAttemptImage(row);
   if (image.kind !== 'unknown') {
@@ -18,7 +22,7 @@ export async function seekAttemptImage(scope: ExecutionScope, row: OwnedExecutio
     return image;
   }
   memory.imageUnknownSinceMs ??= scope.monotonicMs();
-  if (scope.monotonicMs() - memory.imageUnknownSinceMs < scope.limits.publishLimitMs) return { kind: 'later' };
+  if (scope.monotonicMs() - memory.imageUnknownSinceMs < waitMs) return { kind: 'later' };
   scope.logger.warn('the registry could not be asked for the attempt’s image; it is taken for absent', {
     execution: row.executionId,
     answer: image.message,

@@ -123,7 +123,7 @@ async function settleByLook(scope: ExecutionScope, row: OwnedExecution, cause: C
   }
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);
   if (!deadlineOver(scope, row)) return wait(backOffMs(scope.memory.createTries++, RETRY));
-  return fixEnd(scope, row, endBeforeCreate(row, cause));
+  return fixEnd(scope, row, endBeforeCreate(cause, scope.retry.limits));
 }
 
 function deadlineOver(scope: ExecutionScope, row: OwnedExecution): boolean {

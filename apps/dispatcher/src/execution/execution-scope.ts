@@ -4,8 +4,16 @@ import type {
   InfrastructureType,
   MayWrite,
   Provider,
+  RegistryHoldPolicy,
+  RetryLimits,
 } from '@image-factory/domain';
-import type { Fenced, OwnedExecution, PostgresExecutions } from '@image-factory/persistence';
+import type {
+  Fenced,
+  OwnedExecution,
+  PostgresExecutions,
+  PostgresRegistryHolds,
+  PostgresRetries,
+} from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { ExecutionJournal } from '../log/execution-journal.js';
 import type { ClockJudge } from '../lease/clock-judge.js';
@@ -53,6 +61,16 @@ export class ExecutionMemory {
   imageUnknownSinceMs: number | undefined;
 }
 
+/** What the end of an attempt is judged by. */
+export interface RetryParts {
+  readonly limits: RetryLimits;
+  readonly holdPolicy: RegistryHoldPolicy;
+  readonly retries: PostgresRetries;
+  readonly registryHolds: PostgresRegistryHolds;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
 /** Everything that a step of the state machine may use. One per execution and reconcile. */
 export interface ExecutionScope {
   readonly infrastructureType: InfrastructureType;
@@ -63,6 +81,7 @@ export interface ExecutionScope {
   readonly publisher: ImagePublisher;
   readonly judge: ClockJudge;
   readonly limits: ExecutionLimits;
+  readonly retry: RetryParts;
   readonly memory: ExecutionMemory;
   /** True while the lease is fresh and the execution's shard is ours. */
   readonly mayWrite: MayWrite;

@@ -1,34 +1,62 @@
-import { retryDelayMs, type Reason } from '@image-factory/domain';
+import type { Reason, RetryDecision } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
+import { retryAfter } from './decide-retry.js';
 import { afterWrite, type ExecutionScope, type StepResult } from './execution-scope.js';
+import { recordClocks } from './record-clocks.js';
 
 /** How an execution ends for good. */
 export interface Ending {
   readonly state: 'succeeded' | 'failed' | 'cancelled' | 'moved' | 'lost';
   readonly reason: Reason;
   readonly message: string;
-  /** The build goes back to the queue for another attempt, unless its status says otherwise. */
-  readonly retry: boolean;
+  /** It was repeated in place until its own limit: there is no other attempt. */
+  readonly ownRetriesUsed?: boolean;
   readonly promotedTags?: readonly string[];
 }
 
-/** The terminal write: one transaction decides execution and build together by attempt end × build status (rule 12). */
+/**
+ * The terminal write: one transaction decides execution and build together by attempt end × build status (rule 12).
+ * Whether there is another attempt is decided before it, from rows that nobody else changes: those of ended attempts.
+ */
 export async function finishExecution(scope: ExecutionScope, row: OwnedExecution, ending: Ending): Promise<StepResult> {
+  const { ownRetriesUsed = false, ...finish } = ending;
+  const { state, reason } = ending;
+  const judged = state === 'succeeded' ? undefined : await retryAfter(scope, row, { state, reason, ownRetriesUsed });
+  const { decision, nextMemoryBytes } = judged ?? {};
+  const again = decision?.decision === 'retry';
+  if (!scope.mayWrite()) return { kind: 'wait', ms: 500 };
   const fenced = await scope.executions.finish(row.fence, row.executionId, {
-    ...ending,
-    ...(ending.retry ? { retryAfterMs: retryDelayMs(row.attempt, Math.random()) } : {}),
+    ...finish,
+    retry: again,
+    ...(decision === undefined ? {} : { decision }),
+    ...(again ? { retryAfterMs: decision.delayMs } : {}),
+    ...(nextMemoryBytes === undefined ? {} : { nextMemoryBytes }),
   });
-  if (fenced === 'done') {
-    scope.metrics.count('executionEnds', 1, { state: ending.state, reason: ending.reason });
-    if (ending.retry) scope.metrics.count('requeues');
-    scope.logger.info('execution finished', {
-      build: row.buildId,
-      execution: row.executionId,
-      attempt: row.attempt,
-      state: ending.state,
-      reason: ending.reason,
-      retry: ending.retry,
-    });
+  if (fenced === 'done' && nextMemoryBytes !== undefined) {
+    await scope.retry.retries.learnMemory(row.projectId, nextMemoryBytes);
   }
+  if (fenced === 'done') noteEnd(scope, row, ending, decision);
   return afterWrite(fenced);
+}
+
+function noteEnd(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  ending: Ending,
+  decision: RetryDecision | undefined,
+): void {
+  scope.metrics.count('executionEnds', 1, { state: ending.state, reason: ending.reason });
+  if (decision !== undefined) {
+    scope.metrics.count('retryDecisions', 1, { class: decision.failureClass, decision: decision.decision });
+    if (decision.decision === 'retry') scope.metrics.count('requeues');
+  }
+  recordClocks(scope, row);
+  scope.logger.info('execution finished', {
+    build: row.buildId,
+    execution: row.executionId,
+    attempt: row.attempt,
+    state: ending.state,
+    reason: ending.reason,
+    retry: decision?.reason ?? 'none',
+  });
 }

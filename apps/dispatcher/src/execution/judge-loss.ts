@@ -1,4 +1,3 @@
-import { shouldRetry } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag } from './attempt-end.js';
 import { seekAttemptImage } from './attempt-image.js';
@@ -17,14 +16,12 @@ export async function judgeLoss(scope: ExecutionScope, row: OwnedExecution): Pro
   const image = await seekAttemptImage(scope, row);
   if (image.kind === 'found') return fixEnd(scope, row, endByAttemptTag(image.digest));
   if (image.kind === 'later') return wait(scope.limits.lookAgainMs);
-  const { attempt, buildMethod } = row;
   return finishExecution(scope, row, {
     state: 'lost',
     reason: 'ClusterLost',
     message:
       'its cluster could not be reached by any dispatcher until the loss deadline; what still runs there can only push ' +
       'to the attempt’s own tag',
-    retry: shouldRetry({ stage: 'lost', fault: 'cluster', attempt, buildMethod }),
   });
 }
 

@@ -1,6 +1,7 @@
 import { BUILD_METHOD_TABLE, isDomainError, type DomainError } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { backOffMs } from '../loop/back-off.js';
+import { noteRegistryTrouble } from './decide-retry.js';
 import { seekAttemptImage, type SoughtImage } from './attempt-image.js';
 import { wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
@@ -73,13 +74,13 @@ async function succeed(
     state: 'succeeded',
     reason: row.reason ?? 'Succeeded',
     message: row.message ?? '',
-    retry: false,
     promotedTags,
   });
 }
 
 async function retryOrFail(scope: ExecutionScope, row: OwnedExecution, error: DomainError): Promise<StepResult> {
   scope.memory.publishTries += 1;
+  if (isRegistryTrouble(error) && scope.memory.publishTries === 1) await noteRegistryTrouble(scope, row);
   const since = row.logSealedAt ?? row.outcomeAt ?? row.claimedAt;
   const late = scope.judge.hasPassed(since, scope.limits.publishLimitMs);
   const hopeless = !error.retryable && scope.memory.publishTries >= REFUSED_TRIES;
@@ -89,11 +90,16 @@ async function retryOrFail(scope: ExecutionScope, row: OwnedExecution, error: Do
   return wait(waitMs);
 }
 
+/** It answered 5xx or 429, or not at all: what other builds may be meeting too. */
+function isRegistryTrouble(error: DomainError): boolean {
+  return error.retryable && error.reason === 'RegistryUnavailable';
+}
+
 function fail(scope: ExecutionScope, row: OwnedExecution, why: string): Promise<StepResult> {
   return finishExecution(scope, row, {
     state: 'failed',
     reason: 'PublishFailed',
     message: `the image was built and pushed to its attempt tag, but its tags could not be put: ${why}`,
-    retry: false,
+    ownRetriesUsed: true,
   });
 }

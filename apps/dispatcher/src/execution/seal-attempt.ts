@@ -1,4 +1,4 @@
-import { shouldRetry, type ExecutionOutcome } from '@image-factory/domain';
+import type { ExecutionOutcome } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
@@ -17,9 +17,6 @@ export async function sealAttempt(scope: ExecutionScope, row: OwnedExecution): P
     state: stateOf(row.outcome),
     reason: row.reason ?? 'UnknownFailure',
     message: row.message ?? '',
-    retry:
-      row.outcome === 'moved' &&
-      shouldRetry({ ...row, stage: row.uid === undefined ? 'create' : 'moved', fault: 'cluster' }),
   });
 }
 

@@ -1,4 +1,10 @@
-import type { AttemptEnd, PresentAttempt, StopIntent } from '@image-factory/domain';
+import {
+  failureClassOf,
+  mayBeRepeated,
+  type AttemptEnd,
+  type PresentAttempt,
+  type StopIntent,
+} from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
 import { seekAttemptImage } from './attempt-image.js';
@@ -36,15 +42,23 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
   return stopWhenDue(scope, row, seen);
 }
 
-/** An end that asks for another attempt is one only when this attempt has pushed nothing (rule 5). */
+/**
+ * An end that may lead to another attempt is one only when nothing of this one runs any more (rule 15) and it has pushed
+ * nothing (rule 5). Pods that do not end are waited for only so long; a registry whose trouble ended the attempt is asked
+ * once, not waited for.
+ */
 async function takeEnd(
   scope: ExecutionScope,
   row: OwnedExecution,
   seen: PresentAttempt,
   end: AttemptEnd,
 ): Promise<StepResult> {
-  if (end.outcome !== 'moved') return fixEnd(scope, row, end, seen);
-  const image = await seekAttemptImage(scope, row);
+  const repeats = end.outcome === 'moved' || (end.outcome === 'failed' && mayBeRepeated(end, scope.retry.limits));
+  if (!repeats) return fixEnd(scope, row, end, seen);
+  const endedAt = seen.endedAt ?? row.claimedAt;
+  if (!seen.podsOver && !scope.judge.hasPassed(endedAt, scope.limits.podGraceMs)) return wait(ENDING_MS);
+  const ofRegistry = failureClassOf(end.reason, end.fault) === 'registry';
+  const image = await seekAttemptImage(scope, row, ofRegistry ? 0 : undefined);
   if (image.kind === 'later') return wait(IMAGE_MS);
   return fixEnd(scope, row, image.kind === 'found' ? endByAttemptTag(image.digest) : end, seen);
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@image-factory/domain';
 import type { PostgresBuildLogs, PostgresExecutions, ShardLease } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
-import type { CredentialSource, ExecutionLimits } from '../execution/execution-scope.js';
+import type { CredentialSource, ExecutionLimits, RetryParts } from '../execution/execution-scope.js';
 import type { ClockJudge } from '../lease/clock-judge.js';
 import type { LogBatcher } from '../log/log-batcher.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
@@ -22,6 +22,7 @@ export interface FollowerParts {
   readonly publisher: ImagePublisher;
   readonly judge: ClockJudge;
   readonly limits: ExecutionLimits;
+  readonly retry: RetryParts;
   readonly isLostForAll: (providerId: string) => Promise<boolean>;
   /** A fenced write found another owner: the shard is dropped here. */
   readonly onLeaseLost: (fence: ShardLease) => void;

@@ -269,6 +269,7 @@ export class ProviderFollower {
       publisher: parts.publisher,
       judge: parts.judge,
       limits: parts.limits,
+      retry: parts.retry,
       memory: tracked.memory,
       mayWrite: () => parts.mayWrite() && this.#leases.get(row.shard)?.token === token,
       provider: this.#provider,

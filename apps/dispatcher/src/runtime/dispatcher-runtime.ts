@@ -4,6 +4,7 @@ import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
 import { PlacementFactsReader } from '../dispatch/placement-facts.js';
 import type { PlacementOutcome } from '../dispatch/placement-outcome.js';
+import { RetryFacts } from '../dispatch/retry-facts.js';
 import { ExecutionFeed } from '../follow/execution-feed.js';
 import { ProviderFollowers } from '../follow/provider-followers.js';
 import { ClockJudge } from '../lease/clock-judge.js';
@@ -168,6 +169,13 @@ export class DispatcherRuntime {
       publisher: places.publisher,
       judge: this.judge,
       limits: this.settings.limits,
+      retry: {
+        limits: this.settings.retry,
+        holdPolicy: this.settings.registryHold,
+        retries: stores.retries,
+        registryHolds: stores.registryHolds,
+        random: Math.random,
+      },
       isLostForAll: (providerId) => this.reachability.isLostForAll(providerId),
       onLeaseLost: (fence) => this.#dropShard(fence),
       onSlotFreed: () => this.loops.dispatch.wake(),
@@ -203,8 +211,9 @@ export class DispatcherRuntime {
     const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } =
       this.settings;
     const facts = new PlacementFactsReader(stores.providers, clock);
+    const retryFacts = new RetryFacts(stores.retries, stores.registryHolds, clock);
     const placeBuild = new PlaceBuild(
-      { queue: stores.queue, facts, executors: places.executors, clock, logger, metrics },
+      { queue: stores.queue, facts, retryFacts, executors: places.executors, clock, logger, metrics },
       {
         installationId,
         host,

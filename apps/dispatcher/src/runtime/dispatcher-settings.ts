@@ -1,6 +1,11 @@
 import type { DispatcherEnv } from '../config/env.js';
 import type { ExecutionLimits } from '../execution/execution-scope.js';
-import { CLOCK_DEFAULTS } from '@image-factory/domain';
+import {
+  CLOCK_DEFAULTS,
+  REGISTRY_HOLD_DEFAULTS,
+  type RegistryHoldPolicy,
+  type RetryLimits,
+} from '@image-factory/domain';
 
 /** Every number that the dispatcher works by; the environment gives some, tests shorten the others. */
 export interface DispatcherSettings {
@@ -29,12 +34,14 @@ export interface DispatcherSettings {
   /** Multiplies the intervals of periodic work; tests use less than one. */
   readonly periodicScale: number;
   readonly limits: ExecutionLimits;
+  readonly retry: RetryLimits;
+  readonly registryHold: RegistryHoldPolicy;
 }
 
 export const EXECUTION_LIMIT_DEFAULTS: ExecutionLimits = {
   sealLimitMs: CLOCK_DEFAULTS.sealLimitSeconds * 1000,
   lossLimitMs: CLOCK_DEFAULTS.lossLimitMinutes * 60_000,
-  placementBudgetMs: 5 * 60_000,
+  placementBudgetMs: CLOCK_DEFAULTS.placementLimitSeconds * 1000,
   requestDeadlineMs: 75_000,
   podGraceMs: 60_000,
   publishLimitMs: 5 * 60_000,
@@ -64,6 +71,14 @@ export function settingsFrom(env: DispatcherEnv, host: string, version: string):
     logRetentionDays: env.logRetentionDays,
     healthIntervalMs: env.healthIntervalMs,
     periodicScale: 1,
-    limits: { ...EXECUTION_LIMIT_DEFAULTS, runRetentionMs: env.runRetentionMs },
+    limits: {
+      ...EXECUTION_LIMIT_DEFAULTS,
+      placementBudgetMs: env.clocks.placementSeconds * 1000,
+      sealLimitMs: env.clocks.sealSeconds * 1000,
+      lossLimitMs: env.clocks.lossMinutes * 60_000,
+      runRetentionMs: env.runRetentionMs,
+    },
+    retry: env.retry,
+    registryHold: REGISTRY_HOLD_DEFAULTS,
   };
 }

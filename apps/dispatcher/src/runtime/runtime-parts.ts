@@ -7,6 +7,8 @@ import type {
   PostgresExecutions,
   PostgresLeases,
   PostgresOwnership,
+  PostgresRegistryHolds,
+  PostgresRetries,
 } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { PlacementFactsSource } from '../dispatch/placement-facts.js';
@@ -23,6 +25,8 @@ export interface DispatcherStores {
   readonly ownership: PostgresOwnership;
   readonly executions: PostgresExecutions;
   readonly logs: PostgresBuildLogs;
+  readonly retries: PostgresRetries;
+  readonly registryHolds: PostgresRegistryHolds;
   readonly providers: ProviderRepository & PlacementFactsSource;
   readonly credentials: CredentialSource;
 }

@@ -1,4 +1,3 @@
-import { MAX_ATTEMPTS } from './retry-policy.js';
 import type { BuildStatus } from './build-status.js';
 import type { ExecutionState } from './build-execution-state.js';
 import type { Reason } from '../errors/reasons.js';
@@ -23,11 +22,11 @@ export interface BuildConclusion {
   readonly reason: Reason | undefined;
 }
 
-type Rule = 'completed' | 'failed' | 'cancelled' | 'again' | 'againIfRetryable';
+type Rule = 'completed' | 'failed' | 'cancelled' | 'againIfRetryable';
 
 /**
- * The total table "attempt's end × build's status" (correctness rule 12). `again` is another attempt within the cap; a
- * build that is being cancelled never gets one. A cancel that came after the outcome was fixed does not change it:
+ * The total table "attempt's end × build's status" (correctness rule 12). Whether there is another attempt is decided by
+ * cause (`decideRetry`); a build that is being cancelled never gets one. A cancel that came after the outcome was fixed does not change it:
  * both ends are legal. An attempt that ended as cancelled under a build that nobody cancelled is a failure.
  */
 export const BUILD_CONCLUSIONS: Readonly<Record<LiveBuildStatus, Readonly<Record<AttemptEndState, Rule>>>> = {
@@ -35,7 +34,7 @@ export const BUILD_CONCLUSIONS: Readonly<Record<LiveBuildStatus, Readonly<Record
     succeeded: 'completed',
     failed: 'againIfRetryable',
     cancelled: 'againIfRetryable',
-    moved: 'again',
+    moved: 'againIfRetryable',
     lost: 'againIfRetryable',
   },
   cancelling: {
@@ -47,18 +46,18 @@ export const BUILD_CONCLUSIONS: Readonly<Record<LiveBuildStatus, Readonly<Record
   },
 };
 
-/** What becomes of a build whose attempt number `attempt` (1 for the first) has ended. */
+/**
+ * What becomes of a build whose attempt has ended. `exhausted` is the reason when another attempt was due, but not
+ * allowed any more.
+ */
 export function concludeBuild(
   end: AttemptEndState,
   status: LiveBuildStatus,
   retryable: boolean,
-  attempt: number,
+  exhausted?: Reason,
 ): BuildConclusion {
   const rule = BUILD_CONCLUSIONS[status][end];
   if (status === 'cancelling' && end === 'failed' && retryable) return { status: 'cancelled', reason: undefined };
-  if (rule === 'completed' || rule === 'failed' || rule === 'cancelled') return { status: rule, reason: undefined };
-  if (rule === 'againIfRetryable' && !retryable) return { status: 'failed', reason: undefined };
-  return attempt < MAX_ATTEMPTS
-    ? { status: 'queued', reason: undefined }
-    : { status: 'failed', reason: 'AttemptsExhausted' };
+  if (rule !== 'againIfRetryable') return { status: rule, reason: undefined };
+  return retryable ? { status: 'queued', reason: undefined } : { status: 'failed', reason: exhausted };
 }

@@ -38,6 +38,7 @@ export const REASONS = [
   // queue and placement
   'QueueTimeout',
   'AttemptsExhausted',
+  'RetryTimeExhausted',
   'NoEligibleProvider',
   'ProviderDisabled',
   'ProviderCordoned',
@@ -47,6 +48,7 @@ export const REASONS = [
   'SweepBehind',
   'ProviderTypeMismatch',
   'ProviderChanged',
+  'ProviderAvoided',
   'MethodNotSupported',
   'NotBefore',
   'TenantAtLimit',
@@ -55,6 +57,7 @@ export const REASONS = [
   'ConcurrencyKeyBusy',
   'DispatchPaused',
   'BackOff',
+  'RegistryHeld',
   'BuildsAhead',
   'DispatcherMissing',
   // stop intents

@@ -112,6 +112,31 @@ describe('chooseProvider', () => {
     expect(chooseProvider(buildx, facts).rejected).toMatchObject([{ reason: 'MethodNotSupported' }]);
   });
 
+  it('passes over a provider on which the build just failed, while another is eligible', () => {
+    const first = provider({ name: 'first', isDefault: true });
+    const second = provider({ name: 'second', isGlobal: true });
+    const full = { ...second, maxConcurrentBuilds: 1, running: 1 };
+    const avoided = new Map([['first', { attempt: 1, message: 'attempt 1 ended there with PodEvicted' }]]);
+    const choose = (providers: Provider[], over: Partial<PlacementRequest> = {}) =>
+      chooseProvider({ ...request, avoided, ...over }, { providers, grantedProviderIds: granted() });
+    expect(choose([first, second])).toMatchObject({
+      chosen: { name: 'second' },
+      rejected: [{ name: 'first', reason: 'ProviderAvoided', message: 'attempt 1 ended there with PodEvicted' }],
+    });
+    expect(choose([first, full]).chosen).toMatchObject({ name: 'first' });
+    expect(choose([first, second], { providerId: 'first' }).chosen).toMatchObject({ name: 'first', basis: 'named' });
+  });
+
+  it('takes the one that failed longest ago when the build has failed on all', () => {
+    const providers = [provider({ name: 'a', isDefault: true }), provider({ name: 'b', isGlobal: true })];
+    const avoided = new Map([
+      ['a', { attempt: 2, message: '' }],
+      ['b', { attempt: 1, message: '' }],
+    ]);
+    const decision = chooseProvider({ ...request, avoided }, { providers, grantedProviderIds: granted() });
+    expect(decision).toMatchObject({ chosen: { name: 'b' }, rejected: [] });
+  });
+
   it('considers only the named provider when one is named', () => {
     const providers = [
       provider({ name: 'a', isGlobal: true }),

@@ -9,7 +9,12 @@ export interface PlacementRequest {
   readonly infrastructureType: InfrastructureType;
   /** Named by the user; then it is that one or none. */
   readonly providerId?: string;
+  /** Providers on which earlier attempts ended so that the next goes elsewhere, when another one is eligible. */
+  readonly avoided?: AvoidedProviders;
 }
+
+/** By provider id: the last attempt that ended so there, and what to say of it. */
+export type AvoidedProviders = ReadonlyMap<string, { readonly attempt: number; readonly message: string }>;
 
 export interface PlacementFacts {
   readonly providers: readonly Provider[];
@@ -114,7 +119,8 @@ function basisOf(provider: Provider, request: PlacementRequest): PlacementBasis 
 /**
  * One provider, or none, with the reason of every one that was passed over. Order without a named provider:
  * the default cluster, global ones, the environment's, then those granted to the tenant; inside a rank the one with
- * the most free room, ties by name then id. Equal inputs give equal choices.
+ * the most free room, ties by name then id. Equal inputs give equal choices. One that is to be avoided is passed over
+ * while another is eligible; when all are, the one whose failure is longest ago comes first.
  */
 export function chooseProvider(request: PlacementRequest, facts: PlacementFacts): PlacementDecision {
   const rejected: RejectedProvider[] = [];
@@ -125,13 +131,25 @@ export function chooseProvider(request: PlacementRequest, facts: PlacementFacts)
     if (refusal === undefined) eligible.push(provider);
     else rejected.push({ providerId: provider.id, name: provider.name, ...refusal });
   }
+  const fresh = eligible.filter((provider) => request.avoided?.has(provider.id) !== true);
+  const candidates = fresh.length > 0 ? fresh : eligible;
+  const failedIn = (provider: Provider): number => request.avoided?.get(provider.id)?.attempt ?? 0;
+  for (const provider of eligible.filter((one) => !candidates.includes(one))) {
+    const message = request.avoided?.get(provider.id)?.message ?? '';
+    rejected.push({ providerId: provider.id, name: provider.name, reason: 'ProviderAvoided', message });
+  }
   const rank = (provider: Provider): number => BASIS_ORDER.indexOf(basisOf(provider, request));
   const load = (provider: Provider): number =>
     provider.maxConcurrentBuilds > 0 ? provider.running / provider.maxConcurrentBuilds : provider.running / 1000;
-  eligible.sort(
-    (a, b) => rank(a) - rank(b) || load(a) - load(b) || a.name.localeCompare(b.name, 'en') || (a.id < b.id ? -1 : 1),
+  candidates.sort(
+    (a, b) =>
+      failedIn(a) - failedIn(b) ||
+      rank(a) - rank(b) ||
+      load(a) - load(b) ||
+      a.name.localeCompare(b.name, 'en') ||
+      (a.id < b.id ? -1 : 1),
   );
-  const first = eligible[0];
+  const first = candidates[0];
   return {
     chosen:
       first === undefined ? undefined : { providerId: first.id, name: first.name, basis: basisOf(first, request) },

@@ -22,6 +22,7 @@ export interface Parking {
 export const PARK_REASONS = [
   'NoEligibleProvider',
   'BackOff',
+  'RegistryHeld',
   'NotBefore',
   'DispatchPaused',
   'ProjectAtLimit',

@@ -1,12 +1,24 @@
 import type {
   ExecutionOutcome,
   ExecutionState,
+  FailureClass,
   Fault,
   PlacementDecision,
   Reason,
+  RetryDecision,
+  RetryReason,
   StopIntent,
 } from '@image-factory/domain';
 import { orUndefined } from '../sql/assignments.js';
+
+/** Why the attempt after this one was or was not made. */
+export interface RetryView {
+  readonly decision: RetryDecision['decision'];
+  readonly failureClass: FailureClass;
+  readonly reason: RetryReason;
+  readonly message: string | undefined;
+  readonly nextAttemptAt: Date | undefined;
+}
 
 /** One attempt as the API shows it; documents and tokens are not part of it. */
 export interface ExecutionView {
@@ -43,6 +55,8 @@ export interface ExecutionView {
   readonly promotedAt: Date | undefined;
   readonly finishedAt: Date | undefined;
   readonly firstLossAt: Date | undefined;
+  /** Undefined before its end, and of a success. */
+  readonly retry: RetryView | undefined;
 }
 
 /** A row of {@link EXECUTION_SELECT}. */
@@ -79,6 +93,11 @@ export interface ExecutionRow {
   promoted_at: Date | null;
   finished_at: Date | null;
   first_loss_at: Date | null;
+  failure_class: FailureClass | null;
+  retry_decision: RetryDecision['decision'] | null;
+  retry_reason: RetryReason | null;
+  retry_message: string | null;
+  next_attempt_at: Date | null;
 }
 
 /** Without documents: they may be large. */
@@ -87,7 +106,7 @@ export const EXECUTION_SELECT = `
          e.pipeline_run_name, e.pipeline_run_uid, e.waiting_reason, e.waiting_message, e.stop_intent, e.outcome, e.reason,
          e.message, e.fault, e.image_digest, e.results, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
          e.run_seconds, e.start_seconds, e.ended_at, e.outcome_at, e.log_sealed_at, e.log_gap, e.promoted_at, e.finished_at,
-         e.first_loss_at
+         e.first_loss_at, e.failure_class, e.retry_decision, e.retry_reason, e.retry_message, e.next_attempt_at
     FROM build_executions e LEFT JOIN providers p ON p.id = e.provider_id`;
 
 export function toExecutionView(row: ExecutionRow): ExecutionView {
@@ -124,6 +143,18 @@ export function toExecutionView(row: ExecutionRow): ExecutionView {
     promotedAt: orUndefined(row.promoted_at),
     finishedAt: orUndefined(row.finished_at),
     firstLossAt: orUndefined(row.first_loss_at),
+    retry: toRetryView(row),
+  };
+}
+
+function toRetryView(row: ExecutionRow): RetryView | undefined {
+  if (row.retry_decision === null || row.failure_class === null || row.retry_reason === null) return undefined;
+  return {
+    decision: row.retry_decision,
+    failureClass: row.failure_class,
+    reason: row.retry_reason,
+    message: orUndefined(row.retry_message),
+    nextAttemptAt: orUndefined(row.next_attempt_at),
   };
 }
 

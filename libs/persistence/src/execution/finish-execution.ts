@@ -3,8 +3,10 @@ import {
   canTransition,
   concludeBuild,
   EXECUTION_TRANSITIONS,
+  exhaustionOf,
   type BuildConclusion,
   type ExecutionState,
+  type RetryDecision,
 } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
 import { LOCK_LANES } from '../queue/statements.js';
@@ -12,7 +14,7 @@ import { unblockAfter } from '../queue/unblock-builds.js';
 import { storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { ExecutionFinish } from './owned-execution.js';
-import { FINISH, PROMOTE_TAGS } from './statements.js';
+import { FINISH, GIVE_MEMORY, PROMOTE_TAGS } from './statements.js';
 
 interface FinishedRow {
   readonly tenant_id: string;
@@ -48,7 +50,13 @@ export async function finishExecution(
   const path = pathTo(attempt, finish.state);
   if (path === undefined) return undefined;
   if (attempt.build_status !== 'running' && attempt.build_status !== 'cancelling') return undefined;
-  const conclusion = concludeBuild(finish.state, attempt.build_status, finish.retry, attempt.attempt);
+  const conclusion = concludeBuild(
+    finish.state,
+    attempt.build_status,
+    finish.retry,
+    exhaustionOf(finish.decision, attempt.attempt),
+  );
+  const kept = keptDecision(finish.decision, conclusion);
   const message = storableText(finish.message);
   const [row] = await tx.query<FinishedRow>(FINISH, [
     attempt.id,
@@ -63,8 +71,14 @@ export async function finishExecution(
     path.slice(0, -1),
     path.slice(1),
     attempt.actor,
+    kept?.failureClass ?? null,
+    kept?.decision ?? null,
+    kept?.reason ?? null,
+    kept === undefined ? null : storableText(kept.message),
+    kept?.decision === 'retry' && kept.elsewhere,
   ]);
   if (row === undefined) return undefined;
+  if (finish.nextMemoryBytes !== undefined) await tx.query(GIVE_MEMORY, [attempt.build_id, finish.nextMemoryBytes]);
   const othersWoken = await wakeOthers(tx, attempt.build_id, row);
   if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
     await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);
@@ -92,12 +106,20 @@ function pathTo(attempt: LockedAttempt, to: ExecutionFinish['state']): Execution
   return [from, to];
 }
 
+/** A build that is being cancelled gets no other attempt, whatever the cause allows. */
+function keptDecision(decision: RetryDecision | undefined, conclusion: BuildConclusion): RetryDecision | undefined {
+  if (decision?.decision !== 'retry' || conclusion.status === 'queued') return decision;
+  const { failureClass } = decision;
+  return { decision: 'stop', failureClass, reason: 'BuildCancelled', message: 'the build was cancelled meanwhile' };
+}
+
 function buildMessage(
   attempt: LockedAttempt,
   finish: ExecutionFinish,
   conclusion: BuildConclusion,
   message: string,
 ): string {
-  if (conclusion.reason !== 'AttemptsExhausted') return message;
-  return `attempt ${attempt.attempt} was the last; it ended with ${finish.reason}: ${message}`;
+  if (conclusion.reason === undefined) return message;
+  const why = finish.decision === undefined ? '' : ` (${finish.decision.message})`;
+  return `attempt ${attempt.attempt} was the last${why}; it ended with ${finish.reason}: ${message}`;
 }

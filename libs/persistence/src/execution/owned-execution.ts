@@ -5,8 +5,10 @@ import type {
   BuildStatus,
   ExecutionOutcome,
   ExecutionState,
+  Fault,
   InfrastructureType,
   Reason,
+  RetryDecision,
 } from '@image-factory/domain';
 import type { ShardLease } from '../lease/shard-lease.js';
 
@@ -29,6 +31,7 @@ export interface OwnedExecution extends Attempt {
   readonly outcome: ExecutionOutcome | undefined;
   readonly reason: Reason | undefined;
   readonly message: string | undefined;
+  readonly fault: Fault | undefined;
   readonly imageDigest: string | undefined;
   readonly imageRepository: string | undefined;
   readonly tags: readonly string[];
@@ -75,6 +78,10 @@ export interface ExecutionFinish {
   readonly retry: boolean;
   /** Wait this long before the next attempt may be claimed; undefined: at once. */
   readonly retryAfterMs?: number;
+  /** Why there is or is not another attempt: kept with this one. Undefined for a success. */
+  readonly decision?: RetryDecision;
+  /** Request and limit of memory for the attempts that follow. */
+  readonly nextMemoryBytes?: number;
   /** Tags that were put and read back. */
   readonly promotedTags?: readonly string[];
 }

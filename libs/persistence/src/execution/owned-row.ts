@@ -3,6 +3,7 @@ import type {
   BuildStatus,
   ExecutionOutcome,
   ExecutionState,
+  Fault,
   InfrastructureType,
   Reason,
   StopIntent,
@@ -39,6 +40,7 @@ export interface OwnedRow {
   readonly outcome: ExecutionOutcome | null;
   readonly reason: Reason | null;
   readonly message: string | null;
+  readonly fault: Fault | null;
   readonly image_digest: string | null;
   readonly claimed_at: Date;
   readonly placed_at: Date;
@@ -109,6 +111,7 @@ function progressOf(row: OwnedRow) {
     outcome: row.outcome ?? undefined,
     reason: row.reason ?? undefined,
     message: row.message ?? undefined,
+    fault: row.fault ?? undefined,
     imageDigest: row.image_digest ?? undefined,
     slotHeld: row.slot_held,
     runSeconds: row.run_seconds,

@@ -154,7 +154,8 @@ export const FREE_SLOT: Statement = {
 /**
  * The end of an attempt: execution, build, lane, provider, artifacts' build and timeline, together. $2 the state it
  * ends in, $3 reason, $4 message, $5 the state it was in; $6 the build's next status, $7 its reason, $8 its message,
- * $9 milliseconds of back-off (a requeued build only); $10, $11 the events' states. Index: primary keys.
+ * $9 milliseconds of back-off (a requeued build only); $10, $11 the events' states; $13 to $17 why there is or is not
+ * another attempt, and whether its provider is to be avoided. Index: primary keys.
  * Locks: execution and build are locked already; the lane, then project lane and provider.
  */
 export const FINISH: Statement = {
@@ -165,7 +166,9 @@ export const FINISH: Statement = {
   ), ended AS (
     UPDATE build_executions e
        SET state = $2, reason = $3, message = $4, finished_at = now(), slot_held = false, waiting_reason = NULL,
-           waiting_message = NULL, create_unknown_since = NULL,
+           waiting_message = NULL, create_unknown_since = NULL, failure_class = $13, retry_decision = $14,
+           retry_reason = $15, retry_message = $16, avoided = $17::boolean,
+           next_attempt_at = CASE WHEN $14 = 'retry' THEN now() + coalesce($9::double precision, 0) * interval '1 millisecond' END,
            promoted_at = CASE WHEN $2 = 'succeeded' THEN coalesce(e.promoted_at, now()) ELSE e.promoted_at END
      WHERE e.id = $1 AND e.state = $5
     RETURNING e.id, e.build_id, e.tenant_id, e.attempt, e.image_digest, e.first_step_started_at, e.results
@@ -217,6 +220,10 @@ export const FINISH: Statement = {
          coalesce((SELECT lane.slot_held AND lane.parked > 0 FROM lane), false) AS others_wait
     FROM build, held`,
 };
+
+/** More memory for the next attempt. Index: primary key. Locks: the build, locked already. */
+export const GIVE_MEMORY = `
+  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $2 WHERE id = $1 AND status = 'queued'`;
 
 /**
  * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.

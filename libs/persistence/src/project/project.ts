@@ -13,8 +13,14 @@ export interface Project {
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
   readonly buildTimeoutMinutes: number;
+  /** Undefined: the tenant's. */
+  readonly queueTimeoutMinutes: number | undefined;
+  /** Undefined: the tenant's. */
+  readonly startLimitMinutes: number | undefined;
   /** Builds of it that run at once; undefined: as many as the tenant may. */
   readonly maxConcurrentBuilds: number | undefined;
+  /** What a build of it that ran out of memory was given then; for builds that ask for none. */
+  readonly learnedMemoryBytes: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -32,6 +38,8 @@ export interface ProjectChange {
   readonly registryAuthId?: string | null | undefined;
   readonly repositoryAuthId?: string | null | undefined;
   readonly buildTimeoutMinutes?: number | undefined;
+  readonly queueTimeoutMinutes?: number | null | undefined;
+  readonly startLimitMinutes?: number | null | undefined;
   readonly maxConcurrentBuilds?: number | null | undefined;
 }
 
@@ -48,6 +56,9 @@ export interface ProjectRow {
   registry_auth_id: string | null;
   repository_auth_id: string | null;
   build_timeout_minutes: number;
+  queue_timeout_minutes: number | null;
+  start_limit_minutes: number | null;
+  learned_memory_bytes: number | null;
   max_concurrent_builds: number | null;
   version: number;
   created_at: Date;
@@ -64,6 +75,8 @@ export const PROJECT_COLUMNS = {
   registryAuthId: 'registry_auth_id',
   repositoryAuthId: 'repository_auth_id',
   buildTimeoutMinutes: 'build_timeout_minutes',
+  queueTimeoutMinutes: 'queue_timeout_minutes',
+  startLimitMinutes: 'start_limit_minutes',
   maxConcurrentBuilds: 'max_concurrent_builds',
 } as const;
 
@@ -80,6 +93,9 @@ export function toProject(row: ProjectRow): Project {
     registryAuthId: orUndefined(row.registry_auth_id),
     repositoryAuthId: orUndefined(row.repository_auth_id),
     buildTimeoutMinutes: row.build_timeout_minutes,
+    queueTimeoutMinutes: orUndefined(row.queue_timeout_minutes),
+    startLimitMinutes: orUndefined(row.start_limit_minutes),
+    learnedMemoryBytes: orUndefined(row.learned_memory_bytes),
     maxConcurrentBuilds: orUndefined(row.max_concurrent_builds),
     version: row.version,
     createdAt: row.created_at,

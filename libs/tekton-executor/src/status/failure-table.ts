@@ -123,7 +123,11 @@ function stuckConfig(pod: PodView | undefined): AttemptReason | undefined {
 function foreignPushReason(last: string): AttemptReason | undefined {
   if (!/^error (?:checking push permissions|pushing image)/i.test(last)) return undefined;
   if (/UNAUTHORIZED|DENIED|authentication required|status code 40[13]/.test(last)) return 'RegistryUnauthorized';
-  if (/connection refused|no such host|i\/o timeout|no route to host|TLS handshake/.test(last))
+  if (
+    /connection refused|no such host|i\/o timeout|no route to host|TLS handshake|status code (?:429|50\d)|TOOMANYREQUESTS/.test(
+      last,
+    )
+  )
     return 'RegistryUnavailable';
   return 'PushFailed';
 }

@@ -36,6 +36,12 @@ export const metricNames = {
   ),
   parks: counter('image_factory_parks', 'Builds parked, by reason'),
   executionEnds: counter('image_factory_execution_ends', 'Executions that ended, by state and reason'),
+  retryDecisions: counter(
+    'image_factory_retry_decisions',
+    'Attempts that ended without success, by class and decision',
+  ),
+  clusterClockTimeouts: counter('image_factory_cluster_clock_timeouts', 'Clocks that ran out, by clock and provider'),
+  tenantClockTimeouts: counter('image_factory_tenant_clock_timeouts', 'Clocks that ran out, by clock and tenant'),
   cancels: counter('image_factory_cancels', 'Cancels that were carried out'),
   adoptions: counter('image_factory_adoptions', 'Executions taken over from another dispatcher'),
   leaseLosses: counter('image_factory_lease_losses', 'Writes refused because the shard has another owner'),
@@ -71,6 +77,8 @@ export const metricNames = {
   ),
   logLag: seconds('image_factory_log_lag_seconds', 'From a line in its container to the line stored'),
   buildDuration: seconds('image_factory_build_seconds', 'From submitted to the final status'),
+  clusterClock: seconds('image_factory_cluster_clock_seconds', 'Clocks of ended attempts, by clock and provider'),
+  tenantClock: seconds('image_factory_tenant_clock_seconds', 'Clocks of ended attempts, by clock and tenant'),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
   // API
   httpRequests: counter('image_factory_http_requests', 'HTTP requests, by method, route and status'),

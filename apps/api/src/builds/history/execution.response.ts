@@ -1,5 +1,12 @@
-import { EXECUTION_OUTCOMES, EXECUTION_STATES, STOP_INTENTS } from '@image-factory/domain';
-import type { ExecutionView } from '@image-factory/persistence';
+import {
+  EXECUTION_OUTCOMES,
+  EXECUTION_STATES,
+  FAILURE_CLASSES,
+  RETRY_DECISIONS,
+  RETRY_REASONS,
+  STOP_INTENTS,
+} from '@image-factory/domain';
+import type { ExecutionView, RetryView } from '@image-factory/persistence';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class PipelineRunReference {
@@ -15,6 +22,17 @@ export class ProviderReference {
 export class WaitingResponse {
   @Shown('text') readonly reason!: string;
   @Shown('text', { nullable: true }) readonly message!: string | null;
+}
+
+/** Why the next attempt was or was not made. */
+export class RetryResponse {
+  @Shown('text', { choices: RETRY_DECISIONS }) readonly decision!: string;
+  @Shown('text', { choices: FAILURE_CLASSES, description: 'What the reason says about trying again' })
+  readonly class!: string;
+  @Shown('text', { choices: RETRY_REASONS }) readonly reason!: string;
+  @Shown('text', { nullable: true }) readonly message!: string | null;
+  @Shown('time', { nullable: true, description: 'When the next attempt may be claimed; null when there is none' })
+  readonly next_attempt_at!: string | null;
 }
 
 /** One attempt of a build. */
@@ -45,6 +63,9 @@ export class ExecutionResponse {
   @Shown('time', { nullable: true }) readonly finished_at!: string | null;
   @Shown('time', { nullable: true, description: 'Since when the cluster cannot be reached' })
   readonly cluster_lost_since!: string | null;
+
+  @ShownAs(() => RetryResponse, { nullable: true, description: 'Null before its end, and of a success' })
+  readonly retry!: RetryResponse | null;
 }
 
 export function toExecutionResponse(execution: ExecutionView): ExecutionResponse {
@@ -76,5 +97,16 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     log_gap: orNull(execution.logGap),
     finished_at: timeOrNull(execution.finishedAt),
     cluster_lost_since: timeOrNull(execution.firstLossAt),
+    retry: execution.retry === undefined ? null : toRetryResponse(execution.retry),
+  };
+}
+
+function toRetryResponse(retry: RetryView): RetryResponse {
+  return {
+    decision: retry.decision,
+    class: retry.failureClass,
+    reason: retry.reason,
+    message: orNull(retry.message),
+    next_attempt_at: timeOrNull(retry.nextAttemptAt),
   };
 }

@@ -12,6 +12,14 @@ const build = {
   startLimitMinutes: 15,
   buildTimeoutMinutes: 30,
 } as StoredBuild;
+const limits = {
+  queueMinutes: 60,
+  placementSeconds: 300,
+  startMinutes: 15,
+  runMinutes: 30,
+  sealSeconds: 120,
+  lossMinutes: 30,
+};
 const execution = {
   claimedAt: at(10),
   placedAt: at(11),
@@ -22,18 +30,20 @@ const execution = {
 
 describe('the phases of a build', () => {
   it('count the queue over all its stays', () => {
-    expect(buildPhases({ ...build, status: 'queued' }, undefined, at(5))).toEqual({
+    expect(buildPhases({ ...build, status: 'queued' }, undefined, at(5), limits)).toEqual({
       queue: { seconds: 15, limit_seconds: 3600 },
-      placement: { seconds: null, limit_seconds: null },
+      placement: { seconds: null, limit_seconds: 300 },
       start: { seconds: null, limit_seconds: 900 },
       run: { seconds: null, limit_seconds: 1800 },
+      seal: { seconds: null, limit_seconds: 120 },
+      loss: { seconds: null, limit_seconds: 1800 },
     });
   });
 
   it('show a start that goes on, then a run that goes on', () => {
-    expect(buildPhases(build, execution, at(20)).start.seconds).toBe(8);
+    expect(buildPhases(build, execution, at(20), limits).start.seconds).toBe(8);
     const started = { ...execution, firstStepStartedAt: at(15) };
-    expect(buildPhases(build, started, at(20))).toMatchObject({
+    expect(buildPhases(build, started, at(20), limits)).toMatchObject({
       placement: { seconds: 1 },
       start: { seconds: 3 },
       run: { seconds: 5 },
@@ -49,12 +59,29 @@ describe('the phases of a build', () => {
       startSeconds: 3.5,
       runSeconds: 12.25,
     };
-    expect(buildPhases(build, over, at(500))).toMatchObject({ start: { seconds: 3.5 }, run: { seconds: 12.25 } });
+    expect(buildPhases(build, over, at(500), limits)).toMatchObject({
+      start: { seconds: 3.5 },
+      run: { seconds: 12.25 },
+    });
+  });
+
+  it('show the seal and, while the cluster is out of contact, the loss', () => {
+    const sealing = { ...execution, outcomeAt: at(60), firstLossAt: at(70) };
+    expect(buildPhases(build, sealing, at(100), limits)).toMatchObject({
+      seal: { seconds: 40 },
+      loss: { seconds: 30 },
+    });
+    const sealed = { ...execution, outcomeAt: at(60), logSealedAt: at(62) };
+    expect(buildPhases(build, sealed, at(100), limits)).toMatchObject({
+      seal: { seconds: 2 },
+      loss: { seconds: null },
+    });
   });
 
   it('are never negative while a queued build may not start yet', () => {
     expect(
-      buildPhases({ ...build, status: 'queued', queuedAt: at(50), queuedSeconds: 0 }, undefined, at(5)).queue.seconds,
+      buildPhases({ ...build, status: 'queued', queuedAt: at(50), queuedSeconds: 0 }, undefined, at(5), limits).queue
+        .seconds,
     ).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import type { ClockLimits } from '@image-factory/domain';
 import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
@@ -14,13 +15,20 @@ export class BuildPhases {
   @ShownAs(() => Phase) readonly placement!: Phase;
   @ShownAs(() => Phase) readonly start!: Phase;
   @ShownAs(() => Phase) readonly run!: Phase;
+  @ShownAs(() => Phase) readonly seal!: Phase;
+  @ShownAs(() => Phase) readonly loss!: Phase;
 }
 
 /**
  * The clocks of a build (ARCHITECTURE.md, "Clocks"): the queue's over all its stays, the others of the latest attempt.
  * Placement is part of the queue clock and shown apart.
  */
-export function buildPhases(build: StoredBuild, execution: ExecutionView | undefined, now: Date): BuildPhases {
+export function buildPhases(
+  build: StoredBuild,
+  execution: ExecutionView | undefined,
+  now: Date,
+  limits: ClockLimits,
+): BuildPhases {
   const waiting = build.status === 'queued' ? secondsBetween(build.queuedAt, now) : 0;
   return {
     queue: { seconds: round(build.queuedSeconds + waiting), limit_seconds: build.queueTimeoutMinutes * 60 },
@@ -29,10 +37,12 @@ export function buildPhases(build: StoredBuild, execution: ExecutionView | undef
         execution === undefined
           ? null
           : round(secondsBetween(execution.claimedAt, execution.placedAt ?? execution.finishedAt ?? now)),
-      limit_seconds: null,
+      limit_seconds: limits.placementSeconds,
     },
     start: { seconds: startSeconds(execution, now), limit_seconds: build.startLimitMinutes * 60 },
     run: { seconds: runSeconds(execution, now), limit_seconds: build.buildTimeoutMinutes * 60 },
+    seal: { seconds: sealSeconds(execution, now), limit_seconds: limits.sealSeconds },
+    loss: { seconds: lossSeconds(execution, now), limit_seconds: limits.lossMinutes * 60 },
   };
 }
 
@@ -52,6 +62,17 @@ function runSeconds(execution: ExecutionView | undefined, now: Date): number | n
   if (execution?.firstStepStartedAt === undefined) return null;
   if (execution.outcomeAt !== undefined) return round(execution.runSeconds);
   return round(secondsBetween(execution.firstStepStartedAt, execution.endedAt ?? execution.finishedAt ?? now));
+}
+
+function sealSeconds(execution: ExecutionView | undefined, now: Date): number | null {
+  if (execution?.outcomeAt === undefined) return null;
+  return round(secondsBetween(execution.outcomeAt, execution.logSealedAt ?? now));
+}
+
+/** Null while the cluster is in contact. */
+function lossSeconds(execution: ExecutionView | undefined, now: Date): number | null {
+  if (execution?.firstLossAt === undefined) return null;
+  return round(secondsBetween(execution.firstLossAt, execution.finishedAt ?? now));
 }
 
 function secondsBetween(from: Date, to: Date): number {

@@ -50,6 +50,7 @@ export class BuildResponse {
   @ShownAs(() => BuildConfigRequest) readonly build_config!: object;
   @Shown('integer') readonly build_timeout_minutes!: number;
   @Shown('integer') readonly queue_timeout_minutes!: number;
+  @Shown('integer') readonly start_limit_minutes!: number;
   @Shown('time', { nullable: true }) readonly not_before!: string | null;
   @Shown('id', { nullable: true }) readonly retry_of!: string | null;
   @Shown('text') readonly created_by!: string;
@@ -87,6 +88,7 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
     build_config: build.config,
     build_timeout_minutes: build.buildTimeoutMinutes,
     queue_timeout_minutes: build.queueTimeoutMinutes,
+    start_limit_minutes: build.startLimitMinutes,
     not_before: timeOrNull(build.notBefore),
     retry_of: orNull(build.retryOf),
     created_by: build.createdBy,

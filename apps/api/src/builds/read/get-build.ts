@@ -7,6 +7,7 @@ import {
   type QueuePosition,
   type StoredBuild,
 } from '@image-factory/persistence';
+import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
 import { buildPhases } from './build-phases.js';
 import { queueStanding, waitsForBuilds } from './queue-standing.js';
@@ -19,13 +20,15 @@ export class GetBuild {
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
     @Inject(PostgresQueueView) private readonly queue: PostgresQueueView,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(API_SETTINGS) private readonly settings: ApiSettings,
   ) {}
 
   async execute(tenantId: string, buildId: string): Promise<BuildDetailResponse> {
     const build = await this.builds.get(tenantId, buildId);
     const [execution, place] = await Promise.all([this.history.findExecution(buildId), this.#place(build)]);
     const standing = build.status === 'queued' ? queueStanding(build, place) : null;
-    return toBuildDetailResponse(build, execution, standing, buildPhases(build, execution, this.clock.now()));
+    const phases = buildPhases(build, execution, this.clock.now(), this.settings.clocks);
+    return toBuildDetailResponse(build, execution, standing, phases);
   }
 
   /** A build that waits for others stands among them; one that waits for a time stands nowhere. */

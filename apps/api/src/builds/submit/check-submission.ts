@@ -16,7 +16,8 @@ import { resourcesOf } from './requirements-issues.js';
 import { type SubmissionFacts, SubmissionFactsReader } from './submission-facts.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 import { SubmitBuildRequest } from './submit-build.request.js';
-import { buildTimeoutOf, tenantLimitIssues } from './tenant-limit-issues.js';
+import { buildClocks } from './build-clocks.js';
+import { tenantLimitIssues } from './tenant-limit-issues.js';
 
 /** A submission after all rules: ready to be stored, or everything that is wrong with it. */
 export type CheckedSubmission =
@@ -44,7 +45,7 @@ export class CheckSubmission {
     const issues = [
       ...fieldIssues.map((issue) => submissionIssue(issue.path, 'ValidationFailed', issue.message)),
       ...buildConfigIssues(request.build_method, request.build_config),
-      ...tenantLimitIssues(request, facts.tenant),
+      ...tenantLimitIssues(request, facts.tenant, this.settings.clocks),
       ...this.infrastructureIssues(request, facts),
       ...(await this.projectIssues(request, facts.project)),
     ];
@@ -99,15 +100,13 @@ export class CheckSubmission {
       infrastructureType: this.infrastructureTypeOf(request),
       requestedProviderId: request.infrastructure_provider_id?.toLowerCase(),
       priority: request.priority ?? 0,
-      resources: resourcesOf(request.requirements, tenant),
+      resources: resourcesOf(request.requirements, tenant, project),
       concurrency:
         request.concurrency === undefined
           ? undefined
           : { key: request.concurrency.key, policy: request.concurrency.policy ?? 'queue' },
       notBefore: request.not_before === undefined ? undefined : new Date(request.not_before),
-      buildTimeoutMinutes: buildTimeoutOf(request, project, tenant),
-      queueTimeoutMinutes: request.queue_timeout_minutes ?? tenant.queueTimeoutMinutes,
-      startLimitMinutes: tenant.startLimitMinutes,
+      ...buildClocks(request, project, tenant, this.settings.clocks),
       maxQueuedBuilds: tenant.maxQueuedBuilds,
       gitBranch: request.git_branch ?? project.gitBranch,
       gitCommit: request.git_commit?.toLowerCase(),

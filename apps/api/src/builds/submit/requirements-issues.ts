@@ -7,7 +7,7 @@ import {
   memoryQuantity,
   type ResourceFigures,
 } from '@image-factory/domain';
-import type { Tenant } from '@image-factory/persistence';
+import type { Project, Tenant } from '@image-factory/persistence';
 import type { RequirementsRequest } from './submit-build.request.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
@@ -31,9 +31,20 @@ export function requirementsIssues(asked: RequirementsRequest | undefined, tenan
   ];
 }
 
-/** The figures of a build whose requirements have no issue. */
-export function resourcesOf(asked: RequirementsRequest | undefined, tenant: Tenant): BuildResources {
-  return buildResources(figuresOf(asked?.cpu, asked?.memory), figuresOf(tenant.maxCpu, tenant.maxMemory));
+/**
+ * The figures of a build whose requirements have no issue. One that asks for no memory begins with what an earlier build
+ * of its project was given after it had run out of it, within the cap.
+ */
+export function resourcesOf(
+  asked: RequirementsRequest | undefined,
+  tenant: Tenant,
+  project: Pick<Project, 'learnedMemoryBytes'>,
+): BuildResources {
+  const figures = figuresOf(asked?.cpu, asked?.memory);
+  const caps = figuresOf(tenant.maxCpu, tenant.maxMemory);
+  const learned = project.learnedMemoryBytes;
+  const usual = learned === undefined ? undefined : Math.min(learned, caps.memoryBytes ?? learned);
+  return buildResources({ ...figures, memoryBytes: figures.memoryBytes ?? usual }, caps);
 }
 
 /** Texts that are no quantities, which their fields report, are as if they were not there. */

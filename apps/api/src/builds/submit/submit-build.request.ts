@@ -156,8 +156,17 @@ export class SubmitBuildRequest {
   @IntegerField(1, 10_080, { optional: true, description: "Limit of the run clock; the project's when absent" })
   readonly build_timeout_minutes?: number;
 
-  @IntegerField(1, 10_080, { optional: true, description: "Limit of the queue clock; the tenant's when absent" })
+  @IntegerField(1, 10_080, {
+    optional: true,
+    description: "Limit of the queue clock; the project's or tenant's when absent",
+  })
   readonly queue_timeout_minutes?: number;
+
+  @IntegerField(1, 1440, {
+    optional: true,
+    description: "Limit of the start clock, per task; the project's or tenant's when absent",
+  })
+  readonly start_limit_minutes?: number;
 
   @NestedField(() => RequirementsRequest, { optional: true, description: 'What the build takes of its place' })
   readonly requirements?: RequirementsRequest;

@@ -1,11 +1,16 @@
-import { BUILD_METHODS } from '@image-factory/domain';
-import type { Project, Tenant } from '@image-factory/persistence';
+import { BUILD_METHODS, type ClockLimits } from '@image-factory/domain';
+import type { Tenant } from '@image-factory/persistence';
+import { highestClocks } from './build-clocks.js';
 import type { SubmitBuildRequest } from './submit-build.request.js';
 import { requirementsIssues } from './requirements-issues.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
 /** What goes beyond the tenant's limits. Only well-typed fields are looked at. */
-export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): SubmissionIssue[] {
+export function tenantLimitIssues(
+  request: SubmitBuildRequest,
+  tenant: Tenant,
+  installation: ClockLimits,
+): SubmissionIssue[] {
   const issues = requirementsIssues(request.requirements, tenant);
   const { build_method: method, priority } = request;
   if (BUILD_METHODS.includes(method) && !tenant.allowedMethods.includes(method)) {
@@ -27,9 +32,11 @@ export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): 
       ),
     );
   }
+  const highest = highestClocks(tenant, installation);
   const clocks = [
-    ['build_timeout_minutes', tenant.maxBuildTimeoutMinutes],
-    ['queue_timeout_minutes', tenant.queueTimeoutMinutes],
+    ['build_timeout_minutes', highest.buildTimeoutMinutes],
+    ['queue_timeout_minutes', highest.queueTimeoutMinutes],
+    ['start_limit_minutes', highest.startLimitMinutes],
   ] as const;
   for (const [field, most] of clocks) {
     const minutes = request[field];
@@ -38,9 +45,4 @@ export function tenantLimitIssues(request: SubmitBuildRequest, tenant: Tenant): 
     }
   }
   return issues;
-}
-
-/** The run limit of a build: its own, else the project's, never more than the tenant's. */
-export function buildTimeoutOf(request: SubmitBuildRequest, project: Project, tenant: Tenant): number {
-  return request.build_timeout_minutes ?? Math.min(project.buildTimeoutMinutes, tenant.maxBuildTimeoutMinutes);
 }

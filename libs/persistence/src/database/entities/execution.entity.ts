@@ -157,6 +157,24 @@ export class BuildExecutionEntity {
 
   @Column({ type: 'timestamptz', name: 'first_loss_at', nullable: true })
   readonly firstLossAt!: Date | null;
+
+  @Column({ type: 'text', name: 'failure_class', nullable: true })
+  readonly failureClass!: string | null;
+
+  @Column({ type: 'text', name: 'retry_decision', nullable: true })
+  readonly retryDecision!: string | null;
+
+  @Column({ type: 'text', name: 'retry_reason', nullable: true })
+  readonly retryReason!: string | null;
+
+  @Column({ type: 'text', name: 'retry_message', nullable: true })
+  readonly retryMessage!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'next_attempt_at', nullable: true })
+  readonly nextAttemptAt!: Date | null;
+
+  @Column({ type: 'boolean' })
+  readonly avoided!: boolean;
 }
 
 /** Row of `placement_decisions`. */

@@ -25,6 +25,7 @@ import {
   PlacementDecisionEntity,
 } from './execution.entity.js';
 import { BuildLogChunkEntity, BuildLogCursorEntity } from './log.entity.js';
+import { RegistryHoldEntity, RegistryTroubleEntity } from './retry.entity.js';
 import { AuditEventEntity, IdempotencyKeyEntity, JobEntity } from './platform.entity.js';
 
 /** Every table's row shape. */
@@ -56,4 +57,6 @@ export const ENTITIES = [
   JobEntity,
   AuditEventEntity,
   IdempotencyKeyEntity,
+  RegistryHoldEntity,
+  RegistryTroubleEntity,
 ] as const;

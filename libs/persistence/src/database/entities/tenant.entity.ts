@@ -211,6 +211,15 @@ export class ProjectEntity {
   @Column({ type: 'uuid', name: 'repository_auth_id', nullable: true })
   readonly repositoryAuthId!: string | null;
 
+  @Column({ type: 'integer', name: 'queue_timeout_minutes', nullable: true })
+  readonly queueTimeoutMinutes!: number | null;
+
+  @Column({ type: 'bigint', name: 'learned_memory_bytes', nullable: true })
+  readonly learnedMemoryBytes!: number | null;
+
+  @Column({ type: 'integer', name: 'start_limit_minutes', nullable: true })
+  readonly startLimitMinutes!: number | null;
+
   @Column({ type: 'integer', name: 'build_timeout_minutes' })
   readonly buildTimeoutMinutes!: number;
 

@@ -1,0 +1,85 @@
+import {
+  decideRetry,
+  escalatedMemory,
+  memoryText,
+  registryOf,
+  type Reason,
+  type RetryDecision,
+} from '@image-factory/domain';
+import type { OwnedExecution } from '@image-factory/persistence';
+import type { ExecutionScope } from './execution-scope.js';
+
+/** The end of an attempt that asks whether there is another one. */
+export interface RetryQuestion {
+  readonly state: 'failed' | 'cancelled' | 'moved' | 'lost';
+  readonly reason: Reason;
+  readonly ownRetriesUsed: boolean;
+}
+
+export interface JudgedEnd {
+  readonly decision: RetryDecision;
+  /** What the next attempt is given instead of what it had. */
+  readonly nextMemoryBytes?: number;
+}
+
+/**
+ * Asks the rules whether the build gets another attempt, with what its earlier attempts say. A registry's trouble is
+ * noted for all builds; the hold that this may begin is kept by placement, which parks the next attempt with its reason.
+ */
+export async function retryAfter(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  ending: RetryQuestion,
+): Promise<JudgedEnd> {
+  const { limits, retries, random } = scope.retry;
+  const fault = ending.state === 'lost' ? 'cluster' : (row.fault ?? 'platform');
+  const history = await retries.history(row.buildId);
+  const nextMemoryBytes = await moreMemory(scope, row, ending.reason);
+  const decision = decideRetry(
+    {
+      end: ending.state,
+      reason: ending.reason,
+      fault,
+      attempt: row.attempt,
+      buildMethod: row.buildMethod,
+      provedOver: isProvedOver(row, ending),
+      ownRetriesUsed: ending.ownRetriesUsed,
+      canEscalate: nextMemoryBytes !== undefined,
+    },
+    history,
+    limits,
+    random(),
+  );
+  if (decision.failureClass === 'registry') return { decision: await withHold(scope, row, decision) };
+  if (decision.decision === 'stop' || nextMemoryBytes === undefined) return { decision };
+  const message = `${decision.message}, with ${memoryText(nextMemoryBytes)} of memory`;
+  return { decision: { ...decision, message }, nextMemoryBytes };
+}
+
+async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: RetryDecision): Promise<RetryDecision> {
+  const heldUntil = await noteRegistryTrouble(scope, row);
+  if (decision.decision === 'stop' || heldUntil === undefined) return decision;
+  return { ...decision, message: `${decision.message}; its registry is held until ${heldUntil.toISOString()}` };
+}
+
+/** Only a cluster's pods are given memory; a host's processes take what there is. */
+async function moreMemory(scope: ExecutionScope, row: OwnedExecution, reason: Reason): Promise<number | undefined> {
+  if (reason !== 'StepOutOfMemory' || scope.infrastructureType !== 'kubernetes') return undefined;
+  const memory = await scope.retry.retries.memoryOf(row.buildId);
+  return memory === undefined ? undefined : escalatedMemory(memory.given, memory.capBytes);
+}
+
+/** A build met its registry's trouble. @returns until when the registry is held, if it is */
+export async function noteRegistryTrouble(scope: ExecutionScope, row: OwnedExecution): Promise<Date | undefined> {
+  if (row.imageRepository === undefined) return undefined;
+  const { registryHolds, holdPolicy } = scope.retry;
+  return registryHolds.noteTrouble(registryOf(row.imageRepository), row.buildId, holdPolicy);
+}
+
+/**
+ * False when the run was out of sight at its end: its cluster was lost, or somebody deleted it before it had ended.
+ * Everything else ends only when its pods are over (correctness rule 15).
+ */
+function isProvedOver(row: OwnedExecution, ending: RetryQuestion): boolean {
+  return ending.state !== 'lost' && row.firstLossAt === undefined && ending.reason !== 'PipelineRunDeleted';
+}
