@@ -68,6 +68,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   ProviderTypeMismatch: 'user',
   ProviderChanged: 'cluster',
   ProviderAvoided: 'cluster',
+  SweepBehind: 'cluster',
   MethodNotSupported: 'user',
   NotBefore: 'user',
   TenantAtLimit: 'user',
