@@ -39,6 +39,8 @@ export type {
   AttemptObservation,
   CreateOutcome,
   FollowerOptions,
+  FoundCredential,
+  FoundCredentials,
   FoundRun,
   GitCredential,
   MayWrite,

@@ -1,3 +1,4 @@
+import { checkInvariants } from './check-invariants.js';
 import type { PeriodicTaskDefinition } from './periodic-task.js';
 import { reconcileCounters } from './reconcile-counters.js';
 import { expireLogs, preparePartitions } from './retain-logs.js';
@@ -31,6 +32,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
+    { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(checkInvariants) },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
     { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];
