@@ -7,7 +7,7 @@ import { runVitest } from './vitest-run.ts';
 const NOT_RUN = [
   ['end to end', 'needs the real cluster, root and Linux: npm run test:e2e'],
   ['each Tekton Task by itself', 'needs the real cluster as well: node test/cluster/tasks-check/tasks-check.ts'],
-  ['chaos', 'there is no such suite yet; takeover after SIGKILL is part of the end-to-end tests'],
+  ['chaos', 'takes minutes: npm run test:chaos -- --points 100'],
   ['benchmarks', 'take minutes and judge nothing: npm run bench -- main'],
   ['clouds (EKS, GKE, AKS)', 'need accounts; this version reaches clusters by token, certificate or kubeconfig'],
 ] as const;

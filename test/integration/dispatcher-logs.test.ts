@@ -46,6 +46,7 @@ describe('the way of a log from its follower to the store', () => {
   let batcher: LogBatcher;
   let sink: BatchedLogSink;
   let executionId: string;
+  let target: ConstructorParameters<typeof BatchedLogSink>[2];
 
   beforeEach(async () => {
     world = await QueueWorld.open();
@@ -60,11 +61,44 @@ describe('the way of a log from its follower to the store', () => {
       { logs, mayWrite: () => true, clock: systemClock, logger: createSilentLogger(), metrics: new Metrics() },
       { flushBytes: 64 * 1024, flushAfterMs: 20, maxBufferedBytes: MAX_BUFFERED_BYTES, maxBatchBytes: 2 * 1024 * 1024 },
     );
-    sink = new BatchedLogSink(batcher, logs, { executionId, day: row.day, fence }, 1024 * 1024 * 1024);
+    target = { executionId, day: row.day, fence };
+    sink = new BatchedLogSink(batcher, logs, target, 1024 * 1024 * 1024);
   });
   afterEach(async () => {
     await batcher.close(0);
     await world.close();
+  });
+
+  function anotherReader(): BatchedLogSink {
+    return new BatchedLogSink(batcher, logs, { ...target }, 1024 * 1024 * 1024);
+  }
+
+  it('takes no line of a reader that was told to stop, once another has opened the step under the same lease', async () => {
+    await sink.cursor(STEP);
+    const next = anotherReader();
+    await next.cursor(STEP);
+    await expect(sink.append(STEP, [line('repeated')])).rejects.toMatchObject({ reason: 'LeaseLost' });
+    await next.append(STEP, [line('repeated')]);
+    await next.end(STEP);
+    const records: LogRecord[] = [];
+    for await (const record of stored(STEP)) records.push(record);
+    expect(records).toHaveLength(1);
+  });
+
+  it('does not end a step of which lines were accepted and are gone', async () => {
+    await sink.cursor(STEP);
+    await sink.append(STEP, [line('accepted')]);
+    batcher.forget(executionId, target.fence.token);
+    await expect(sink.end(STEP)).rejects.toMatchObject({ reason: 'LeaseLost' });
+    expect((await logs.cursor(executionId, STEP)).ended).toBe(false);
+  });
+
+  it('forgets what stood under an earlier lease only', async () => {
+    await sink.cursor(STEP);
+    await sink.append(STEP, [line('kept')]);
+    batcher.forget(executionId, 'a lease that is over');
+    await sink.end(STEP);
+    expect((await logs.cursor(executionId, STEP)).byteOffset).toBe(5);
   });
 
   async function* stored(step: LogStep): AsyncGenerator<LogRecord> {

@@ -40,6 +40,8 @@ export type {
   AttemptObservation,
   CreateOutcome,
   FollowerOptions,
+  FoundCredential,
+  FoundCredentials,
   FoundRun,
   GitCredential,
   MayWrite,

@@ -86,6 +86,8 @@ export { PostgresAudit } from './audit/postgres-audit.js';
 export type { AuditEntry, AuditEvent, AuditFilter } from './audit/postgres-audit.js';
 export { PostgresQueueView } from './admin/postgres-queue-view.js';
 export type { LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-queue-view.js';
+export { INVARIANTS, PostgresInvariants } from './admin/postgres-invariants.js';
+export type { BrokenInvariant, InvariantName, InvariantReport } from './admin/postgres-invariants.js';
 export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';
 export type { DispatcherView, DispatchLimits, DispatchPause } from './admin/postgres-dispatch-admin.js';
 export { PostgresRetries } from './retry/postgres-retries.js';

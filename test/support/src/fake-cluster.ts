@@ -93,7 +93,7 @@ export class FakeCluster {
   readonly clusterUid = randomUUID();
   readonly runs = new Map<string, FakeRun>();
   /** Attempt Secrets that exist, by run name. */
-  readonly secrets = new Set<string>();
+  readonly secrets = new Map<string, { readonly executionId: string; readonly shard: number }>();
   /** Name of every create that reached the cluster, in order; a second one of the same name is a conflict. */
   readonly createRequests: string[] = [];
   /** Names of the runs that were really made: never the same twice. */

@@ -6,6 +6,7 @@ import {
   type AttemptObservation,
   type CreateOutcome,
   type FollowerOptions,
+  type FoundCredentials,
   type FoundRun,
   type LogRecord,
   type LogSink,
@@ -140,6 +141,13 @@ export class FakeExecutionFollower extends ExecutionFollower {
     );
   }
 
+  override listCredentials(): Promise<FoundCredentials> {
+    this.#requireContact();
+    const own = [...this.cluster.secrets].filter(([, { shard }]) => this.#shards.includes(shard));
+    const found = own.map(([name, { executionId }]) => ({ executionId, namespace: 'fake', name }));
+    return Promise.resolve({ kind: 'listed', found });
+  }
+
   override close(): Promise<void> {
     this.#closed = true;
     this.#unwatch();
@@ -159,7 +167,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
     if (fault === 'refused-by-cluster') {
       return { kind: 'refused', reason: 'NamespaceTerminating', message: 'The namespace ends.', fault: 'cluster' };
     }
-    this.cluster.secrets.add(attempt.name);
+    this.cluster.secrets.set(attempt.name, attempt);
     const existing = this.cluster.find(attempt.name);
     if (existing !== undefined) return { kind: 'adopted', uid: existing.uid };
     const run = this.cluster.addRun({

@@ -31,7 +31,7 @@ export class FakeTektonController {
   /** Runs whose status the controller leaves alone, as while it is down. */
   paused = false;
   readonly #undo: () => void;
-  readonly #held = new Map<string, () => void>();
+  readonly #held = new Map<string, (ending: 'succeeds' | 'fails') => void>();
 
   constructor(private readonly server: FakeKubeApiServer) {
     this.#undo = server.store.onEvent((event) => {
@@ -45,9 +45,9 @@ export class FakeTektonController {
     this.#undo();
   }
 
-  /** Lets a hanging task of a run end well. */
-  finish(runName: string): void {
-    this.#held.get(runName)?.();
+  /** Lets a hanging task of a run end, well unless told otherwise. */
+  finish(runName: string, ending: 'succeeds' | 'fails' = 'succeeds'): void {
+    this.#held.get(runName)?.(ending);
   }
 
   #reconcile(namespace: string, name: string): void {
@@ -70,7 +70,7 @@ export class FakeTektonController {
     if (script.waits !== undefined) return this.#putPod(run, task.name, 'Pending', { waiting: script.waits });
     this.#start(run, task.name, script);
     if (script.ending !== 'hangs') return this.#endTask(run, index, script);
-    this.#held.set(run.metadata.name, () => this.#endTask(run, index, { ...script, ending: 'succeeds' }));
+    this.#held.set(run.metadata.name, (ending) => this.#endTask(run, index, { ...script, ending }));
   }
 
   #start(run: RunObject, task: string, script: FakeTaskScript): void {

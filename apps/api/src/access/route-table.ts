@@ -92,6 +92,7 @@ export const ROUTES: readonly RouteRule[] = [
   platform('POST', '/dispatcher/pause', 'dispatcher:manage'),
   platform('POST', '/dispatcher/resume', 'dispatcher:manage'),
   platform('GET', '/queue', 'dispatcher:read'),
+  platform('GET', '/invariants', 'dispatcher:read'),
   platform('GET', '/audit-events', 'audit:read'),
 ];
 

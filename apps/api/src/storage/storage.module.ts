@@ -12,6 +12,7 @@ import {
   PostgresCredentials,
   PostgresDispatchAdmin,
   PostgresIdempotency,
+  PostgresInvariants,
   PostgresMirroredProviders,
   PostgresProjects,
   PostgresProviderPermissions,
@@ -51,6 +52,7 @@ export class StorageModule {
       new PostgresAudit(database),
       new PostgresQueueView(database),
       new PostgresDispatchAdmin(database),
+      new PostgresInvariants(database),
     ];
     const providers: NestProvider[] = parts.map((part) => ({ provide: part.constructor, useValue: part }));
     return { module: StorageModule, global: true, providers, exports: providers };

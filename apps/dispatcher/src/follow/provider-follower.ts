@@ -178,7 +178,7 @@ export class ProviderFollower {
     await this.#queue.forget(executionId);
     await tracked?.journal?.stop();
     if (this.parts.mayWrite()) await this.parts.batcher.settle(executionId, SETTLE_MS);
-    this.parts.batcher.forget(executionId);
+    this.parts.batcher.forget(executionId, tracked?.fence?.token);
   }
 
   async #reconcile(executionId: string): Promise<void> {
@@ -225,7 +225,7 @@ export class ProviderFollower {
   /** A shard that came back under another token: what followed under the old one writes nothing more. */
   async #renewJournal(executionId: string, tracked: Tracked): Promise<void> {
     await tracked.journal?.stop();
-    this.parts.batcher.forget(executionId);
+    this.parts.batcher.forget(executionId, tracked.fence?.token);
     tracked.journal = undefined;
   }
 
@@ -251,7 +251,7 @@ export class ProviderFollower {
     const tracked = this.#tracked.get(executionId);
     this.#tracked.delete(executionId);
     void this.#queue.forget(executionId);
-    this.parts.batcher.forget(executionId);
+    this.parts.batcher.forget(executionId, tracked?.fence?.token);
     void tracked?.journal?.stop();
     if (tracked !== undefined) this.parts.onForgotten(tracked.summary);
   }

@@ -18,6 +18,7 @@ import { recordBytes, type LogTarget } from './step-buffer.js';
  */
 export class BatchedLogSink extends LogSink {
   readonly #cutSteps = new Set<string>();
+  readonly #opened = new Set<string>();
   #storedBytes: number | undefined;
 
   constructor(
@@ -31,7 +32,9 @@ export class BatchedLogSink extends LogSink {
 
   override async cursor(step: LogStep): Promise<LogCursor> {
     await this.#measure();
-    return this.batcher.open(this.target, step);
+    const cursor = await this.batcher.open(this.target, step);
+    this.#opened.add(logStepKey(step));
+    return cursor;
   }
 
   override async append(step: LogStep, records: readonly LogRecord[]): Promise<void> {
@@ -48,7 +51,8 @@ export class BatchedLogSink extends LogSink {
   }
 
   override async end(step: LogStep): Promise<void> {
-    await this.batcher.flush(this.target, step);
+    // A step that ends without having started was never opened, and has nothing to flush.
+    if (this.#opened.has(logStepKey(step))) await this.batcher.flush(this.target, step);
     const fenced = await this.logs.endStep(this.target.fence, this.target.executionId, step);
     if (fenced === 'lease-lost') {
       throw new DomainError({ kind: 'Conflict', reason: 'LeaseLost', message: 'the shard has another owner' });

@@ -79,6 +79,7 @@ export class LogBatcher {
       await old.drained();
     }
     const cursor = await this.parts.logs.cursor(target.executionId, step);
+    if (this.#buffers.get(key) !== old) throw lost('another reader has opened the step meanwhile');
     if (old !== undefined) this.#drop(old, lost('the step is read anew'));
     this.#buffers.set(key, new StepBuffer(target, step, cursor.byteOffset));
     return cursor;
@@ -95,11 +96,10 @@ export class LogBatcher {
   }
 
   /**
-   * Resolves when everything appended to the step so far is stored; at once when it was never opened, as with a step that
-   * ends without having started. @throws DomainError LeaseLost
+   * Resolves when everything appended to the step since it was opened is stored.
+   * @throws DomainError LeaseLost, also when its buffer has gone meanwhile: then nobody knows what of it is stored
    */
   async flush(target: LogTarget, step: LogStep): Promise<void> {
-    if (!this.#buffers.has(keyOf(target.executionId, step))) return;
     const buffer = this.#bufferOf(target, step);
     this.#schedule(0);
     await buffer.drained();
@@ -115,10 +115,10 @@ export class LogBatcher {
     await this.#within(graceMs, buffers);
   }
 
-  /** The execution's buffers are not needed any more: written or not, they go. */
-  forget(executionId: string): void {
+  /** The execution's buffers under this lease are not needed any more: written or not, they go. */
+  forget(executionId: string, token: string | undefined): void {
     for (const [key, buffer] of this.#buffers) {
-      if (buffer.target.executionId !== executionId) continue;
+      if (buffer.target.executionId !== executionId || buffer.target.fence.token !== token) continue;
       this.#drop(buffer, lost('the execution is not ours any more'));
       this.#buffers.delete(key);
     }
@@ -143,9 +143,13 @@ export class LogBatcher {
     grace.abort();
   }
 
+  /**
+   * A reader writes only into the buffer that it has opened itself, whatever its lease: one that was told to stop and is
+   * late would repeat, in the next one's buffer, lines that the next one reads too.
+   */
   #bufferOf(target: LogTarget, step: LogStep): StepBuffer {
     const buffer = this.#buffers.get(keyOf(target.executionId, step));
-    if (buffer === undefined || buffer.target.fence.token !== target.fence.token) throw lost('the step is not open');
+    if (buffer === undefined || buffer.target !== target) throw lost('the step is not open to this reader');
     if (buffer.failure !== undefined) throw buffer.failure;
     return buffer;
   }

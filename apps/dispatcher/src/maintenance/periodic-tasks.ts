@@ -1,3 +1,4 @@
+import { checkInvariants } from './check-invariants.js';
 import type { PeriodicTaskDefinition } from './periodic-task.js';
 import { capUnswept } from './cap-unswept.js';
 import { reconcileCounters } from './reconcile-counters.js';
@@ -33,6 +34,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
+    { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(checkInvariants) },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
     { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];

@@ -1,60 +1,87 @@
-import { isTerminalExecutionState, type FoundRun } from '@image-factory/domain';
+import { isDomainError, isTerminalExecutionState, type ExecutionFollower } from '@image-factory/domain';
 import type { RunOwner } from '@image-factory/persistence';
+import type { ProviderFollower } from '../follow/provider-follower.js';
+import type { ProviderSweep } from '../metrics/sweep-report.js';
 import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
 
 /**
- * The other half of the two-way sweep: every run of our installation on the shards held here must have a row. (The
- * first half, rows without runs, is what each reconcile sees as `absent`.) A run whose row is finished and swept is one
- * that came late: its row is opened for sweeping again. A run without a row is an alarm and is left alone: it may
- * belong to a newer database than ours (correctness rule 1).
+ * The budget of one round on one provider: so many late attempts are opened again (each costs two deletes), the others
+ * by the rounds after it. Lists have a budget of their own, where they are made.
+ */
+const MOST_REOPENED = 100;
+
+/** An object of ours on a cluster: a run, or an attempt's Secret. */
+interface FoundObject {
+  readonly executionId: string | undefined;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * The other half of the two-way sweep: every run and every attempt's Secret of our installation on the shards held here
+ * must have a row. (The first half, rows without runs, is what each reconcile sees as `absent`.) An object whose row is
+ * finished and swept is one that came late, from a dispatcher that was frozen: its row is opened for sweeping again. An
+ * object without a row is an alarm and is left alone: it may belong to a newer database than ours (correctness rule 1).
  */
 export async function sweepRuns(runtime: DispatcherRuntime): Promise<number> {
-  let reopened = 0;
-  let orphans = 0;
-  let complete = true;
-  for (const follower of runtime.followers.all()) {
-    try {
-      const found = await sweepProvider(runtime, await follower.follower.listRuns());
-      reopened += found.reopened;
-      orphans += found.orphans.length;
-      if (found.orphans.length > 0) {
-        runtime.parts.logger.error('runs of this installation have no row; nothing is deleted', {
-          provider: follower.providerId,
-          runs: found.orphans.map((run) => `${run.namespace}/${run.name}`),
-        });
-      }
-    } catch (error) {
-      complete = false;
-      runtime.parts.logger.warn('a provider could not be swept', { provider: follower.providerId, error });
+  const sweeps = await Promise.all(runtime.followers.all().map((follower) => sweepOne(runtime, follower)));
+  runtime.sweeps = new Map(sweeps.map(({ providerId, found }) => [providerId, found]));
+  if (sweeps.every(({ looked }) => looked) && runtime.judge.isSettled()) runtime.releaseClaims();
+  return sweeps.reduce((sum, { reopened }) => sum + reopened, 0);
+}
+
+interface Sweep {
+  readonly providerId: string;
+  readonly found: ProviderSweep;
+  /** False: what is on the cluster could not be seen. */
+  readonly looked: boolean;
+  readonly reopened: number;
+}
+
+async function sweepOne(runtime: DispatcherRuntime, { providerId, follower }: ProviderFollower): Promise<Sweep> {
+  const { logger } = runtime.parts;
+  try {
+    const { orphans, reopened } = await sweepProvider(runtime, await findObjects(follower));
+    if (orphans.length > 0) {
+      const message = 'objects of this installation have no row; nothing is deleted';
+      logger.error(message, { provider: providerId, objects: orphans });
     }
+    return { providerId, found: { orphans, foreign: false }, looked: true, reopened };
+  } catch (error) {
+    const foreign = isDomainError(error) && error.reason === 'ForeignInstallation';
+    logger.warn('a provider could not be swept', { provider: providerId, error });
+    return { providerId, found: { orphans: [], foreign }, looked: foreign, reopened: 0 };
   }
-  runtime.orphans = orphans;
-  if (complete && runtime.judge.isSettled()) runtime.releaseClaims();
-  return reopened;
+}
+
+async function findObjects(follower: ExecutionFollower): Promise<readonly FoundObject[]> {
+  const runs = await follower.listRuns();
+  const credentials = await follower.listCredentials();
+  return credentials.kind === 'listed' ? [...runs, ...credentials.found] : runs;
 }
 
 async function sweepProvider(
   runtime: DispatcherRuntime,
-  runs: readonly FoundRun[],
-): Promise<{ reopened: number; orphans: readonly FoundRun[] }> {
-  if (runs.length === 0) return { reopened: 0, orphans: [] };
+  objects: readonly FoundObject[],
+): Promise<{ reopened: number; orphans: readonly string[] }> {
+  if (objects.length === 0) return { reopened: 0, orphans: [] };
   const { ownership } = runtime.parts.stores;
-  const ids = runs.flatMap((run) => (run.executionId === undefined ? [] : [run.executionId]));
-  const owners = new Map((await ownership.ownersOfRuns(ids)).map((owner) => [owner.executionId, owner]));
-  const ownerOf = (run: FoundRun): RunOwner | undefined => owners.get(run.executionId ?? '');
-  const late = runs.filter((run) => isFinished(ownerOf(run)));
+  const ids = new Set(objects.flatMap(({ executionId }) => (executionId === undefined ? [] : [executionId])));
+  const owners = new Map((await ownership.ownersOfRuns([...ids])).map((owner) => [owner.executionId, owner]));
+  const orphans = objects.filter(({ executionId }) => owners.get(executionId ?? '') === undefined);
+  const late = [...owners.values()].filter(isFinished).slice(0, MOST_REOPENED);
   const dispatcherId = runtime.lease.dispatcherId;
   const reopened =
     late.length === 0 || dispatcherId === undefined
       ? 0
       : await ownership.reopenSweep(
           dispatcherId,
-          late.map((run) => run.executionId ?? ''),
+          late.map(({ executionId }) => executionId),
         );
   if (reopened > 0) runtime.loops.ownership.wake();
-  return { reopened, orphans: runs.filter((run) => ownerOf(run) === undefined) };
+  return { reopened, orphans: orphans.map(({ namespace, name }) => `${namespace}/${name}`) };
 }
 
-function isFinished(owner: RunOwner | undefined): boolean {
-  return owner !== undefined && owner.swept && isTerminalExecutionState(owner.state);
+function isFinished(owner: RunOwner): boolean {
+  return owner.swept && isTerminalExecutionState(owner.state);
 }

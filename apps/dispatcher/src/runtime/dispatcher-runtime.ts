@@ -1,4 +1,4 @@
-import type { ShardLease, Subscription } from '@image-factory/persistence';
+import type { InvariantReport, ShardLease, Subscription } from '@image-factory/persistence';
 import { CHANNELS } from '@image-factory/persistence';
 import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
@@ -15,6 +15,7 @@ import { LogBatcher } from '../log/log-batcher.js';
 import { BackgroundLoop } from '../loop/background-loop.js';
 import type { LoopBoard } from '../loop/loop-board.js';
 import { metricsView } from '../metrics/metrics-view.js';
+import { sweepReport, type ProviderSweep } from '../metrics/sweep-report.js';
 import type { DispatcherSettings } from './dispatcher-settings.js';
 import type { RuntimeParts } from './runtime-parts.js';
 
@@ -50,8 +51,10 @@ export class DispatcherRuntime {
   #subscription: Subscription | undefined;
   #stopping = false;
   #claimsHeld = false;
-  /** Set by the run sweep: runs of ours that no row explains. */
-  orphans = 0;
+  /** What the last sweep found on each provider that is followed here. */
+  sweeps: ReadonlyMap<string, ProviderSweep> = new Map();
+  /** The last look for what must never be. */
+  invariants: InvariantReport | undefined;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -125,7 +128,7 @@ export class DispatcherRuntime {
       slotsUsed: this.dispatch.slotsUsed,
       metrics: {
         ...metricsView(this.parts.metrics.view()),
-        orphans: this.orphans,
+        ...sweepReport(this.sweeps),
         shards: this.followers.leases.length,
         silent_providers: this.reachability.silent,
       },
@@ -324,6 +327,12 @@ export class DispatcherRuntime {
     metrics.observe('slots', () => this.settings.slots);
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
     metrics.observe('shardsHeld', () => this.followers.leases.length);
+    metrics.observe('orphans', () => this.invariants?.orphans.count ?? 0);
+    metrics.observe('stranded', () => this.invariants?.stranded.count ?? 0);
+    metrics.observe('duplicates', () => this.invariants?.duplicates.count ?? 0);
+    metrics.observe('unsealed', () => this.invariants?.unsealed.count ?? 0);
+    metrics.observe('drift', () => this.invariants?.drift.count ?? 0);
+    metrics.observe('foreign', () => this.invariants?.foreign.count ?? 0);
   }
 
   async #within(ms: number, work: Promise<unknown>): Promise<void> {

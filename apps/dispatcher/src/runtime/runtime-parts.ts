@@ -5,6 +5,7 @@ import type {
   PostgresBuildLogs,
   PostgresBuildQueue,
   PostgresExecutions,
+  PostgresInvariants,
   PostgresLeases,
   PostgresOwnership,
   PostgresRegistryHolds,
@@ -23,6 +24,7 @@ export interface DispatcherStores {
   readonly queue: PostgresBuildQueue;
   readonly leases: PostgresLeases;
   readonly ownership: PostgresOwnership;
+  readonly invariants: PostgresInvariants;
   readonly executions: PostgresExecutions;
   readonly logs: PostgresBuildLogs;
   readonly retries: PostgresRetries;

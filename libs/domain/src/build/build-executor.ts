@@ -67,6 +67,13 @@ export abstract class ExecutionFollower {
   /** Runs of our installation on the shards held, for the two-way sweep. */
   abstract listRuns(): Promise<readonly FoundRun[]>;
 
+  /**
+   * Attempts' Secrets of our installation on the shards held, for the two-way sweep: their names, never what is in
+   * them. Asks the place, at most so many pages of it at once. `refused`: this identity may list no Secrets, as the role
+   * that is shipped may not; late ones are then found by the runs that came with them.
+   */
+  abstract listCredentials(): Promise<FoundCredentials>;
+
   abstract close(): Promise<void>;
 }
 
@@ -215,6 +222,16 @@ export interface FollowerOptions {
   readonly shards: readonly number[];
   /** Something about this attempt changed: observe it. Called often; must not throw. */
   readonly onChange: (executionId: string) => void;
+}
+
+export type FoundCredentials =
+  { readonly kind: 'listed'; readonly found: readonly FoundCredential[] } | { readonly kind: 'refused' };
+
+/** The Secret of an attempt, by its name. */
+export interface FoundCredential {
+  readonly executionId: string | undefined;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 export interface FoundRun {

@@ -5,6 +5,7 @@ import {
   type AttemptObservation,
   type CreateOutcome,
   type FollowerOptions,
+  type FoundCredentials,
   type FoundRun,
   type LogSink,
   type MayWrite,
@@ -123,6 +124,11 @@ export class LocalExecutionFollower extends ExecutionFollower {
     const { path } = this.#host.settings;
     await removeTree(directory.short, { unshareWith, path });
     await removeTree(directory.path, { unshareWith, path, last: RUN_RECORD });
+  }
+
+  /** A credential lives in the supervisor's environment only: it is gone with its process. */
+  override listCredentials(): Promise<FoundCredentials> {
+    return Promise.resolve({ kind: 'listed', found: [] });
   }
 
   override async listRuns(): Promise<readonly FoundRun[]> {

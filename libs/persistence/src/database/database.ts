@@ -66,6 +66,7 @@ export class Database implements Queryable {
       poolErrorHandler: (error: unknown) => this.#warn('an idle database connection was lost', error),
       extra: {
         types: columnTypes,
+        onConnect: outliveErrors,
         keepAlive: true,
         statement_timeout: statementTimeoutMs,
         query_timeout: Math.ceil(statementTimeoutMs * ANSWER_SHARE),
@@ -210,6 +211,15 @@ export class Database implements Queryable {
   #warn(message: string, error: unknown): void {
     this.#logger?.warn(message, { error: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/**
+ * The pool listens for errors of idle connections, `query` and `transaction` for those of theirs. Between the two nobody
+ * does: an answer and the server's good-bye that arrive in one packet reach a connection that was handed on and is not
+ * taken up yet, and an error that nobody listens for ends the process. Whoever uses it next is told by its own query.
+ */
+function outliveErrors(client: pg.Client): void {
+  client.on('error', () => undefined);
 }
 
 function queryConfig(sql: string | Statement, parameters: readonly unknown[]): pg.QueryConfig {

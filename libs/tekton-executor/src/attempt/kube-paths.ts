@@ -17,6 +17,7 @@ export const KUBE_PATHS = {
     `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`,
   podLog: (namespace: string, name: string): string =>
     `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}/log`,
+  secrets: '/api/v1/secrets',
   secretsIn: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
   secret: (namespace: string, name: string): string =>
     `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`,

@@ -6,6 +6,7 @@ import type {
   Clock,
   CreateOutcome,
   FollowerOptions,
+  FoundCredentials,
   FoundRun,
   LogSink,
   MayWrite,
@@ -17,6 +18,7 @@ import type { ClusterConnection, ClusterConnectionProvider } from '@image-factor
 import type { Logger } from '@image-factory/telemetry';
 import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
+import { listCredentials } from '../attempt/list-credentials.js';
 import { followAttemptLogs } from '../log/attempt-log-follower.js';
 import { LogTails } from '../log/log-tails.js';
 import type { InstallationGuard } from '../place/installation-guard.js';
@@ -24,6 +26,7 @@ import { isEnded } from '../status/attempt-view.js';
 import { isOver } from '../status/pods-over.js';
 import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
+import { shardSelector } from './cluster-watches.js';
 import { WatchKeeper } from './watch-keeper.js';
 
 export interface TektonFollowerOptions extends FollowerOptions {
@@ -161,6 +164,13 @@ export class TektonFollower extends ExecutionFollower {
         createdAt,
       }),
     );
+  }
+
+  override async listCredentials(): Promise<FoundCredentials> {
+    const { shards } = this.#keeper;
+    if (shards.length === 0) return { kind: 'listed', found: [] };
+    const { installationId } = this.#options;
+    return listCredentials(await this.#writable(), shardSelector(installationId, shards));
   }
 
   override async close(): Promise<void> {

@@ -1,0 +1,64 @@
+import { CLOCK_DEFAULTS } from '@image-factory/domain';
+
+/* Each statement gives the number of what breaks one invariant and some of it. They read, in a snapshot each, and lock nothing. */
+
+/** Examples that one answer names. */
+const NAMED = 20;
+/** What is on its way from one owner to the next is not stranded yet. */
+const STRANDED_AFTER = `interval '1 minute'`;
+const UNSEALED_AFTER = `interval '${CLOCK_DEFAULTS.sealLimitSeconds + 60} seconds'`;
+const LIVE = `('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')`;
+
+/** Smallest UUIDv7 of a build that is looked at: older ones than 25 hours are not, so that the scan is bounded. */
+const SCAN_FLOOR = `(lpad(to_hex((extract(epoch FROM now() - interval '25 hours') * 1000)::bigint), 12, '0')
+  || '70008000000000000000')::uuid`;
+
+function counted(found: string): string {
+  return `SELECT count(*)::int AS count, coalesce((array_agg(found.what ORDER BY found.what))[1:${NAMED}], '{}') AS examples
+            FROM (${found}) AS found`;
+}
+
+/** What the sweepers of live dispatchers wrote with their heartbeat. Index: dispatchers has a handful of rows. */
+export const ORPHANS = `
+  SELECT coalesce(sum((d.metrics ->> 'orphans')::int), 0)::int AS count,
+         coalesce((SELECT (array_agg(object ORDER BY object))[1:${NAMED}] FROM dispatchers n
+                     CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(n.metrics -> 'orphan_objects', '[]')) AS object
+                    WHERE n.lease_until > now()), '{}') AS examples
+    FROM dispatchers d WHERE d.lease_until > now()`;
+
+/**
+ * Executions whose owner, or whose shard's owner, is gone for longer than a takeover lasts (indexes:
+ * build_executions_placing, build_executions_live, cluster_shards' key), and builds that run without an execution (index:
+ * builds_list).
+ */
+export const STRANDED = counted(`
+  SELECT 'execution ' || e.id || ' is placed by a dispatcher that is gone' AS what FROM build_executions e
+   WHERE e.state = 'placing' AND e.claimed_at < now() - ${STRANDED_AFTER}
+     AND NOT EXISTS (SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.lease_until > now() - ${STRANDED_AFTER})
+  UNION ALL
+  SELECT 'execution ' || e.id || ' (' || e.state || ') is on a shard that nobody owns' FROM build_executions e
+   WHERE e.state IN ${LIVE} AND e.state <> 'placing' AND e.placed_at < now() - ${STRANDED_AFTER}
+     AND NOT EXISTS (SELECT 1 FROM cluster_shards s JOIN dispatchers d ON d.id = s.owner
+                      WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard
+                        AND d.lease_until > now() - ${STRANDED_AFTER})
+  UNION ALL
+  SELECT 'build ' || b.id || ' is ' || b.status || ' without an execution' FROM lanes l
+    JOIN builds b ON b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR} AND b.status IN ('running', 'cancelling')
+   WHERE NOT EXISTS (SELECT 1 FROM build_executions e WHERE e.build_id = b.id AND e.state IN ${LIVE})`);
+
+/** Builds with more than one live execution. Index: build_executions_live, which forbids it. */
+export const DUPLICATES = counted(`
+  SELECT 'build ' || build_id || ' has ' || count(*) || ' live executions' AS what FROM build_executions
+   WHERE state IN ${LIVE} GROUP BY build_id HAVING count(*) > 1`);
+
+/** Logs that are neither sealed nor marked with a gap in their time. Index: build_executions_live. */
+export const UNSEALED = counted(`
+  SELECT 'execution ' || id || ' has its outcome since ' || outcome_at AS what FROM build_executions
+   WHERE state IN ${LIVE} AND state = 'sealing' AND log_sealed_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}`);
+
+/** Providers whose cluster knows another installation, as live dispatchers have met it. */
+export const FOREIGN = counted(`
+  SELECT DISTINCT 'provider ' || coalesce(p.name, met.provider_id) AS what FROM dispatchers d
+   CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(d.metrics -> 'foreign_providers', '[]')) AS met (provider_id)
+    LEFT JOIN providers p ON p.id::text = met.provider_id
+   WHERE d.lease_until > now()`);

@@ -1,0 +1,72 @@
+import type { ChaosWorld } from '../world/chaos-world.ts';
+import { IMAGE_PATH } from '../world/chaos-cluster.ts';
+import { tagOf } from '../world/chaos-database.ts';
+import { VIOLATIONS } from '../world/guard-triggers.ts';
+
+interface EndRow {
+  readonly id: string;
+  readonly git_branch: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly image_digest: string | null;
+  readonly attempts: number;
+}
+
+/** Every build ended as its plan says, in one attempt: the death of a dispatcher is nobody's failure. */
+export async function checkEnds(world: ChaosWorld): Promise<string[]> {
+  const rows = await world.database.query<EndRow>(
+    `SELECT b.id, b.git_branch, b.status, b.reason, b.message, b.image_digest,
+            (SELECT count(*)::int FROM build_executions e WHERE e.build_id = b.id AND e.state <> 'released') AS attempts
+       FROM builds b`,
+  );
+  return rows.flatMap((row) => {
+    const plan = world.plans[Number(row.git_branch.slice('chaos-'.length))];
+    if (plan === undefined) return [`build ${row.id} has no plan`];
+    const seen = `build ${row.id} (plan ${plan.index}, ${plan.ending}) is ${row.status} ${row.reason}: ${row.message}`;
+    const found: string[] = [];
+    if (!mayEnd(plan.ending, row)) found.push(`end: ${seen}`);
+    if (row.attempts > 1) found.push(`attempts: ${seen}, after ${row.attempts} attempts`);
+    const tagged = world.registry.digestOf(IMAGE_PATH, tagOf(plan));
+    if (row.status === 'completed' && tagged !== row.image_digest) {
+      found.push(`tag: ${seen}; its tag names ${tagged}, its digest is ${row.image_digest}`);
+    }
+    if (row.status !== 'completed' && tagged !== undefined) found.push(`tag: ${seen}; its tag was put all the same`);
+    return found;
+  });
+}
+
+function mayEnd(ending: 'succeeds' | 'fails' | 'cancelled', row: EndRow): boolean {
+  if (ending === 'succeeds') return row.status === 'completed';
+  if (ending === 'fails') return row.status === 'failed' && row.reason === 'StepFailed';
+  // A cancel whose submission's answer was lost is never asked for, and one that comes late finds the build ended.
+  return row.status === 'cancelled' || row.status === 'completed';
+}
+
+/** What the triggers saw, what must be empty when nothing runs, and timelines with more than one end. */
+export async function checkRows(world: ChaosWorld): Promise<string[]> {
+  const rows = await world.database.query<{ what: string }>(`
+    SELECT rule || ': ' || detail AS what FROM ${VIOLATIONS}
+    UNION ALL
+    SELECT 'drift: tenant ' || tenant_id || ' counts queued ' || queued || ', parked ' || parked || ', running ' || running
+      FROM lanes WHERE queued <> 0 OR parked <> 0 OR running <> 0
+    UNION ALL
+    SELECT 'drift: provider ' || name || ' counts running ' || running FROM providers WHERE running <> 0
+    UNION ALL
+    SELECT 'terminal: build ' || build_id || ' ended ' || count(*) || ' times' FROM build_events
+     WHERE subject = 'build' AND to_state IN ('completed', 'failed', 'cancelled') GROUP BY build_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'slot: execution ' || id || ' holds a slot after its end' FROM build_executions
+     WHERE slot_held AND finished_at IS NOT NULL
+    UNION ALL
+    SELECT 'tag: latest names build ' || i.build_id || ', build ' || b.id || ' is newer' FROM image_tags i
+      JOIN builds b ON b.ordinal > i.build_ordinal AND b.status = 'completed' AND 'latest' = ANY (b.tags)
+     WHERE i.tag = 'latest'
+    UNION ALL
+    SELECT 'tag: ' || tag || ' is still ' || state FROM image_tags WHERE state <> 'promoted'`);
+  const [latest] = await world.database.query<{ digest: string }>(`SELECT digest FROM image_tags WHERE tag = 'latest'`);
+  const put = world.registry.digestOf(IMAGE_PATH, 'latest');
+  const found = rows.map((row) => row.what);
+  if (latest?.digest !== put) found.push(`tag: latest is ${put} in the registry, the database says ${latest?.digest}`);
+  return found;
+}

@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ChaosWorld } from '../world/chaos-world.ts';
+
+const LOOK_MS = 80;
+
+/**
+ * Limits, looked at all the time in one snapshot each: slots held per tenant and per provider against what they may
+ * have, and never two live executions of a build. (The clusters themselves check at every event, too.)
+ */
+export class LimitWatch {
+  readonly violations = new Set<string>();
+  looks = 0;
+  readonly #world: ChaosWorld;
+  #stopped = false;
+  readonly #running: Promise<void>;
+
+  constructor(world: ChaosWorld) {
+    this.#world = world;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      for (const { what } of await this.#world.database.query<{ what: string }>(OVER_LIMIT)) this.violations.add(what);
+      this.looks += 1;
+      await delay(LOOK_MS);
+    }
+  }
+}
+
+const OVER_LIMIT = `
+  SELECT 'tenant ' || t.name || ' holds ' || count(*) || ' slots of ' || t.max_concurrent_builds AS what
+    FROM build_executions e JOIN tenants t ON t.id = e.tenant_id WHERE e.slot_held
+   GROUP BY t.name, t.max_concurrent_builds HAVING count(*) > t.max_concurrent_builds
+  UNION ALL
+  SELECT 'provider ' || p.name || ' holds ' || count(*) || ' slots of ' || p.max_concurrent_builds
+    FROM build_executions e JOIN providers p ON p.id = e.provider_id WHERE e.slot_held AND p.max_concurrent_builds > 0
+   GROUP BY p.name, p.max_concurrent_builds HAVING count(*) > p.max_concurrent_builds
+  UNION ALL
+  SELECT 'build ' || build_id || ' has ' || count(*) || ' live executions' FROM build_executions
+   WHERE finished_at IS NULL GROUP BY build_id HAVING count(*) > 1`;

@@ -1,0 +1,13 @@
+/** Leases of about a second make a death cheap: many of them fit into a minute. */
+export const LEASE_MS = 1_600;
+
+/** What a dispatcher process of the suite is started with. */
+export interface ChaosDispatcherConfig {
+  /** Of the process; each start has its own. */
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly dataDir: string;
+  readonly encryptionKeys: string;
+  /** `127.0.0.1:port` of the image registry. */
+  readonly registry: string;
+}

@@ -1,0 +1,73 @@
+/** A real dispatcher as a process of its own, on the real places, with short limits and the fault hook around it. */
+import './fault-hook.ts';
+import { createDispatcher, type DispatcherEnv, type ExecutionLimits } from '@image-factory/dispatcher';
+import { Secret } from '@image-factory/domain';
+import { createLogger } from '@image-factory/telemetry';
+import { LEASE_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
+
+const LIMITS: ExecutionLimits = {
+  sealLimitMs: 30_000,
+  lossLimitMs: 60_000,
+  placementBudgetMs: 10_000,
+  requestDeadlineMs: 2_000,
+  podGraceMs: 2_000,
+  publishLimitMs: 30_000,
+  runRetentionMs: 0,
+  lookAgainMs: 500,
+};
+
+function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
+  return {
+    databaseUrl: config.databaseUrl,
+    databasePoolSize: 8,
+    httpHost: '127.0.0.1',
+    httpPort: 0,
+    loggerLevel: 'info',
+    loggerFormat: 'json',
+    dataDir: config.dataDir,
+    encryptionKeys: new Secret(config.encryptionKeys),
+    tektonEnabled: true,
+    tektonKubeconfigPath: undefined,
+    credentialDirs: [config.dataDir],
+    egressAllow: ['127.0.0.0/8'],
+    insecureRegistries: [config.registry],
+    slots: 50,
+    leaseMs: LEASE_MS,
+    heartbeatMs: LEASE_MS / 4,
+    pollMs: 150,
+    healthIntervalMs: 2_000,
+    healthTimeoutMs: 1_500,
+    runRetentionMs: 0,
+    logRetentionDays: 30,
+    otlpEndpoint: undefined,
+    localWorkspaceDir: `${config.dataDir}/local`,
+    localHostId: config.name,
+    path: '',
+    builderEnvironment: {},
+    inCluster: undefined,
+  };
+}
+
+const config = JSON.parse(process.argv[2] ?? '{}') as ChaosDispatcherConfig;
+const logger = createLogger({ level: 'info', format: 'json', service: config.name });
+const dispatcher = await createDispatcher(envOf(config), logger, {
+  http: false,
+  settings: {
+    periodicScale: 0.1,
+    prepareTimeoutMs: 5_000,
+    noProviderWaitMs: 1_000,
+    watchStaleMs: 5_000,
+    limits: LIMITS,
+  },
+});
+process.on('SIGTERM', () => {
+  dispatcher.stop().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      logger.error('the stop failed', { error });
+      process.exit(1);
+    },
+  );
+});
+await dispatcher.start();
+process.send?.({ kind: 'working' });

@@ -1,0 +1,105 @@
+import { awaitQuiet } from './check/await-quiet.ts';
+import { checkEnds, checkRows } from './check/check-ends.ts';
+import { checkLogs } from './check/check-logs.ts';
+import { checkProcesses } from './check/check-processes.ts';
+import { LimitWatch } from './check/watch-limits.ts';
+import type { Fault } from './fault/fault.ts';
+import { BuildLoad } from './load/build-load.ts';
+import { Random } from './schedule/random.ts';
+import type { ChaosPostgres } from './world/chaos-postgres.ts';
+import { ChaosWorld, DISPATCHERS } from './world/chaos-world.ts';
+
+const QUIET_WITHIN_MS = 60_000;
+/** Faults that find nothing to strike at are left out; a round gives up after so many for each that struck. */
+const TRIES_PER_POINT = 3;
+/** One dispatcher of each round is struck by nothing but faults of the whole world. */
+const STRUCK_PLACES = DISPATCHERS - 1;
+
+export interface RoundResult {
+  readonly seed: number;
+  readonly struck: readonly string[];
+  readonly missed: readonly string[];
+  readonly violations: readonly string[];
+  readonly builds: number;
+  readonly lateRuns: number;
+  readonly seconds: number;
+  /** What each process said last, for a round that failed. */
+  readonly said: string;
+}
+
+/** One round: load, faults until so many have struck, quiet, then every invariant. */
+export async function runRound(
+  postgres: ChaosPostgres,
+  seed: number,
+  points: number,
+  schedule: Iterator<Fault, never>,
+): Promise<RoundResult> {
+  const began = performance.now();
+  const world = await ChaosWorld.open(postgres);
+  try {
+    const load = new BuildLoad(world, new Random(seed ^ 0x5eed));
+    const limits = new LimitWatch(world);
+    await Promise.all(world.dispatchers.map((one) => one.working));
+    const { struck, missed } = await strikeAll(world, seed, points, schedule);
+    await load.stop();
+    const violations = await awaitQuiet(world, QUIET_WITHIN_MS);
+    await limits.stop();
+    if (violations.length === 0) violations.push(...(await checkEnds(world)), ...(await checkLogs(world)));
+    violations.push(...(await checkRows(world)), ...checkProcesses(world), ...limits.violations);
+    return {
+      seed,
+      struck,
+      missed,
+      violations,
+      builds: world.plans.length,
+      lateRuns: world.clusters.reduce((sum, { facts }) => sum + facts.lateRuns, 0),
+      seconds: (performance.now() - began) / 1000,
+      said: violations.length === 0 ? '' : saidBy(world),
+    };
+  } finally {
+    await world.close();
+  }
+}
+
+async function strikeAll(world: ChaosWorld, seed: number, points: number, schedule: Iterator<Fault, never>) {
+  const random = new Random(seed ^ 0xfa17);
+  const struck: string[] = [];
+  const missed: string[] = [];
+  const busy = new Map<number, Promise<void>>();
+  const strike = async (fault: Fault, place: number): Promise<void> => {
+    const hit = await fault.strike(world, place, random);
+    (hit ? struck : missed).push(fault.name);
+  };
+  let tries = 0;
+  while (struck.length + busy.size < points && tries < points * TRIES_PER_POINT) {
+    tries += 1;
+    const fault = schedule.next().value;
+    if (fault.scope === 'world') {
+      await Promise.all(busy.values());
+      await strike(fault, 0);
+      continue;
+    }
+    const place = await freePlace(seed, busy);
+    busy.set(
+      place,
+      strike(fault, place).finally(() => busy.delete(place)),
+    );
+    if (struck.length + busy.size >= points) await Promise.race(busy.values());
+  }
+  await Promise.all(busy.values());
+  return { struck, missed };
+}
+
+async function freePlace(seed: number, busy: ReadonlyMap<number, Promise<void>>): Promise<number> {
+  for (;;) {
+    for (let offset = 0; offset < STRUCK_PLACES; offset += 1) {
+      const place = (seed + offset) % DISPATCHERS;
+      if (!busy.has(place)) return place;
+    }
+    await Promise.race(busy.values());
+  }
+}
+
+function saidBy(world: ChaosWorld): string {
+  return world.everStarted.flatMap((process) => process.lines.map((line) => `${process.name} ${line.text}`)).join('\n');
+}

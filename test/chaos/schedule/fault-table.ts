@@ -1,0 +1,42 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Fault } from '../fault/fault.ts';
+import { CLUSTER_FAULTS } from '../fault/strike-cluster.ts';
+import { strikeCrossing } from '../fault/strike-crossing.ts';
+import { DATABASE_FAULTS } from '../fault/strike-database.ts';
+import { PROCESS_FAULTS } from '../fault/strike-process.ts';
+import type { Crossing, Phase } from '../process/crossing.ts';
+
+const FILE = fileURLToPath(new URL('./crossings.json', import.meta.url));
+
+/** A crossing that a census has met, and how often. */
+export interface KnownCrossing extends Crossing {
+  readonly seen: number;
+}
+
+/** Every crossing that the dispatchers are known to make; written by `--census`, read by every run. */
+export function readCrossings(): readonly KnownCrossing[] {
+  return JSON.parse(readFileSync(FILE, 'utf8')) as KnownCrossing[];
+}
+
+export function writeCrossings(crossed: ReadonlyMap<string, number>): number {
+  const rows = [...crossed].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, seen]) => toCrossing(key, seen));
+  writeFileSync(FILE, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`);
+  return rows.length;
+}
+
+function toCrossing(key: string, seen: number): KnownCrossing {
+  const at = key.lastIndexOf(' | ');
+  return { label: key.slice(0, at), phase: key.slice(at + 3) as Phase, seen };
+}
+
+/** A death at every crossing, and a cut where a connection is crossed. */
+export function crossingFaults(crossings: readonly KnownCrossing[]): readonly Fault[] {
+  return crossings.flatMap((crossing) => [
+    strikeCrossing(crossing, 'kill', crossing.seen),
+    ...(crossing.label === 'timer' ? [] : [strikeCrossing(crossing, 'cut', crossing.seen)]),
+  ]);
+}
+
+/** Everything that is no crossing. */
+export const OTHER_FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...DATABASE_FAULTS, ...CLUSTER_FAULTS];

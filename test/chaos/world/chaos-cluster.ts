@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { attemptTag, LABELS } from '@image-factory/domain';
+import {
+  type FakeObject,
+  FakeKubeApiServer,
+  FakeTektonController,
+  type InMemoryImageRegistry,
+} from '@image-factory/test-support';
+import { type BuildPlan, lineOf } from '../load/build-plan.ts';
+import { ClusterFacts, type RunFacts } from './cluster-facts.ts';
+
+export const IMAGE_PATH = 'team/app';
+const STEPS = ['clone', 'build'] as const;
+const BOOKMARK_MS = 500;
+
+interface ClusterParts {
+  readonly name: string;
+  readonly maxRuns: number;
+  readonly server: FakeKubeApiServer;
+  readonly registry: InMemoryImageRegistry;
+  readonly plans: readonly BuildPlan[];
+}
+
+interface RunParameters {
+  readonly spec: { readonly params?: readonly { readonly name: string; readonly value: unknown }[] };
+}
+
+/**
+ * One cluster in the suite's own process, so that it outlives every dispatcher: the fake API server over real HTTP, and
+ * a Tekton whose runs take time, print their plan's lines and push to the attempt's tag. A run whose attempt's Secret is
+ * not there never starts, as on a real cluster.
+ */
+export class ChaosCluster {
+  readonly name: string;
+  /** Most builds at once; 0: as many as there are. */
+  readonly maxRuns: number;
+  readonly server: FakeKubeApiServer;
+  readonly facts: ClusterFacts;
+  readonly #registry: InMemoryImageRegistry;
+  readonly #plans: readonly BuildPlan[];
+  readonly #tekton: FakeTektonController;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #bookmarks: NodeJS.Timeout;
+
+  private constructor(parts: ClusterParts) {
+    const { name, maxRuns, server, registry, plans } = parts;
+    this.name = name;
+    this.maxRuns = maxRuns;
+    this.server = server;
+    this.#registry = registry;
+    this.#plans = plans;
+    this.facts = new ClusterFacts(name, maxRuns);
+    server.store.onEvent(({ resource, type, object }) => {
+      if (resource.resource === 'pipelineruns' && type === 'ADDED') this.#takeUp(object);
+      if (resource.resource === 'pipelineruns' && type !== 'ADDED') this.facts.changed(object, type === 'DELETED');
+      if (resource.resource === 'pods' && type !== 'DELETED') this.#podChanged(object);
+    });
+    this.#tekton = new FakeTektonController(server);
+    this.#bookmarks = setInterval(() => server.sendBookmarks(), BOOKMARK_MS);
+  }
+
+  static async start(parts: Omit<ClusterParts, 'server'>): Promise<ChaosCluster> {
+    return new ChaosCluster({ ...parts, server: await FakeKubeApiServer.start() });
+  }
+
+  /** Objects of attempts that are still here. */
+  leftovers(): string[] {
+    return ['pipelineruns', 'taskruns', 'pods', 'secrets'].flatMap((resource) =>
+      this.server.store
+        .list(resource)
+        .filter((object) => object.metadata.labels?.[LABELS.execution] !== undefined)
+        .map((object) => `${this.name}: ${resource}/${object.metadata.name}`),
+    );
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#bookmarks);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#tekton.close();
+    await this.server.close();
+  }
+
+  /** Called before the controller hears of the run, which reads the script that is put here. */
+  #takeUp(run: FakeObject): void {
+    const { name, namespace, labels = {} } = run.metadata;
+    const buildId = labels[LABELS.build] ?? '';
+    const hasSecret = this.server.store.find('secrets', namespace, `${name}-credentials`) !== undefined;
+    const plan = this.#plans[planIndex(run as FakeObject & RunParameters)];
+    const found = this.facts.created(run, plan, hasSecret);
+    if (!hasSecret) {
+      const waits = { reason: 'ContainerCreating', message: `MountVolume.SetUp failed: secret "${name}-credentials"` };
+      this.#tekton.scripts.set(buildId, { clone: { waits } });
+      return;
+    }
+    const digest = digestOf(imageOf(found));
+    const results = { IMAGE_URL: `${this.#registry.host}/${IMAGE_PATH}`, IMAGE_DIGEST: digest };
+    this.#tekton.scripts.set(buildId, { clone: { ending: 'hangs' }, build: { ending: 'hangs', results } });
+  }
+
+  #podChanged(pod: FakeObject): void {
+    const status = pod['status'] as { phase?: string } | undefined;
+    const runName = pod.metadata.labels?.['tekton.dev/pipelineRun'] ?? '';
+    const task = pod.metadata.labels?.['tekton.dev/pipelineTask'] ?? '';
+    const run = this.facts.runs.get(runName);
+    if (status?.phase !== 'Running' || run === undefined || run.stepsStarted.has(task)) return;
+    run.stepsStarted.add(task);
+    this.facts.started(run);
+    this.#print(run, STEPS.indexOf(task as (typeof STEPS)[number]), pod);
+  }
+
+  /** Prints a step's lines over its time in a few goes, then ends it. */
+  #print(run: RunFacts, step: number, pod: FakeObject): void {
+    const { plan } = run;
+    const lines = plan?.lines[step] ?? 1;
+    const runMs = plan?.runMs[step] ?? 50;
+    const goes = 4;
+    const printed: Buffer[] = [];
+    run.printed.set(STEPS[step] ?? '', printed);
+    for (let go = 1; go <= goes; go += 1) {
+      this.#later((runMs * go) / goes, () => {
+        if (!this.#isThere(pod)) return;
+        const from = Math.floor((lines * (go - 1)) / goes);
+        for (let line = from; line < Math.floor((lines * go) / goes); line += 1) {
+          const bytes = plan === undefined ? Buffer.from('no plan') : lineOf(plan, step, line);
+          printed.push(bytes, Buffer.from('\n'));
+          this.server.logs.append(pod.metadata.namespace ?? '', pod.metadata.name, `step-${STEPS[step]}`, bytes);
+        }
+        if (go === goes) this.#end(run, step);
+      });
+    }
+  }
+
+  #end(run: RunFacts, step: number): void {
+    const fails = run.plan?.ending === 'fails';
+    if (step === STEPS.length - 1 && !fails) {
+      this.#registry.store(IMAGE_PATH, attemptTag(run), imageOf(run));
+    }
+    this.#tekton.finish(run.name, step === STEPS.length - 1 && fails ? 'fails' : 'succeeds');
+  }
+
+  #isThere(pod: FakeObject): boolean {
+    const found = this.server.store.find('pods', pod.metadata.namespace, pod.metadata.name);
+    return found?.metadata.uid === pod.metadata.uid;
+  }
+
+  #later(ms: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      work();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+function planIndex(run: RunParameters): number {
+  for (const { value } of run.spec.params ?? []) {
+    const found = /^chaos-(\d+)$/.exec(String(value))?.[1];
+    if (found !== undefined) return Number(found);
+  }
+  return -1;
+}
+
+function imageOf(run: RunFacts): object {
+  return { schemaVersion: 2, build: run.buildId, attempt: run.attempt };
+}
+
+function digestOf(document: object): string {
+  return `sha256:${createHash('sha256').update(JSON.stringify(document)).digest('hex')}`;
+}

@@ -1,0 +1,152 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDomainError } from '@image-factory/domain';
+import {
+  Database,
+  type NewBuild,
+  Notifier,
+  PostgresBuildLogs,
+  PostgresBuildQueue,
+  PostgresBuildSubmissions,
+} from '@image-factory/persistence';
+import { createTestDatabase, type TestDatabase } from '@image-factory/test-support';
+import { branchOf, type BuildPlan } from '../load/build-plan.ts';
+import type { ChaosCluster } from './chaos-cluster.ts';
+import { GUARD_TRIGGERS } from './guard-triggers.ts';
+
+/** Tenants by name with the most builds that run at once. */
+const TENANTS = { small: 3, middle: 6, large: 50 } as const;
+const TRY_FOR_MS = 60_000;
+
+interface TenantIds {
+  readonly tenantId: string;
+  readonly projectId: string;
+}
+
+/** The round's database as the suite uses it: what users do over the API, and reads for the checks. */
+export class ChaosDatabase {
+  readonly test: TestDatabase;
+  readonly logs: PostgresBuildLogs;
+  readonly #database: Database;
+  readonly #queue: PostgresBuildQueue;
+  readonly #tenants: TenantIds[] = [];
+
+  private constructor(test: TestDatabase, database: Database) {
+    this.test = test;
+    this.#database = database;
+    this.#queue = new PostgresBuildQueue(database, new Notifier(database, { debounceMs: 5 }));
+    this.logs = new PostgresBuildLogs(database);
+  }
+
+  static async open(): Promise<ChaosDatabase> {
+    const test = await createTestDatabase();
+    const database = Database.create({ url: test.url, poolSize: 6, applicationName: 'chaos' });
+    await database.connect();
+    const opened = new ChaosDatabase(test, database);
+    await database.query(GUARD_TRIGGERS);
+    for (const [name, limit] of Object.entries(TENANTS)) await opened.#addTenant(name, limit);
+    return opened;
+  }
+
+  /** A read, or a write that may be done twice: again until the database answers. */
+  async query<T>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
+    return this.#persistently(() => this.#database.query<T>(sql, parameters));
+  }
+
+  async addProvider(cluster: ChaosCluster, dataDir: string): Promise<void> {
+    const path = join(dataDir, `${cluster.name}.kubeconfig`);
+    await writeFile(path, cluster.server.kubeconfig());
+    await this.query(
+      `INSERT INTO providers (id, name, provider_type, is_global, health, tekton_answers, max_concurrent_builds, settings)
+       VALUES (gen_random_uuid(), $1, 'kubernetes', true, 'healthy', true, $2, $3)`,
+      [cluster.name, cluster.maxRuns, { auth_method: 'kubeconfig', kubeconfig_path: path }],
+    );
+  }
+
+  /** Undefined when it is unknown whether it was stored: the round counts what the database holds. */
+  async submit(plan: BuildPlan, imageRepository: string): Promise<string | undefined> {
+    const submissions = new PostgresBuildSubmissions(this.#queue);
+    const tenant = this.#tenants[plan.index % this.#tenants.length];
+    if (tenant === undefined) return undefined;
+    try {
+      return await this.#database.transaction((tx) => submissions.insert(tx, newBuild(plan, tenant, imageRepository)));
+    } catch (error) {
+      if (isDomainError(error) && error.kind === 'Unavailable') return undefined;
+      throw error;
+    }
+  }
+
+  async cancel(buildId: string): Promise<void> {
+    const [build] = await this.query<{ tenant_id: string }>('SELECT tenant_id FROM builds WHERE id = $1', [buildId]);
+    const tenantId = build?.tenant_id ?? '';
+    await this.#persistently(() =>
+      this.#queue.requestCancel({ buildId, tenantId, actor: 'user:chaos', reason: undefined }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#database.close();
+    await this.test.drop();
+  }
+
+  async #addTenant(name: string, limit: number): Promise<void> {
+    const [tenant] = await this.query<{ id: string }>(
+      'INSERT INTO tenants (name, max_concurrent_builds) VALUES ($1, $2) RETURNING id',
+      [name, limit],
+    );
+    const tenantId = tenant?.id ?? '';
+    const [project] = await this.query<{ id: string }>(
+      `INSERT INTO projects (id, tenant_id, name, git_repository_url)
+       VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
+      [tenantId],
+    );
+    this.#tenants.push({ tenantId, projectId: project?.id ?? '' });
+    await this.#database.transaction((tx) => this.#queue.syncLane(tx, tenantId));
+  }
+
+  async #persistently<T>(work: () => Promise<T>): Promise<T> {
+    const deadlineMs = performance.now() + TRY_FOR_MS;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        const away = isDomainError(error) && error.kind === 'Unavailable';
+        if (!away || performance.now() > deadlineMs) throw error;
+        await delay(100);
+      }
+    }
+  }
+}
+
+function newBuild(plan: BuildPlan, { tenantId, projectId }: TenantIds, imageRepository: string): NewBuild {
+  return {
+    tenantId,
+    projectId,
+    buildMethod: 'kaniko',
+    infrastructureType: 'kubernetes',
+    requestedProviderId: undefined,
+    priority: plan.priority,
+    notBefore: undefined,
+    buildTimeoutMinutes: 30,
+    queueTimeoutMinutes: 60,
+    startLimitMinutes: 15,
+    maxQueuedBuilds: 1_000,
+    gitBranch: branchOf(plan),
+    gitCommit: undefined,
+    tags: [tagOf(plan), 'latest'],
+    imageRepository,
+    config: {},
+    gitRepositoryUrl: 'https://git.example/web.git',
+    registryAuthId: undefined,
+    repositoryAuthId: undefined,
+    request: {},
+    retryOf: undefined,
+    traceparent: undefined,
+    createdBy: 'user:chaos',
+  };
+}
+
+export function tagOf(plan: Pick<BuildPlan, 'index'>): string {
+  return `plan-${plan.index}`;
+}

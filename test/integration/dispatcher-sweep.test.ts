@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { PostgresInvariants } from '@image-factory/persistence';
+import { eventually } from '@image-factory/test-support';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DispatcherHarness } from './dispatcher-harness.js';
+
+let harness: DispatcherHarness;
+beforeEach(async () => {
+  harness = await DispatcherHarness.open();
+});
+afterEach(() => harness.close());
+
+/** Sweeps come every 0.6 s. */
+const OFTEN = { periodicScale: 0.01 } as const;
+
+describe('the two-way sweep', () => {
+  it('removes a Secret that a frozen dispatcher made after its attempt had been swept', async () => {
+    await harness.start(OFTEN);
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+    const execution = await eventually('it is swept', async () => {
+      const row = await harness.execution(buildId);
+      return row.swept_at === null ? undefined : row;
+    });
+    const [{ shard }] = (await harness.database.query<{ shard: number }>(
+      'SELECT shard FROM build_executions WHERE id = $1',
+      [execution.id],
+    )) as [{ shard: number }];
+    harness.cluster.secrets.set(execution.pipeline_run_name ?? '', { executionId: execution.id, shard });
+    await eventually('the late Secret is gone', () => harness.cluster.secrets.size === 0);
+    expect((await harness.build(buildId)).status).toBe('completed');
+  });
+
+  it('leaves a Secret without a row alone, and says so among the invariants', async () => {
+    await harness.start(OFTEN);
+    harness.cluster.secrets.set('stray', { executionId: randomUUID(), shard: 3 });
+    const invariants = new PostgresInvariants(harness.database);
+    const report = await eventually('the alarm is raised', async () => {
+      const read = await invariants.read();
+      return read.orphans.count > 0 ? read : undefined;
+    });
+    expect(report.orphans).toEqual({ count: 1, examples: ['fake/stray'] });
+    expect([...harness.cluster.secrets.keys()]).toEqual(['stray']);
+    harness.cluster.secrets.clear();
+    await eventually('the alarm ends', async () => (await invariants.read()).orphans.count === 0);
+  });
+
+  it('sweeps the other providers while one does not answer', async () => {
+    const other = await harness.addProvider('cluster-2');
+    harness.cluster.reachable = false;
+    await harness.start(OFTEN);
+    other.cluster.secrets.set('stray', { executionId: randomUUID(), shard: 0 });
+    const invariants = new PostgresInvariants(harness.database);
+    await eventually('the other is swept', async () => (await invariants.read()).orphans.count === 1);
+  });
+});
