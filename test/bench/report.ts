@@ -21,8 +21,18 @@ export interface BenchmarkRun {
   readonly results: readonly BenchmarkResult[];
 }
 
+export interface BenchmarkOptions {
+  /** Under two minutes, for CI: smaller backlogs and fewer rounds. */
+  readonly quick: boolean;
+  /** Ids of the steps to run, such as `B1`; empty: all. */
+  readonly only: readonly string[];
+  /** Largest backlog of the queue's steps. */
+  readonly backlog: number;
+}
+
 export interface BenchmarkReport extends BenchmarkRun {
   readonly name: string;
+  readonly note: string;
   readonly machine: string;
   readonly command: string;
 }
@@ -42,7 +52,9 @@ export interface ResultInput {
   readonly target?: { readonly text: string; readonly met: (ours: number, ratio: number | null) => boolean };
 }
 
+/** @throws Error without samples: a figure of nothing would look like a measured one */
 export function toResult(input: ResultInput): BenchmarkResult {
+  if (input.samples.length === 0 || input.control?.samples.length === 0) throw new Error(`${input.id} has no samples`);
   const ours = quantile(input.samples, input.q);
   const control = input.control === undefined ? null : quantile(input.control.samples, input.q);
   const ratio = control === null || control === 0 ? null : ours / control;
@@ -78,6 +90,11 @@ export function printReport(report: BenchmarkReport): void {
   process.stdout.write(`\n${report.command} on ${report.machine}\n\n`);
   for (const row of [head, head.map(() => '---'), ...rows]) process.stdout.write(`| ${row.join(' | ')} |\n`);
 }
+
+/** What a reader has to know about every figure. */
+export const NOTE =
+  'Database, controls, fake clusters and the measured code share one machine, on which other work may run: the ratios to ' +
+  'the control of the same run count, absolute figures do not.';
 
 function round(value: number, digits = 1): number {
   return Number(value.toFixed(digits));

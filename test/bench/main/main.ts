@@ -5,7 +5,7 @@ import { measureClusterWrites } from './cluster-writes.ts';
 import { measureFollowedRuns } from './followed-runs.ts';
 import { measureFromRows, type Phase } from './from-rows.ts';
 import { residentMib } from './memory.ts';
-import { startPostgres } from './postgres.ts';
+import { startPostgres } from '../database/start-postgres.ts';
 import { Sightings } from './sightings.ts';
 import { measurePickUp, measureSubmission } from './submission.ts';
 

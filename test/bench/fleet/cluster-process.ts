@@ -1,0 +1,111 @@
+/**
+ * Fake clusters in a process of their own: N API servers over HTTP, each with a small Tekton, each slow in its own way.
+ * It counts what is written, and knows when each run ended.
+ */
+import {
+  FakeKubeApiServer,
+  FakeTektonController,
+  type FakeFault,
+  type FakeRunScript,
+} from '@image-factory/test-support';
+import { EVICTED_EXIT, markEvicted } from './evicted-pod.ts';
+import type { ClusterOptions, ClusterOrder, ClusterReport } from './clusters.ts';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions;
+const CREATED = /\/pipelineruns$/;
+const REVIEW = /^\/apis\/(authentication|authorization)\.k8s\.io\//;
+const INJECTED: readonly FakeFault[] = [
+  { kind: 'status', status: 500, reason: 'InternalError' },
+  { kind: 'commitThenDrop' },
+  { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 1 },
+  { kind: 'drop' },
+  { kind: 'status', status: 503, reason: 'ServiceUnavailable' },
+];
+const report: { -readonly [K in keyof ClusterReport]: ClusterReport[K] } = {
+  writes: 0,
+  created: 0,
+  injected: 0,
+  ended: {},
+  duplicates: 0,
+};
+
+const servers = await Promise.all(Array.from({ length: options.count }, (_unused, index) => startCluster(index)));
+
+async function startCluster(index: number): Promise<FakeKubeApiServer> {
+  const server = await FakeKubeApiServer.start();
+  const controller = new FakeTektonController(server);
+  const { latencyMs, runMs, hangs, injectEvery, evictEvery, userErrorEvery } = options;
+  const spread = options.count > 1 ? index / (options.count - 1) : 0;
+  const delayMs = latencyMs[0] + (latencyMs[1] - latencyMs[0]) * spread;
+  let scripts = 0;
+  const script = (): FakeRunScript => {
+    scripts += 1;
+    if (userErrorEvery > 0 && scripts % userErrorEvery === 0) return { build: { ending: 'fails', exitCode: 1 } };
+    if (evictEvery > 0 && scripts % evictEvery === 0) return { build: { ending: 'fails', exitCode: EVICTED_EXIT } };
+    return hangs || runMs > 0 ? { build: { ending: 'hangs' } } : {};
+  };
+  const chosen = new Map<string, FakeRunScript>();
+  controller.scripts.get = (buildId) => {
+    const known = chosen.get(buildId) ?? script();
+    chosen.set(buildId, known);
+    return known;
+  };
+  const createdNames = new Set<string>();
+  if (evictEvery > 0) {
+    markEvicted(server, (buildId) => {
+      if (chosen.get(buildId)?.['build']?.exitCode !== EVICTED_EXIT) return false;
+      report.injected += 1;
+      // Only its first attempt meets this.
+      chosen.set(buildId, {});
+      return true;
+    });
+  }
+  server.store.onEvent((event) => {
+    if (event.resource.resource !== 'pipelineruns') return;
+    const { name } = event.object.metadata;
+    if (event.type === 'ADDED') {
+      report.created += 1;
+      if (createdNames.has(name)) report.duplicates += 1;
+      createdNames.add(name);
+      if (runMs > 0 && !hangs) setTimeout(() => controller.finish(name), runMs);
+    }
+    const status = event.object['status'] as { conditions?: { status: string }[] } | undefined;
+    if (event.type === 'MODIFIED' && ['True', 'False'].includes(status?.conditions?.[0]?.status ?? '')) {
+      report.ended[name] ??= performance.timeOrigin + performance.now();
+    }
+  });
+  if (delayMs > 0 || injectEvery > 0) disturb(server, delayMs, injectEvery);
+  // Requests are counted and then forgotten: a test reads them, here they are memory that grows.
+  const counted = server.requests.push.bind(server.requests);
+  server.requests.push = (...seen) => {
+    for (const { method, path } of seen) if (method !== 'GET' && !REVIEW.test(path)) report.writes += 1;
+    server.requests.length = 0;
+    return counted(...seen);
+  };
+  return server;
+}
+
+/** Every request waits; every n-th create of a run fails in one of five ways. */
+function disturb(server: FakeKubeApiServer, delayMs: number, injectEvery: number): void {
+  let creates = 0;
+  server.faults.take = (request) => {
+    if (injectEvery > 0 && request.method === 'POST' && CREATED.test(request.path)) {
+      creates += 1;
+      if (creates % injectEvery === 0) {
+        report.injected += 1;
+        return INJECTED[report.injected % INJECTED.length];
+      }
+    }
+    return delayMs > 0 ? { kind: 'delay', ms: delayMs } : undefined;
+  };
+}
+
+process.on('message', (order: ClusterOrder) => {
+  if (order.kind === 'report') process.send?.({ kind: 'report', ...report });
+  if (order.kind !== 'black-hole') return;
+  for (const server of servers.slice(0, order.count)) {
+    server.hangConnections(true);
+    server.dropConnections();
+  }
+});
+process.send?.({ kind: 'ready', configs: servers.map((server) => server.providerConfig()) });

@@ -1,0 +1,93 @@
+import { fork, type ChildProcess } from 'node:child_process';
+
+export interface ClusterOptions {
+  readonly count: number;
+  /** Of every request: the first cluster's, and the last one's. */
+  readonly latencyMs: readonly [number, number];
+  /** How long a run takes once it is taken up; 0: it ends at once. */
+  readonly runMs: number;
+  /** Runs never end. */
+  readonly hangs: boolean;
+  /** Every n-th create of a run fails by the cluster's fault; 0: none. */
+  readonly injectEvery: number;
+  /** The pod of every n-th run is evicted, in its build's first attempt; 0: none. */
+  readonly evictEvery: number;
+  /** Every n-th run fails by its user's fault; 0: none. */
+  readonly userErrorEvery: number;
+}
+
+export type ClusterOrder = { readonly kind: 'report' } | { readonly kind: 'black-hole'; readonly count: number };
+
+export interface ClusterReport {
+  /** Requests that changed something. */
+  readonly writes: number;
+  readonly created: number;
+  /** Runs that were made twice under one name. */
+  readonly duplicates: number;
+  readonly injected: number;
+  /** Milliseconds of the wall clock by run's name. */
+  readonly ended: Record<string, number>;
+}
+
+export const QUIET_CLUSTERS: ClusterOptions = {
+  count: 1,
+  latencyMs: [0, 0],
+  runMs: 0,
+  hangs: false,
+  injectEvery: 0,
+  evictEvery: 0,
+  userErrorEvery: 0,
+};
+
+/** Fake clusters in a process of their own. */
+export class Clusters {
+  readonly configs: readonly Record<string, string>[];
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, configs: readonly Record<string, string>[]) {
+    this.#child = child;
+    this.configs = configs;
+  }
+
+  static async start(options: Partial<ClusterOptions>): Promise<Clusters> {
+    const child = fork(
+      new URL('./cluster-process.ts', import.meta.url),
+      [JSON.stringify({ ...QUIET_CLUSTERS, ...options })],
+      {
+        execArgv: ['--max-old-space-size=4096'],
+      },
+    );
+    process.once('exit', () => child.kill('SIGKILL'));
+    const { configs } = await hear<{ configs: Record<string, string>[] }>(child, 'ready');
+    return new Clusters(child, configs);
+  }
+
+  async report(): Promise<ClusterReport> {
+    const heard = hear<ClusterReport>(this.#child, 'report');
+    this.#child.send({ kind: 'report' } satisfies ClusterOrder);
+    return heard;
+  }
+
+  /** The first so many clusters take connections and never answer from now on. */
+  blackHole(count: number): void {
+    this.#child.send({ kind: 'black-hole', count } satisfies ClusterOrder);
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+function hear<T>(child: ChildProcess, kind: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`the clusters ended with ${code}`));
+    const onMessage = (message: { kind: string }): void => {
+      if (message.kind !== kind) return;
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      resolve(message as T);
+    };
+    child.on('message', onMessage);
+    child.once('exit', onExit);
+  });
+}

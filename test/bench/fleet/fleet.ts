@@ -1,0 +1,33 @@
+import { startPostgres } from '../database/start-postgres.ts';
+import { runSteps } from '../measure/step.ts';
+import { SERVER_SETTINGS, versions } from '../queue/queue.ts';
+import type { BenchmarkOptions, BenchmarkRun } from '../report.ts';
+import { measureCrash } from './crash.ts';
+import { measureFleetDrain } from './drain.ts';
+import { measureManyClusters } from './many-clusters.ts';
+import { measureRecovery } from './recovery.ts';
+import { measureSmallTenants } from './small-tenants.ts';
+
+export interface FleetBench {
+  readonly quick: boolean;
+  readonly serverUrl: string;
+}
+
+/** Dispatcher processes on fake clusters: what the whole way of a build does under load and under faults. */
+export async function fleetBenchmark(options: BenchmarkOptions): Promise<BenchmarkRun> {
+  const server = await startPostgres(SERVER_SETTINGS);
+  const bench: FleetBench = { quick: options.quick, serverUrl: server.url };
+  try {
+    const results = await runSteps(options, [
+      { id: 'drain', title: 'drain of a large backlog', run: () => measureFleetDrain(bench) },
+      { id: 'small', title: 'small tenants beside a big one', run: () => measureSmallTenants(bench) },
+      { id: 'recovery', title: 'recovery of injected failures', run: () => measureRecovery(bench) },
+      { id: 'B10', title: 'a dispatcher is killed', run: () => measureCrash(bench, 'SIGKILL') },
+      { id: 'B11', title: 'a dispatcher is frozen and wakes', run: () => measureCrash(bench, 'SIGSTOP') },
+      { id: 'clusters', title: 'many clusters', run: () => measureManyClusters(bench) },
+    ]);
+    return { versions: await versions(server.url), results };
+  } finally {
+    await server.stop();
+  }
+}

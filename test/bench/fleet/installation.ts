@@ -1,0 +1,86 @@
+import {
+  generateEncryptionKeys,
+  parseEncryptionKeys,
+  PostgresProviders,
+  SecretCipher,
+  type ProviderInput,
+} from '@image-factory/persistence';
+import { BuildWorld } from '../queue/build-world.ts';
+import { ProductProcess } from './product-process.ts';
+
+/** A database of the product with its encryption keys, and the processes that were started on it. */
+export class Installation {
+  readonly world: BuildWorld;
+  readonly #keys = generateEncryptionKeys();
+  readonly #processes: ProductProcess[] = [];
+
+  private constructor(world: BuildWorld) {
+    this.world = world;
+  }
+
+  static async open(serverUrl: string, name: string): Promise<Installation> {
+    return new Installation(await BuildWorld.open(serverUrl, name));
+  }
+
+  async addClusters(
+    configs: readonly Readonly<Record<string, string>>[],
+    more: Partial<ProviderInput> = {},
+  ): Promise<string[]> {
+    const providers = new PostgresProviders(this.world.database, new SecretCipher(parseEncryptionKeys(this.#keys)));
+    const ids: string[] = [];
+    for (const [index, config] of configs.entries()) {
+      const input: ProviderInput = {
+        name: `cluster-${index}`,
+        type: 'kubernetes',
+        isGlobal: true,
+        allowPrivileged: true,
+        config,
+        ...more,
+      };
+      ids.push((await this.world.database.transaction((tx) => providers.create(tx, input))).id);
+    }
+    return ids;
+  }
+
+  /**
+   * Starts dispatchers while dispatching is paused, and lets it go on once every cluster is healthy: what is claimed
+   * before that would wait out its parking.
+   */
+  async startDispatchers(count: number, environment: Readonly<Record<string, string>>): Promise<ProductProcess[]> {
+    await this.world.rows('UPDATE installation SET dispatch_paused = true');
+    const started: ProductProcess[] = [];
+    for (let index = 0; index < count; index += 1) started.push(await this.start('dispatcher', environment));
+    const clusters = await this.world.number('SELECT count(*) AS n FROM providers');
+    const healthy = `SELECT count(*) AS n FROM providers WHERE health = 'healthy' AND tekton_answers`;
+    await this.reaches('all clusters to be healthy', healthy, clusters, 120_000);
+    await this.world.rows('UPDATE installation SET dispatch_paused = false');
+    return started;
+  }
+
+  async start(app: 'api' | 'dispatcher', environment: Readonly<Record<string, string>> = {}): Promise<ProductProcess> {
+    const started = await ProductProcess.start({
+      app,
+      databaseUrl: this.world.url,
+      encryptionKeys: this.#keys,
+      environment,
+    });
+    this.#processes.push(started);
+    return started;
+  }
+
+  /** Looks every 100 ms until `sql` counts at least `wanted`. */
+  async reaches(what: string, sql: string, wanted: number, withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const found = await this.world.number(sql);
+      if (found >= wanted) return;
+      if (performance.now() > deadline) throw new Error(`${what}: ${found} of ${wanted} after ${withinMs / 1000} s`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((one) => one.stop('SIGKILL')));
+    await this.world.close();
+  }
+}

@@ -1,0 +1,52 @@
+import { toResult, type BenchmarkResult } from '../report.ts';
+import type { LogsBench } from './logs.ts';
+import { chunkWriter } from './log-writers.ts';
+
+/** B13: the end of a day of logs: its partition dropped, beside a DELETE of the same chunks from one table. */
+export async function measureRetention(bench: LogsBench): Promise<BenchmarkResult[]> {
+  const lines = bench.quick ? 200_000 : 10_000_000;
+  const world = await bench.world('retention');
+  try {
+    const writer = await chunkWriter(world, 4_000);
+    await writer.write(lines);
+    await world.rows('CREATE TABLE plain_chunks (LIKE build_log_chunks INCLUDING ALL)');
+    await world.rows('INSERT INTO plain_chunks SELECT * FROM build_log_chunks');
+    await world.rows('CHECKPOINT');
+    const deleteMs = await timed(async () => {
+      await world.rows(`DELETE FROM plain_chunks WHERE day <= current_date`);
+      await world.rows('VACUUM plain_chunks');
+    });
+    const dropMs = await timed(async () => {
+      const dropped = await world.logs.dropPartitionsBefore('9999-01-01');
+      if (dropped.length === 0) throw new Error('no partition was dropped');
+    });
+    const dead = await world.number(
+      `SELECT coalesce(sum(n_dead_tup), 0) AS n FROM pg_stat_user_tables WHERE relname LIKE 'build\\_log\\_chunks%'`,
+    );
+    return [
+      toResult({
+        id: 'B13-drop',
+        title: `retention of ${lines} lines: drop of their day, ms`,
+        samples: [dropMs],
+        q: 0.5,
+        control: { name: 'DELETE and VACUUM of the same chunks', samples: [deleteMs] },
+        target: { text: 'at most 0.2 ×', met: (_value, ratio) => ratio !== null && ratio <= 0.2 },
+      }),
+      toResult({
+        id: 'B13-dead',
+        title: 'dead rows of the chunks afterwards',
+        samples: [dead],
+        q: 1,
+        target: { text: '0', met: (value) => value === 0 },
+      }),
+    ];
+  } finally {
+    await world.close();
+  }
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const from = performance.now();
+  await work();
+  return performance.now() - from;
+}

@@ -1,0 +1,17 @@
+import { runSteps } from '../measure/step.ts';
+import type { BenchmarkOptions, BenchmarkRun } from '../report.ts';
+import { measureWatchedRuns } from './followed-runs.ts';
+import { measureWatchFaults } from './watch-faults.ts';
+
+/** The product's list-watch beside client-node's informer, on fake API servers over real HTTP (B14, B15). */
+export async function watchBenchmark(options: BenchmarkOptions): Promise<BenchmarkRun> {
+  const results = await runSteps(options, [
+    {
+      id: 'B14',
+      title: 'memory and processor time of watched runs',
+      run: () => measureWatchedRuns({ quick: options.quick, rounds: options.quick ? 2 : 5 }),
+    },
+    { id: 'B15', title: 'faults of a watch', run: () => measureWatchFaults({ quick: options.quick }) },
+  ]);
+  return { versions: { '@kubernetes/client-node': '2.0.1' }, results };
+}
