@@ -27,6 +27,7 @@ import {
   eventually,
   FakeBuildExecutor,
   FakeCluster,
+  newBuild,
   type TestDatabase,
 } from '@image-factory/test-support';
 import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
@@ -265,7 +266,7 @@ export class DispatcherHarness {
   async submit(part: Partial<NewBuild> = {}): Promise<string> {
     const submissions = new PostgresBuildSubmissions(this.queue);
     const { id: buildId, superseded } = await this.database.transaction((tx) =>
-      submissions.insert(tx, { ...this.#newBuild(), ...part }),
+      submissions.insert(tx, newBuild(this.tenantId, this.projectId, { imageRepository: REPOSITORY, queueTimeoutMinutes: 60, ...part })),
     );
     this.queue.tellSubmitted(this.tenantId, superseded);
     await this.database.query(`SELECT pg_notify('if_queue', $1)`, [this.tenantId]);
@@ -346,36 +347,6 @@ export class DispatcherHarness {
     await this.database.close();
     await this.test.drop();
     await rm(this.dataDir, { recursive: true, force: true });
-  }
-
-  #newBuild(): NewBuild {
-    return {
-      tenantId: this.tenantId,
-      projectId: this.projectId,
-      buildMethod: 'kaniko',
-      infrastructureType: 'kubernetes',
-      requestedProviderId: undefined,
-      priority: 0,
-      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
-      concurrency: undefined,
-      notBefore: undefined,
-      buildTimeoutMinutes: 30,
-      queueTimeoutMinutes: 60,
-      startLimitMinutes: 15,
-      maxQueuedBuilds: 1_000,
-      gitBranch: 'main',
-      gitCommit: undefined,
-      tags: ['latest'],
-      imageRepository: REPOSITORY,
-      config: {},
-      gitRepositoryUrl: 'https://git.example/web.git',
-      registryAuthId: undefined,
-      repositoryAuthId: undefined,
-      request: {},
-      retryOf: undefined,
-      traceparent: undefined,
-      createdBy: 'user:test',
-    };
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type ShardLease,
   type Submitted,
 } from '@image-factory/persistence';
-import { createTestDatabase } from '@image-factory/test-support';
+import { createTestDatabase, newBuild } from '@image-factory/test-support';
 
 export interface SubmitOptions {
   readonly priority?: number;
@@ -111,7 +111,7 @@ export class QueueWorld {
   async submitNew(tenantId: string, part: Partial<NewBuild> = {}): Promise<Submitted> {
     const projectId = part.projectId ?? this.#projects.get(tenantId) ?? '';
     return this.database.transaction((tx) =>
-      this.submissions.insert(tx, { ...usualBuild(tenantId, projectId), ...part }),
+      this.submissions.insert(tx, newBuild(tenantId, projectId, part)),
     );
   }
 
@@ -310,34 +310,4 @@ export interface ExecutionView {
   readonly swept_at: Date | null;
   readonly log_sealed_at: Date | null;
   readonly waiting_reason: string | null;
-}
-
-function usualBuild(tenantId: string, projectId: string): NewBuild {
-  return {
-    tenantId,
-    projectId,
-    buildMethod: 'kaniko',
-    infrastructureType: 'kubernetes',
-    requestedProviderId: undefined,
-    priority: 0,
-    resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
-    concurrency: undefined,
-    notBefore: undefined,
-    buildTimeoutMinutes: 30,
-    queueTimeoutMinutes: 1440,
-    startLimitMinutes: 15,
-    maxQueuedBuilds: 100_000,
-    gitBranch: 'main',
-    gitCommit: undefined,
-    tags: ['latest'],
-    imageRepository: 'registry.example/app',
-    config: {},
-    gitRepositoryUrl: 'https://git.example/p',
-    registryAuthId: undefined,
-    repositoryAuthId: undefined,
-    request: {},
-    retryOf: undefined,
-    traceparent: undefined,
-    createdBy: 'user:test',
-  };
 }

@@ -28,7 +28,11 @@ async function nodeAddresses(kubeconfig: { readonly text: string; readonly serve
     requestTimeoutMs: ANSWER_MS,
   });
   try {
-    const { body } = await connection.request<NodeList>({ method: 'GET', path: '/api/v1/nodes' });
+    const { body } = await connection.request<NodeList>({
+      requestClass: 'probe',
+      method: 'GET',
+      path: '/api/v1/nodes',
+    });
     const addresses = body.items.flatMap(({ status }) => status?.addresses ?? []);
     return addresses.filter(({ type }) => type === 'InternalIP').map(({ address }) => address);
   } catch {

@@ -1,6 +1,6 @@
 import { CHANNELS, Notifier, PostgresBuildSubmissions } from '@image-factory/persistence';
 import { paced } from '../measure/closed-loop.ts';
-import { newBuild } from '../queue/build-life.ts';
+import { imagelessBuild } from '../queue/build-life.ts';
 import { jainIndex } from '../queue/fairness.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
@@ -63,7 +63,7 @@ async function waitsOfSmall(bench: FleetBench, backlogOfBig: number): Promise<Wa
       const project = projects[index % projects.length];
       if (project === undefined) throw new Error('no project');
       const build = {
-        ...newBuild(project.tenant_id, project.id),
+        ...imagelessBuild(project.tenant_id, project.id),
         buildMethod: 'packer',
         config: { packer_template: 'template.pkr.hcl' },
       } as const;

@@ -3,7 +3,7 @@ import { CHANNELS, Notifier, PostgresBuildSubmissions } from '@image-factory/per
 import { makeDatabase } from '../database/make-database.ts';
 import { Installation } from '../fleet/installation.ts';
 import { paced } from '../measure/closed-loop.ts';
-import { newBuild } from '../queue/build-life.ts';
+import { imagelessBuild } from '../queue/build-life.ts';
 import { GraphileDatabase } from '../queue/peer/graphile-queue.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
 
@@ -91,8 +91,8 @@ async function openOurs(serverUrl: string): Promise<Subject> {
     await paced(perSecond, (count * 1000) / perSecond, async (index) => {
       const project = projects[index % projects.length];
       if (project === undefined) throw new Error('no project');
-      const build = newBuild(project.tenant_id, project.id);
-      ids.push(await world.database.transaction((tx) => submissions.insert(tx, build)));
+      const build = imagelessBuild(project.tenant_id, project.id);
+      ids.push((await world.database.transaction((tx) => submissions.insert(tx, build))).id);
       notifier.touch(CHANNELS.queue, project.tenant_id);
     });
     const waiting =

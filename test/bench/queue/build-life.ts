@@ -5,35 +5,12 @@ import {
   type NewBuild,
   type ShardLease,
 } from '@image-factory/persistence';
+import { newBuild } from '@image-factory/test-support';
 import type { BuildWorld } from './build-world.ts';
 
-/** A submission as the API stores it; it makes no image, so that nothing has to be promoted. */
-export function newBuild(tenantId: string, projectId: string): NewBuild {
-  return {
-    tenantId,
-    projectId,
-    buildMethod: 'kaniko',
-    infrastructureType: 'kubernetes',
-    requestedProviderId: undefined,
-    priority: 0,
-    notBefore: undefined,
-    buildTimeoutMinutes: 30,
-    queueTimeoutMinutes: 1_440,
-    startLimitMinutes: 15,
-    maxQueuedBuilds: 1_000_000,
-    gitBranch: 'main',
-    gitCommit: undefined,
-    tags: ['latest'],
-    imageRepository: undefined,
-    config: {},
-    gitRepositoryUrl: 'https://git.example/p',
-    registryAuthId: undefined,
-    repositoryAuthId: undefined,
-    request: {},
-    retryOf: undefined,
-    traceparent: undefined,
-    createdBy: 'user:bench',
-  };
+/** A submission that makes no image, so that nothing has to be promoted. */
+export function imagelessBuild(tenantId: string, projectId: string): NewBuild {
+  return newBuild(tenantId, projectId, { imageRepository: undefined });
 }
 
 /** Tenants with their projects, and what submits to them. */
@@ -44,10 +21,11 @@ export async function submitter(world: BuildWorld, tenants: number): Promise<(in
     [ids],
   );
   const submissions = new PostgresBuildSubmissions(world.queue);
-  return (index) => {
+  return async (index) => {
     const project = projects[index % projects.length];
     if (project === undefined) throw new Error('no project');
-    return world.database.transaction((tx) => submissions.insert(tx, newBuild(project.tenant_id, project.id)));
+    const build = imagelessBuild(project.tenant_id, project.id);
+    return (await world.database.transaction((tx) => submissions.insert(tx, build))).id;
   };
 }
 

@@ -1,7 +1,7 @@
 /** A real dispatcher as a process of its own, on the real places, with short limits and the fault hook around it. */
 import './fault-hook.ts';
 import { createDispatcher, type DispatcherEnv, type ExecutionLimits } from '@image-factory/dispatcher';
-import { Secret } from '@image-factory/domain';
+import { RETRY_DEFAULTS, Secret } from '@image-factory/domain';
 import { createLogger } from '@image-factory/telemetry';
 import { LEASE_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 
@@ -37,8 +37,14 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     pollMs: 150,
     healthIntervalMs: 2_000,
     healthTimeoutMs: 1_500,
+    clusterRateFloor: 5,
+    clusterRateCeiling: 500,
+    clusterRequestsAtOnce: 16,
+    clusterMaxUnswept: 2_000,
     runRetentionMs: 0,
     logRetentionDays: 30,
+    retry: RETRY_DEFAULTS,
+    clocks: { placementSeconds: 10, sealSeconds: 30, lossMinutes: 1 },
     otlpEndpoint: undefined,
     localWorkspaceDir: `${config.dataDir}/local`,
     localHostId: config.name,

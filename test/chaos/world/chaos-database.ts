@@ -4,13 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDomainError } from '@image-factory/domain';
 import {
   Database,
-  type NewBuild,
   Notifier,
   PostgresBuildLogs,
   PostgresBuildQueue,
   PostgresBuildSubmissions,
 } from '@image-factory/persistence';
-import { createTestDatabase, type TestDatabase } from '@image-factory/test-support';
+import { createTestDatabase, newBuild, type TestDatabase } from '@image-factory/test-support';
 import { branchOf, type BuildPlan } from '../load/build-plan.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
 import { GUARD_TRIGGERS } from './guard-triggers.ts';
@@ -70,7 +69,11 @@ export class ChaosDatabase {
     const tenant = this.#tenants[plan.index % this.#tenants.length];
     if (tenant === undefined) return undefined;
     try {
-      return await this.#database.transaction((tx) => submissions.insert(tx, newBuild(plan, tenant, imageRepository)));
+      const { tenantId, projectId } = tenant;
+      const { priority } = plan;
+      const tags = [tagOf(plan), 'latest'];
+      const build = newBuild(tenantId, projectId, { priority, gitBranch: branchOf(plan), tags, imageRepository });
+      return (await this.#database.transaction((tx) => submissions.insert(tx, build))).id;
     } catch (error) {
       if (isDomainError(error) && error.kind === 'Unavailable') return undefined;
       throw error;
@@ -117,34 +120,6 @@ export class ChaosDatabase {
       }
     }
   }
-}
-
-function newBuild(plan: BuildPlan, { tenantId, projectId }: TenantIds, imageRepository: string): NewBuild {
-  return {
-    tenantId,
-    projectId,
-    buildMethod: 'kaniko',
-    infrastructureType: 'kubernetes',
-    requestedProviderId: undefined,
-    priority: plan.priority,
-    notBefore: undefined,
-    buildTimeoutMinutes: 30,
-    queueTimeoutMinutes: 60,
-    startLimitMinutes: 15,
-    maxQueuedBuilds: 1_000,
-    gitBranch: branchOf(plan),
-    gitCommit: undefined,
-    tags: [tagOf(plan), 'latest'],
-    imageRepository,
-    config: {},
-    gitRepositoryUrl: 'https://git.example/web.git',
-    registryAuthId: undefined,
-    repositoryAuthId: undefined,
-    request: {},
-    retryOf: undefined,
-    traceparent: undefined,
-    createdBy: 'user:chaos',
-  };
 }
 
 export function tagOf(plan: Pick<BuildPlan, 'index'>): string {

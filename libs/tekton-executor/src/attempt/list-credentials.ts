@@ -26,6 +26,7 @@ export async function listCredentials(connection: ClusterConnection, labelSelect
   try {
     for (let page = 0; page < MOST_PAGES; page += 1) {
       const { body } = await connection.request<MetadataList>({
+        requestClass: 'status',
         method: 'GET',
         path: KUBE_PATHS.secrets,
         query: { labelSelector, limit: PAGE_SIZE, continue: token },
