@@ -93,7 +93,8 @@ describe('a build that cannot succeed', () => {
     expect(build).toMatchObject({ status: 'failed', reason: 'AttemptsExhausted' });
     expect(build.message).toContain('TaskMissing');
     const executions = await bare.client.ok<{ items: Json[] }>('GET', `/builds/${id}/executions`);
-    expect(executions.items[0]).toMatchObject({
+    expect(executions.items[0]).toMatchObject({ retry: { decision: 'retry', class: 'platform' } });
+    expect(executions.items.at(-1)).toMatchObject({
       reason: 'TaskMissing',
       fault: expect.stringMatching(/cluster|platform/) as string,
       retry: { decision: 'stop', class: 'platform', reason: 'ClassAttemptsUsed', next_attempt_at: null },
