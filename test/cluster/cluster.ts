@@ -2,12 +2,14 @@
  * The test cluster: a real Kubernetes and a real Tekton as plain processes on this machine.
  *
  *   node test/cluster/cluster.ts up | down [--purge] | status | repository NAME DIRECTORY
+ *   node test/cluster/cluster.ts second up | down [--purge] | status
  */
 import { bringDown } from './down.ts';
-import { layoutFromEnvironment } from './machine/layout.ts';
+import { isSecond, layoutFromEnvironment } from './machine/layout.ts';
 import { withLock } from './machine/lock.ts';
 import { ClusterError, say } from './machine/progress.ts';
 import { createRepositoryFromDirectory } from './parts/git-server.ts';
+import { runSecond } from './second.ts';
 import { printStatus } from './status.ts';
 import { bringUp } from './up.ts';
 
@@ -18,6 +20,7 @@ const usage = `Usage: node test/cluster/cluster.ts COMMAND
   down --purge               stop it and delete its data (binaries and images stay in the cache)
   status                     what runs, and where it answers; exit code 0 when everything does
   repository NAME DIRECTORY  commit a directory to the git server's repository NAME
+  second up|down|status      a second cluster beside the first, in a network namespace of its own
 
 IF_CLUSTER_DIR (data) and XDG_CACHE_HOME (binaries, images) say where it lives.
 `;
@@ -34,6 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     return isComplete ? 0 : 1;
   }
   if (command === 'down' && (rest.length === 0 || isPurge)) {
+    if (!isSecond) await runSecond(layout, args);
     await withLock(layout, () => bringDown(layout, { purge: isPurge }));
     return 0;
   }
@@ -43,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${JSON.stringify(created, undefined, 2)}\n`);
     return 0;
   }
+  if (command === 'second' && !isSecond) return runSecond(layout, rest);
   process.stderr.write(usage);
   return 2;
 }

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from './machine/command.ts';
-import { addresses, type Layout } from './machine/layout.ts';
+import { CommandFailed, run } from './machine/command.ts';
+import { removeControlGroups } from './machine/control-groups.ts';
+import { addresses, isSecond, type Layout } from './machine/layout.ts';
 import { isDaemonAlive, isRunning, listDaemons, stopDaemon } from './machine/processes.ts';
 import { ClusterError, step, waitUntil } from './machine/progress.ts';
 import { ctr } from './parts/node.ts';
@@ -10,7 +11,7 @@ import { ctr } from './parts/node.ts';
 const volumesDir = '/tmp/hostpath_pv';
 
 /** What uses the API server or containerd stops before them. The webhook would drain for more than 10 s. */
-const beforeContainers = ['tekton-webhook', 'git-http', 'registry', 'tekton-controller', 'kubelet'];
+const beforeContainers = ['tekton-webhook', 'service-relay', 'git-http', 'registry', 'tekton-controller', 'kubelet'];
 const afterContainers = ['containerd', 'kube-scheduler', 'kube-controller-manager', 'kube-apiserver', 'etcd'];
 
 async function stopDaemons(layout: Layout, names: readonly string[]): Promise<void> {
@@ -63,8 +64,14 @@ async function unmountAll(layout: Layout): Promise<void> {
 
 /** Deletes the bridge and the pods' network namespaces: those at the other end of the bridge's ports. */
 async function removeNetwork(layout: Layout): Promise<void> {
-  if (existsSync(`/sys/class/net/${addresses.bridgeName}`)) {
-    const listing = await run('ip', ['-oneline', 'link', 'show', 'master', addresses.bridgeName]);
+  // Of the network namespace that this command runs in, which /sys is not.
+  const listing = await run('ip', ['-oneline', 'link', 'show', 'master', addresses.bridgeName]).catch(
+    (error: unknown) => {
+      if (error instanceof CommandFailed) return undefined;
+      throw error;
+    },
+  );
+  if (listing !== undefined) {
     const namespaces = [...listing.matchAll(/link-netns (cni-[0-9a-f-]+)/g)].map((match) => match[1]!);
     for (const namespace of new Set(namespaces)) await run('ip', ['netns', 'delete', namespace]);
     await run('ip', ['link', 'delete', addresses.bridgeName]);
@@ -93,30 +100,6 @@ function removeLogLinks(layout: Layout): void {
   });
 }
 
-/** Removes kubelet's control groups, the innermost first. One that is still in use refuses (EBUSY) and stays. */
-function removeControlGroups(): void {
-  const removeTree = (directory: string): void => {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) removeTree(join(directory, entry.name));
-    }
-    try {
-      rmdirSync(directory);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    }
-  };
-  const root = '/sys/fs/cgroup';
-  const hierarchies = [
-    root,
-    ...readdirSync(root, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => join(root, entry.name)),
-  ];
-  for (const directory of hierarchies.map((hierarchy) => join(hierarchy, 'kubepods'))) {
-    if (existsSync(directory)) removeTree(directory);
-  }
-}
-
 /** Stops everything that `up` started, in an order in which nothing waits for what is gone. With `purge` also deletes the data. */
 export async function bringDown(layout: Layout, options: { readonly purge: boolean }): Promise<void> {
   if (existsSync(layout.dataDir)) {
@@ -137,7 +120,7 @@ export async function bringDown(layout: Layout, options: { readonly purge: boole
   if (options.purge) {
     await step(`data of ${layout.dataDir} deleted`, async () => {
       rmSync(layout.dataDir, { recursive: true, force: true });
-      rmSync(volumesDir, { recursive: true, force: true });
+      if (!isSecond) rmSync(volumesDir, { recursive: true, force: true });
     });
   }
 }

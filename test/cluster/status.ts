@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Layout } from './machine/layout.ts';
+import { addresses, isSecond, type Layout } from './machine/layout.ts';
 import { daemonLog, isDaemonAlive, listDaemons } from './machine/processes.ts';
 import { isApiServerReady, isNodeReady } from './parts/api-client.ts';
 import { readClusterFile } from './parts/cluster-file.ts';
@@ -17,9 +17,9 @@ const daemonNames = [
   'kubelet',
   'tekton-controller',
   'tekton-webhook',
-  'registry',
-  'git-http',
-] as const;
+  'service-relay',
+  ...(isSecond ? [] : ['registry', 'git-http']),
+];
 
 async function answers(check: () => Promise<boolean>): Promise<boolean> {
   return check().catch(() => false);
@@ -43,7 +43,7 @@ export async function printStatus(layout: Layout): Promise<boolean> {
   const cluster = readClusterFile(layout);
   const endpoints = [
     { name: 'API server', address: cluster.apiServerUrl, check: () => isApiServerReady(layout) },
-    { name: 'node', address: 'node1', check: () => isNodeReady(layout, 0) },
+    { name: 'node', address: addresses.nodeName, check: () => isNodeReady(layout, 0) },
     { name: 'Tekton', address: 'validating webhook', check: () => doesTektonValidate(layout) },
     { name: 'registry', address: `http://${cluster.registry.host}`, check: isRegistryReady },
     { name: 'git', address: cluster.git.exampleUrl, check: isGitServerReady },

@@ -3,7 +3,7 @@ import { ensureBinaries } from './artifacts/binaries.ts';
 import { ensureImages } from './artifacts/images.ts';
 import { ensureDebianPackages } from './machine/debian-packages.ts';
 import { assertPortsFree } from './machine/free-ports.ts';
-import type { Layout } from './machine/layout.ts';
+import { isSecond, type Layout } from './machine/layout.ts';
 import { ClusterError, step } from './machine/progress.ts';
 import { ensureCertificates, writeKubeconfigs } from './parts/certificates.ts';
 import { describeCluster, writeClusterFile } from './parts/cluster-file.ts';
@@ -50,8 +50,12 @@ export async function bringUp(layout: Layout): Promise<void> {
   );
   const containerd = step('containerd and its images', () => startContainerd(layout, images));
   const results = await Promise.allSettled([
-    step('registry', () => startRegistry(layout, binaries, images)),
-    step('git server', () => startGitServer(layout)),
+    ...(isSecond
+      ? []
+      : [
+          step('registry', () => startRegistry(layout, binaries, images)),
+          step('git server', () => startGitServer(layout)),
+        ]),
     controlPlane.then(() => step('Tekton', () => startTekton(layout, binaries, images))),
     Promise.all([controlPlane, containerd]).then(() => step('kubelet', () => startKubelet(layout, binaries))),
     controlPlane.then(() => step('namespaces', () => waitForNamespaces(layout))),

@@ -1,16 +1,20 @@
 import { connect } from 'node:net';
-import { addresses, type Layout, ports } from './layout.ts';
+import { addresses, isSecond, type Layout, ports } from './layout.ts';
 import { isDaemonAlive } from './processes.ts';
 import { ClusterError } from './progress.ts';
 
 /** The addresses that each daemon listens on. */
 const listeners = [
   { daemon: 'etcd', host: '127.0.0.1', port: ports.etcdClient },
-  { daemon: 'kube-apiserver', host: '127.0.0.1', port: ports.apiServer },
+  { daemon: 'kube-apiserver', host: addresses.apiServer, port: ports.apiServer },
   { daemon: 'kubelet', host: '127.0.0.1', port: ports.kubeletHealth },
   { daemon: 'tekton-webhook', host: '127.0.0.1', port: ports.tektonWebhook },
-  { daemon: 'registry', host: addresses.node, port: ports.registry },
-  { daemon: 'git-http', host: addresses.node, port: ports.gitHttp },
+  ...(isSecond
+    ? []
+    : [
+        { daemon: 'registry', host: addresses.node, port: ports.registry },
+        { daemon: 'git-http', host: addresses.node, port: ports.gitHttp },
+      ]),
 ] as const;
 
 function isTaken(host: string, port: number): Promise<boolean> {

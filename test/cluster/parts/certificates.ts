@@ -23,7 +23,7 @@ const certificates: readonly Certificate[] = [
     name: 'apiserver',
     subject: '/CN=kube-apiserver',
     usage: 'serverAuth',
-    alternativeNames: `${service},IP:127.0.0.1,IP:${addresses.kubernetesService},IP:${addresses.node}`,
+    alternativeNames: `${service},IP:127.0.0.1,IP:${addresses.apiServer},IP:${addresses.kubernetesService},IP:${addresses.node}`,
   },
   { name: 'apiserver-kubelet', subject: '/O=system:masters/CN=kube-apiserver-kubelet-client', usage: 'clientAuth' },
   { name: 'admin', subject: '/O=system:masters/CN=admin', usage: 'clientAuth' },
@@ -40,7 +40,7 @@ const certificates: readonly Certificate[] = [
 /** The users that get a kubeconfig of their own, beside `admin`, whose kubeconfig is the cluster's. */
 const componentUsers = ['kcm', 'scheduler', 'kubelet'] as const;
 
-export const apiServerUrl = `https://127.0.0.1:${ports.apiServer}`;
+export const apiServerUrl = `https://${addresses.apiServer}:${ports.apiServer}`;
 
 const readBase64 = (file: string) => readFileSync(file).toString('base64');
 

@@ -2,12 +2,12 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findProgram, run } from '../machine/command.ts';
-import { addresses, type Layout, ports } from '../machine/layout.ts';
+import { type Layout, ports, sharedAddress } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, ensureDaemon } from '../machine/processes.ts';
 import { waitUntil } from '../machine/progress.ts';
 import { exampleFiles } from './example-repository.ts';
 
-const serverUrl = `http://${addresses.node}:${ports.gitHttp}`;
+const serverUrl = `http://${sharedAddress}:${ports.gitHttp}`;
 
 /** Where every repository can be read by everybody: `<base>/<name>.git`. */
 export const gitUrlBase = `${serverUrl}/cgi-bin/git`;
@@ -55,7 +55,7 @@ export async function startGitServer(layout: Layout): Promise<void> {
   await ensureDaemon(layout, {
     name: 'git-http',
     command: findProgram('busybox')!,
-    args: ['httpd', '-f', '-p', `${addresses.node}:${ports.gitHttp}`, '-h', webDir, '-c', configFile],
+    args: ['httpd', '-f', '-p', `${sharedAddress}:${ports.gitHttp}`, '-h', webDir, '-c', configFile],
   });
   await waitUntil(
     () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { BinaryDirs } from '../artifacts/binaries.ts';
 import { run } from '../machine/command.ts';
 import { addresses, type Layout, ports } from '../machine/layout.ts';
@@ -45,7 +46,7 @@ function apiServer(layout: Layout, binaries: BinaryDirs): DaemonSpec {
     command: join(binaries.kubernetes, 'kube-apiserver'),
     args: [
       `--etcd-servers=${etcdUrl}`,
-      '--bind-address=127.0.0.1',
+      `--bind-address=${addresses.apiServer}`,
       `--secure-port=${ports.apiServer}`,
       `--tls-cert-file=${pki('apiserver.crt')}`,
       `--tls-private-key-file=${pki('apiserver.key')}`,
@@ -90,6 +91,17 @@ function controllerManager(layout: Layout, binaries: BinaryDirs): DaemonSpec {
   };
 }
 
+/** Port 443 of the Service `kubernetes`. */
+function serviceRelay(): DaemonSpec {
+  const script = fileURLToPath(new URL('service-relay.ts', import.meta.url));
+  const target = [addresses.apiServer, String(ports.apiServer)];
+  return {
+    name: 'service-relay',
+    command: process.execPath,
+    args: [script, addresses.kubernetesService, '443', ...target],
+  };
+}
+
 function scheduler(layout: Layout, binaries: BinaryDirs): DaemonSpec {
   return {
     name: 'kube-scheduler',
@@ -109,6 +121,7 @@ export async function startControlPlane(layout: Layout, binaries: BinaryDirs): P
     },
     { what: 'Readiness of the API server', timeoutMs: 60_000, logFile: daemonLog(layout, 'kube-apiserver') },
   );
+  await ensureDaemon(layout, serviceRelay());
   await ensureDaemon(layout, controllerManager(layout, binaries));
   await ensureDaemon(layout, scheduler(layout, binaries));
 }

@@ -4,7 +4,8 @@ import type { BinaryDirs } from '../artifacts/binaries.ts';
 import { type Image, referenceOf } from '../artifacts/images.ts';
 import { CommandFailed, findProgram, run } from '../machine/command.ts';
 import { cniPluginDir } from '../machine/debian-packages.ts';
-import { addresses, type Layout, ports, registryHost } from '../machine/layout.ts';
+import { controlGroupRoot, ensureControlGroupRoot } from '../machine/control-groups.ts';
+import { addresses, isSecond, type Layout, ports, registryHost, sharedRange } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, ensureDaemon, isDaemonAlive } from '../machine/processes.ts';
 import { waitUntil } from '../machine/progress.ts';
 import { isNodeReady } from './api-client.ts';
@@ -27,6 +28,7 @@ export async function ensureBridge(): Promise<void> {
     if (!(error instanceof CommandFailed) || !error.stderr.includes('File exists')) throw error;
   }
   await run('ip', ['addr', 'replace', `${node}/24`, 'dev', bridgeName]);
+  await run('ip', ['addr', 'replace', `${addresses.kubernetesService}/32`, 'dev', bridgeName]);
   await run('ip', ['link', 'set', bridgeName, 'address', bridgeHardwareAddress, 'up']);
 }
 
@@ -64,6 +66,7 @@ function podNetwork(layout: Layout): object {
     type: 'host-local',
     dataDir: join(layout.dataDir, 'cni-ipam'),
     ranges: [[{ subnet: addresses.podRange }]],
+    routes: [{ dst: addresses.serviceRange }, ...(isSecond ? [{ dst: sharedRange }] : [])],
   };
   const bridge = {
     type: 'bridge',
@@ -100,6 +103,7 @@ function kubeletConfig(layout: Layout): object {
     authorization: { mode: 'Webhook' },
     containerRuntimeEndpoint: `unix://${layout.containerdSocket}`,
     cgroupDriver: 'cgroupfs',
+    cgroupRoot: controlGroupRoot,
     failSwapOn: false,
     failCgroupV1: false,
     makeIPTablesUtilChains: false,
@@ -186,6 +190,7 @@ export async function startKubelet(layout: Layout, binaries: BinaryDirs): Promis
     ],
   };
   const logFile = daemonLog(layout, 'kubelet');
+  ensureControlGroupRoot();
   // Heartbeats have whole seconds.
   const startedAt = Math.floor(Date.now() / 1000) * 1000;
   const startedNow = await ensureDaemon(layout, spec);

@@ -18,6 +18,7 @@ interface ClusterFile {
   };
   readonly git: { readonly httpUrlBase: string; readonly repositoryCommand: readonly string[] };
   readonly taskImages: Readonly<Record<string, string>>;
+  readonly images: { readonly busybox: string };
 }
 
 export interface KubeAnswer {
@@ -41,7 +42,7 @@ export interface KubeItem {
 /** The test cluster as `npm run cluster -- up` describes it, with the two reads that assertions need. */
 export interface TestCluster extends ClusterFile {
   /** One request to the API server as its administrator. */
-  kube(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<KubeAnswer>;
+  kube(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<KubeAnswer>;
   /** A token of the identity that `deploy/tekton/rbac.yaml` makes, which is applied first: builds run with its rights. */
   shippedToken(): Promise<string>;
   /** Digest of the manifest under a tag, as the registry itself says; undefined when there is none. */
@@ -55,9 +56,14 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-export function clusterFilePath(): string {
+/** Of the cluster of `npm run cluster -- up`, or of `second up`. */
+export type ClusterName = 'first' | 'second';
+
+export function clusterFilePath(name: ClusterName = 'first'): string {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return process.env['IF_TEST_CLUSTER_FILE'] ?? join(cache, 'image-factory', 'cluster', 'data', 'cluster.json');
+  const first = process.env['IF_CLUSTER_DIR'] ?? join(cache, 'image-factory', 'cluster', 'data');
+  if (name === 'second') return process.env['IF_TEST_SECOND_CLUSTER_FILE'] ?? join(`${first}-2`, 'cluster.json');
+  return process.env['IF_TEST_CLUSTER_FILE'] ?? join(first, 'cluster.json');
 }
 
 const RBAC_FILE = join(dirname(fileURLToPath(import.meta.url)), '../../../deploy/tekton/rbac.yaml');
@@ -81,8 +87,8 @@ async function shippedToken(kube: TestCluster['kube']): Promise<string> {
   return String(body.status?.['token']);
 }
 
-export function readCluster(): TestCluster {
-  const file = JSON.parse(readFileSync(clusterFilePath(), 'utf8')) as ClusterFile;
+export function readCluster(name: ClusterName = 'first'): TestCluster {
+  const file = JSON.parse(readFileSync(clusterFilePath(name), 'utf8')) as ClusterFile;
   const agent = new Agent({ connect: { ca: Buffer.from(file.caData, 'base64') } });
   const kube: TestCluster['kube'] = async (method, path, body) => {
     const contentType = method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json';

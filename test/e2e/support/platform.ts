@@ -217,7 +217,7 @@ export class Platform {
         IF_DATA_DIR: this.dataDir,
         IF_BOOTSTRAP_ADMIN_KEY: ADMIN_KEY,
         IF_BUILD_TEKTON_ENABLED: 'true',
-        IF_EGRESS_ALLOW: '10.244.77.1,127.0.0.1',
+        IF_EGRESS_ALLOW: '10.244.77.1,10.244.78.2,127.0.0.1',
         IF_INSECURE_REGISTRIES: this.cluster.registry.host,
         IF_LOGGER_LEVEL: 'debug',
         IF_DISPATCHER_LEASE_MS: '4000',
