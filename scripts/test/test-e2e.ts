@@ -18,7 +18,7 @@ function obstacle(): string | undefined {
 }
 
 function cluster(command: string, live: boolean): ReturnType<typeof runCommand> {
-  return runCommand(process.execPath, [CLUSTER, command], { live });
+  return runCommand(process.execPath, [CLUSTER, ...command.split(' ')], { live });
 }
 
 /** `ours` when this command started the cluster and so must stop it; undefined when there is none. */
@@ -50,13 +50,35 @@ async function ensureCluster(): Promise<'ours' | 'theirs' | undefined> {
   return undefined;
 }
 
+/**
+ * The second cluster runs beside one of ours, in a network of its own; of a given cluster's second one the file is given
+ * too. Returns whether this command started it; undefined when there is none.
+ */
+async function ensureSecondCluster(): Promise<'ours' | 'theirs' | undefined> {
+  if (process.env['IF_TEST_CLUSTER_FILE'] !== undefined) {
+    const given = process.env['IF_TEST_SECOND_CLUSTER_FILE'] ?? '';
+    if (existsSync(given)) return 'theirs';
+    process.stdout.write(
+      'Beside IF_TEST_CLUSTER_FILE, IF_TEST_SECOND_CLUSTER_FILE must name a second cluster’s file.\n',
+    );
+    return undefined;
+  }
+  if ((await cluster('second status', false)).code === 0) return 'theirs';
+  process.stdout.write('· starting the second cluster …\n');
+  if ((await cluster('second up', true)).code === 0) return 'ours';
+  process.stdout.write('The second cluster could not be started (see above).\n');
+  return undefined;
+}
+
 async function main(): Promise<number> {
   // The tests end on a signal by themselves; this process lives on to stop what it started.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const tallies: Tally[] = [await runGate(BUILD)];
   const owner = await ensureCluster();
-  if (owner === undefined) tallies.push(FAILED);
+  const second = owner === undefined ? undefined : await ensureSecondCluster();
+  if (second === undefined) tallies.push(FAILED);
   else tallies.push(await runVitest('e2e', process.argv.slice(2)));
+  if (second === 'ours' && (await cluster('second down', true)).code !== 0) tallies.push(FAILED);
   if (owner === 'ours' && (await cluster('down', true)).code !== 0) tallies.push(FAILED);
   const { line, exitCode } = closingLine(sum(tallies));
   process.stdout.write(`\n${line}\n`);

@@ -75,9 +75,13 @@ const RBAC_PATHS: Readonly<Record<string, string>> = {
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
 };
 
+/** The objects of `deploy/tekton/rbac.yaml`. */
+export function shippedObjects(): { readonly kind: string; readonly metadata: { readonly name: string } }[] {
+  return parseAllDocuments(readFileSync(RBAC_FILE, 'utf8')).map((document) => document.toJS());
+}
+
 async function shippedToken(kube: TestCluster['kube']): Promise<string> {
-  for (const document of parseAllDocuments(readFileSync(RBAC_FILE, 'utf8'))) {
-    const object = document.toJS() as { kind: string; metadata: { name: string } };
+  for (const object of shippedObjects()) {
     const path = `${RBAC_PATHS[object.kind] ?? ''}/${object.metadata.name}?fieldManager=kubectl&force=true`;
     const { status } = await kube('PATCH', path, object);
     if (status >= 300) throw new Error(`${object.kind} ${object.metadata.name} could not be applied: ${status}`);
