@@ -84,6 +84,9 @@ function controllerManager(layout: Layout, binaries: BinaryDirs): DaemonSpec {
       `--cluster-signing-cert-file=${pki('ca.crt')}`,
       `--cluster-signing-key-file=${pki('ca.key')}`,
       '--enable-hostpath-provisioner=true',
+      // A node that has stopped is known as such after 12 s, not after 50: tests wait for it.
+      '--node-monitor-grace-period=12s',
+      '--node-monitor-period=2s',
       // With the default of 20 requests a second, volumes bind late while many objects are collected.
       '--kube-api-qps=200',
       '--kube-api-burst=400',
