@@ -249,6 +249,7 @@ export class DispatcherHarness {
               (options.reachesAlways === true || this.clusters.get(providerId)?.reachable === true),
           ),
         probeHealth: () => Promise.resolve(0),
+        connections: () => ({}),
         upkeep: () => Promise.resolve(0),
         close: () => Promise.resolve(),
       }),
@@ -266,7 +267,10 @@ export class DispatcherHarness {
   async submit(part: Partial<NewBuild> = {}): Promise<string> {
     const submissions = new PostgresBuildSubmissions(this.queue);
     const { id: buildId, superseded } = await this.database.transaction((tx) =>
-      submissions.insert(tx, newBuild(this.tenantId, this.projectId, { imageRepository: REPOSITORY, queueTimeoutMinutes: 60, ...part })),
+      submissions.insert(
+        tx,
+        newBuild(this.tenantId, this.projectId, { imageRepository: REPOSITORY, queueTimeoutMinutes: 60, ...part }),
+      ),
     );
     this.queue.tellSubmitted(this.tenantId, superseded);
     await this.database.query(`SELECT pg_notify('if_queue', $1)`, [this.tenantId]);
