@@ -476,6 +476,21 @@ CREATE TABLE provider_permissions (
 );
 CREATE INDEX provider_permissions_tenant ON public.provider_permissions USING btree (tenant_id);
 
+CREATE TABLE provider_probes (
+  provider_id uuid NOT NULL,
+  probed_at timestamp with time zone NOT NULL,
+  prober uuid NOT NULL,
+  verdict text NOT NULL,
+  reason text,
+  message text,
+  version_ms integer,
+  tekton_ms integer,
+  nodes_ms integer,
+  CONSTRAINT provider_probes_verdict CHECK (verdict = ANY (ARRAY['healthy'::text, 'degraded'::text, 'unhealthy'::text, 'unknown'::text])),
+  CONSTRAINT provider_probes_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE CASCADE,
+  CONSTRAINT provider_probes_pkey PRIMARY KEY (provider_id, probed_at)
+);
+
 CREATE TABLE providers (
   id uuid NOT NULL,
   name text NOT NULL,
@@ -517,6 +532,9 @@ CREATE TABLE providers (
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   unswept integer NOT NULL DEFAULT 0,
   sweep_behind boolean NOT NULL DEFAULT false,
+  health_streak integer NOT NULL DEFAULT 0,
+  detail_probed_at timestamp with time zone,
+  detail_generation integer,
   CONSTRAINT providers_health CHECK (health = ANY (ARRAY['healthy'::text, 'degraded'::text, 'unhealthy'::text, 'unknown'::text])),
   CONSTRAINT providers_local_closed CHECK (provider_type <> 'local'::text OR NOT is_global),
   CONSTRAINT providers_running CHECK (running >= 0),

@@ -249,6 +249,7 @@ export class DispatcherHarness {
               (options.reachesAlways === true || this.clusters.get(providerId)?.reachable === true),
           ),
         probeHealth: () => Promise.resolve(0),
+        connections: () => ({}),
         upkeep: () => Promise.resolve(0),
         close: () => Promise.resolve(),
       }),

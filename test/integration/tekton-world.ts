@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type DueProbe,
   ProviderRepository,
   Secret,
   TenantNamespaceRepository,
@@ -116,15 +117,15 @@ export class OneProvider extends ProviderRepository {
     return Promise.reject(new Error('not asked for here'));
   }
 
-  override claimDueProbes(): Promise<readonly string[]> {
+  override claimDueProbes(): Promise<readonly DueProbe[]> {
     return Promise.resolve([]);
   }
 
-  override recordProbe(): Promise<void> {
-    return Promise.resolve();
+  override recordProbe(): Promise<'superseded'> {
+    return Promise.resolve('superseded');
   }
 
-  override recordWatchFreshness(): Promise<void> {
+  override recordWatchStaleness(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -32,6 +32,8 @@ export interface PlacesContext {
 
 const PROBE_TIMEOUT_MS = 5_000;
 const DAY_MS = 86_400_000;
+/** Most connections that a heartbeat carries. */
+const MOST_STATES = 1_000;
 
 /** The real places: Tekton on clusters, this host, the registries. Nothing is contacted here. */
 export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, context: PlacesContext): DispatcherPlaces {
@@ -58,6 +60,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     probe: (providerId) => probe(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started,
     upkeep: async () => (await connections.runOnce()).replaced,
+    connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
       await health.settled();
       await connections.close();

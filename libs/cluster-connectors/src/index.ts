@@ -38,3 +38,4 @@ export { REQUEST_CLASSES } from './pressure/request-class.js';
 export type { RequestClass } from './pressure/request-class.js';
 export { ClusterPressure } from './pressure/cluster-pressure.js';
 export type { PressedRequest } from './pressure/cluster-pressure.js';
+export type { CredentialExpiry } from './connection/credential-expiry.js';

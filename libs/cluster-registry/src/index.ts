@@ -1,10 +1,10 @@
 export { ConnectionPool } from './pool/connection-pool.js';
-export type { ConnectionPoolOptions, PoolRound, PoolView } from './pool/connection-pool.js';
+export type { ConnectionPoolOptions, ConnectionState, PoolRound, PoolView } from './pool/connection-pool.js';
 export { HealthMonitor } from './health/health-monitor.js';
 export type { HealthMonitorOptions, HealthRound } from './health/health-monitor.js';
 export { probeCluster, readClusterUid } from './health/probe-cluster.js';
 export type { ClusterProbe } from './health/probe-cluster.js';
-export { localRecord, PROBE_CONDITIONS, probeRecord } from './health/probe-record.js';
+export { localRecord, probeRecord } from './health/probe-record.js';
 export { checkReadiness } from './readiness/readiness.js';
 export type { Readiness, ReadinessCheck, ReadinessOptions } from './readiness/readiness.js';
 export {

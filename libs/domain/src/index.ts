@@ -95,7 +95,15 @@ export type {
   ProviderState,
   ProviderType,
 } from './provider/provider.js';
-export { healthVerdict, worseHealth } from './provider/provider-health.js';
+export {
+  clusterHealth,
+  DEGRADING_CONDITIONS,
+  explainingCondition,
+  healthVerdict,
+  worseHealth,
+} from './provider/provider-health.js';
+export { HEALTH_CONFIRMATIONS, steadyHealth } from './provider/steady-health.js';
+export type { HealthLevel, SteadyHealth } from './provider/steady-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
@@ -129,7 +137,7 @@ export {
 } from './grammar/grammar.js';
 export type { Grammar } from './grammar/grammar.js';
 export { ProviderRepository } from './provider/provider-repository.js';
-export type { ProbeRecord, ProviderCredential } from './provider/provider-repository.js';
+export type { DueProbe, ProbeRecord, ProviderCredential, WatchStaleness } from './provider/provider-repository.js';
 export { TenantNamespaceRepository } from './tenant/tenant-namespace-repository.js';
 export type { TenantNamespace } from './tenant/tenant-namespace-repository.js';
 export { FAILURE_CLASSES, failureClassOf, REASON_CLASSES } from './retry/failure-class.js';

@@ -62,6 +62,8 @@ export { PostgresCredentials } from './credential/postgres-credentials.js';
 export type { CredentialRequest } from './credential/postgres-credentials.js';
 export { CREDENTIAL_KINDS } from './credential/credential.js';
 export type { Credential, CredentialKind, RegistryAuthValue, RepositoryAuthValue } from './credential/credential.js';
+export { PostgresProbes } from './provider/postgres-probes.js';
+export type { DispatcherSight, KeptProbe } from './provider/postgres-probes.js';
 export { PostgresProviderRepository } from './provider/postgres-provider-repository.js';
 export { PostgresProviders } from './provider/postgres-providers.js';
 export { PostgresProviderPermissions } from './provider/postgres-provider-permissions.js';

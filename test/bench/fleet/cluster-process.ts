@@ -78,7 +78,9 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
   // Requests are counted and then forgotten: a test reads them, here they are memory that grows.
   const counted = server.requests.push.bind(server.requests);
   server.requests.push = (...seen) => {
-    for (const { method, path } of seen) if (method !== 'GET' && !REVIEW.test(path)) report.writes += 1;
+    for (const { method, path, query } of seen) {
+      if (method !== 'GET' && !REVIEW.test(path) && !query.has('dryRun')) report.writes += 1;
+    }
     server.requests.length = 0;
     return counted(...seen);
   };
@@ -89,7 +91,7 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
 function disturb(server: FakeKubeApiServer, delayMs: number, injectEvery: number): void {
   let creates = 0;
   server.faults.take = (request) => {
-    if (injectEvery > 0 && request.method === 'POST' && CREATED.test(request.path)) {
+    if (injectEvery > 0 && request.method === 'POST' && CREATED.test(request.path) && !request.query.has('dryRun')) {
       creates += 1;
       if (creates % injectEvery === 0) {
         report.injected += 1;

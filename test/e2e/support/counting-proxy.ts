@@ -10,7 +10,7 @@ export interface CountedRequest {
 }
 
 /** Requests that the API server answers from the request alone: POST in form, but nothing is written. */
-const REVIEW = /^\/apis\/(authentication|authorization)\.k8s\.io\//;
+const REVIEW = /^\/apis\/(authentication|authorization)\.k8s\.io\/|[?&]dryRun=All\b/;
 
 /** Stands between the dispatcher and the API server, passes everything on, and counts what is not a read. */
 export class CountingProxy {

@@ -1,18 +1,41 @@
 import {
   type Clock,
+  type Condition,
   DomainError,
+  type DueProbe,
   type ProbeRecord,
   type Provider,
   type ProviderCredential,
   ProviderRepository,
   Secret,
+  setCondition,
+  type SteadyHealth,
+  type WatchStaleness,
+  worseHealth,
 } from '@image-factory/domain';
+
+/** What probes are claimed and judged by. */
+interface Probing {
+  readonly owner: string | undefined;
+  readonly dueAtMs: number;
+  readonly shown: SteadyHealth;
+  readonly detailAtMs: number;
+  readonly detailGeneration: number | undefined;
+}
+
+const UNPROBED: Probing = {
+  owner: undefined,
+  dueAtMs: Number.NEGATIVE_INFINITY,
+  shown: { verdict: 'unknown', tektonAnswers: false, streak: 0 },
+  detailAtMs: Number.NEGATIVE_INFINITY,
+  detailGeneration: undefined,
+};
 
 /** Providers in memory: what the registry asks of a repository, with hooks that tests need. */
 export class InMemoryProviderRepository extends ProviderRepository {
   readonly #providers = new Map<string, Provider>();
   readonly #credentials = new Map<string, ProviderCredential>();
-  readonly #dueAtMs = new Map<string, number>();
+  readonly #probings = new Map<string, Probing>();
   /** Every record, oldest first. */
   readonly records: ProbeRecord[] = [];
   /** How often a credential was opened. */
@@ -63,37 +86,65 @@ export class InMemoryProviderRepository extends ProviderRepository {
     });
   }
 
-  async claimDueProbes(_proberId: string, intervalMs: number, limit: number): Promise<readonly string[]> {
+  async claimDueProbes(
+    proberId: string,
+    limits: { readonly intervalMs: number; readonly detailMs: number; readonly most: number },
+  ): Promise<readonly DueProbe[]> {
     this.#check();
     const nowMs = this.clock.monotonicMs();
-    const due = [...this.#providers.keys()]
-      .filter((id) => (this.#dueAtMs.get(id) ?? Number.NEGATIVE_INFINITY) <= nowMs)
-      .slice(0, limit);
-    due.forEach((id) => this.#dueAtMs.set(id, nowMs + intervalMs));
-    return due;
+    const due = [...this.#providers.values()].filter(({ id }) => this.#probing(id).dueAtMs <= nowMs);
+    return due.slice(0, limits.most).map(({ id, generation }) => {
+      const probing = this.#probing(id);
+      const detailed = probing.detailGeneration !== generation || probing.detailAtMs + limits.detailMs <= nowMs;
+      this.#probings.set(id, { ...probing, owner: proberId, dueAtMs: nowMs + limits.intervalMs });
+      return { providerId: id, shown: probing.shown, detailed };
+    });
   }
 
-  async recordProbe(record: ProbeRecord): Promise<void> {
+  async recordProbe(record: ProbeRecord): Promise<'recorded' | 'superseded'> {
     this.#check();
-    this.records.push(record);
     const provider = this.#providers.get(record.providerId);
-    if (provider === undefined) return;
+    const probing = this.#probing(record.providerId);
+    if (provider === undefined || probing.owner !== record.proberId) return 'superseded';
+    this.records.push(record);
+    const nowMs = this.clock.monotonicMs();
+    const detail = record.detailed ? { detailAtMs: nowMs, detailGeneration: provider.generation } : {};
+    const dueAtMs = Math.min(probing.dueAtMs, nowMs + (record.againInMs ?? Number.POSITIVE_INFINITY));
+    this.#probings.set(record.providerId, { ...probing, ...detail, shown: record.shown, dueAtMs });
+    const { verdict, tektonAnswers } = record.shown;
     const firstLossAt = record.lost ? (provider.health.firstLossAt ?? this.clock.now()) : undefined;
+    const conditions = record.conditions.reduce<readonly Condition[]>(
+      (list, one) => setCondition(list, one),
+      provider.health.conditions,
+    );
     const health = {
       ...provider.health,
-      verdict: record.verdict,
-      conditions: record.conditions,
-      tektonAnswers: record.tektonAnswers,
+      verdict: provider.health.watchFresh ? verdict : worseHealth(verdict, 'degraded'),
+      conditions,
+      tektonAnswers,
       probedAt: this.clock.now(),
       firstLossAt,
     };
     this.#providers.set(record.providerId, { ...provider, health });
+    return 'recorded';
   }
 
-  async recordWatchFreshness(providerId: string, fresh: boolean): Promise<void> {
-    const provider = this.#providers.get(providerId);
-    if (provider !== undefined)
-      this.#providers.set(providerId, { ...provider, health: { ...provider.health, watchFresh: fresh } });
+  async recordWatchStaleness({ stale }: WatchStaleness): Promise<void> {
+    for (const [id, provider] of this.#providers) {
+      const watchFresh = !stale.includes(id);
+      if (provider.health.watchFresh === watchFresh) continue;
+      const { verdict } = this.#probing(id).shown;
+      const health = {
+        ...provider.health,
+        watchFresh,
+        verdict: watchFresh ? verdict : worseHealth(verdict, 'degraded'),
+      };
+      this.#providers.set(id, { ...provider, health });
+    }
+  }
+
+  #probing(id: string): Probing {
+    return this.#probings.get(id) ?? UNPROBED;
   }
 
   #check(): void {

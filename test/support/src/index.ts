@@ -48,3 +48,5 @@ export { FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './fake-kube-api-server
 export { kubeApiContract } from './contracts/kube-api-contract.js';
 export type { KubeApiHarness } from './contracts/kube-api-contract.js';
 export { newBuild } from './new-build.js';
+export { providerProbesContract } from './contracts/provider-probes-contract.js';
+export type { ProviderProbesHarness } from './contracts/provider-probes-contract.js';

@@ -11,6 +11,7 @@ import { CreateProvider } from './manage/create-provider.js';
 import { DeleteProvider } from './manage/delete-provider.js';
 import { GrantProvider } from './grant/grant-provider.js';
 import { CheckProviderReadiness } from './check/check-provider-readiness.js';
+import { GetProviderHealth } from './check/get-provider-health.js';
 import { ProbeProvider } from './check/probe-provider.js';
 import { ProviderAccess } from './manage/provider-access.js';
 import { ProviderChecksController } from './check/provider-checks.controller.js';
@@ -30,6 +31,7 @@ import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
     GrantProvider,
     RevokeProviderGrant,
     ProbeProvider,
+    GetProviderHealth,
     CheckProviderReadiness,
     WakeParkedBuilds,
     {

@@ -1,5 +1,5 @@
 import type { ProviderRepository } from '@image-factory/domain';
-import type { PostgresOwnership } from '@image-factory/persistence';
+import type { LiveDispatcher, PostgresOwnership } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import type { ProviderFollowers } from '../follow/provider-followers.js';
 
@@ -13,6 +13,8 @@ export interface ReachabilityOptions {
 
 /** Ten minutes of heartbeats. */
 const FORGIVEN_AFTER_LOOKS = 120;
+/** Most providers whose watch's age a heartbeat carries. */
+const MOST_AGES = 1_000;
 
 /**
  * Where this dispatcher makes no progress. *Unreachable*: our own probe fails; looked at when our watch has gone silent
@@ -40,10 +42,19 @@ export class Reachability {
     return [...this.#silent.keys()];
   }
 
+  /** Age of the slowest watch on each provider that is followed here, for the heartbeat and for metrics. */
+  watchAgesMs(): Readonly<Record<string, number>> {
+    const followed = this.followers.all().slice(0, MOST_AGES);
+    return Object.fromEntries(
+      followed.map(({ providerId, follower }) => [providerId, Math.round(follower.watchAgeMs())]),
+    );
+  }
+
   /** One round: watches by their age, suspects by a probe. */
   async look(): Promise<void> {
     const suspects = new Set(this.#unreachable);
-    for (const dispatcher of await this.ownership.liveDispatchers()) {
+    const live = await this.ownership.liveDispatchers();
+    for (const dispatcher of live) {
       for (const providerId of dispatcher.unreachableProviders) suspects.add(providerId);
     }
     const followed = new Set<string>();
@@ -51,8 +62,9 @@ export class Reachability {
       followed.add(follower.providerId);
       const silent = follower.follower.watchAgeMs() > this.options.staleAfterMs;
       if (silent) suspects.add(follower.providerId);
-      await this.#recordFreshness(follower.providerId, silent);
+      this.#noteSilence(follower.providerId, silent);
     }
+    await this.#recordStaleness(live);
     await Promise.all([...suspects].map((providerId) => this.#judge(providerId)));
     this.#forgiveUnfollowed(followed);
   }
@@ -75,13 +87,23 @@ export class Reachability {
     }
   }
 
-  async #recordFreshness(providerId: string, silent: boolean): Promise<void> {
+  #noteSilence(providerId: string, silent: boolean): void {
     if (silent === this.#silent.has(providerId)) return;
-    await this.providers.recordWatchFreshness(providerId, !silent);
     if (silent) {
       this.#silent.set(providerId, FORGIVEN_AFTER_LOOKS);
       this.logger.warn('the watch of a provider proves nothing any more', { provider: providerId });
     } else this.#silent.delete(providerId);
+  }
+
+  /**
+   * A cluster's watch is stale when that of any live dispatcher is which follows it now. Each dispatcher says so for all
+   * clusters, so that it ends with whoever saw it: who dies, or gives its shards up, takes its silence along.
+   */
+  async #recordStaleness(live: readonly LiveDispatcher[]): Promise<void> {
+    const afterMs = this.options.staleAfterMs;
+    const ages = [this.watchAgesMs(), ...live.map(({ watchAgesMs }) => watchAgesMs)];
+    const stale = ages.flatMap((one) => Object.keys(one).filter((providerId) => (one[providerId] ?? 0) > afterMs));
+    await this.providers.recordWatchStaleness({ stale: [...new Set(stale)], afterMs });
   }
 
   /** A silent provider that was given up is tried again after a while: what made its watch silent here may be over. */

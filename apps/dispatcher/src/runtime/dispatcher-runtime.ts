@@ -131,6 +131,8 @@ export class DispatcherRuntime {
         ...sweepReport(this.sweeps),
         shards: this.followers.leases.length,
         silent_providers: this.reachability.silent,
+        watch_ages_ms: this.reachability.watchAgesMs(),
+        connections: this.parts.places.connections(),
       },
       unreachableProviders: this.reachability.unreachable,
       stopping: this.#stopping,

@@ -43,6 +43,8 @@ export interface DispatcherPlaces {
   readonly probeHealth: () => Promise<number>;
   /** One round over cached connections. @returns how many were replaced */
   readonly upkeep: () => Promise<number>;
+  /** State of each cached connection, by provider: `idle`, `in_use` or `draining`. */
+  readonly connections: () => Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 

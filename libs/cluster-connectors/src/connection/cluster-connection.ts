@@ -19,6 +19,7 @@ import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
 import type { PressureView } from '../pressure/pressure-view.js';
+import { credentialExpiry, type CredentialExpiry } from './credential-expiry.js';
 import type { KubeRequest, KubeResponse } from './kube-request.js';
 
 export interface ClusterConnectionOptions {
@@ -48,6 +49,7 @@ export class ClusterConnection {
   readonly #pressure: ClusterPressure;
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
+  readonly #credentialExpiry: () => Promise<CredentialExpiry | undefined>;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
 
   constructor(options: ClusterConnectionOptions) {
@@ -55,18 +57,20 @@ export class ClusterConnection {
     this.generation = options.generation;
     const clock = options.clock ?? systemClock;
     const pressure = pressureOptions(options.pressure);
+    const fileRules = options.fileRules ?? { allowedDirs: [], anyPath: false };
     this.#pressure = new ClusterPressure(pressure, clock);
     this.#transport = new ClusterTransport({
       access: options.access,
       egress: options.egress,
       clock,
       pressure: this.#pressure,
-      fileRules: options.fileRules ?? { allowedDirs: [], anyPath: false },
+      fileRules,
       maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     });
     this.#kubeConfig = new ClusterKubeConfig(options.access.server, this.#transport);
+    this.#credentialExpiry = () => credentialExpiry(options.access.identity, fileRules, clock);
   }
 
   get core(): CoreV1Api {
@@ -92,6 +96,11 @@ export class ClusterConnection {
   /** How much the cluster is asked, who waits, and whether it is left alone. */
   get pressure(): PressureView {
     return this.#pressure.view();
+  }
+
+  /** When the credential in use ends; undefined when it does not say. */
+  credentialExpiry(): Promise<CredentialExpiry | undefined> {
+    return this.#credentialExpiry();
   }
 
   /** Any typed client of @kubernetes/client-node over this connection, as `status`. Its failures are DomainErrors. */

@@ -2,32 +2,36 @@ import type { ClusterConnectionProvider } from '@image-factory/cluster-connector
 import {
   type Clock,
   DomainError,
+  type DueProbe,
+  explainingCondition,
   invalidInput,
-  isDomainError,
+  type ProbeRecord,
   type Provider,
   type ProviderRepository,
-  type Reason,
 } from '@image-factory/domain';
 import type { Logger, Metrics } from '@image-factory/telemetry';
-import { type ClusterProbe, probeCluster } from './probe-cluster.js';
-import { localRecord, probeRecord } from './probe-record.js';
+import { type ClusterProbe, probeCluster, unreached } from './probe-cluster.js';
+import { probeDetail } from './probe-detail.js';
+import { failureOf, type ProbeFailure } from './probe-part.js';
+import { localRecord, probeRecord, type ProbeTurn } from './probe-record.js';
 
 export interface HealthMonitorOptions {
   readonly providers: ProviderRepository;
   readonly connections: ClusterConnectionProvider;
   /** Who probes: the dispatcher's id. */
   readonly proberId: string;
-  /** Every provider is probed once in so long, by whichever dispatcher comes first. Default 30 000. */
+  /** Every provider is probed once in about so long, by whichever dispatcher comes first. Default 30 000. */
   readonly intervalMs?: number;
-  /** Limit of each request of a probe; below the interval. Default 10 000. */
+  /** Limit of a whole probe; below the interval. Default 10 000. */
   readonly timeoutMs?: number;
-  /** Most probes at once in this process. Default 50. */
+  /**
+   * Most probes at once in this process: above the number of clusters, so that those which hang leave room for the
+   * others. Default 1 000.
+   */
   readonly maxAtOnce?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: Metrics;
-  /** Called after a probe was recorded: the dispatcher wakes builds that waited for this provider. */
-  readonly onProbed?: (providerId: string) => void;
 }
 
 /** What one round started. */
@@ -36,6 +40,10 @@ export interface HealthRound {
   readonly underWay: number;
 }
 
+/** Most probes that one round starts. */
+const MOST_PER_ROUND = 100;
+const MINUTE_MS = 60_000;
+
 /**
  * Probes the providers that are due and records verdict and Conditions.
  *
@@ -43,8 +51,12 @@ export interface HealthRound {
  * starts probes and never waits for one: a cluster that hangs holds its own probe for at most its time limits, and
  * nothing else. A provider whose probe is still under way is not started again here.
  *
+ * A probe that contradicts what is shown is confirmed by another soon after (see `steadyHealth`); slow questions are
+ * asked every tenth interval, and when the provider has changed.
+ *
  * Failures: whatever goes wrong on the way to a cluster is the result of the probe (Reachable is False with the reason).
- * A record that cannot be written is logged; the next interval writes it.
+ * A record that cannot be written is logged; the next interval writes it. A record that comes after the turn's end is
+ * dropped.
  */
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
@@ -64,13 +76,19 @@ export class HealthMonitor {
 
   /** Starts what is due. Call it more often than the interval. @throws what the repository throws */
   async runOnce(): Promise<HealthRound> {
-    const room = (this.#options.maxAtOnce ?? 50) - this.#underWay.size;
+    const room = Math.min(MOST_PER_ROUND, (this.#options.maxAtOnce ?? 1_000) - this.#underWay.size);
     if (room <= 0) return { started: 0, underWay: this.#underWay.size };
-    const due = await this.#options.providers.claimDueProbes(this.#options.proberId, this.#intervalMs, room);
-    const started = due.filter((providerId) => !this.#underWay.has(providerId));
-    for (const providerId of started) {
-      const work = this.#probe(providerId).finally(() => this.#underWay.delete(providerId));
-      this.#underWay.set(providerId, work);
+    const { providers, proberId } = this.#options;
+    const limits = {
+      intervalMs: this.#intervalMs,
+      detailMs: Math.max(10 * this.#intervalMs, 5 * MINUTE_MS),
+      most: room,
+    };
+    const claimed = await providers.claimDueProbes(proberId, limits);
+    const started = claimed.filter(({ providerId }) => !this.#underWay.has(providerId));
+    for (const due of started) {
+      const work = this.#probe(due).finally(() => this.#underWay.delete(due.providerId));
+      this.#underWay.set(due.providerId, work);
     }
     return { started: started.length, underWay: this.#underWay.size };
   }
@@ -80,47 +98,56 @@ export class HealthMonitor {
     await Promise.allSettled(this.#underWay.values());
   }
 
-  async #probe(providerId: string): Promise<void> {
-    const { providers, clock, logger, metrics } = this.#options;
+  async #probe(due: DueProbe): Promise<void> {
+    const { providers, proberId, clock, logger, metrics } = this.#options;
+    const { providerId } = due;
     const startedMs = clock.monotonicMs();
     try {
       const provider = await providers.find(providerId);
       if (provider === undefined) return;
-      const record =
-        provider.type === 'local'
-          ? localRecord(provider, clock.now())
-          : probeRecord(provider, await this.#reach(provider), clock.now());
-      await providers.recordProbe(record);
-      metrics?.recordSeconds('probeDuration', (clock.monotonicMs() - startedMs) / 1000, { verdict: record.verdict });
-      this.#options.onProbed?.(providerId);
+      const probe = provider.type === 'local' ? undefined : await this.#reach(provider, due);
+      // A fifth of the interval, so that a real loss is shown well within the next one.
+      const turn: ProbeTurn = { proberId, due, confirmAfterMs: this.#intervalMs / 5, now: clock.now() };
+      const record = probe === undefined ? localRecord(provider, turn) : probeRecord(provider, probe, turn);
+      const taken = await providers.recordProbe(record);
+      metrics?.recordSeconds('probeDuration', (clock.monotonicMs() - startedMs) / 1000, { verdict: record.seen });
+      if (taken === 'recorded') this.#tell(provider, due, record);
     } catch (error) {
-      logger.error('A health probe could not be recorded.', { providerId, error });
+      logger.error('A health probe could not be recorded.', { provider: providerId, error });
     }
   }
 
-  async #reach(provider: Provider): Promise<ClusterProbe> {
+  /** A change of what is shown, once. */
+  #tell(provider: Provider, due: DueProbe, { shown, conditions }: ProbeRecord): void {
+    if (shown.verdict === due.shown.verdict) return;
+    const explains = explainingCondition(conditions);
+    const fields = { provider: provider.id, name: provider.name, from: due.shown.verdict, to: shown.verdict };
+    const why = explains === undefined ? {} : { reason: explains.reason, message: explains.message };
+    if (shown.verdict === 'healthy') this.#options.logger.info('cluster health changed', fields);
+    else this.#options.logger.warn('cluster health changed', { ...fields, ...why });
+  }
+
+  async #reach(provider: Provider, due: DueProbe): Promise<ClusterProbe> {
     const { connections, clock } = this.#options;
+    const nowMs = (): number => clock.monotonicMs();
+    const time = { nowMs, deadlineMs: nowMs() + this.#timeoutMs };
     let probe: ClusterProbe | undefined;
     try {
       await connections.withConnection(provider.id, async (connection) => {
         // As it is for others: the probe itself is never kept away, and its answer closes the breaker.
         const { pressure } = connection;
-        const seen = await probeCluster(connection, {
-          tektonEnabled: provider.settings.tektonEnabled !== false,
-          timeoutMs: this.#timeoutMs,
-          nowMs: () => clock.monotonicMs(),
-        });
-        probe = { ...seen, pressure };
+        const { tektonEnabled, installTasks } = provider.settings;
+        const seen = await probeCluster(connection, { ...time, tektonEnabled: tektonEnabled !== false });
+        const asks = due.detailed && seen.versionReachable;
+        const options = { ...time, installTasks: installTasks !== false, tektonListed: seen.tektonListed === true };
+        const detail = asks ? { detail: await probeDetail(connection, options) } : {};
+        probe = { ...seen, pressure, ...detail };
         // Thrown so that the pool opens the credential anew; the probe itself stands.
         if (isRefused(seen)) throw refusedCredential(provider.id);
       });
       return probe ?? failedProbe({ reason: 'Internal', message: 'The probe gave no result.' });
     } catch (error) {
-      if (probe !== undefined) return probe;
-      const failure = isDomainError(error)
-        ? { reason: error.reason, message: error.message }
-        : ({ reason: 'Internal', message: 'The connection could not be made.' } as const);
-      return failedProbe(failure);
+      return probe ?? failedProbe(failureOf(error));
     }
   }
 }
@@ -134,17 +161,6 @@ function refusedCredential(providerId: string): DomainError {
   return new DomainError({ kind: 'Unauthenticated', reason: 'ClusterUnauthorized', message, fault: 'cluster' });
 }
 
-function failedProbe(failure: { readonly reason: Reason; readonly message: string }): ClusterProbe {
-  return {
-    versionReachable: false,
-    tektonListed: undefined,
-    nodesListed: undefined,
-    readyNodes: undefined,
-    failures: { version: failure },
-    clusterUid: undefined,
-    kubernetesVersion: undefined,
-    nodes: undefined,
-    schedulableNodes: undefined,
-    latencyMs: {},
-  };
+function failedProbe(failure: ProbeFailure): ClusterProbe {
+  return unreached({ version: failure });
 }

@@ -1,77 +1,61 @@
-import { type ClusterConnection, type PressureView, TABLE_ACCEPT } from '@image-factory/cluster-connectors';
-import { isDomainError, type ProbeResult, type Reason } from '@image-factory/domain';
+import type { ClusterConnection, CredentialExpiry, PressureView } from '@image-factory/cluster-connectors';
+import { DomainError, isDomainError, type ProbeResult } from '@image-factory/domain';
+import { countNodes } from './count-nodes.js';
+import { isTooOld, type KubernetesVersion } from './kubernetes-version.js';
+import type { ClusterDetail } from './probe-detail.js';
+import { failureOf, timeLeftMs, type ProbeFailure, type ProbeTime } from './probe-part.js';
+
+export type ProbePart = 'version' | 'tekton' | 'nodes';
 
 /** What one probe of a cluster saw, with the reason of each part that failed. */
 export interface ClusterProbe extends ProbeResult {
-  readonly failures: Readonly<
-    Partial<Record<'version' | 'tekton' | 'nodes', { readonly reason: Reason; readonly message: string }>>
-  >;
+  readonly failures: Readonly<Partial<Record<ProbePart, ProbeFailure>>>;
   readonly clusterUid: string | undefined;
   readonly kubernetesVersion: string | undefined;
+  /** Older than what Tekton's v1 API runs on. */
+  readonly versionTooOld: boolean;
   readonly nodes: number | undefined;
   /** Ready and not cordoned. */
   readonly schedulableNodes: number | undefined;
-  readonly latencyMs: Readonly<Partial<Record<'version' | 'tekton' | 'nodes', number>>>;
+  readonly latencyMs: Readonly<Partial<Record<ProbePart, number>>>;
+  readonly credentialExpiry: CredentialExpiry | undefined;
   /** What this process asked of the cluster before the probe; undefined when there was no connection. */
   readonly pressure?: PressureView;
-}
-
-type Part = 'version' | 'tekton' | 'nodes';
-
-interface NodeCount {
-  readonly nodes: number;
-  readonly ready: number;
-  readonly schedulable: number;
+  /** The slow questions, when they were asked. */
+  readonly detail?: ClusterDetail;
 }
 
 /**
- * The guide's probes in its order: version, Tekton's list, nodes. A version that cannot be reached ends the probe. Never
- * throws; each part has its own time limit.
+ * The guide's probes in its order: version, Tekton's list, nodes; all within one time limit, as the guide has it. A
+ * version that cannot be reached ends the probe. Never throws.
  */
 export async function probeCluster(
   connection: ClusterConnection,
-  options: { readonly tektonEnabled: boolean; readonly timeoutMs: number; readonly nowMs: () => number },
+  options: ProbeTime & { readonly tektonEnabled: boolean },
 ): Promise<ClusterProbe> {
-  const failures: Partial<Record<Part, { reason: Reason; message: string }>> = {};
-  const latencyMs: Partial<Record<Part, number>> = {};
-  const { timeoutMs } = options;
-  const attempt = async <T>(part: Part, work: () => Promise<T>): Promise<T | undefined> => {
+  const failures: Partial<Record<ProbePart, ProbeFailure>> = {};
+  const latencyMs: Partial<Record<ProbePart, number>> = {};
+  const attempt = async <T>(part: ProbePart, work: (timeoutMs: number) => Promise<T>): Promise<T | undefined> => {
     const startedMs = options.nowMs();
     try {
-      const result = await work();
+      const result = await work(timeLeftMs(options));
       latencyMs[part] = Math.round(options.nowMs() - startedMs);
       return result;
     } catch (error) {
-      failures[part] = isDomainError(error)
-        ? { reason: error.reason, message: error.message }
-        : { reason: 'Internal', message: 'The probe failed in an unexpected way.' };
+      failures[part] = failureOf(error);
       return undefined;
     }
   };
-  const version = await attempt('version', async () => {
-    const { body } = await connection.request<{ gitVersion?: string }>({
-      requestClass: 'probe',
-      method: 'GET',
-      path: '/version',
-      timeoutMs,
-    });
-    return { gitVersion: body.gitVersion };
+  const expiry = connection.credentialExpiry();
+  const version = await attempt('version', async (timeoutMs) => {
+    const { body } = await connection.request<KubernetesVersion>({ ...PROBE, path: '/version', timeoutMs });
+    return typeof body === 'object' ? body : {};
   });
-  if (version === undefined) {
-    return {
-      versionReachable: false,
-      tektonListed: undefined,
-      nodesListed: undefined,
-      readyNodes: undefined,
-      failures,
-      latencyMs,
-      ...NOTHING,
-    };
-  }
+  if (version === undefined) return { ...unreached(failures), credentialExpiry: await expiry };
   const [tekton, nodes, clusterUid] = await Promise.all([
-    options.tektonEnabled ? attempt('tekton', () => listTekton(connection, timeoutMs)) : undefined,
-    attempt('nodes', () => countNodes(connection, timeoutMs)),
-    readClusterUid(connection, timeoutMs).catch(() => undefined),
+    options.tektonEnabled ? attempt('tekton', (timeoutMs) => listTekton(connection, timeoutMs)) : undefined,
+    attempt('nodes', (timeoutMs) => countNodes(connection, timeoutMs)),
+    readClusterUid(connection, timeLeftMs(options)).catch(() => undefined),
   ]);
   return {
     versionReachable: true,
@@ -82,73 +66,60 @@ export async function probeCluster(
     latencyMs,
     clusterUid,
     kubernetesVersion: version.gitVersion,
+    versionTooOld: isTooOld(version),
     nodes: nodes?.nodes,
     schedulableNodes: nodes?.schedulable,
+    credentialExpiry: await expiry,
   };
 }
 
-const NOTHING = {
-  clusterUid: undefined,
-  kubernetesVersion: undefined,
-  nodes: undefined,
-  schedulableNodes: undefined,
-} as const;
+/** A probe that ended before the version was known. */
+export function unreached(failures: ClusterProbe['failures']): ClusterProbe {
+  return {
+    versionReachable: false,
+    tektonListed: undefined,
+    nodesListed: undefined,
+    readyNodes: undefined,
+    failures,
+    latencyMs: {},
+    clusterUid: undefined,
+    kubernetesVersion: undefined,
+    versionTooOld: false,
+    nodes: undefined,
+    schedulableNodes: undefined,
+    credentialExpiry: undefined,
+  };
+}
+
+const PROBE = { requestClass: 'probe', method: 'GET' } as const;
 
 async function listTekton(connection: ClusterConnection, timeoutMs: number): Promise<true> {
-  await connection.request({
-    requestClass: 'probe',
-    method: 'GET',
-    path: '/apis/tekton.dev/v1/pipelineruns',
-    query: { limit: 1 },
-    timeoutMs,
-  });
-  return true;
+  const request = { ...PROBE, path: '/apis/tekton.dev/v1/pipelineruns', query: { limit: 1 }, timeoutMs };
+  try {
+    await connection.request(request);
+    return true;
+  } catch (error) {
+    if (!isDomainError(error) || error.reason !== 'TektonNotInstalled') throw error;
+    throw (await servesOtherTekton(connection, timeoutMs)) ? tektonTooOld(error) : error;
+  }
+}
+
+/** Tekton is there, and the version that we speak is not. */
+function servesOtherTekton(connection: ClusterConnection, timeoutMs: number): Promise<boolean> {
+  return connection.request({ ...PROBE, path: '/apis/tekton.dev', timeoutMs }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function tektonTooOld({ details }: DomainError): DomainError {
+  const message = 'Tekton Pipelines is installed and serves no tekton.dev/v1: it is too old. Install v0.50 or newer.';
+  return new DomainError({ kind: 'NotFound', reason: 'TektonTooOld', message, fault: 'cluster', details });
 }
 
 /** uid of kube-system, which is the cluster's identity. */
 export async function readClusterUid(connection: ClusterConnection, timeoutMs: number): Promise<string | undefined> {
-  const { body } = await connection.request<{ metadata: { uid?: string } }>({
-    requestClass: 'probe',
-    method: 'GET',
-    path: '/api/v1/namespaces/kube-system',
-    timeoutMs,
-  });
+  const request = { ...PROBE, path: '/api/v1/namespaces/kube-system', timeoutMs };
+  const { body } = await connection.request<{ metadata: { uid?: string } }>(request);
   return body.metadata.uid;
-}
-
-interface NodeTable {
-  readonly kind: string;
-  readonly metadata?: { readonly continue?: string };
-  readonly columnDefinitions?: readonly { readonly name: string }[];
-  readonly rows?: readonly { readonly cells: readonly unknown[] }[];
-  readonly items?: readonly {
-    readonly spec?: { readonly unschedulable?: boolean };
-    readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-  }[];
-}
-
-/** Counts nodes in Table form (whole Node objects carry all image names); whole objects where Tables are not served. */
-export async function countNodes(connection: ClusterConnection, timeoutMs: number): Promise<NodeCount> {
-  const texts: string[] = [];
-  let token: string | undefined;
-  do {
-    const { body } = await connection.request<NodeTable>({
-      requestClass: 'probe',
-      method: 'GET',
-      path: '/api/v1/nodes',
-      query: { limit: 500, continue: token, includeObject: 'None' },
-      accept: TABLE_ACCEPT,
-      timeoutMs,
-    });
-    const column = body.columnDefinitions?.findIndex((one) => one.name === 'Status') ?? -1;
-    for (const row of body.rows ?? []) texts.push(String(row.cells[column] ?? ''));
-    for (const node of body.items ?? []) {
-      const ready = node.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
-      texts.push(`${ready ? 'Ready' : 'NotReady'}${node.spec?.unschedulable === true ? ',SchedulingDisabled' : ''}`);
-    }
-    token = body.metadata?.continue;
-  } while (token !== undefined && token !== '');
-  const ready = texts.filter((text) => text.split(',').includes('Ready'));
-  const schedulable = ready.filter((text) => !text.split(',').includes('SchedulingDisabled'));
-  return { nodes: texts.length, ready: ready.length, schedulable: schedulable.length };
 }

@@ -1,23 +1,46 @@
-import { type Condition, healthVerdict, type ProbeRecord, type Provider, setCondition } from '@image-factory/domain';
+import {
+  clusterHealth,
+  type Condition,
+  type DueProbe,
+  type ProbeRecord,
+  type Provider,
+  setCondition,
+  steadyHealth,
+} from '@image-factory/domain';
+import { detailConditions } from './detail-conditions.js';
 import type { ClusterProbe } from './probe-cluster.js';
+import { type DraftCondition, PROBE_JUDGES } from './probe-conditions.js';
 
-/** Types of the Conditions that probes set. */
-export const PROBE_CONDITIONS = ['Reachable', 'TektonAvailable', 'Schedulable', 'RequestsAccepted'] as const;
+/** Who probed, what was known, and how soon to look again when the probe contradicts it. */
+export interface ProbeTurn {
+  readonly proberId: string;
+  readonly due: DueProbe;
+  readonly confirmAfterMs: number;
+  readonly now: Date;
+}
 
 /** What a probe means for its provider: verdict, Conditions, facts. Pure. */
-export function probeRecord(provider: Provider, probe: ClusterProbe, now: Date): ProbeRecord {
-  const next = [reachable(probe), tektonAvailable(provider, probe), schedulable(probe), requestsAccepted(probe)];
-  const conditions = next.reduce<readonly Condition[]>(
-    (list, one) => setCondition(list, { ...one, lastTransitionTime: now }),
-    provider.health.conditions,
-  );
+export function probeRecord(provider: Provider, probe: ClusterProbe, turn: ProbeTurn): ProbeRecord {
+  const { now } = turn;
+  const judged = PROBE_JUDGES.map((judge) => judge({ provider, probe, now }));
+  const detailed = probe.detail === undefined ? [] : detailConditions(probe.detail);
+  const conditions = [...judged, ...detailed].map((draft) => timed(provider, draft, now));
+  // Those of the slow questions count until they are asked again.
+  const known = conditions.reduce<readonly Condition[]>(setCondition, provider.health.conditions);
+  const seen = clusterHealth(probe, known);
+  const tektonAnswers = probe.tektonListed === true;
+  const shown = steadyHealth(turn.due.shown, { verdict: seen, tektonAnswers });
   return {
     providerId: provider.id,
-    verdict: healthVerdict(probe),
-    tektonAnswers: probe.tektonListed === true,
+    proberId: turn.proberId,
+    seen,
+    shown,
     conditions,
     lost: !probe.versionReachable,
+    detailed: probe.detail !== undefined,
     clusterUid: probe.clusterUid,
+    credentialExpiresAt: probe.credentialExpiry?.expiresAt,
+    latencyMs: probe.latencyMs,
     facts: {
       kubernetes_version: probe.kubernetesVersion,
       latency_ms: probe.latencyMs,
@@ -25,86 +48,33 @@ export function probeRecord(provider: Provider, probe: ClusterProbe, now: Date):
       ready_nodes: probe.readyNodes,
       schedulable_nodes: probe.schedulableNodes,
     },
+    againInMs: shown.streak === 0 ? undefined : turn.confirmAfterMs,
   };
 }
 
 /** A local provider runs on the dispatcher's own host: it is healthy while somebody probes it. */
-export function localRecord(provider: Provider, now: Date): ProbeRecord {
-  const ready: Condition = {
-    type: 'Reachable',
-    status: 'True',
-    reason: 'LocalHost',
-    message: 'Builds run on the dispatcher’s host.',
-    lastTransitionTime: now,
-  };
+export function localRecord(provider: Provider, turn: ProbeTurn): ProbeRecord {
+  const reason = 'LocalHost';
+  const ready = { type: 'Reachable', status: 'True', reason, message: 'Builds run on the dispatcher’s host.' } as const;
   return {
     providerId: provider.id,
-    verdict: 'healthy',
-    tektonAnswers: true,
-    conditions: setCondition(provider.health.conditions, ready),
+    proberId: turn.proberId,
+    seen: 'healthy',
+    shown: { verdict: 'healthy', tektonAnswers: true, streak: 0 },
+    conditions: [timed(provider, ready, turn.now)],
     lost: false,
+    detailed: true,
     clusterUid: undefined,
+    credentialExpiresAt: undefined,
+    latencyMs: {},
     facts: {},
+    againInMs: undefined,
   };
 }
 
-type Draft = Omit<Condition, 'lastTransitionTime'>;
-
-function reachable(probe: ClusterProbe): Draft {
-  const failure = probe.failures.version;
-  if (failure !== undefined) return { type: 'Reachable', status: 'False', ...failure };
-  return {
-    type: 'Reachable',
-    status: 'True',
-    reason: 'VersionAnswered',
-    message: `Kubernetes ${probe.kubernetesVersion ?? ''} answered.`,
-  };
-}
-
-function tektonAvailable(provider: Provider, probe: ClusterProbe): Draft {
-  const type = 'TektonAvailable';
-  if (!probe.versionReachable)
-    return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
-  if (provider.settings.tektonEnabled === false) {
-    return {
-      type,
-      status: 'False',
-      reason: 'TektonDisabled',
-      message: 'tekton_enabled is false in this provider’s config.',
-    };
-  }
-  const failure = probe.failures.tekton;
-  if (failure !== undefined) return { type, status: 'False', ...failure };
-  return { type, status: 'True', reason: 'PipelineRunsListed', message: 'tekton.dev/v1 PipelineRuns can be listed.' };
-}
-
-function schedulable(probe: ClusterProbe): Draft {
-  const type = 'Schedulable';
-  if (!probe.versionReachable)
-    return { type, status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' };
-  const failure = probe.failures.nodes;
-  if (failure !== undefined) return { type, status: 'Unknown', ...failure };
-  const counts = `${probe.readyNodes ?? 0} of ${probe.nodes ?? 0} nodes are Ready, ${probe.schedulableNodes ?? 0} of them take new pods.`;
-  if ((probe.readyNodes ?? 0) === 0) return { type, status: 'False', reason: 'NoReadyNode', message: counts };
-  if ((probe.schedulableNodes ?? 0) === 0)
-    return { type, status: 'False', reason: 'AllNodesCordoned', message: counts };
-  return { type, status: 'True', reason: 'NodesReady', message: counts };
-}
-
-/** The breaker and the rate of the dispatcher that probed, as they were for its other requests before the probe. */
-function requestsAccepted({ pressure }: ClusterProbe): Draft {
-  const type = 'RequestsAccepted';
-  if (pressure === undefined)
-    return { type, status: 'Unknown', reason: 'NotConnected', message: 'There is no connection to the cluster.' };
-  const { breaker } = pressure;
-  if (breaker === 'open') {
-    const message = 'Requests failed in a row or hang: nothing but probes is sent until one is answered.';
-    return { type, status: 'False', reason: 'BreakerOpen', message };
-  }
-  if (breaker === 'half_open')
-    return { type, status: 'Unknown', reason: 'BreakerHalfOpen', message: 'The next request is a trial.' };
-  const rate = `At most ${Math.round(pressure.ratePerSecond)} requests a second are sent`;
-  return pressure.ratePerSecond < pressure.ceilingPerSecond / 4
-    ? { type, status: 'True', reason: 'SlowedDown', message: `${rate}: it was slow or refused some for load.` }
-    : { type, status: 'True', reason: 'BreakerClosed', message: `${rate}.` };
+/** With the time since when it is so. */
+function timed(provider: Provider, draft: DraftCondition, now: Date): Condition {
+  const before = provider.health.conditions.find((one) => one.type === draft.type);
+  const same = before?.status === draft.status;
+  return { ...draft, lastTransitionTime: same ? before.lastTransitionTime : now };
 }

@@ -34,6 +34,8 @@ export interface PoolRound {
   readonly checked: number;
   readonly replaced: number;
   readonly evicted: number;
+  /** All providers, as they were read. */
+  readonly providers: readonly Provider[];
 }
 
 /** Connections by state, for metrics and the health route. */
@@ -43,6 +45,8 @@ export interface PoolView {
   readonly draining: number;
   readonly connecting: number;
 }
+
+export type ConnectionState = 'idle' | 'in_use' | 'draining';
 
 /**
  * The cached connections to clusters, one per provider and generation.
@@ -102,7 +106,8 @@ export class ConnectionPool extends ClusterConnectionProvider {
    * @throws what the repository throws
    */
   async runOnce(): Promise<PoolRound> {
-    const providers = new Map((await this.#options.providers.list()).map((provider) => [provider.id, provider]));
+    const listed = await this.#options.providers.list();
+    const providers = new Map(listed.map((provider) => [provider.id, provider]));
     const pooled = new Set([...this.#current.values(), ...this.#draining].map((entry) => entry.providerId));
     let replaced = 0;
     for (const providerId of pooled) {
@@ -110,13 +115,22 @@ export class ConnectionPool extends ClusterConnectionProvider {
       if (current !== undefined) current.checkedAtMs = this.#nowMs();
       replaced += this.#replaceOlder(providerId, providers.get(providerId)?.generation);
     }
-    return { checked: providers.size, replaced, evicted: this.#evict() };
+    return { checked: providers.size, replaced, evicted: this.#evict(), providers: listed };
   }
 
   view(): PoolView {
     const entries = [...this.#current.values()];
     const inUse = entries.filter((entry) => entry.inUse > 0).length;
     return { idle: entries.length - inUse, inUse, draining: this.#draining.size, connecting: this.#connecting.size };
+  }
+
+  /** Each provider with a connection and its state; of two generations the current one's. */
+  states(): ReadonlyMap<string, ConnectionState> {
+    const draining = [...this.#draining].map((entry) => [entry.providerId, 'draining'] as const);
+    const current = [...this.#current.values()].map(
+      (entry) => [entry.providerId, entry.inUse > 0 ? 'in_use' : 'idle'] as const,
+    );
+    return new Map<string, ConnectionState>([...draining, ...current]);
   }
 
   /** The pressure of each cluster that is connected, by provider; of two generations the current one's. */

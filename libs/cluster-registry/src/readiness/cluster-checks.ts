@@ -1,6 +1,8 @@
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { Provider } from '@image-factory/domain';
-import { countNodes } from '../health/probe-cluster.js';
+import { countNodes } from '../health/count-nodes.js';
+import { isTooOld, type KubernetesVersion, LEAST_MINOR } from '../health/kubernetes-version.js';
+import { SLOW_MS } from '../health/probe-conditions.js';
 
 /** What a check found; its name and duration are added by the runner. */
 export interface Finding {
@@ -29,8 +31,6 @@ export interface ClusterCheck {
   readonly run: (context: CheckContext) => Promise<Finding>;
 }
 
-const SLOW_MS = 2_000;
-const LEAST_MINOR = 25;
 const LATENCY_FIX = 'Look at the network to the API server and at its load.';
 const API_FIX = 'Check endpoint, CA and network path; POST …/test-connection shows the step that fails.';
 const TEKTON_FIX =
@@ -63,15 +63,14 @@ export const CLUSTER_CHECKS: readonly ClusterCheck[] = [
 const TEKTON_PATH = '/apis/tekton.dev/v1/pipelineruns';
 
 async function kubernetesApi({ connection, timeoutMs }: CheckContext): Promise<Finding> {
-  const { body } = await connection.request<{ major?: string; minor?: string; gitVersion?: string }>({
+  const { body } = await connection.request<KubernetesVersion>({
     requestClass: 'probe',
     method: 'GET',
     path: '/version',
     timeoutMs,
   });
-  const minor = Number.parseInt(body.minor ?? '', 10);
   const message = `Kubernetes ${body.gitVersion ?? 'of unknown version'} answers.`;
-  if (Number.isFinite(minor) && body.major === '1' && minor < LEAST_MINOR) {
+  if (isTooOld(body)) {
     return {
       status: 'warning',
       reason: 'VersionTooOld',

@@ -82,6 +82,7 @@ export const REASONS = [
   'ClusterUnavailable',
   'ClusterTlsFailed',
   'TektonNotInstalled',
+  'TektonTooOld',
   'AdmissionTimeout',
   'AdmissionDenied',
   'NamespaceTerminating',

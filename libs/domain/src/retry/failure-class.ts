@@ -102,6 +102,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   ClusterUnavailable: 'cluster',
   ClusterTlsFailed: 'cluster',
   TektonNotInstalled: 'cluster',
+  TektonTooOld: 'cluster',
   AdmissionTimeout: 'cluster',
   AdmissionDenied: 'cluster',
   NamespaceTerminating: 'cluster',

@@ -10,6 +10,8 @@ export interface LiveDispatcher {
   readonly unreachableProviders: readonly string[];
   /** Providers that answer it and whose watch proves nothing to it. */
   readonly silentProviders: readonly string[];
+  /** Milliseconds since the slowest watch of each provider that it follows has proved anything. */
+  readonly watchAgesMs: Readonly<Record<string, number>>;
 }
 
 /** Which database this is: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
@@ -51,6 +53,7 @@ interface LiveRow {
   host: string;
   unreachable_providers: string[];
   silent_providers: string[] | null;
+  watch_ages_ms: Record<string, number> | null;
 }
 
 /**
@@ -64,7 +67,8 @@ export class PostgresOwnership {
   /** Index: dispatchers has a handful of rows; a sequential scan. */
   async liveDispatchers(): Promise<LiveDispatcher[]> {
     const rows = await this.database.query<LiveRow>(
-      `SELECT id, host, unreachable_providers, metrics -> 'silent_providers' AS silent_providers FROM dispatchers
+      `SELECT id, host, unreachable_providers, metrics -> 'silent_providers' AS silent_providers,
+              metrics -> 'watch_ages_ms' AS watch_ages_ms FROM dispatchers
         WHERE state = 'running' AND lease_until > clock_timestamp() ORDER BY id`,
     );
     return rows.map((row) => ({
@@ -72,6 +76,7 @@ export class PostgresOwnership {
       host: row.host,
       unreachableProviders: row.unreachable_providers,
       silentProviders: row.silent_providers ?? [],
+      watchAgesMs: row.watch_ages_ms ?? {},
     }));
   }
 

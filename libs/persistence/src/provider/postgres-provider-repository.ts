@@ -1,13 +1,17 @@
 import {
   DomainError,
+  type DueProbe,
   type ProbeRecord,
   type Provider,
   type ProviderCredential,
+  type ProviderHealth,
   ProviderRepository,
   type Secret,
+  type WatchStaleness,
 } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 import type { SecretCipher } from '../secret/secret-cipher.js';
+import { CLAIM_DUE_PROBES, RECORD_WATCH_STALENESS } from './probe-statements.js';
 import {
   PROVIDER_SELECT,
   type ProviderDetail,
@@ -16,6 +20,7 @@ import {
   toProviderDetail,
 } from './provider-row.js';
 import { openSecrets } from './provider-secrets.js';
+import { recordProbe } from './record-probe.js';
 
 interface CredentialRow {
   generation: number;
@@ -72,55 +77,39 @@ export class PostgresProviderRepository extends ProviderRepository {
     return new Set(rows.map((row) => row.provider_id));
   }
 
-  /** Locks the taken rows and skips locked ones. Disabled providers are left alone. */
-  async claimDueProbes(proberId: string, intervalMs: number, limit: number): Promise<readonly string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `UPDATE providers SET probe_owner = $1, probe_due_at = now() + make_interval(secs => $2 / 1000.0)
-        WHERE id IN (SELECT id FROM providers
-                      WHERE probe_due_at <= now() AND state <> 'disabled'
-                      ORDER BY probe_due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-        RETURNING id`,
-      [proberId, intervalMs, limit],
-    );
-    return rows.map((row) => row.id);
-  }
-
-  async recordProbe(record: ProbeRecord): Promise<void> {
-    await this.database.transaction(async (tx) => {
-      await tx.query(
-        `UPDATE providers SET health = $2, tekton_answers = $3, probed_at = now(),
-                first_loss_at = CASE WHEN $4 THEN coalesce(first_loss_at, now()) END,
-                cluster_uid = coalesce($5, cluster_uid), last_probe = $6
-          WHERE id = $1`,
-        [
-          record.providerId,
-          record.verdict,
-          record.tektonAnswers,
-          record.lost,
-          record.clusterUid ?? null,
-          JSON.stringify(record.facts),
-        ],
-      );
-      for (const condition of record.conditions) {
-        await tx.query(
-          `INSERT INTO provider_conditions (provider_id, type, status, reason, message, last_transition_at)
-           SELECT $1, $2, $3, $4, $5, now() WHERE EXISTS (SELECT 1 FROM providers WHERE id = $1)
-           ON CONFLICT (provider_id, type) DO UPDATE SET
-             status = excluded.status, reason = excluded.reason, message = excluded.message,
-             last_transition_at = CASE WHEN provider_conditions.status = excluded.status
-                                       THEN provider_conditions.last_transition_at ELSE now() END`,
-          [record.providerId, condition.type, condition.status, condition.reason, condition.message],
-        );
-      }
-    });
-  }
-
-  async recordWatchFreshness(providerId: string, fresh: boolean): Promise<void> {
-    await this.database.query('UPDATE providers SET watch_fresh = $2 WHERE id = $1 AND watch_fresh <> $2', [
-      providerId,
-      fresh,
+  async claimDueProbes(
+    proberId: string,
+    limits: { readonly intervalMs: number; readonly detailMs: number; readonly most: number },
+  ): Promise<readonly DueProbe[]> {
+    const rows = await this.database.query<DueRow>(CLAIM_DUE_PROBES, [
+      proberId,
+      limits.intervalMs,
+      limits.detailMs,
+      limits.most,
     ]);
+    return rows.map((row) => ({
+      providerId: row.id,
+      shown: { verdict: row.health, tektonAnswers: row.tekton_answers, streak: row.health_streak },
+      detailed: row.detailed,
+    }));
   }
+
+  async recordProbe(record: ProbeRecord): Promise<'recorded' | 'superseded'> {
+    return recordProbe(this.database, record);
+  }
+
+  async recordWatchStaleness({ stale, afterMs }: WatchStaleness): Promise<void> {
+    const message = `A watch on the cluster has proved nothing for ${Math.round(afterMs / 1000)} seconds or more.`;
+    await this.database.query(RECORD_WATCH_STALENESS, [stale, message]);
+  }
+}
+
+interface DueRow {
+  readonly id: string;
+  readonly health: ProviderHealth;
+  readonly tekton_answers: boolean;
+  readonly health_streak: number;
+  readonly detailed: boolean;
 }
 
 /** The one wording for a provider that is not there. */

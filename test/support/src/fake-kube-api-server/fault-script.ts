@@ -39,6 +39,8 @@ export interface FaultMatch {
   readonly path?: string | RegExp;
   readonly watch?: boolean;
   readonly list?: boolean;
+  /** Creates that are not to be stored; a match by a writing method leaves them out unless it says true. */
+  readonly dryRun?: boolean;
 }
 
 export interface SeenKubeRequest {
@@ -89,6 +91,8 @@ export class FaultScript {
 function fits(match: FaultMatch, request: SeenKubeRequest): boolean {
   if (match.method !== undefined && match.method !== request.method) return false;
   if (match.watch !== undefined && match.watch !== request.watch) return false;
+  const writes = match.method !== undefined && match.method !== 'GET';
+  if ((match.dryRun ?? (writes ? false : undefined)) === !request.query.has('dryRun')) return false;
   if (match.list === true && (request.watch || request.method !== 'GET')) return false;
   if (match.path === undefined) return true;
   return typeof match.path === 'string' ? request.path === match.path : match.path.test(request.path);

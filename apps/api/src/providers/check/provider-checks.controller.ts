@@ -9,7 +9,8 @@ import { ListedAs } from '../../http/response/listed-as.js';
 import { CheckProviderReadiness } from './check-provider-readiness.js';
 import { ConnectionTestResponse, ReadinessResponse } from './provider-checks.response.js';
 import { ProbeProvider } from './probe-provider.js';
-import { ProviderHealthResponse, toProviderHealthResponse } from './provider-health.response.js';
+import { GetProviderHealth } from './get-provider-health.js';
+import { ProviderHealthResponse } from './provider-health.response.js';
 import { ReadinessRequest } from '../manage/provider.request.js';
 
 /** What runs at once on a provider is bounded by its limit; a list beyond this is cut. */
@@ -23,6 +24,7 @@ export class ProviderChecksController {
     @Inject(PostgresProviders) private readonly providers: PostgresProviders,
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
     @Inject(ProbeProvider) private readonly probe: ProbeProvider,
+    @Inject(GetProviderHealth) private readonly getHealth: GetProviderHealth,
     @Inject(CheckProviderReadiness) private readonly checkReadiness: CheckProviderReadiness,
   ) {}
 
@@ -35,10 +37,10 @@ export class ProviderChecksController {
   }
 
   @Get('health')
-  @ApiOperation({ summary: 'Verdict, Conditions, first loss and last probe' })
+  @ApiOperation({ summary: 'Verdict and why, Conditions, first loss, last probes and latencies, watches, connections' })
   @ApiOkResponse({ type: ProviderHealthResponse })
-  async health(@Param('id', IdPipe) id: string): Promise<ProviderHealthResponse> {
-    return toProviderHealthResponse(await this.providers.get(id));
+  health(@Param('id', IdPipe) id: string): Promise<ProviderHealthResponse> {
+    return this.getHealth.execute(id);
   }
 
   @Get('readiness')

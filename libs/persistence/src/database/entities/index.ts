@@ -16,6 +16,7 @@ import {
   ProviderPermissionEntity,
   TenantNamespaceEntity,
 } from './provider.entity.js';
+import { ProviderProbeEntity } from './provider-probe.entity.js';
 import { BuildConfigEntity, BuildEntity, BuildSpecEntity } from './build.entity.js';
 import {
   BuildArtifactEntity,
@@ -41,6 +42,7 @@ export const ENTITIES = [
   ProviderEntity,
   ProviderPermissionEntity,
   ProviderConditionEntity,
+  ProviderProbeEntity,
   DispatcherEntity,
   ClusterShardEntity,
   TenantNamespaceEntity,

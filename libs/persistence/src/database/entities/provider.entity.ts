@@ -119,6 +119,15 @@ export class ProviderEntity {
   @Column({ type: 'jsonb', name: 'last_probe', nullable: true })
   readonly lastProbe!: Record<string, unknown> | null;
 
+  @Column({ type: 'integer', name: 'health_streak' })
+  readonly healthStreak!: number;
+
+  @Column({ type: 'timestamptz', name: 'detail_probed_at', nullable: true })
+  readonly detailProbedAt!: Date | null;
+
+  @Column({ type: 'integer', name: 'detail_generation', nullable: true })
+  readonly detailGeneration!: number | null;
+
   @Column({ type: 'timestamptz', name: 'created_at' })
   readonly createdAt!: Date;
 
