@@ -110,9 +110,7 @@ export class QueueWorld {
   /** Through the store of submissions, with everything that it decides. */
   async submitNew(tenantId: string, part: Partial<NewBuild> = {}): Promise<Submitted> {
     const projectId = part.projectId ?? this.#projects.get(tenantId) ?? '';
-    return this.database.transaction((tx) =>
-      this.submissions.insert(tx, newBuild(tenantId, projectId, part)),
-    );
+    return this.database.transaction((tx) => this.submissions.insert(tx, newBuild(tenantId, projectId, part)));
   }
 
   /** Ends a claim before it was placed: its slot and its key are free, and its build has failed. */
@@ -237,7 +235,7 @@ export class QueueWorld {
       shard,
       place: { clusterUid: 'cluster', namespace: 'ns', namespaceUid: 'ns-uid' },
       document: { document: '{}', hash: 'hash', name: `run-${claimed.buildId}-${claimed.attempt}` },
-      decision: { chosen: { providerId, name: 'p', basis: 'is_global' }, rejected: [] },
+      decision: { chosen: undefined, candidates: [], rejected: [], more: [] },
     };
   }
 
