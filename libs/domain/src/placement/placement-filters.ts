@@ -247,7 +247,7 @@ function otherLabels(
   const wrong = Object.entries(labels).filter(([key, value]) => known.features.labels[key] !== value);
   if (wrong.length === 0) return undefined;
   const wanted = wrong.map(([key, value]) => `${key}=${value}`).join(', ');
-  return { reason: 'LabelMismatch', message: `has not the label ${wanted}` };
+  return { reason: 'LabelMismatch', message: `does not have the label ${wanted}` };
 }
 
 function tooSmall({ known }: FilterInput, { resources }: PlacementRequest): Refusal | undefined {
