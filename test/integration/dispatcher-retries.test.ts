@@ -191,6 +191,7 @@ describe('the next placement', () => {
   let other: SeededProvider;
   beforeEach(async () => {
     other = await harness.addProvider('cluster-2');
+    await harness.database.query('UPDATE providers SET is_default = true WHERE id = $1', [harness.providerId]);
   });
 
   it.each([['PodEvicted'], ['AdmissionTimeout']] as const)(

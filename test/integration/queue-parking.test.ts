@@ -19,7 +19,7 @@ describe('parked builds', () => {
   async function park(wakeOn: string): Promise<string> {
     const claimed = await world.claimOne(dispatcher);
     const parking = { reason: 'NoEligibleProvider' as const, message: 'none is healthy', wakeOn };
-    const decision = { chosen: undefined, rejected: [] };
+    const decision = { chosen: undefined, candidates: [], rejected: [], more: [] };
     expect(
       await world.queue.park({ executionId: claimed.executionId, dispatcherId: dispatcher, parking, decision }),
     ).toBe(true);

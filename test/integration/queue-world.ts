@@ -235,7 +235,7 @@ export class QueueWorld {
       shard,
       place: { clusterUid: 'cluster', namespace: 'ns', namespaceUid: 'ns-uid' },
       document: { document: '{}', hash: 'hash', name: `run-${claimed.buildId}-${claimed.attempt}` },
-      decision: { chosen: { providerId, name: 'p', basis: 'is_global' }, rejected: [] },
+      decision: { chosen: undefined, candidates: [], rejected: [], more: [] },
     };
   }
 

@@ -16,6 +16,7 @@ import {
   PostgresLeases,
   PostgresMirroredProviders,
   PostgresOwnership,
+  PostgresPlacementHistory,
   PostgresProviderRepository,
   PostgresRegistryHolds,
   PostgresRetries,
@@ -104,6 +105,7 @@ function openStores(database: Database, cipher: SecretCipher): DispatcherStores 
     logs: new PostgresBuildLogs(database, notifier),
     retries: new PostgresRetries(database),
     registryHolds: new PostgresRegistryHolds(database),
+    placementHistory: new PostgresPlacementHistory(database),
     providers: new PostgresProviderRepository(database, cipher),
     credentials: new PostgresCredentials(database, cipher),
   };

@@ -59,6 +59,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
     probe: (providerId) => probe(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started,
+    openBreakers: () => openBreakers(connections),
     upkeep: async () => (await connections.runOnce()).replaced,
     connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
@@ -67,6 +68,10 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
       await registry.close();
     },
   };
+}
+
+function openBreakers(connections: ConnectionPool): ReadonlySet<string> {
+  return new Set([...connections.pressures()].flatMap(([id, { breaker }]) => (breaker === 'open' ? [id] : [])));
 }
 
 function openPool(

@@ -107,16 +107,31 @@ export type { HealthLevel, SteadyHealth } from './provider/steady-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
-export { chooseProvider, isShared, rejection } from './placement/choose-provider.js';
+export { chooseProvider } from './placement/choose-provider.js';
+export { neverEligible } from './placement/never-eligible.js';
+export type { Unsatisfiable } from './placement/never-eligible.js';
+export { isShared, PLACEMENT_FILTERS, rejection } from './placement/placement-filters.js';
+export type { PlacementFilter } from './placement/placement-filters.js';
+export { boundedDecision, PLACEMENT_BASES, SCORE_PARTS, seenByTenant } from './placement/placement-decision.js';
 export type {
-  AvoidedProviders,
   PlacementBasis,
   PlacementDecision,
+  RejectedGroup,
+  RejectedProvider,
+  ScoredProvider,
+  ScoreParts,
+} from './placement/placement-decision.js';
+export type {
+  AvoidedProviders,
+  PlacedProvider,
   PlacementFacts,
   PlacementRequest,
-  RejectedProvider,
-} from './placement/choose-provider.js';
-export { seenByTenant } from './placement/seen-by-tenant.js';
+  ProviderHistory,
+} from './placement/placement-request.js';
+export { architecturesOf, offers, regionOf } from './placement/provider-features.js';
+export type { DetectedFeatures, FeaturedProvider } from './placement/provider-features.js';
+export { ARCHITECTURES, NO_REQUIREMENTS, OPERATING_SYSTEMS, requirementsOf } from './placement/requirements.js';
+export type { Architecture, OperatingSystem, Requirements } from './placement/requirements.js';
 export { isAllowed, PERMISSIONS, ROLE_PERMISSIONS, ROLES, TENANT_ROLES } from './access/role.js';
 export type { Permission, Role } from './access/role.js';
 export {

@@ -138,7 +138,7 @@ export class BuildWorld {
       shard: 0,
       place: { clusterUid: 'cluster', namespace: 'ns', namespaceUid: 'ns-uid' },
       document: { document: '{}', hash: 'hash', name: `run-${claimed.buildId}-${claimed.attempt}` },
-      decision: { chosen: { providerId, name: 'p', basis: 'is_global' }, rejected: [] },
+      decision: { chosen: undefined, candidates: [], rejected: [], more: [] },
     };
   }
 

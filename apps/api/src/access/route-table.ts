@@ -86,6 +86,7 @@ export const ROUTES: readonly RouteRule[] = [
   platform('GET', `${PROVIDERS}/:id/permissions`, 'provider:read'),
   platform('POST', `${PROVIDERS}/:id/permissions`, 'provider:manage'),
   platform('DELETE', `${PROVIDERS}/:id/permissions/:tenantId`, 'provider:manage'),
+  platform('POST', '/placements/simulate', 'provider:read'),
   platform('GET', '/dispatcher/metrics', 'dispatcher:read'),
   platform('GET', '/dispatcher/status', 'dispatcher:read'),
   platform('PATCH', '/dispatcher/limits', 'dispatcher:manage'),

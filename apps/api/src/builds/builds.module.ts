@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { PlacementsModule } from '../placements/placements.module.js';
 import { BuildHistoryController } from './history/build-history.controller.js';
 import { BuildsController } from './builds.controller.js';
 import { CancelBuild } from './control/cancel-build.js';
@@ -13,14 +14,13 @@ import { GetPipelineRun } from './history/get-pipeline-run.js';
 import { ListBuildHistory } from './history/list-build-history.js';
 import { ListBuilds } from './read/list-builds.js';
 import { CheckSubmission } from './submit/check-submission.js';
-import { SubmissionFactsReader } from './submit/submission-facts.js';
 import { SubmitBuild } from './submit/submit-build.js';
 import { ValidateBuild } from './submit/validate-build.js';
 
 @Module({
+  imports: [PlacementsModule],
   controllers: [BuildsController, BuildHistoryController, BuildLogsController],
   providers: [
-    SubmissionFactsReader,
     CheckSubmission,
     SubmitBuild,
     ValidateBuild,

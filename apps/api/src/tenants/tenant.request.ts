@@ -63,7 +63,10 @@ class TenantFields {
   @ChoicesField(BUILD_METHODS, { optional: true, description: 'Methods that it may use; all when absent' })
   readonly allowed_methods?: BuildMethod[];
 
-  @ListField(labelValue, 50, { optional: true, description: 'Capabilities that its builds may ask for' })
+  @ListField(labelValue, 50, {
+    optional: true,
+    description: 'Capabilities that its builds may ask for; any when absent or empty',
+  })
   readonly capabilities?: string[];
 }
 

@@ -1,8 +1,8 @@
 import {
+  boundedDecision,
   chooseProvider,
   infrastructureTypeOf,
   isDomainError,
-  seenByTenant,
   type AvoidedProviders,
   type BuildExecutor,
   type Clock,
@@ -12,12 +12,18 @@ import {
   type Provider,
   type Reason,
 } from '@image-factory/domain';
-import type { ClaimedExecution, PlacementCommit, PostgresBuildQueue, RegistryHold } from '@image-factory/persistence';
+import type {
+  ClaimedExecution,
+  PlacementCommit,
+  PlacementFactsReader,
+  PostgresBuildQueue,
+  RegistryHold,
+} from '@image-factory/persistence';
 import { withSpan, currentTraceparent, type Logger, type Metrics } from '@image-factory/telemetry';
 import type { Executors } from '../follow/provider-followers.js';
 import { backOffMs, withJitter } from '../loop/back-off.js';
-import type { PlacementFactsReader } from './placement-facts.js';
 import type { PlacementOutcome } from './placement-outcome.js';
+import { noProviderMessage, placementRequest } from './placement-request.js';
 import type { RetryFacts } from './retry-facts.js';
 import { renderContext, shardOn } from './render-context.js';
 
@@ -53,7 +59,15 @@ const CHOICES = 2;
 
 /** What one choice led to: final, or "that provider not; choose again". */
 type Choice =
-  PlacementOutcome | { readonly kind: 'ProviderRefused'; readonly reason: Reason; readonly message: string };
+  | PlacementOutcome
+  | {
+      readonly kind: 'ProviderRefused';
+      readonly reason: Reason;
+      readonly message: string;
+      /** It could not be prepared: where no other provider is eligible, the build waits for this one. */
+      readonly notReady?: { readonly provider: Provider; readonly retryAfterMs: number };
+    };
+type Refused = Extract<Choice, { kind: 'ProviderRefused' }>;
 
 /**
  * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
@@ -94,16 +108,16 @@ export class PlaceBuild {
     const hold = await this.parts.retryFacts.holdOn(claimed);
     if (hold !== undefined) return this.#parkHeld(claimed, dispatcherId, hold);
     const avoided = await this.parts.retryFacts.avoided(claimed);
-    const passedOver = new Map<string, { reason: Reason; message: string }>();
+    const passedOver = new Map<string, Refused>();
     for (let choice = 0; choice < CHOICES; choice += 1) {
       const { decision, provider } = await this.#chooseSurely(claimed, avoided, passedOver, choice > 0);
-      if (provider === undefined) return this.#parkWithoutProvider(claimed, dispatcherId, decision);
+      if (provider === undefined) return this.#parkPassedOver(claimed, dispatcherId, decision, passedOver);
       const outcome = await this.#tryProvider(claimed, dispatcherId, provider, decision, signal);
       if (outcome.kind !== 'ProviderRefused') return outcome;
       passedOver.set(provider.id, outcome);
     }
     const { decision } = await this.#choose(claimed, avoided, passedOver, true);
-    return this.#parkWithoutProvider(claimed, dispatcherId, { ...decision, chosen: undefined });
+    return this.#parkPassedOver(claimed, dispatcherId, { ...decision, chosen: undefined }, passedOver);
   }
 
   #refusedToTenant(claimed: ClaimedExecution): { reason: Reason; message: string } | undefined {
@@ -123,7 +137,7 @@ export class PlaceBuild {
   async #chooseSurely(
     claimed: ClaimedExecution,
     avoided: AvoidedProviders,
-    passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
+    passedOver: ReadonlyMap<string, Refused>,
     fresh: boolean,
   ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
     const chosen = await this.#choose(claimed, avoided, passedOver, fresh);
@@ -133,26 +147,18 @@ export class PlaceBuild {
   async #choose(
     claimed: ClaimedExecution,
     avoided: AvoidedProviders,
-    passedOver: ReadonlyMap<string, { reason: Reason; message: string }>,
+    passedOver: ReadonlyMap<string, Refused>,
     fresh: boolean,
   ): Promise<{ decision: PlacementDecision; provider: Provider | undefined }> {
     const facts = await this.parts.facts.read(claimed.tenantId, fresh);
-    const { tenantId, buildMethod, infrastructureType, requestedProviderId } = claimed;
-    const request = {
-      tenantId,
-      buildMethod,
-      infrastructureType,
-      avoided,
-      ...(requestedProviderId === undefined ? {} : { providerId: requestedProviderId }),
-    };
     const providers = facts.providers.filter((provider) => !passedOver.has(provider.id));
-    const decision = chooseProvider(request, { ...facts, providers });
+    const decision = chooseProvider(placementRequest(claimed, avoided), { ...facts, providers });
     const rejected = facts.providers.flatMap(({ id, name }) => {
       const why = passedOver.get(id);
       return why === undefined ? [] : [{ providerId: id, name, reason: why.reason, message: why.message }];
     });
     return {
-      decision: { ...decision, rejected: [...decision.rejected, ...rejected] },
+      decision: boundedDecision({ ...decision, rejected: [...rejected, ...decision.rejected] }),
       provider: providers.find((provider) => provider.id === decision.chosen?.providerId),
     };
   }
@@ -169,7 +175,10 @@ export class PlaceBuild {
       return { kind: 'ProviderRefused', reason: 'TektonDisabled', message: 'this dispatcher runs no such executions' };
     }
     const prepared = await this.#prepare(executor, provider, claimed.tenantId, signal);
-    if (prepared.kind === 'notReady') return this.#parkNotReady(claimed, dispatcherId, provider, prepared);
+    if (prepared.kind === 'notReady') {
+      const { reason, message, retryAfterMs } = prepared;
+      return { kind: 'ProviderRefused', reason, message, notReady: { provider, retryAfterMs } };
+    }
     const { installationId, insecureRegistries } = this.options;
     const context = renderContext(claimed, provider, installationId, insecureRegistries, currentTraceparent());
     let document: PlacementCommit['document'];
@@ -235,6 +244,21 @@ export class PlaceBuild {
     return { kind: 'Dispatched', providerId: provider.id, shard: commit.shard };
   }
 
+  /** The first provider that was only not ready is waited for; else whatever changes. */
+  async #parkPassedOver(
+    claimed: ClaimedExecution,
+    dispatcherId: string,
+    decision: PlacementDecision,
+    passedOver: ReadonlyMap<string, Refused>,
+  ): Promise<PlacementOutcome> {
+    for (const { reason, message, notReady } of passedOver.values()) {
+      if (notReady === undefined) continue;
+      const { provider, retryAfterMs } = notReady;
+      return this.#parkNotReady(claimed, dispatcherId, provider, { kind: 'notReady', reason, message, retryAfterMs });
+    }
+    return this.#parkWithoutProvider(claimed, dispatcherId, decision);
+  }
+
   async #parkWithoutProvider(
     claimed: ClaimedExecution,
     dispatcherId: string,
@@ -242,10 +266,17 @@ export class PlaceBuild {
   ): Promise<PlacementOutcome> {
     const named = claimed.requestedProviderId;
     const message = noProviderMessage(decision, named);
-    const wakeAt = new Date(this.options.databaseNowMs() + withJitter(this.options.noProviderWaitMs, 0.2));
+    const wakeAt = new Date(this.options.databaseNowMs() + this.#waitMs(claimed, decision));
     const wakeOn = named === undefined ? 'provider:any' : `provider:${named}`;
     await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, wakeAt, wakeOn }, decision);
     return { kind: 'NoEligibleProvider', message };
+  }
+
+  /** A breaker closes without anybody being told of it. */
+  #waitMs(claimed: ClaimedExecution, decision: PlacementDecision): number {
+    const waitMs = withJitter(this.options.noProviderWaitMs, 0.2);
+    const held = decision.rejected.some(({ reason }) => reason === 'BreakerOpen');
+    return held ? Math.min(waitMs, backOffMs(claimed.bounces, BUSY)) : waitMs;
   }
 
   /** A registry that many builds had trouble with: no cluster's time is spent on what could not be pushed. */
@@ -315,13 +346,4 @@ interface NotReady {
   readonly reason: Reason;
   readonly message: string;
   readonly retryAfterMs: number;
-}
-
-function noProviderMessage(decision: PlacementDecision, named: string | undefined): string {
-  const why = seenByTenant(decision)
-    .rejected.map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`)
-    .join('; ');
-  if (named !== undefined && why === '') return `the named provider ${named} does not exist any more`;
-  if (why !== '') return `no provider may take it now: ${why}`;
-  return 'there is no provider for this tenant; an administrator registers one or grants one to it';
 }

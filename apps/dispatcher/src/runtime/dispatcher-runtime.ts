@@ -1,8 +1,7 @@
 import type { InvariantReport, ShardLease, Subscription } from '@image-factory/persistence';
-import { CHANNELS } from '@image-factory/persistence';
+import { CHANNELS, PlacementFactsReader } from '@image-factory/persistence';
 import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
-import { PlacementFactsReader } from '../dispatch/placement-facts.js';
 import type { PlacementOutcome } from '../dispatch/placement-outcome.js';
 import { RetryFacts } from '../dispatch/retry-facts.js';
 import { ExecutionFeed } from '../follow/execution-feed.js';
@@ -215,7 +214,9 @@ export class DispatcherRuntime {
     const { installationId, stores, places, clock, logger, metrics } = this.parts;
     const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } =
       this.settings;
-    const facts = new PlacementFactsReader(stores.providers, clock);
+    const { openBreakers } = places;
+    const breakers = openBreakers === undefined ? {} : { openBreakers };
+    const facts = new PlacementFactsReader(stores.providers, stores.placementHistory, clock, breakers);
     const retryFacts = new RetryFacts(stores.retries, stores.registryHolds, clock);
     const placeBuild = new PlaceBuild(
       { queue: stores.queue, facts, retryFacts, executors: places.executors, clock, logger, metrics },

@@ -9,10 +9,11 @@ import type {
   PostgresLeases,
   PostgresOwnership,
   PostgresRegistryHolds,
+  PlacementFactsSource,
+  PlacementHistorySource,
   PostgresRetries,
 } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
-import type { PlacementFactsSource } from '../dispatch/placement-facts.js';
 import type { CredentialSource } from '../execution/execution-scope.js';
 import type { Executors } from '../follow/provider-followers.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
@@ -30,6 +31,7 @@ export interface DispatcherStores {
   readonly retries: PostgresRetries;
   readonly registryHolds: PostgresRegistryHolds;
   readonly providers: ProviderRepository & PlacementFactsSource;
+  readonly placementHistory: PlacementHistorySource;
   readonly credentials: CredentialSource;
 }
 
@@ -37,6 +39,8 @@ export interface DispatcherStores {
 export interface DispatcherPlaces {
   readonly executors: Executors;
   readonly publisher: ImagePublisher;
+  /** Providers to which this process sends nothing at present, because requests failed in a row or hang. */
+  readonly openBreakers?: () => ReadonlySet<string>;
   /** Asks a provider anything at all; false without an answer. Must not throw. */
   readonly probe: (providerId: string) => Promise<boolean>;
   /** Starts the health probes that are due. @returns how many */

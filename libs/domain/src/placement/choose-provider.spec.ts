@@ -1,46 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Provider } from '../provider/provider.js';
-import { chooseProvider, type PlacementRequest } from './choose-provider.js';
-import { seenByTenant } from './seen-by-tenant.js';
-
-const AT = new Date('2026-01-01T00:00:00Z');
-
-function provider(over: Partial<Provider> = {}): Provider {
-  return {
-    id: over.name ?? 'p',
-    name: 'p',
-    type: 'kubernetes',
-    source: 'api',
-    isGlobal: false,
-    isDefault: false,
-    state: 'enabled',
-    drainDeadlineAt: undefined,
-    generation: 1,
-    settings: {},
-    capabilities: [],
-    labels: {},
-    maxConcurrentBuilds: 0,
-    running: 0,
-    unswept: 0,
-    sweepBehind: false,
-    region: undefined,
-    pricePerMinute: undefined,
-    allowPrivileged: false,
-    shardCount: 8,
-    health: {
-      verdict: 'healthy',
-      conditions: [],
-      firstLossAt: undefined,
-      probedAt: AT,
-      tektonAnswers: true,
-      watchFresh: true,
-    },
-    createdAt: AT,
-    updatedAt: AT,
-    ...over,
-  };
-}
+import { chooseProvider } from './choose-provider.js';
+import { boundedDecision, seenByTenant } from './placement-decision.js';
+import { PLACEMENT_FILTERS } from './placement-filters.js';
+import type { PlacedProvider, PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
+import { provider } from './provider.fixture.js';
 
 const request: PlacementRequest = { tenantId: 't', buildMethod: 'kaniko', infrastructureType: 'kubernetes' };
 const granted = (...ids: string[]): ReadonlySet<string> => new Set(ids);
@@ -117,7 +81,7 @@ describe('chooseProvider', () => {
     const second = provider({ name: 'second', isGlobal: true });
     const full = { ...second, maxConcurrentBuilds: 1, running: 1 };
     const avoided = new Map([['first', { attempt: 1, message: 'attempt 1 ended there with PodEvicted' }]]);
-    const choose = (providers: Provider[], over: Partial<PlacementRequest> = {}) =>
+    const choose = (providers: PlacedProvider[], over: Partial<PlacementRequest> = {}) =>
       chooseProvider({ ...request, avoided, ...over }, { providers, grantedProviderIds: granted() });
     expect(choose([first, second])).toMatchObject({
       chosen: { name: 'second' },
@@ -134,7 +98,7 @@ describe('chooseProvider', () => {
       ['b', { attempt: 1, message: '' }],
     ]);
     const decision = chooseProvider({ ...request, avoided }, { providers, grantedProviderIds: granted() });
-    expect(decision).toMatchObject({ chosen: { name: 'b' }, rejected: [] });
+    expect(decision).toMatchObject({ chosen: { name: 'b' }, rejected: [{ name: 'a', reason: 'ProviderAvoided' }] });
   });
 
   it('considers only the named provider when one is named', () => {
@@ -147,32 +111,274 @@ describe('chooseProvider', () => {
     expect(decision.rejected.map((one) => one.name)).toEqual(['b']);
   });
 
-  it('gives equal choices for equal inputs in any order, and accounts for every provider', () => {
-    const some = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }).chain((names) =>
-      fc.tuple(
-        ...names.map((name) =>
-          fc
-            .record({
-              isGlobal: fc.boolean(),
-              state: fc.constantFrom('enabled' as const, 'cordoned' as const),
-              running: fc.integer({ min: 0, max: 4 }),
-              maxConcurrentBuilds: fc.constantFrom(0, 2, 4),
-            })
-            .map((over) => provider({ name, ...over })),
-        ),
-      ),
+  it('says of one that is eligible and comes later in the order that it does', () => {
+    const providers = [provider({ name: 'default', isDefault: true }), provider({ name: 'global', isGlobal: true })];
+    const decision = chooseProvider(request, { providers, grantedProviderIds: granted() });
+    expect(decision.rejected).toMatchObject([{ name: 'global', reason: 'ProviderOutranked' }]);
+  });
+});
+
+describe('what a build asks for', () => {
+  const arm = provider({ name: 'arm', isGlobal: true, capabilities: ['arm64', 'gpu'], region: 'eu-west-1' });
+  const detected = provider({
+    name: 'detected',
+    isGlobal: true,
+    labels: { environment: 'production', region: 'us-east-1' },
+    detected: {
+      architectures: ['amd64'],
+      operatingSystems: ['windows'],
+      gpus: 0,
+      largestNode: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
+    },
+  });
+  const unknown = provider({ name: 'unknown', isGlobal: true });
+  const ask = (requirements: Partial<NonNullable<PlacementRequest['requirements']>>) => {
+    const facts = { providers: [arm, detected, unknown], grantedProviderIds: granted() };
+    const asked = { ...request, requirements: { capabilities: [], labels: {}, ...requirements } };
+    const { candidates, rejected } = chooseProvider(asked, facts);
+    return {
+      eligible: candidates.map(({ name }) => name).sort(),
+      reasons: [...new Set(rejected.map(({ reason }) => reason))],
+    };
+  };
+
+  it.each([
+    ['an architecture that is declared', { architecture: 'arm64' }, ['arm'], 'ArchitectureMissing'],
+    ['an architecture that is detected', { architecture: 'amd64' }, ['detected'], 'ArchitectureMissing'],
+    ['an operating system that is detected', { os: 'windows' }, ['detected'], 'OperatingSystemMissing'],
+    [
+      'linux, which is there unless something else is said',
+      { os: 'linux' },
+      ['arm', 'unknown'],
+      'OperatingSystemMissing',
+    ],
+    ['a GPU', { gpu: true }, ['arm'], 'GpuMissing'],
+    ['capabilities, all of them', { capabilities: ['arm64', 'gpu'] }, ['arm'], 'CapabilityMissing'],
+    ['a capability that was detected', { capabilities: ['amd64'] }, ['detected'], 'CapabilityMissing'],
+    ['labels', { labels: { environment: 'production' } }, ['detected'], 'LabelMismatch'],
+    ['a region', { region: 'eu-west-1' }, ['arm'], 'RegionMismatch'],
+    ['a region that is only a label', { region: 'us-east-1' }, ['detected'], 'RegionMismatch'],
+  ] as const)('is %s', (_what, requirements, eligible, reason) => {
+    expect(ask(requirements)).toEqual({ eligible, reasons: [reason] });
+  });
+
+  it('is a node that is large enough, where nodes are known', () => {
+    const large = { ...request, resources: { cpuMillis: 8_000, memoryBytes: 2 ** 30 } };
+    const facts = { providers: [detected, unknown], grantedProviderIds: granted() };
+    expect(chooseProvider(large, facts)).toMatchObject({
+      chosen: { name: 'unknown' },
+      rejected: [{ name: 'detected', reason: 'NodeTooSmall' }],
+    });
+  });
+});
+
+describe('what is known of providers', () => {
+  const at = new Date(0);
+  const condition = (type: string, reason: string) => ({
+    ...provider().health,
+    conditions: [{ type, status: 'False' as const, reason, message: '', lastTransitionTime: at }],
+  });
+  const history = (over: Partial<ProviderHistory>): ProviderHistory => ({
+    ended: 0,
+    failed: 0,
+    startSeconds: undefined,
+    unreachedRegistries: [],
+    runningByTenant: new Map(),
+    ...over,
+  });
+  const a = provider({ name: 'a', isGlobal: true });
+  const b = provider({ name: 'b', isGlobal: true });
+  const choose = (facts: Partial<PlacementFacts>, over: Partial<PlacementRequest> = {}) =>
+    chooseProvider({ ...request, ...over }, { providers: [a, b], grantedProviderIds: granted(), ...facts });
+
+  it.each([
+    ['NoSchedulableNode', { providers: [{ ...a, health: condition('Schedulable', 'AllNodesCordoned') }] }],
+    ['BreakerOpen', { providers: [{ ...a, health: condition('RequestsAccepted', 'BreakerOpen') }] }],
+    ['BreakerOpen', { providers: [a], openBreakers: new Set(['a']) }],
+    [
+      'RegistryNotReached',
+      { providers: [a], history: new Map([['a', history({ unreachedRegistries: ['r.example'] })]]) },
+    ],
+  ])('rejects with %s', (reason, facts) => {
+    const decision = choose(facts, { registry: 'r.example' });
+    expect(decision).toMatchObject({ chosen: undefined, rejected: [{ name: 'a', reason }] });
+  });
+
+  it.each([
+    ['fewer recent failures', { history: new Map([['a', history({ ended: 10, failed: 6 })]]) }, {}],
+    ['quicker starts', { history: new Map([['a', history({ ended: 3, startSeconds: 120 })]]) }, {}],
+    ['more room', { providers: [{ ...a, running: 2 }, b] }, {}],
+    [
+      'the lower price',
+      {
+        providers: [
+          { ...a, pricePerMinute: 2 },
+          { ...b, pricePerMinute: 1 },
+        ],
+      },
+      {},
+    ],
+    ['the preferred region', { providers: [a, { ...b, region: 'r' }] }, { preferredRegion: 'r' }],
+    [
+      'fewer builds of the tenant',
+      { history: new Map([['a', history({ runningByTenant: new Map([['t', 2]]) })]]) },
+      {},
+    ],
+  ])('prefers %s', (_what, facts, wish) => {
+    const requirements = { capabilities: [], labels: {}, ...wish };
+    expect(choose(facts, { requirements }).chosen?.name).toBe('b');
+    expect(choose({}, { requirements }).chosen?.name).toBe('a');
+  });
+
+  it('brings a project back to the same provider, and others to others', () => {
+    const home = (projectId: string) => choose({}, { projectId }).chosen?.name;
+    const homes = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6'].map(home);
+    expect(homes).toEqual(['p1', 'p2', 'p3', 'p4', 'p5', 'p6'].map(home));
+    expect(new Set(homes)).toEqual(new Set(['a', 'b']));
+  });
+
+  it('shows each candidate with the parts of its score, the best first', () => {
+    const { chosen, candidates } = choose({ providers: [{ ...a, running: 2 }, b] });
+    expect(candidates.map(({ name }) => name)).toEqual(['b', 'a']);
+    expect(chosen).toMatchObject({ score: 1, parts: { headroom: 1, reliability: 1, start: 1, spread: 1 } });
+    expect(candidates[1]?.score).toBeLessThan(1);
+  });
+
+  it('is kept in a bounded size with every rejected provider in it, the tenant’s own before all others', () => {
+    const providers = Array.from({ length: 500 }, (_, index) =>
+      provider({ name: `c${index}`, id: `c${index}`, isGlobal: index >= 450, state: 'cordoned' }),
     );
+    const decision = chooseProvider(request, { providers, grantedProviderIds: granted() });
+    const bounded = boundedDecision(decision);
+    expect(bounded.rejected).toHaveLength(100);
+    expect(bounded.rejected.slice(0, 50).every(({ reason }) => reason === 'ProviderCordoned')).toBe(true);
+    expect(bounded.more).toMatchObject([{ reason: 'ProviderNotGranted', count: 400 }]);
+    const named = [...bounded.rejected.map((one) => one.providerId), ...bounded.more.flatMap((one) => one.providerIds)];
+    expect(new Set(named).size).toBe(500);
+    expect(JSON.stringify(bounded).length).toBeLessThan(40_000);
+    expect(seenByTenant(bounded)).toMatchObject({ rejected: { length: 50 }, more: [] });
+  });
+});
+
+describe('every placement', () => {
+  const anyProvider = (name: string) =>
+    fc
+      .record({
+        isGlobal: fc.boolean(),
+        isDefault: fc.boolean(),
+        state: fc.constantFrom('enabled' as const, 'cordoned' as const, 'draining' as const, 'disabled' as const),
+        running: fc.integer({ min: 0, max: 4 }),
+        maxConcurrentBuilds: fc.constantFrom(0, 2, 4),
+        capabilities: fc.subarray(['arm64', 'amd64', 'gpu', 'windows']),
+        labels: fc.constantFrom({}, { environment: 'production' }),
+        region: fc.constantFrom(undefined, 'eu', 'us'),
+        pricePerMinute: fc.constantFrom(undefined, 1, 2),
+        sweepBehind: fc.boolean(),
+        allowPrivileged: fc.boolean(),
+        type: fc.constantFrom('kubernetes' as const, 'local' as const),
+      })
+      .map((over) => provider({ name, ...over }));
+  const anyProviders = fc
+    .uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1 })
+    .chain((names) => fc.tuple(...names.map(anyProvider)));
+  const anyRequest: fc.Arbitrary<PlacementRequest> = fc
+    .record({
+      projectId: fc.constantFrom('p', 'q'),
+      buildMethod: fc.constantFrom('kaniko' as const, 'buildx' as const),
+      capabilities: fc.subarray(['arm64', 'gpu']),
+      labels: fc.constantFrom({}, { environment: 'production' }),
+      wish: fc.constantFrom(
+        {},
+        { gpu: true },
+        { architecture: 'amd64' as const },
+        { region: 'eu' },
+        { os: 'windows' as const },
+      ),
+    })
+    .map(({ projectId, buildMethod, capabilities, labels, wish }) => ({
+      ...request,
+      projectId,
+      buildMethod,
+      requirements: { capabilities, labels, ...wish },
+    }));
+  const facts = (providers: readonly PlacedProvider[]): PlacementFacts => ({
+    providers,
+    grantedProviderIds: granted('a', 'c'),
+  });
+
+  it('is the same for equal inputs in any order, and accounts for every provider', () => {
     fc.assert(
-      fc.property(some, (providers) => {
-        const facts = { providers, grantedProviderIds: granted('a', 'c') };
-        const decision = chooseProvider(request, facts);
-        expect(chooseProvider(request, { ...facts, providers: [...providers].reverse() }).chosen).toEqual(
-          decision.chosen,
-        );
-        const chosen = providers.find((one) => one.id === decision.chosen?.providerId);
+      fc.property(anyProviders, anyRequest, (providers, asked) => {
+        const decision = chooseProvider(asked, facts(providers));
+        expect(chooseProvider(asked, facts([...providers].reverse())).chosen).toEqual(decision.chosen);
+        const told = [...decision.candidates, ...decision.rejected].map(({ providerId }) => providerId);
+        expect(told.sort()).toEqual(providers.map(({ id }) => id).sort());
+        const chosen = providers.find(({ id }) => id === decision.chosen?.providerId);
         expect(chosen === undefined || chosen.state === 'enabled').toBe(true);
-        expect(decision.rejected.length).toBeLessThanOrEqual(providers.length - (chosen === undefined ? 0 : 1));
       }),
+    );
+  });
+
+  it('has no candidate less when a filter is removed', () => {
+    const without = fc.subarray([...PLACEMENT_FILTERS]);
+    const eligible = (providers: PlacedProvider[], asked: PlacementRequest, filters = PLACEMENT_FILTERS) => {
+      const { candidates, rejected } = chooseProvider(asked, facts(providers), filters);
+      const outranked = rejected.filter(({ reason }) => reason === 'ProviderOutranked');
+      return [...candidates, ...outranked].map(({ providerId }) => providerId);
+    };
+    fc.assert(
+      fc.property(anyProviders, anyRequest, without, without, (providers, asked, some, others) => {
+        const all = PLACEMENT_FILTERS.filter((filter) => some.includes(filter));
+        const fewer = all.filter((filter) => !others.includes(filter));
+        const kept = new Set(eligible(providers, asked, fewer));
+        for (const id of eligible(providers, asked, all)) expect(kept).toContain(id);
+      }),
+    );
+  });
+});
+
+/** Builds of as many projects that all run at once, placed one after another. */
+function placeAll(projects: readonly string[], ids: readonly string[]): { homes: string[]; loads: number[] } {
+  const running = new Map(ids.map((id) => [id, 0]));
+  const homes = projects.map((projectId) => {
+    const providers = ids.map((id) => provider({ name: id, isGlobal: true, running: running.get(id) ?? 0 }));
+    const { chosen } = chooseProvider({ ...request, projectId }, { providers, grantedProviderIds: granted() });
+    const home = chosen?.providerId ?? '';
+    running.set(home, (running.get(home) ?? 0) + 1);
+    return home;
+  });
+  return { homes, loads: [...running.values()] };
+}
+
+describe('a fleet', () => {
+  const anyFleet = fc.record({ seed: fc.uuid(), leaving: fc.integer({ min: 0, max: 9 }) });
+  const named = (seed: string, kind: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${kind}-${seed}-${index}`);
+
+  it('loads none of its clusters with more than 1.25 times the mean', () => {
+    fc.assert(
+      fc.property(anyFleet, fc.integer({ min: 20, max: 400 }), ({ seed }, count) => {
+        const { loads } = placeAll(named(seed, 'project', count), named(seed, 'cluster', 10));
+        expect(Math.max(...loads)).toBeLessThanOrEqual(Math.max(4, Math.ceil((1.25 * count) / 10)));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('moves at most 15 % of the projects when one of ten clusters leaves', () => {
+    fc.assert(
+      fc.property(anyFleet, ({ seed, leaving }) => {
+        const projects = named(seed, 'project', 1_000);
+        const ids = named(seed, 'cluster', 10);
+        const before = placeAll(projects, ids);
+        const after = placeAll(
+          projects,
+          ids.filter((_, index) => index !== leaving),
+        );
+        const moved = projects.filter((_, index) => before.homes[index] !== after.homes[index]);
+        expect(moved.length).toBeLessThanOrEqual(150);
+      }),
+      { numRuns: 20 },
     );
   });
 });

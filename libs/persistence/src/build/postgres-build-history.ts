@@ -70,6 +70,9 @@ interface ArtifactRow {
   created_at: Date;
 }
 
+/** Decisions that were stored before these were. */
+const NOTHING_MORE = { candidates: [], more: [] } as const;
+
 /**
  * What happened to a build. Callers have checked that the build is their tenant's. Claims that were given back before
  * any cluster was touched (`released`) are no attempts and are left out; their placement decisions are shown.
@@ -120,7 +123,7 @@ export class PostgresBuildHistory {
       executionId: row.execution_id,
       attempt: row.attempt,
       decidedAt: row.decided_at,
-      decision: row.decision,
+      decision: { ...NOTHING_MORE, ...row.decision },
     }));
   }
 

@@ -116,7 +116,7 @@ const CLAIMED_COLUMNS = `
   c.memory_limit_bytes,
   greatest(0, extract(epoch FROM clock_timestamp() - c.queued_at)::double precision) AS waited_seconds,
   to_jsonb(g) - 'build_id' - 'build_method' AS config,
-  s.git_repository_url, s.registry_auth_id, s.repository_auth_id, t.tekton_enabled, t.allowed_methods`;
+  s.git_repository_url, s.registry_auth_id, s.repository_auth_id, s.request -> 'requirements' AS requirements, t.tekton_enabled, t.allowed_methods`;
 
 /**
  * Everything that a claim changes, for all builds at once: builds, executions, lanes, project lanes, events. Indexes:

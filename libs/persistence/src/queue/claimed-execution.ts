@@ -8,6 +8,7 @@ import type {
   PlacementDecision,
   Reason,
   RenderedDocument,
+  Requirements,
 } from '@image-factory/domain';
 
 /** A claimed build with everything that placing and rendering need. */
@@ -33,6 +34,8 @@ export interface ClaimedExecution {
   readonly buildTimeoutMinutes: number;
   readonly startLimitMinutes: number;
   readonly resources: BuildResources;
+  /** What it asks of its provider besides CPU and memory. */
+  readonly requirements: Requirements;
   readonly traceparent: string | undefined;
   readonly tektonEnabledForTenant: boolean;
   readonly allowedMethods: readonly BuildMethod[];

@@ -1,4 +1,4 @@
-import type { BuildMethod, InfrastructureType } from '@image-factory/domain';
+import { requirementsOf, type BuildMethod, type InfrastructureType } from '@image-factory/domain';
 import { toBuildConfig } from '../build/build-row.js';
 import type { ClaimedExecution } from './claimed-execution.js';
 
@@ -30,6 +30,7 @@ export interface ClaimedRow {
   readonly git_repository_url: string;
   readonly registry_auth_id: string | null;
   readonly repository_auth_id: string | null;
+  readonly requirements: unknown;
   readonly tekton_enabled: boolean;
   readonly allowed_methods: BuildMethod[];
 }
@@ -62,6 +63,7 @@ export function toClaimed(row: ClaimedRow): ClaimedExecution {
       cpuLimitMillis: row.cpu_limit_millis ?? undefined,
       memoryLimitBytes: row.memory_limit_bytes ?? undefined,
     },
+    requirements: requirementsOf(row.requirements),
     traceparent: row.traceparent ?? undefined,
     waitedSeconds: row.waited_seconds,
     tektonEnabledForTenant: row.tekton_enabled,

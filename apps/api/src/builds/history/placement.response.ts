@@ -1,13 +1,26 @@
-import { isAllowed, type PlacementDecision, REASONS, type Role, seenByTenant } from '@image-factory/domain';
+import {
+  isAllowed,
+  PLACEMENT_BASES,
+  type PlacementDecision,
+  REASONS,
+  type Role,
+  SCORE_PARTS,
+  type ScoredProvider,
+  seenByTenant,
+} from '@image-factory/domain';
 import type { StoredDecision } from '@image-factory/persistence';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
-const BASES = ['named', 'default_cluster', 'is_global', 'environment', 'granted'];
-
-export class ChosenProviderResponse {
+export class ScoredProviderResponse {
   @Shown('id') readonly provider_id!: string;
   @Shown('text', { example: 'cluster-a' }) readonly name!: string;
-  @Shown('text', { choices: BASES, description: 'Which rule of the order chose it' }) readonly basis!: string;
+  @Shown('text', { choices: PLACEMENT_BASES, description: 'Which rule of the order chose its rank' })
+  readonly basis!: string;
+  @Shown('number', { description: '0 to 1: the weighted mean of its parts' }) readonly score!: number;
+  @Shown('object', { description: `Each from 0 to 1, those that matter of: ${SCORE_PARTS.join(', ')}` })
+  readonly score_parts!: Readonly<Record<string, number>>;
+  @Shown('boolean', { description: 'More runs there than its share, so that others come first' })
+  readonly over_share!: boolean;
 }
 
 export class RejectedProviderResponse {
@@ -17,10 +30,20 @@ export class RejectedProviderResponse {
   @Shown('text', { example: 'is unhealthy' }) readonly message!: string;
 }
 
+export class RejectedGroupResponse {
+  @Shown('text', { choices: REASONS, example: 'ProviderUnhealthy' }) readonly reason!: string;
+  @Shown('integer') readonly count!: number;
+  @Shown('texts', { description: 'At most 1000' }) readonly provider_ids!: readonly string[];
+}
+
 /** Why a build went where it went: the chosen provider and every other that the caller may know of, with its reason. */
 export class PlacementDecisionResponse {
-  @ShownAs(() => ChosenProviderResponse, { nullable: true }) readonly chosen!: ChosenProviderResponse | null;
+  @ShownAs(() => ScoredProviderResponse, { nullable: true }) readonly chosen!: ScoredProviderResponse | null;
+  @ShownAs(() => ScoredProviderResponse, { list: true, description: 'Those that were compared, the best first' })
+  readonly candidates!: readonly ScoredProviderResponse[];
   @ShownAs(() => RejectedProviderResponse, { list: true }) readonly rejected!: readonly RejectedProviderResponse[];
+  @ShownAs(() => RejectedGroupResponse, { list: true, description: 'Rejected providers beyond the first hundred' })
+  readonly rejected_more!: readonly RejectedGroupResponse[];
 }
 
 export class StoredDecisionResponse extends PlacementDecisionResponse {
@@ -29,16 +52,37 @@ export class StoredDecisionResponse extends PlacementDecisionResponse {
   @Shown('time') readonly decided_at!: string;
 }
 
+/** As the role may see it: a tenant is told nothing of providers that are not granted to it. */
 export function toPlacementDecisionResponse(decision: PlacementDecision, role: Role): PlacementDecisionResponse {
-  const { chosen, rejected: passedOver } = isAllowed(role, 'provider:read') ? decision : seenByTenant(decision);
+  return toDecisionResponse(isAllowed(role, 'provider:read') ? decision : seenByTenant(decision));
+}
+
+export function toDecisionResponse(decision: PlacementDecision): PlacementDecisionResponse {
   return {
-    chosen: chosen === undefined ? null : { provider_id: chosen.providerId, name: chosen.name, basis: chosen.basis },
-    rejected: passedOver.map((rejected) => ({
+    chosen: decision.chosen === undefined ? null : toScoredResponse(decision.chosen),
+    candidates: decision.candidates.map(toScoredResponse),
+    rejected: decision.rejected.map((rejected) => ({
       provider_id: rejected.providerId,
       name: rejected.name,
       reason: rejected.reason,
       message: rejected.message,
     })),
+    rejected_more: decision.more.map(({ reason, count, providerIds }) => ({
+      reason,
+      count,
+      provider_ids: providerIds,
+    })),
+  };
+}
+
+function toScoredResponse(scored: ScoredProvider): ScoredProviderResponse {
+  return {
+    provider_id: scored.providerId,
+    name: scored.name,
+    basis: scored.basis,
+    score: scored.score,
+    score_parts: scored.parts,
+    over_share: scored.overShare,
   };
 }
 

@@ -1,10 +1,13 @@
 import {
+  ARCHITECTURES,
   BUILD_METHODS,
   BUILD_STATUSES,
   CONCURRENCY_POLICIES,
   cpuText,
   INFRASTRUCTURE_TYPES,
   memoryText,
+  OPERATING_SYSTEMS,
+  requirementsOf,
 } from '@image-factory/domain';
 import type { StoredBuild } from '@image-factory/persistence';
 import { BuildConfigRequest } from '../submit/submit-build.request.js';
@@ -16,10 +19,17 @@ export class ImageResponse {
   @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
 }
 
-/** What the build's pod is limited to; null: nobody asked, and the tenant has no cap. */
+/** What the build's pod is limited to (null: nobody asked, and the tenant has no cap), and what its place must have. */
 export class RequirementsResponse {
   @Shown('text', { nullable: true, example: '2' }) readonly cpu!: string | null;
   @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
+  @Shown('text', { nullable: true, choices: ARCHITECTURES }) readonly architecture!: string | null;
+  @Shown('text', { nullable: true, choices: OPERATING_SYSTEMS }) readonly os!: string | null;
+  @Shown('boolean') readonly gpu!: boolean;
+  @Shown('texts') readonly capabilities!: readonly string[];
+  @Shown('map') readonly labels!: Readonly<Record<string, string>>;
+  @Shown('text', { nullable: true }) readonly region!: string | null;
+  @Shown('text', { nullable: true }) readonly preferred_region!: string | null;
 }
 
 export class ConcurrencyResponse {
@@ -101,10 +111,18 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
   };
 }
 
-function toRequirementsResponse({ resources }: StoredBuild): RequirementsResponse {
+function toRequirementsResponse({ resources, request }: StoredBuild): RequirementsResponse {
+  const asked = requirementsOf(request['requirements']);
   const { cpuLimitMillis, memoryLimitBytes } = resources;
   return {
     cpu: cpuLimitMillis === undefined ? null : cpuText(cpuLimitMillis),
     memory: memoryLimitBytes === undefined ? null : memoryText(memoryLimitBytes),
+    architecture: orNull(asked.architecture),
+    os: orNull(asked.os),
+    gpu: asked.gpu === true,
+    capabilities: asked.capabilities,
+    labels: asked.labels,
+    region: orNull(asked.region),
+    preferred_region: orNull(asked.preferredRegion),
   };
 }

@@ -11,7 +11,8 @@ import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { TenantUrls } from '../../http/tenant-urls.js';
 import { validateRequest } from '../../http/validation/validate-request.js';
 import { buildConfigIssues, givenConfig } from './build-config-issues.js';
-import { infrastructureIssues } from './infrastructure-issues.js';
+import { infrastructureIssues, requirementIssues } from './infrastructure-issues.js';
+import { placementRequestOf } from '../../placements/placement-request.js';
 import { resourcesOf } from './requirements-issues.js';
 import { type SubmissionFacts, SubmissionFactsReader } from './submission-facts.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
@@ -51,7 +52,9 @@ export class CheckSubmission {
     ];
     const unique = dropRepeats(issues);
     if (unique.length > 0 || facts.project === undefined) return { kind: 'refused', issues: unique };
-    return { kind: 'ready', build: this.toNewBuild(request, facts, facts.project, body), facts };
+    const build = this.toNewBuild(request, facts, facts.project, body);
+    const unsatisfiable = requirementIssues(placementRequestOf(build), facts);
+    return unsatisfiable.length > 0 ? { kind: 'refused', issues: unsatisfiable } : { kind: 'ready', build, facts };
   }
 
   private infrastructureTypeOf(request: SubmitBuildRequest): 'kubernetes' | 'local' {

@@ -1,4 +1,10 @@
-import { type InfrastructureType, infrastructureTypeOf, isShared } from '@image-factory/domain';
+import {
+  type InfrastructureType,
+  infrastructureTypeOf,
+  isShared,
+  neverEligible,
+  type PlacementRequest,
+} from '@image-factory/domain';
 import type { SubmissionFacts } from './submission-facts.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
@@ -34,6 +40,14 @@ export function infrastructureIssues(
   }
   if (providerId !== undefined) return namedProviderIssues(infrastructureType, providerId, facts);
   return infrastructureType === 'local' ? localIssues(facts) : [];
+}
+
+/**
+ * What a build asks for and no provider of its tenant offers, were all of them healthy and idle: waiting would not help.
+ * A tenant that has no provider for such builds at all may get one; its builds wait.
+ */
+export function requirementIssues(request: PlacementRequest, facts: SubmissionFacts): SubmissionIssue[] {
+  return neverEligible(request, facts).map(({ field, reason, message }) => submissionIssue(field, reason, message));
 }
 
 function namedProviderIssues(type: InfrastructureType, providerId: string, facts: SubmissionFacts): SubmissionIssue[] {

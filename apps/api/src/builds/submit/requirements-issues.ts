@@ -8,15 +8,12 @@ import {
   type ResourceFigures,
 } from '@image-factory/domain';
 import type { Project, Tenant } from '@image-factory/persistence';
-import type { RequirementsRequest } from './submit-build.request.js';
+import type { RequirementsRequest } from './requirements.request.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
-/** What a build asks for beyond its tenant's caps, and what is not supported yet. */
+/** What a build asks for beyond its tenant's caps, and what its tenant may not ask for. */
 export function requirementsIssues(asked: RequirementsRequest | undefined, tenant: Tenant): SubmissionIssue[] {
   if (typeof asked !== 'object' || asked === null) return [];
-  const later = (['capabilities', 'labels'] as const)
-    .filter((field) => asked[field] !== undefined)
-    .map((field) => submissionIssue(`requirements.${field}`, 'NotYetSupported', 'is not supported yet; leave it out'));
   const figures = figuresOf(asked.cpu, asked.memory);
   const caps = figuresOf(tenant.maxCpu, tenant.maxMemory);
   const beyond = [
@@ -24,11 +21,26 @@ export function requirementsIssues(asked: RequirementsRequest | undefined, tenan
     ['memory', figures.memoryBytes, caps.memoryBytes, tenant.maxMemory] as const,
   ].filter(([, figure, cap]) => figure !== undefined && cap !== undefined && figure > cap);
   return [
-    ...later,
+    ...forbiddenCapabilities(asked, tenant),
     ...beyond.map(([field, , , cap]) =>
       submissionIssue(`requirements.${field}`, 'ValidationFailed', `must be at most ${cap}, the tenant's max_${field}`),
     ),
   ];
+}
+
+/** A tenant for which no capabilities are named may ask for any. */
+function forbiddenCapabilities(asked: RequirementsRequest, tenant: Tenant): SubmissionIssue[] {
+  if (tenant.capabilities.length === 0) return [];
+  const allowed = tenant.capabilities.join(', ');
+  const message = (word: string): string => `asks for ${word}, and this tenant may ask for: ${allowed}`;
+  const wanted: readonly unknown[] = Array.isArray(asked.capabilities) ? asked.capabilities : [];
+  const words = wanted.map((word, index) => [`requirements.capabilities[${index}]`, word] as const);
+  const gpu = asked.gpu === true ? [['requirements.gpu', 'gpu'] as const] : [];
+  return [...words, ...gpu].flatMap(([path, word]) =>
+    typeof word !== 'string' || tenant.capabilities.includes(word)
+      ? []
+      : [submissionIssue(path, 'CapabilityNotAllowedForTenant', message(word))],
+  );
 }
 
 /**

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Provider } from '@image-factory/domain';
+import type { PlacementFacts } from '@image-factory/domain';
 import {
+  PlacementFactsReader,
   PostgresProjects,
-  PostgresProviderRepository,
   PostgresTenants,
   type Project,
   type Tenant,
@@ -10,12 +10,10 @@ import {
 import { isUuid } from '../../http/validation/fields.js';
 
 /** What the rules of a submission look at. */
-export interface SubmissionFacts {
+export interface SubmissionFacts extends PlacementFacts {
   readonly tenant: Tenant;
   /** Undefined: there is no such project in the tenant. */
   readonly project: Project | undefined;
-  readonly providers: readonly Provider[];
-  readonly grantedProviderIds: ReadonlySet<string>;
 }
 
 /** Reads them in one go. */
@@ -24,16 +22,15 @@ export class SubmissionFactsReader {
   constructor(
     @Inject(PostgresTenants) private readonly tenants: PostgresTenants,
     @Inject(PostgresProjects) private readonly projects: PostgresProjects,
-    @Inject(PostgresProviderRepository) private readonly providers: PostgresProviderRepository,
+    @Inject(PlacementFactsReader) private readonly placement: PlacementFactsReader,
   ) {}
 
   async read(tenantId: string, projectId: unknown): Promise<SubmissionFacts> {
-    const [tenant, project, providers, grantedProviderIds] = await Promise.all([
+    const [tenant, project, placement] = await Promise.all([
       this.tenants.get(tenantId),
       isUuid(projectId) ? this.projects.find(tenantId, projectId) : undefined,
-      this.providers.list(),
-      this.providers.grantedProviderIds(tenantId),
+      this.placement.read(tenantId, true),
     ]);
-    return { tenant, project, providers, grantedProviderIds };
+    return { ...placement, tenant, project };
   }
 }

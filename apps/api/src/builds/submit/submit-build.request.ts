@@ -6,14 +6,12 @@ import {
   CONCURRENCY_POLICIES,
   concurrencyKey,
   contextPath,
-  cpuQuantity,
   type Grammar,
   gitCommit,
   gitRef,
   imageRepository,
   imageTag,
   INFRASTRUCTURE_TYPES,
-  memoryQuantity,
   type BuildMethod,
   type ConcurrencyPolicy,
   type InfrastructureType,
@@ -23,13 +21,13 @@ import {
   ChoiceField,
   IdField,
   IntegerField,
-  LaterField,
   ListField,
   MapField,
   NestedField,
   TextField,
   TimeField,
 } from '../../http/validation/fields.js';
+import { RequirementsRequest } from './requirements.request.js';
 
 /** An empty text stands for "not given". */
 const orEmpty =
@@ -78,28 +76,6 @@ export class BuildConfigRequest {
   readonly variables?: Record<string, string>;
 }
 
-export class RequirementsRequest {
-  @TextField(cpuQuantity, {
-    optional: true,
-    description: "CPU that the build's pod requests and is limited to, at most the tenant's max_cpu",
-    example: '2',
-  })
-  readonly cpu?: string;
-
-  @TextField(memoryQuantity, {
-    optional: true,
-    description: "Memory that the build's pod requests and is limited to, at most the tenant's max_memory",
-    example: '4Gi',
-  })
-  readonly memory?: string;
-
-  @LaterField()
-  readonly capabilities?: unknown;
-
-  @LaterField()
-  readonly labels?: unknown;
-}
-
 export class ConcurrencyRequest {
   @TextField(concurrencyKey, {
     description: 'Names the builds that exclude each other in the project',
@@ -117,11 +93,8 @@ export class ConcurrencyRequest {
   readonly policy?: ConcurrencyPolicy;
 }
 
-/** Body of `POST /builds` and of `POST /builds/validate`. */
-export class SubmitBuildRequest {
-  @IdField({ description: 'Project to build' })
-  readonly project_id!: string;
-
+/** What a build is, but for its project. */
+export class BuildFields {
   @ChoiceField(BUILD_METHODS, { description: 'How the image is made' })
   readonly build_method!: BuildMethod;
 
@@ -176,4 +149,10 @@ export class SubmitBuildRequest {
 
   @NestedField(() => BuildConfigRequest, { optional: true, description: 'Fields by method; others are refused' })
   readonly build_config?: BuildConfigRequest;
+}
+
+/** Body of `POST /builds` and of `POST /builds/validate`. */
+export class SubmitBuildRequest extends BuildFields {
+  @IdField({ description: 'Project to build' })
+  readonly project_id!: string;
 }

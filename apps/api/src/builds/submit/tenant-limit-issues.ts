@@ -1,16 +1,12 @@
 import { BUILD_METHODS, type ClockLimits } from '@image-factory/domain';
 import type { Tenant } from '@image-factory/persistence';
 import { highestClocks } from './build-clocks.js';
-import type { SubmitBuildRequest } from './submit-build.request.js';
+import type { BuildFields } from './submit-build.request.js';
 import { requirementsIssues } from './requirements-issues.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
 /** What goes beyond the tenant's limits. Only well-typed fields are looked at. */
-export function tenantLimitIssues(
-  request: SubmitBuildRequest,
-  tenant: Tenant,
-  installation: ClockLimits,
-): SubmissionIssue[] {
+export function tenantLimitIssues(request: BuildFields, tenant: Tenant, installation: ClockLimits): SubmissionIssue[] {
   const issues = requirementsIssues(request.requirements, tenant);
   const { build_method: method, priority } = request;
   if (BUILD_METHODS.includes(method) && !tenant.allowedMethods.includes(method)) {

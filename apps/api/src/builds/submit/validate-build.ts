@@ -1,7 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { chooseProvider, Clock, type PlacementDecision, queueKey, seenByTenant } from '@image-factory/domain';
+import {
+  boundedDecision,
+  chooseProvider,
+  Clock,
+  type PlacementDecision,
+  queueKey,
+  seenByTenant,
+} from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
 import { toPlacementDecisionResponse } from '../history/placement.response.js';
+import { placementRequestOf } from '../../placements/placement-request.js';
 import type { TenantScope } from '../../http/request-scope.js';
 import { type CheckedSubmission, CheckSubmission } from './check-submission.js';
 import { previewPipelineRun } from './preview-pipeline-run.js';
@@ -38,15 +46,7 @@ export class ValidateBuild {
 }
 
 function decide({ build, facts }: Ready): PlacementDecision {
-  return chooseProvider(
-    {
-      tenantId: build.tenantId,
-      buildMethod: build.buildMethod,
-      infrastructureType: build.infrastructureType,
-      ...(build.requestedProviderId === undefined ? {} : { providerId: build.requestedProviderId }),
-    },
-    facts,
-  );
+  return boundedDecision(chooseProvider(placementRequestOf(build), facts));
 }
 
 /** Local builds have none; a kubernetes build that finds no provider now is rendered for the first it might find. */

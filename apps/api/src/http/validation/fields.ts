@@ -197,15 +197,6 @@ export function ObjectField(options: FieldOptions): PropertyDecorator {
   );
 }
 
-/** A field that is known and not supported yet: whatever is sent, its use case refuses it by name. */
-export function LaterField(): PropertyDecorator {
-  return checked(
-    () => undefined,
-    { optional: true, description: 'Not supported yet: refused with the code NotYetSupported' },
-    { type: 'object', additionalProperties: true },
-  );
-}
-
 /** An object with fields of its own. */
 export function NestedField(type: () => new () => object, options: FieldOptions): PropertyDecorator {
   return applyDecorators(
