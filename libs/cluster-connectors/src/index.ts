@@ -7,6 +7,7 @@ export { openClusterConnection } from './connection/open-cluster-connection.js';
 export type { OpenConnectionOptions } from './connection/open-cluster-connection.js';
 export { PATCH_TYPES, TABLE_ACCEPT } from './connection/kube-request.js';
 export type { KubeMethod, KubeRequest, KubeResponse } from './connection/kube-request.js';
+export { readCredentialFile } from './auth/credential-file.js';
 export type { CredentialFileRules } from './auth/credential-file.js';
 export type {
   ConfigFields,

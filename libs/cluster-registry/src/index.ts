@@ -13,3 +13,16 @@ export {
   stableProviderId,
 } from './environment/environment-provider.js';
 export type { MirroredProvider } from './environment/environment-provider.js';
+export { parseClusterConfig } from './config-file/parse-cluster-config.js';
+export type {
+  CloudCluster,
+  ClusterConfig,
+  ConfigProblem,
+  CredentialFile,
+  DeclaredCluster,
+  DeclaredSettings,
+  ParsedClusterConfig,
+} from './config-file/cluster-config.js';
+export { unreadableFiles } from './config-file/credential-files.js';
+export type { UnreadableFile } from './config-file/credential-files.js';
+export { formatDuration } from './config-file/duration.js';

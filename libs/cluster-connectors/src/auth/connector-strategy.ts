@@ -54,10 +54,10 @@ export function credentialText(fields: ConfigFields, valueField: string, pathFie
 export function endpointAccess(fields: ConfigFields): Omit<ClusterAccess, 'identity'> {
   const server = fieldText(fields, 'endpoint') ?? fieldText(fields, 'apiServer');
   if (server === undefined) throw missing('endpoint');
-  const ca = fieldText(fields, 'ca_cert');
+  const hasCa = fieldText(fields, 'ca_cert') !== undefined || fieldText(fields, 'ca_path') !== undefined;
   return {
     server: server.replace(/\/+$/, ''),
-    ca: ca === undefined ? undefined : { kind: 'value', value: new Secret(ca) },
+    ca: hasCa ? credentialText(fields, 'ca_cert', 'ca_path') : undefined,
     tlsServerName: fieldText(fields, 'tls_server_name'),
   };
 }

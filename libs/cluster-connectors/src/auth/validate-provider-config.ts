@@ -80,6 +80,9 @@ function presenceIssues(method: AuthMethod, config: Config): Issue[] {
     if (given.length > 1)
       issues.push(issue(given[1] ?? '', `cannot be given together with ${given[0]}; give ${names}`));
   }
+  if (isGiven(config['ca_cert']) && isGiven(config['ca_path'])) {
+    issues.push(issue('ca_path', 'cannot be given together with ca_cert; give ca_cert or ca_path'));
+  }
   if (method === 'client-cert') {
     const byValue = isGiven(config['client_cert']);
     if (byValue !== isGiven(config['client_key']) && isGiven(config['client_key']) !== isGiven(config['key_path'])) {
@@ -107,7 +110,7 @@ function shapeIssues(method: AuthMethod, config: Config): Issue[] {
 
 function pathIssues(config: Config, rules: ProviderConfigRules): Issue[] {
   const issues: Issue[] = [];
-  for (const name of ['token_path', 'cert_path', 'key_path', 'kubeconfig_path']) {
+  for (const name of ['token_path', 'cert_path', 'key_path', 'ca_path', 'kubeconfig_path']) {
     const value = config[name];
     if (!isGiven(value) || typeof value !== 'string') continue;
     if (!isAbsolute(value) || value.includes('\0') || normalize(value) !== value) {

@@ -17,7 +17,7 @@ export const AUTH_METHOD_TABLE: Readonly<Record<AuthMethod, AuthMethodFields>> =
       ['endpoint', 'apiServer'],
       ['token', 'token_path'],
     ],
-    optional: ['ca_cert'],
+    optional: ['ca_cert', 'ca_path'],
     secret: ['token'],
   },
   'client-cert': {
@@ -26,7 +26,7 @@ export const AUTH_METHOD_TABLE: Readonly<Record<AuthMethod, AuthMethodFields>> =
       ['client_cert', 'cert_path'],
       ['client_key', 'key_path'],
     ],
-    optional: ['ca_cert'],
+    optional: ['ca_cert', 'ca_path'],
     secret: ['client_key'],
   },
   kubeconfig: { oneOf: [['kubeconfig', 'kubeconfig_path']], optional: ['context'], secret: ['kubeconfig'] },

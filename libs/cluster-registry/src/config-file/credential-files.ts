@@ -1,0 +1,24 @@
+import { readCredentialFile } from '@image-factory/cluster-connectors';
+import { isDomainError } from '@image-factory/domain';
+import type { CredentialFile } from './cluster-config.js';
+
+/** A credential file that cannot be used now, and why. */
+export interface UnreadableFile extends CredentialFile {
+  readonly message: string;
+}
+
+/** Those of the files that are missing or cannot be read by this process now. Their content is not kept. Never throws. */
+export async function unreadableFiles(files: readonly CredentialFile[]): Promise<readonly UnreadableFile[]> {
+  const found = await Promise.all(
+    files.map(async (file) => {
+      try {
+        await readCredentialFile(file.path, { allowedDirs: [], anyPath: true });
+        return undefined;
+      } catch (error) {
+        const message = isDomainError(error) ? error.message : `The credential file ${file.path} cannot be read.`;
+        return { ...file, message };
+      }
+    }),
+  );
+  return found.filter((file) => file !== undefined);
+}
