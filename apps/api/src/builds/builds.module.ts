@@ -8,7 +8,9 @@ import { ListBuildEvents } from './events/list-build-events.js';
 import { StreamBuildEvents } from './events/stream-build-events.js';
 import { BuildLogsController } from './logs/build-logs.controller.js';
 import { ReadLog } from './logs/read-log.js';
-import { StreamLog } from './logs/stream-log.js';
+import { FollowLog } from './logs/tail/follow-log.js';
+import { LogFrames } from './logs/tail/log-frames.js';
+import { LogTails } from './logs/tail/log-tails.js';
 import { GetBuild } from './read/get-build.js';
 import { GetPipelineRun } from './history/get-pipeline-run.js';
 import { ListBuildHistory } from './history/list-build-history.js';
@@ -33,7 +35,9 @@ import { ValidateBuild } from './submit/validate-build.js';
     ListBuildEvents,
     StreamBuildEvents,
     ReadLog,
-    StreamLog,
+    LogFrames,
+    LogTails,
+    FollowLog,
   ],
 })
 export class BuildsModule {}

@@ -12,11 +12,13 @@ export interface ChangeSubscription {
 
 /**
  * One LISTEN connection for all streams of the process. Notifications are hints: they may be lost, so whoever waits
- * also polls. `all` and the empty payload after a reconnect wake everybody.
+ * also polls. `all` and the empty payload after a reconnect wake everybody; other payloads cost what they name, however
+ * many wait for something else.
  */
 @Injectable()
 export class ChangeFeed {
   private readonly subscriptions = new Set<Subscription>();
+  private readonly byKey = new Map<string, Set<Subscription>>();
   private connection: { close(): Promise<void> } | undefined;
 
   constructor(@Inject(Database) private readonly database: Database) {}
@@ -29,8 +31,9 @@ export class ChangeFeed {
   }
 
   subscribe(keys: readonly string[]): ChangeSubscription {
-    const subscription = new Subscription(new Set(keys), () => this.subscriptions.delete(subscription));
+    const subscription = new Subscription(this.byKey, () => this.subscriptions.delete(subscription));
     this.subscriptions.add(subscription);
+    for (const key of keys) subscription.watch(key);
     return subscription;
   }
 
@@ -40,25 +43,31 @@ export class ChangeFeed {
   }
 
   private dispatch(payload: string): void {
-    const keys = payload === '' || payload === 'all' ? undefined : payload.split(',');
-    for (const subscription of this.subscriptions) {
-      if (keys === undefined || keys.some((key) => subscription.keys.has(key))) subscription.notify();
-    }
+    const woken =
+      payload === '' || payload === 'all'
+        ? this.subscriptions
+        : new Set(payload.split(',').flatMap((key) => [...(this.byKey.get(key) ?? [])]));
+    for (const subscription of woken) subscription.notify();
   }
 }
 
 /** States: *idle*, *dirty* (a change came while nobody waited), *waiting* (somebody awaits `changed`). */
 class Subscription implements ChangeSubscription {
+  private readonly keys = new Set<string>();
+  private closed = false;
   private dirty = false;
   private wake: (() => void) | undefined;
 
   constructor(
-    readonly keys: Set<string>,
-    readonly close: () => void,
+    private readonly byKey: Map<string, Set<Subscription>>,
+    private readonly onClose: () => void,
   ) {}
 
   watch(key: string): void {
+    if (this.closed || this.keys.has(key)) return;
     this.keys.add(key);
+    const sharers = this.byKey.get(key) ?? new Set();
+    this.byKey.set(key, sharers.add(this));
   }
 
   notify(): void {
@@ -66,15 +75,26 @@ class Subscription implements ChangeSubscription {
     this.wake?.();
   }
 
+  close(): void {
+    this.closed = true;
+    this.onClose();
+    for (const key of this.keys) {
+      const sharers = this.byKey.get(key);
+      sharers?.delete(this);
+      if (sharers?.size === 0) this.byKey.delete(key);
+    }
+    this.keys.clear();
+  }
+
   async changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (!this.dirty && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
         const done = (): void => {
           clearTimeout(timer);
           signal.removeEventListener('abort', done);
           resolve();
         };
+        const timer = setTimeout(done, timeoutMs);
         this.wake = done;
         signal.addEventListener('abort', done, { once: true });
       });

@@ -9,11 +9,16 @@ export interface StreamEvent {
   readonly data: unknown;
 }
 
+/** The event as it goes over the wire. */
+export function eventText({ id, event, data }: StreamEvent): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
 /**
  * A server-sent event stream on a raw response.
  *
  * States: *open* (entered by `open`), *ended* (we wrote `event: end`, its time is over, the process stops, or the
- * client went; never left). `signal` is aborted when it ends. `send` resolves when the client has taken the bytes: a
+ * client went; never left). `signal` is aborted when it ends. `send` and `write` resolve when the client has taken the bytes: a
  * slow client slows its reader down, and memory stays bounded.
  */
 export class EventStream {
@@ -58,10 +63,12 @@ export class EventStream {
   }
 
   async send(event: StreamEvent): Promise<void> {
-    if (this.signal.aborted) return;
-    const id = event.id === undefined ? '' : `id: ${event.id}\n`;
-    const accepted = this.response.write(`${id}event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`);
-    if (accepted) return;
+    await this.write(eventText(event));
+  }
+
+  /** Whole events, as `eventText` makes them. Resolves when the client has taken them. */
+  async write(events: string | Uint8Array): Promise<void> {
+    if (this.signal.aborted || this.response.write(events)) return;
     await once(this.response, 'drain', { signal: this.signal }).catch(() => undefined);
   }
 
@@ -79,7 +86,8 @@ export class EventStream {
   }
 
   private comment(text: string): void {
-    if (!this.signal.aborted) this.response.write(`: ${text}\n\n`);
+    // A client that does not read gets no comments either: they would pile up.
+    if (!this.signal.aborted && !this.response.writableNeedDrain) this.response.write(`: ${text}\n\n`);
   }
 
   private finish(): void {

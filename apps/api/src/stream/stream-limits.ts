@@ -1,4 +1,4 @@
-/** What one process gives to event streams. Each open one asks the database every two seconds. */
+/** What one process gives to event streams. */
 export interface StreamLimits {
   /** Milliseconds between comments that keep proxies from closing a stream on which nothing happens. */
   readonly keepAliveMs: number;
@@ -11,6 +11,10 @@ export interface StreamLimits {
   readonly maxPerKey: number;
   /** Open at once in all. */
   readonly maxOpen: number;
+  /** Bytes of memory for the newest records of one log that is followed… */
+  readonly oneTailBytes: number;
+  /** …and of all of them together. */
+  readonly tailBytes: number;
 }
 
 export const STREAM_LIMITS: StreamLimits = {
@@ -18,4 +22,6 @@ export const STREAM_LIMITS: StreamLimits = {
   maxMs: 15 * 60_000,
   maxPerKey: 100,
   maxOpen: 1_000,
+  oneTailBytes: 1024 * 1024,
+  tailBytes: 64 * 1024 * 1024,
 };

@@ -9,7 +9,7 @@ import { OpenStreams } from '../../stream/open-streams.js';
 import { type PlacedRecord, toLogBytes, toLogLineResponse } from './log-line.js';
 import { ReadLog } from './read-log.js';
 import { ReadLogRequest } from './read-log.request.js';
-import { StreamLog } from './stream-log.js';
+import { FollowLog } from './tail/follow-log.js';
 
 const NDJSON = 'application/x-ndjson';
 
@@ -19,7 +19,7 @@ const NDJSON = 'application/x-ndjson';
 export class BuildLogsController {
   constructor(
     @Inject(ReadLog) private readonly readLog: ReadLog,
-    @Inject(StreamLog) private readonly streamLog: StreamLog,
+    @Inject(FollowLog) private readonly followLog: FollowLog,
     @Inject(OpenStreams) private readonly streams: OpenStreams,
   ) {}
 
@@ -63,8 +63,9 @@ export class BuildLogsController {
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.streamLog.open(scope.tenantId, id);
-    await this.streams.run(reply, (stream) => this.streamLog.produce(scope.tenantId, id, lastEventId, stream));
+    const subject = { tenantId: scope.tenantId, buildId: id };
+    await this.followLog.open(subject);
+    await this.streams.run(reply, (stream) => this.followLog.produce(subject, lastEventId, stream));
   }
 }
 
