@@ -30,9 +30,12 @@ function readOptions(): { points: number; seed: number | undefined; census: bool
 }
 
 function tell(round: RoundResult): void {
-  const { seed, struck, missed, violations, builds, lateRuns, seconds } = round;
-  const counts = `${struck.length} points (${missed.length} missed), ${builds} builds, ${lateRuns} late runs`;
-  say(`seed ${seed}: ${counts}, ${seconds.toFixed(1)} s: ${violations.length === 0 ? 'ok' : 'BROKEN'}`);
+  const { seed, struck, missed, violations, builds, lateRuns, limitsReached, seconds, spent } = round;
+  const counts = `${struck.length} points (${missed.length} missed), ${builds} builds, ${limitsReached} limits reached, ${lateRuns} late runs`;
+  const parts = Object.entries(spent).map(([name, part]) => `${name} ${part.toFixed(0)}`);
+  say(
+    `seed ${seed}: ${counts}, ${seconds.toFixed(1)} s (${parts.join(', ')}): ${violations.length === 0 ? 'ok' : 'BROKEN'}`,
+  );
   if (violations.length === 0) return;
   for (const violation of violations.slice(0, SHOWN)) say(`  ${violation}`);
   if (violations.length > SHOWN) say(`  and ${violations.length - SHOWN} more`);
@@ -65,7 +68,7 @@ async function main(): Promise<number> {
       tell(round);
       if (round.violations.length === 0) passed += round.struck.length;
       else failed += Math.max(1, round.struck.length);
-      left -= points;
+      left -= Math.max(1, round.struck.length);
     }
     const { struck, failed: failedEver, rounds } = results.results;
     say(`Over all runs: ${struck} points in ${rounds} rounds, ${failedEver} of them in rounds that broke a rule.`);

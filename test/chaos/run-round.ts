@@ -22,7 +22,11 @@ export interface RoundResult {
   readonly violations: readonly string[];
   readonly builds: number;
   readonly lateRuns: number;
+  /** Limits of tenants, projects, keys and the installation that as much ran under as may. */
+  readonly limitsReached: number;
   readonly seconds: number;
+  /** Where the time went: until all dispatchers worked, until the last point, until all was quiet. */
+  readonly spent: { readonly opening: number; readonly striking: number; readonly settling: number };
   /** What each process said last, for a round that failed. */
   readonly said: string;
 }
@@ -34,18 +38,21 @@ export async function runRound(
   points: number,
   schedule: Iterator<Fault, never>,
 ): Promise<RoundResult> {
-  const began = performance.now();
+  const clock = new StopWatch();
   const world = await ChaosWorld.open(postgres);
   try {
     const load = new BuildLoad(world, new Random(seed ^ 0x5eed));
     const limits = new LimitWatch(world);
     await Promise.all(world.dispatchers.map((one) => one.working));
+    const opening = clock.lap();
     const { struck, missed } = await strikeAll(world, seed, points, schedule);
+    const striking = clock.lap();
     await load.stop();
     const violations = await awaitQuiet(world, QUIET_WITHIN_MS);
     await limits.stop();
     if (violations.length === 0) violations.push(...(await checkEnds(world)), ...(await checkLogs(world)));
     violations.push(...(await checkRows(world)), ...checkProcesses(world), ...limits.violations);
+    const settling = clock.lap();
     return {
       seed,
       struck,
@@ -53,7 +60,9 @@ export async function runRound(
       violations,
       builds: world.plans.length,
       lateRuns: world.clusters.reduce((sum, { facts }) => sum + facts.lateRuns, 0),
-      seconds: (performance.now() - began) / 1000,
+      limitsReached: world.live.reached.size,
+      seconds: opening + striking + settling,
+      spent: { opening, striking, settling },
       said: violations.length === 0 ? '' : saidBy(world),
     };
   } finally {
@@ -71,7 +80,13 @@ async function strikeAll(world: ChaosWorld, seed: number, points: number, schedu
     (hit ? struck : missed).push(fault.name);
   };
   let tries = 0;
-  while (struck.length + busy.size < points && tries < points * TRIES_PER_POINT) {
+  while (struck.length < points) {
+    // Enough are under way; one that misses makes room for another.
+    if (struck.length + busy.size >= points || tries >= points * TRIES_PER_POINT) {
+      if (busy.size === 0) break;
+      await Promise.race(busy.values());
+      continue;
+    }
     tries += 1;
     const fault = schedule.next().value;
     if (fault.scope === 'world') {
@@ -84,7 +99,6 @@ async function strikeAll(world: ChaosWorld, seed: number, points: number, schedu
       place,
       strike(fault, place).finally(() => busy.delete(place)),
     );
-    if (struck.length + busy.size >= points) await Promise.race(busy.values());
   }
   await Promise.all(busy.values());
   return { struck, missed };
@@ -97,6 +111,17 @@ async function freePlace(seed: number, busy: ReadonlyMap<number, Promise<void>>)
       if (!busy.has(place)) return place;
     }
     await Promise.race(busy.values());
+  }
+}
+
+/** Seconds from lap to lap. */
+class StopWatch {
+  #atMs = performance.now();
+
+  lap(): number {
+    const seconds = (performance.now() - this.#atMs) / 1000;
+    this.#atMs += seconds * 1000;
+    return seconds;
   }
 }
 

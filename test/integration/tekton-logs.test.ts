@@ -41,8 +41,18 @@ function follow(attempt: Attempt, signal = AbortSignal.timeout(30_000)): Promise
   return follower.followLogs(attempt, sink, signal);
 }
 
-function stored(text: string): Promise<unknown> {
-  return eventually(`"${text}" is stored`, () => sink.text('build/build').includes(text));
+function stored(text: string, key = 'build/build'): Promise<unknown> {
+  return eventually(`"${text}" is stored`, () => sink.text(key).includes(text));
+}
+
+/** The build step as Tekton ends one that it saw waiting: its TaskRun's creation is its start, it has no container. */
+function looksUnstarted(attempt: Attempt): void {
+  current.server.store.update('taskruns', attempt.place.namespace, `${attempt.name}-build`, (object) => {
+    const at = object.metadata.creationTimestamp;
+    const terminated = { exitCode: 1, reason: 'TaskRunCancelled', startedAt: at, finishedAt: at };
+    const steps = [{ name: 'build', container: 'step-build', terminated, terminationReason: terminated.reason }];
+    object['status'] = { ...(object['status'] as object), steps };
+  });
 }
 
 function gaps(key: string): LogRecord[] {
@@ -207,6 +217,33 @@ describe('the log of a step', () => {
     await follower.create(attempt, NO_CREDENTIALS, yes);
     await follow(attempt);
     expect(sink.text('clone/clone')).toBe('no such repository\n');
+    expect(sink.isEnded('build/build')).toBe(true);
+    expect(sink.records('build/build')).toEqual([]);
+  });
+
+  it('has a gap when nobody saw its pod, though Tekton gives the step the start of one that never ran', async () => {
+    const attempt = await hanging('one', 'two');
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    looksUnstarted(attempt);
+    await follower.close();
+    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await follower.ready(AbortSignal.timeout(20_000));
+    await follow(attempt);
+    expect(gaps('build/build').map((gap) => (gap.kind === 'gap' ? gap.reason : ''))).toEqual(['PodDeleted']);
+    expect(sink.isEnded('build/build')).toBe(true);
+  });
+
+  it('is sealed empty when its pod was seen to go before the step started', async () => {
+    const attempt = await current.world.attempt();
+    const waits = { reason: 'ContainerCreating', message: 'a volume is not mounted' };
+    current.tekton.scripts.set(attempt.buildId, { clone: { lines: ['cloned'] }, build: { waits } });
+    const outcome = await follower.create(attempt, NO_CREDENTIALS, yes);
+    const created = { ...attempt, uid: outcome.kind === 'created' ? outcome.uid : undefined };
+    const following = follow(created);
+    await stored('cloned\n', 'clone/clone');
+    await follower.stop({ ...created, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    looksUnstarted(created);
+    await following;
     expect(sink.isEnded('build/build')).toBe(true);
     expect(sink.records('build/build')).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { type BuildPlan, mayBeSuperseded } from '../load/build-plan.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 import { IMAGE_PATH } from '../world/chaos-cluster.ts';
 import { tagOf } from '../world/chaos-database.ts';
@@ -25,7 +26,7 @@ export async function checkEnds(world: ChaosWorld): Promise<string[]> {
     if (plan === undefined) return [`build ${row.id} has no plan`];
     const seen = `build ${row.id} (plan ${plan.index}, ${plan.ending}) is ${row.status} ${row.reason}: ${row.message}`;
     const found: string[] = [];
-    if (!mayEnd(plan.ending, row)) found.push(`end: ${seen}`);
+    if (!mayEnd(plan, row, world.plans)) found.push(`end: ${seen}`);
     if (row.attempts > 1) found.push(`attempts: ${seen}, after ${row.attempts} attempts`);
     const tagged = world.registry.digestOf(IMAGE_PATH, tagOf(plan));
     if (row.status === 'completed' && tagged !== row.image_digest) {
@@ -36,7 +37,10 @@ export async function checkEnds(world: ChaosWorld): Promise<string[]> {
   });
 }
 
-function mayEnd(ending: 'succeeds' | 'fails' | 'cancelled', row: EndRow): boolean {
+function mayEnd(plan: BuildPlan, row: EndRow, plans: readonly BuildPlan[]): boolean {
+  const { ending } = plan;
+  // Its place was taken by a later build of its key; a build that runs only where that one's policy says so.
+  if (row.status === 'cancelled' && row.reason === 'Superseded') return mayBeSuperseded(plan, plans, row.attempts > 0);
   if (ending === 'succeeds') return row.status === 'completed';
   if (ending === 'fails') return row.status === 'failed' && row.reason === 'StepFailed';
   // A cancel whose submission's answer was lost is never asked for, and one that comes late finds the build ended.
@@ -50,6 +54,9 @@ export async function checkRows(world: ChaosWorld): Promise<string[]> {
     UNION ALL
     SELECT 'drift: tenant ' || tenant_id || ' counts queued ' || queued || ', parked ' || parked || ', running ' || running
       FROM lanes WHERE queued <> 0 OR parked <> 0 OR running <> 0
+    UNION ALL
+    SELECT 'drift: project ' || p.name || ' counts running ' || j.running FROM project_lanes j JOIN projects p ON p.id = j.project_id
+     WHERE j.running <> 0
     UNION ALL
     SELECT 'drift: provider ' || name || ' counts running ' || running FROM providers WHERE running <> 0
     UNION ALL

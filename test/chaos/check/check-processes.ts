@@ -5,7 +5,7 @@ const ALARMS = ['queue counters had drifted', 'no row; nothing is deleted', 'the
 
 /** Nobody died by himself, no alarm was raised, and no rule was broken that a cluster sees by itself. */
 export function checkProcesses(world: ChaosWorld): string[] {
-  const found = world.clusters.flatMap((cluster) => cluster.facts.violations);
+  const found = [...world.clusters.flatMap((cluster) => cluster.facts.violations), ...world.live.violations];
   for (const process of world.everStarted) {
     if (process.unexpectedEnd !== undefined) found.push(`death: ${process.name}: ${process.unexpectedEnd}`);
     for (const line of process.errors) {

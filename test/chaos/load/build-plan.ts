@@ -1,4 +1,6 @@
+import type { Concurrency, ConcurrencyPolicy } from '@image-factory/domain';
 import type { Random } from '../schedule/random.ts';
+import { type ProjectName, TENANTS } from './limits.ts';
 
 /** What one build of the load does, decided by the seed; its branch carries the number to the cluster. */
 export interface BuildPlan {
@@ -11,7 +13,13 @@ export interface BuildPlan {
   /** After its submission; only of those to be cancelled. */
   readonly cancelAfterMs: number;
   readonly priority: number;
+  readonly project: ProjectName;
+  readonly concurrency: Concurrency | undefined;
 }
+
+const KEYED = 0.3;
+const KEYS = ['a', 'b'] as const;
+const POLICIES: readonly ConcurrencyPolicy[] = ['queue', 'queue', 'cancel_queued', 'cancel_running', 'reject'];
 
 export function makePlan(index: number, random: Random): BuildPlan {
   const roll = random.next();
@@ -22,11 +30,43 @@ export function makePlan(index: number, random: Random): BuildPlan {
     runMs: [random.integer(0, 150), random.integer(50, 900)],
     cancelAfterMs: random.integer(0, 2_000),
     priority: random.integer(0, 3),
+    project: random.next() < 0.4 ? 'limited' : 'web',
+    concurrency: random.next() < KEYED ? { key: random.pick(KEYS), policy: random.pick(POLICIES) } : undefined,
   };
 }
 
 export function branchOf(plan: BuildPlan): string {
   return `chaos-${plan.index}`;
+}
+
+/** Builds are of the tenants in turn. */
+export function tenantOf(plan: BuildPlan): (typeof TENANTS)[number] {
+  return TENANTS[plan.index % TENANTS.length] ?? TENANTS[0];
+}
+
+/** What builds of one project have in common. */
+export function projectOf(plan: BuildPlan): string {
+  return `${tenantOf(plan).name}/${plan.project}`;
+}
+
+/** What builds have in common that run one at a time; undefined for one without a key. */
+export function keyOf(plan: BuildPlan): string | undefined {
+  return plan.concurrency === undefined ? undefined : `${projectOf(plan)}/${plan.concurrency.key}`;
+}
+
+/**
+ * Whether a later build may have taken its place: one of the same key whose policy cancels what waits, or also what runs.
+ */
+export function mayBeSuperseded(plan: BuildPlan, plans: readonly BuildPlan[], hasRun: boolean): boolean {
+  const key = keyOf(plan);
+  if (key === undefined) return false;
+  return plans
+    .slice(plan.index + 1)
+    .some(
+      (later) =>
+        keyOf(later) === key &&
+        (later.concurrency?.policy === 'cancel_running' || (!hasRun && later.concurrency?.policy === 'cancel_queued')),
+    );
 }
 
 /** One printed line, of any bytes that a build may print. */

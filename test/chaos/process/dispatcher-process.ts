@@ -5,6 +5,8 @@ import type { ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 import type { ChaosOrder, ChaosReport, Crossing, CrossingAction } from './crossing.ts';
 
 const ENTRY = fileURLToPath(new URL('./chaos-dispatcher.ts', import.meta.url));
+/** Processes start again and again: what the first has compiled the others read. */
+const COMPILED = fileURLToPath(new URL('../../../.image-factory/chaos/compiled/', import.meta.url));
 const KEPT_LINES = 400;
 
 /** A line of the dispatcher's own log. */
@@ -37,6 +39,7 @@ export class DispatcherProcess {
     this.#child = fork(ENTRY, [JSON.stringify({ ...config, databaseUrl: url.href })], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));

@@ -8,6 +8,7 @@ import {
 } from '@image-factory/test-support';
 import { type BuildPlan, lineOf } from '../load/build-plan.ts';
 import { ClusterFacts, type RunFacts } from './cluster-facts.ts';
+import type { LiveRuns } from './live-runs.ts';
 
 export const IMAGE_PATH = 'team/app';
 const STEPS = ['clone', 'build'] as const;
@@ -19,6 +20,7 @@ interface ClusterParts {
   readonly server: FakeKubeApiServer;
   readonly registry: InMemoryImageRegistry;
   readonly plans: readonly BuildPlan[];
+  readonly live: LiveRuns;
 }
 
 interface RunParameters {
@@ -43,13 +45,13 @@ export class ChaosCluster {
   readonly #bookmarks: NodeJS.Timeout;
 
   private constructor(parts: ClusterParts) {
-    const { name, maxRuns, server, registry, plans } = parts;
+    const { name, maxRuns, server, registry, plans, live } = parts;
     this.name = name;
     this.maxRuns = maxRuns;
     this.server = server;
     this.#registry = registry;
     this.#plans = plans;
-    this.facts = new ClusterFacts(name, maxRuns);
+    this.facts = new ClusterFacts(name, maxRuns, live);
     server.store.onEvent(({ resource, type, object }) => {
       if (resource.resource === 'pipelineruns' && type === 'ADDED') this.#takeUp(object);
       if (resource.resource === 'pipelineruns' && type !== 'ADDED') this.facts.changed(object, type === 'DELETED');

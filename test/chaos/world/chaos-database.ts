@@ -8,19 +8,19 @@ import {
   PostgresBuildLogs,
   PostgresBuildQueue,
   PostgresBuildSubmissions,
+  PostgresProjects,
 } from '@image-factory/persistence';
 import { createTestDatabase, newBuild, type TestDatabase } from '@image-factory/test-support';
 import { branchOf, type BuildPlan } from '../load/build-plan.ts';
+import { INSTALLATION_RUNS, PROJECTS, type ProjectName, TENANTS } from '../load/limits.ts';
 import type { ChaosCluster } from './chaos-cluster.ts';
 import { GUARD_TRIGGERS } from './guard-triggers.ts';
 
-/** Tenants by name with the most builds that run at once. */
-const TENANTS = { small: 3, middle: 6, large: 50 } as const;
 const TRY_FOR_MS = 60_000;
 
 interface TenantIds {
   readonly tenantId: string;
-  readonly projectId: string;
+  readonly projectIds: ReadonlyMap<ProjectName, string>;
 }
 
 /** The round's database as the suite uses it: what users do over the API, and reads for the checks. */
@@ -44,7 +44,8 @@ export class ChaosDatabase {
     await database.connect();
     const opened = new ChaosDatabase(test, database);
     await database.query(GUARD_TRIGGERS);
-    for (const [name, limit] of Object.entries(TENANTS)) await opened.#addTenant(name, limit);
+    await database.query('UPDATE installation SET max_concurrent_builds = $1', [INSTALLATION_RUNS]);
+    for (const { name, maxRuns } of TENANTS) await opened.#addTenant(name, maxRuns);
     return opened;
   }
 
@@ -63,19 +64,26 @@ export class ChaosDatabase {
     );
   }
 
-  /** Undefined when it is unknown whether it was stored: the round counts what the database holds. */
+  /**
+   * Undefined when another build holds its key and it wants none beside it, or when it is unknown whether it was stored:
+   * the round counts what the database holds.
+   */
   async submit(plan: BuildPlan, imageRepository: string): Promise<string | undefined> {
     const submissions = new PostgresBuildSubmissions(this.#queue);
     const tenant = this.#tenants[plan.index % this.#tenants.length];
     if (tenant === undefined) return undefined;
     try {
-      const { tenantId, projectId } = tenant;
-      const { priority } = plan;
+      const { tenantId, projectIds } = tenant;
+      const { priority, concurrency } = plan;
       const tags = [tagOf(plan), 'latest'];
-      const build = newBuild(tenantId, projectId, { priority, gitBranch: branchOf(plan), tags, imageRepository });
-      return (await this.#database.transaction((tx) => submissions.insert(tx, build))).id;
+      const part = { priority, concurrency, gitBranch: branchOf(plan), tags, imageRepository };
+      const build = newBuild(tenantId, projectIds.get(plan.project) ?? '', part);
+      const { id, superseded } = await this.#database.transaction((tx) => submissions.insert(tx, build));
+      this.#queue.tellSubmitted(tenantId, superseded);
+      return id;
     } catch (error) {
-      if (isDomainError(error) && error.kind === 'Unavailable') return undefined;
+      if (isDomainError(error) && (error.kind === 'Unavailable' || error.reason === 'ConcurrencyKeyTaken'))
+        return undefined;
       throw error;
     }
   }
@@ -99,13 +107,15 @@ export class ChaosDatabase {
       [name, limit],
     );
     const tenantId = tenant?.id ?? '';
-    const [project] = await this.query<{ id: string }>(
-      `INSERT INTO projects (id, tenant_id, name, git_repository_url)
-       VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
-      [tenantId],
-    );
-    this.#tenants.push({ tenantId, projectId: project?.id ?? '' });
     await this.#database.transaction((tx) => this.#queue.syncLane(tx, tenantId));
+    const projects = new PostgresProjects(this.#database);
+    const projectIds = new Map<ProjectName, string>();
+    for (const [project, maxConcurrentBuilds] of Object.entries(PROJECTS)) {
+      const input = { name: project, gitRepositoryUrl: 'https://git.example/web.git', maxConcurrentBuilds };
+      const { id } = await this.#database.transaction((tx) => projects.create(tx, tenantId, input));
+      projectIds.set(project as ProjectName, id);
+    }
+    this.#tenants.push({ tenantId, projectIds });
   }
 
   async #persistently<T>(work: () => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import { DispatcherProcess } from '../process/dispatcher-process.ts';
 import { ChaosCluster, IMAGE_PATH } from './chaos-cluster.ts';
 import { ChaosDatabase } from './chaos-database.ts';
 import type { ChaosPostgres } from './chaos-postgres.ts';
+import { LiveRuns } from './live-runs.ts';
 
 /** Clusters by name with the most builds at once. */
 const CLUSTERS = { east: 5, west: 0 } as const;
@@ -17,6 +18,7 @@ interface WorldParts {
   readonly database: ChaosDatabase;
   readonly registry: InMemoryImageRegistry;
   readonly clusters: readonly ChaosCluster[];
+  readonly live: LiveRuns;
   readonly dataDir: string;
   readonly plans: BuildPlan[];
 }
@@ -27,6 +29,7 @@ export class ChaosWorld {
   readonly database: ChaosDatabase;
   readonly registry: InMemoryImageRegistry;
   readonly clusters: readonly ChaosCluster[];
+  readonly live: LiveRuns;
   readonly plans: BuildPlan[];
   /** Whoever stands in each place now. */
   readonly dispatchers: DispatcherProcess[] = [];
@@ -40,6 +43,7 @@ export class ChaosWorld {
     this.database = parts.database;
     this.registry = parts.registry;
     this.clusters = parts.clusters;
+    this.live = parts.live;
     this.plans = parts.plans;
     this.#dataDir = parts.dataDir;
   }
@@ -49,13 +53,14 @@ export class ChaosWorld {
     const database = await ChaosDatabase.open();
     const registry = await InMemoryImageRegistry.start();
     const plans: BuildPlan[] = [];
+    const live = new LiveRuns();
     const clusters: ChaosCluster[] = [];
     for (const [name, maxRuns] of Object.entries(CLUSTERS)) {
-      const cluster = await ChaosCluster.start({ name, maxRuns, registry, plans });
+      const cluster = await ChaosCluster.start({ name, maxRuns, registry, plans, live });
       clusters.push(cluster);
       await database.addProvider(cluster, dataDir);
     }
-    const world = new ChaosWorld(postgres, { database, registry, clusters, dataDir, plans });
+    const world = new ChaosWorld(postgres, { database, registry, clusters, live, dataDir, plans });
     for (let place = 0; place < DISPATCHERS; place += 1) world.startDispatcher(place);
     return world;
   }

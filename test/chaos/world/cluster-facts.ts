@@ -1,6 +1,7 @@
 import { LABELS } from '@image-factory/domain';
 import type { FakeObject } from '@image-factory/test-support';
 import type { BuildPlan } from '../load/build-plan.ts';
+import type { LiveRuns } from './live-runs.ts';
 
 /** One PipelineRun that was ever created, with what its pods have done. */
 export interface RunFacts {
@@ -18,7 +19,7 @@ export interface RunFacts {
 
 /**
  * What a cluster itself knows, kept apart from all that the product writes. Rules that must hold at every moment are
- * checked at every event: one run per attempt, one live run per build, the cluster's limit.
+ * checked at every event: one run per attempt, the cluster's limit, and what `LiveRuns` counts over all clusters.
  */
 export class ClusterFacts {
   /** The run of each name that ever started. */
@@ -29,10 +30,12 @@ export class ClusterFacts {
   mostLive = 0;
   readonly #cluster: string;
   readonly #maxRuns: number;
+  readonly #allLive: LiveRuns;
 
-  constructor(cluster: string, maxRuns: number) {
+  constructor(cluster: string, maxRuns: number, allLive: LiveRuns) {
     this.#cluster = cluster;
     this.#maxRuns = maxRuns;
+    this.#allLive = allLive;
   }
 
   created(object: FakeObject, plan: BuildPlan | undefined, hasSecret: boolean): RunFacts {
@@ -64,15 +67,15 @@ export class ClusterFacts {
     if (this.#maxRuns > 0 && live.length > this.#maxRuns) {
       this.violations.push(`${this.#cluster}: ${live.length} runs at once, its limit is ${this.#maxRuns}`);
     }
-    const twins = live.filter((one) => one.buildId === run.buildId);
-    if (twins.length > 1)
-      this.violations.push(`${this.#cluster}: build ${run.buildId} runs ${twins.length} times at once`);
+    this.#allLive.started(run);
   }
 
   changed(object: FakeObject, deleted: boolean): void {
     const run = this.runs.get(object.metadata.name);
     if (run?.uid !== object.metadata.uid || run === undefined) return;
     const status = object['status'] as { conditions?: { status: string }[] } | undefined;
-    if (deleted || ['True', 'False'].includes(status?.conditions?.[0]?.status ?? '')) run.live = false;
+    if (!deleted && !['True', 'False'].includes(status?.conditions?.[0]?.status ?? '')) return;
+    run.live = false;
+    this.#allLive.ended(run);
   }
 }

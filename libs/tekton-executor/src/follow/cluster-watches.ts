@@ -61,7 +61,7 @@ export class ClusterWatches {
       project: (object) => podView(object),
       onUpsert: (_key, pod) => views.putPod(pod),
       onDelete: (_key, last, object) =>
-        views.putPod(object === undefined ? { ...last, gone: true } : podView(object, true)),
+        views.putPod(object === undefined ? { ...last, gone: true, lastStateUnseen: true } : podView(object, true)),
     });
   }
 

@@ -83,6 +83,8 @@ export interface PodView extends Ownership {
   readonly deleteAt: Date | undefined;
   /** The watch saw it go: this is its last state. */
   readonly gone: boolean;
+  /** It is gone and nobody saw it go: its containers may have done more than this says. */
+  readonly lastStateUnseen: boolean;
   readonly phase: string;
   readonly reason: string | undefined;
   readonly message: string | undefined;
@@ -152,6 +154,7 @@ export function podView(pod: PodObject, gone = false): PodView {
     nodeName: pod.spec?.nodeName,
     deleteAt: time(metadata.deletionTimestamp),
     gone,
+    lastStateUnseen: false,
     phase: status?.phase ?? 'Pending',
     reason: status?.reason,
     message: status?.message,

@@ -11,6 +11,7 @@ import { tailKey } from './log-tails.js';
 import type { LogTails } from './log-tails.js';
 import { readStepLog } from './step-log-reader.js';
 import type { LogSource } from './step-log-reader.js';
+import { mayHavePrinted } from './unread-step.js';
 
 export interface FollowLogsRequest {
   readonly attempt: Attempt;
@@ -172,8 +173,8 @@ function isFinished(seen: SeenAttempt, now: Date): boolean {
 }
 
 /**
- * Seals the steps that no reader sealed: those that never started are empty; one that started in a pod which nobody saw
- * running is a gap.
+ * Seals the steps that no reader sealed: those that never started are empty; one that may have started in a pod which
+ * nobody saw running is a gap.
  */
 async function sealUnread(
   { attempt, sink, clock }: FollowLogsRequest,
@@ -185,9 +186,11 @@ async function sealUnread(
     const names = taskRun === undefined || taskRun.steps.length === 0 ? [task] : taskRun.steps.map(({ step }) => step);
     for (const [order, name] of names.entries()) {
       const step = { task, step: name, ordinal: index * STEPS_PER_TASK + order + 1 };
-      const missed = !read.has(logStepKey(step)) && taskRun?.steps[order]?.startedAt !== undefined;
+      const known = taskRun?.steps[order];
+      const container = known?.container ?? `step-${name}`;
+      const missed = !read.has(logStepKey(step)) && mayHavePrinted(taskRun, known, container, seen.pods);
       if (missed && !(await sink.cursor(step)).ended) {
-        const message = `Pod ${taskRun.podName ?? ''} was gone before its log was read.`;
+        const message = `Pod ${taskRun?.podName ?? ''} was gone before its log was read.`;
         await sink.append(step, [gapRecord(clock.now().toISOString(), 'PodDeleted', message)]);
       }
       await sink.end(step);

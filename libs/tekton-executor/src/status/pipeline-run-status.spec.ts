@@ -190,6 +190,7 @@ describe('the pods of a recorded run', () => {
     const pods = recordedPodWatch('cancelled').map((pod) => ({
       ...pod,
       gone: false,
+      lastStateUnseen: false,
       phase: 'Running',
       deleteAt: new Date('2026-11-21T09:17:02Z'),
       containers: pod.containers.map((container) => ({ ...container, state: 'running' as const })),

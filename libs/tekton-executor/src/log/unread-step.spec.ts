@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { podView, taskRunView } from '../follow/run-views.js';
+import type { PodView, TaskRunView } from '../follow/run-views.js';
+import { mayHavePrinted } from './unread-step.js';
+
+const CREATED = '2026-11-21T09:17:30Z';
+
+/** A cancelled TaskRun whose one step started then, as its status says. */
+function taskRunOf({ startedAt = CREATED, podName = 'pod', reason = 'TaskRunCancelled' } = {}): TaskRunView {
+  return taskRunView({
+    metadata: { name: 'run-build', creationTimestamp: CREATED },
+    status: {
+      podName,
+      conditions: [{ type: 'Succeeded', status: 'False', reason }],
+      steps: [{ name: 'build', container: 'step-build', terminated: { exitCode: 1, reason, startedAt } }],
+    },
+  });
+}
+
+function podIn(state: object): PodView {
+  return podView(
+    {
+      metadata: { name: 'pod', labels: { 'tekton.dev/taskRun': 'run-build' } },
+      spec: { containers: [{ name: 'step-build' }] },
+      status: { phase: 'Pending', containerStatuses: [{ name: 'step-build', state }] },
+    },
+    true,
+  );
+}
+
+const waiting = podIn({ waiting: { reason: 'PodInitializing' } });
+const cases: readonly (readonly [string, boolean, TaskRunView | undefined, readonly PodView[]])[] = [
+  ['no TaskRun was made', false, undefined, []],
+  ['its TaskRun had no pod', false, taskRunOf({ podName: '' }), []],
+  ['it started after its TaskRun was made', true, taskRunOf({ startedAt: '2026-11-21T09:17:32Z' }), [waiting]],
+  ['nobody saw its pod', true, taskRunOf(), []],
+  ['its pod was seen to go while it waited', false, taskRunOf(), [waiting]],
+  ['its pod waited when it was seen last, and went unseen', true, taskRunOf(), [{ ...waiting, lastStateUnseen: true }]],
+  ['its pod was seen to end', true, taskRunOf(), [podIn({ terminated: { exitCode: 137 } })]],
+  ['its image cannot be had', false, taskRunOf({ reason: 'TaskRunImagePullFailed' }), []],
+];
+
+describe('a step that no reader met', () => {
+  it.each(cases)('%s: it may have printed: %s', (_what, expected, taskRun, pods) => {
+    expect(mayHavePrinted(taskRun, taskRun?.steps[0], 'step-build', pods)).toBe(expected);
+  });
+});
