@@ -41,7 +41,7 @@ describe('what a build asks for and what holds it', () => {
       { pipelineTaskName: 'build', computeResources: { requests: figures, limits: figures } },
     ]);
     const capped = await harness.submit(tenantId, projectId);
-    expect(capped.body.requirements).toEqual({ cpu: '4', memory: '8Gi' });
+    expect(capped.body.requirements).toMatchObject({ cpu: '4', memory: '8Gi' });
     const { rows } = await harness.sql.query('SELECT cpu_millis, memory_bytes FROM builds WHERE id = $1', [
       capped.body.id,
     ]);
