@@ -84,9 +84,8 @@ CREATE TABLE build_events (
   actor text NOT NULL,
   occurred_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT build_events_subject CHECK (subject = ANY (ARRAY['build'::text, 'execution'::text, 'waiting'::text])),
-  CONSTRAINT build_events_pkey PRIMARY KEY (id)
+  CONSTRAINT build_events_pkey PRIMARY KEY (build_id, id)
 );
-CREATE INDEX build_events_build ON public.build_events USING btree (build_id, id);
 
 CREATE TABLE build_executions (
   id uuid NOT NULL,
@@ -157,15 +156,15 @@ CREATE TABLE build_executions (
   CONSTRAINT build_executions_sealed CHECK ((state <> ALL (ARRAY['promoting'::text, 'succeeded'::text])) OR log_sealed_at IS NOT NULL),
   CONSTRAINT build_executions_slot CHECK (NOT (slot_held AND finished_at IS NOT NULL)),
   CONSTRAINT build_executions_state CHECK (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text])),
+  CONSTRAINT build_executions_unplaced CHECK ((state = ANY (ARRAY['placing'::text, 'released'::text])) = (provider_id IS NULL)),
   CONSTRAINT build_executions_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
-CREATE UNIQUE INDEX build_executions_attempt ON public.build_executions USING btree (build_id, attempt) WHERE (state <> 'released'::text);
-CREATE INDEX build_executions_build ON public.build_executions USING btree (build_id, attempt);
-CREATE UNIQUE INDEX build_executions_key ON public.build_executions USING btree (concurrency_group) WHERE ((concurrency_group IS NOT NULL) AND (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text])));
-CREATE UNIQUE INDEX build_executions_live ON public.build_executions USING btree (build_id) WHERE (state = ANY (ARRAY['placing'::text, 'creating'::text, 'starting'::text, 'running'::text, 'sealing'::text, 'promoting'::text]));
-CREATE INDEX build_executions_placing ON public.build_executions USING btree (owner) WHERE (state = 'placing'::text);
-CREATE UNIQUE INDEX build_executions_run ON public.build_executions USING btree (cluster_uid, namespace_uid, pipeline_run_name) WHERE ((pipeline_run_name IS NOT NULL) AND (state <> 'released'::text));
-CREATE INDEX build_executions_shard ON public.build_executions USING btree (provider_id, host, shard) WHERE ((state <> 'placing'::text) AND (state <> 'released'::text) AND (swept_at IS NULL));
+CREATE UNIQUE INDEX build_executions_attempt ON public.build_executions USING btree (build_id, attempt) WHERE ((provider_id IS NOT NULL) OR (finished_at IS NULL));
+CREATE UNIQUE INDEX build_executions_key ON public.build_executions USING btree (concurrency_group) WHERE ((concurrency_group IS NOT NULL) AND (finished_at IS NULL));
+CREATE UNIQUE INDEX build_executions_live ON public.build_executions USING btree (build_id) WHERE (finished_at IS NULL);
+CREATE INDEX build_executions_placing ON public.build_executions USING btree (owner) WHERE ((provider_id IS NULL) AND (finished_at IS NULL));
+CREATE UNIQUE INDEX build_executions_run ON public.build_executions USING btree (cluster_uid, namespace_uid, pipeline_run_name) WHERE (pipeline_run_name IS NOT NULL);
+CREATE INDEX build_executions_shard ON public.build_executions USING btree (provider_id, host, shard) WHERE ((provider_id IS NOT NULL) AND (swept_at IS NULL));
 
 CREATE TABLE build_log_chunks (
   day date NOT NULL,

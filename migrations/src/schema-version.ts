@@ -6,6 +6,7 @@ import { CreatePlatform1795219440000 } from './1795219440000-create-platform.js'
 import { OrderBuilds1795219500000 } from './1795219500000-order-builds.js';
 import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js';
+import { KeepUpdatesHot1795219530000 } from './1795219530000-keep-updates-hot.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -18,6 +19,7 @@ export const MIGRATIONS = [
   OrderBuilds1795219500000,
   AddRetries1795219510000,
   CapUnsweptRuns1795219520000,
+  KeepUpdatesHot1795219530000,
   KeepProbes1795219590000,
 ] as const;
 

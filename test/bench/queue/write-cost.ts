@@ -1,4 +1,3 @@
-import { atMost } from '../measure/closed-loop.ts';
 import { toResult, type BenchmarkResult } from '../report.ts';
 import { liveAndSucceed, submitter } from './build-life.ts';
 import type { BuildWorld } from './build-world.ts';
@@ -24,7 +23,7 @@ export async function measureWriteCost(bench: QueueBench): Promise<BenchmarkResu
       for (let done = 0; done < builds; done += BUILDS_AT_ONCE) {
         await Promise.all(Array.from({ length: BUILDS_AT_ONCE }, (_unused, index) => submit(done + index)));
         const { claimed } = await world.queue.claim({ dispatcherId, limit: BUILDS_AT_ONCE });
-        await atMost(12, claimed, (one) => liveAndSucceed(world, one, dispatcherId, fence));
+        await Promise.all(claimed.map((one) => liveAndSucceed(world, one, dispatcherId, fence)));
       }
     };
     await run();
@@ -33,7 +32,7 @@ export async function measureWriteCost(bench: QueueBench): Promise<BenchmarkResu
     return [
       toResult({
         id: 'B16-wal',
-        title: 'WAL of a whole build that succeeds, bytes (5 tables, 12 transactions)',
+        title: `WAL of a whole build that succeeds, ${BUILDS_AT_ONCE} at once, bytes (6 tables, 10 transitions)`,
         samples: costs.map((cost) => cost.walBytes),
         q: 0.5,
         target: { text: 'at most 3,072', met: (value) => value <= 3_072 },
@@ -47,7 +46,7 @@ export async function measureWriteCost(bench: QueueBench): Promise<BenchmarkResu
       }),
       toResult({
         id: 'B16-commits',
-        title: 'transactions of a whole build that succeeds',
+        title: `transactions of a whole build that succeeds, ${BUILDS_AT_ONCE} at once`,
         samples: costs.map((cost) => cost.statements),
         q: 0.5,
       }),

@@ -7,7 +7,6 @@ const NAMED = 20;
 /** What is on its way from one owner to the next is not stranded yet. */
 const STRANDED_AFTER = `interval '1 minute'`;
 const UNSEALED_AFTER = `interval '${CLOCK_DEFAULTS.sealLimitSeconds + 60} seconds'`;
-const LIVE = `('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')`;
 
 /** Smallest UUIDv7 of a build that is looked at: older ones than 25 hours are not, so that the scan is bounded. */
 const SCAN_FLOOR = `(lpad(to_hex((extract(epoch FROM now() - interval '25 hours') * 1000)::bigint), 12, '0')
@@ -33,28 +32,28 @@ export const ORPHANS = `
  */
 export const STRANDED = counted(`
   SELECT 'execution ' || e.id || ' is placed by a dispatcher that is gone' AS what FROM build_executions e
-   WHERE e.state = 'placing' AND e.claimed_at < now() - ${STRANDED_AFTER}
+   WHERE e.provider_id IS NULL AND e.finished_at IS NULL AND e.claimed_at < now() - ${STRANDED_AFTER}
      AND NOT EXISTS (SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.lease_until > now() - ${STRANDED_AFTER})
   UNION ALL
   SELECT 'execution ' || e.id || ' (' || e.state || ') is on a shard that nobody owns' FROM build_executions e
-   WHERE e.state IN ${LIVE} AND e.state <> 'placing' AND e.placed_at < now() - ${STRANDED_AFTER}
+   WHERE e.finished_at IS NULL AND e.provider_id IS NOT NULL AND e.placed_at < now() - ${STRANDED_AFTER}
      AND NOT EXISTS (SELECT 1 FROM cluster_shards s JOIN dispatchers d ON d.id = s.owner
                       WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard
                         AND d.lease_until > now() - ${STRANDED_AFTER})
   UNION ALL
   SELECT 'build ' || b.id || ' is ' || b.status || ' without an execution' FROM lanes l
     JOIN builds b ON b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR} AND b.status IN ('running', 'cancelling')
-   WHERE NOT EXISTS (SELECT 1 FROM build_executions e WHERE e.build_id = b.id AND e.state IN ${LIVE})`);
+   WHERE NOT EXISTS (SELECT 1 FROM build_executions e WHERE e.build_id = b.id AND e.finished_at IS NULL)`);
 
 /** Builds with more than one live execution. Index: build_executions_live, which forbids it. */
 export const DUPLICATES = counted(`
   SELECT 'build ' || build_id || ' has ' || count(*) || ' live executions' AS what FROM build_executions
-   WHERE state IN ${LIVE} GROUP BY build_id HAVING count(*) > 1`);
+   WHERE finished_at IS NULL GROUP BY build_id HAVING count(*) > 1`);
 
 /** Logs that are neither sealed nor marked with a gap in their time. Index: build_executions_live. */
 export const UNSEALED = counted(`
   SELECT 'execution ' || id || ' has its outcome since ' || outcome_at AS what FROM build_executions
-   WHERE state IN ${LIVE} AND state = 'sealing' AND log_sealed_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}`);
+   WHERE finished_at IS NULL AND state = 'sealing' AND log_sealed_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}`);
 
 /** Providers whose cluster knows another installation, as live dispatchers have met it. */
 export const FOREIGN = counted(`

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
+import { NOT_RELEASED } from '../execution/not-released.js';
 
 /** A tenant's share of the queue, now. */
 export interface LaneView {
@@ -104,7 +105,7 @@ const POSITION = `
      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds) AS median_slot_seconds, count(*)::int AS samples
        FROM (SELECT extract(epoch FROM coalesce(e.pods_over_at, e.finished_at) - e.claimed_at)::float8 AS seconds
                FROM (SELECT id FROM builds WHERE tenant_id = $1 AND attempt > 0 ORDER BY id DESC LIMIT 100) b
-               JOIN build_executions e ON e.build_id = b.id AND NOT e.slot_held AND e.state <> 'released'
+               JOIN build_executions e ON e.build_id = b.id AND NOT e.slot_held AND ${NOT_RELEASED}
               ORDER BY e.claimed_at DESC LIMIT ${SAMPLES}) s) m
    WHERE l.tenant_id = $1`;
 

@@ -31,7 +31,10 @@ export interface NewBuild {
   readonly createdBy: string;
 }
 
-/** The tag of a build whose user named none (product.md, "image destination"). */
+/** A build whose user named no tag gets this with its number (product.md, "image destination"). */
+export const DEFAULT_TAG_PREFIX = 'build-';
+
+/** The tag of a build whose user named none. */
 export function defaultTag(buildNumber: number): string {
-  return `build-${buildNumber}`;
+  return `${DEFAULT_TAG_PREFIX}${buildNumber}`;
 }

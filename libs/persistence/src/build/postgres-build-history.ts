@@ -1,5 +1,6 @@
 import type { PlacementDecision, Reason } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
+import { NOT_RELEASED } from '../execution/not-released.js';
 import { orUndefined } from '../sql/assignments.js';
 import {
   EXECUTION_SELECT,
@@ -92,7 +93,7 @@ export class PostgresBuildHistory {
   /** Attempts, first to last. */
   async executions(buildId: string): Promise<readonly ExecutionView[]> {
     const rows = await this.database.query<ExecutionRow>(
-      `${EXECUTION_SELECT} WHERE e.build_id = $1 AND e.state <> 'released' ORDER BY e.attempt, e.claimed_at`,
+      `${EXECUTION_SELECT} WHERE e.build_id = $1 AND ${NOT_RELEASED} ORDER BY e.attempt, e.claimed_at`,
       [buildId],
     );
     return rows.map(toExecutionView);
@@ -100,7 +101,7 @@ export class PostgresBuildHistory {
 
   async findExecution(buildId: string, attempt?: number): Promise<ExecutionView | undefined> {
     const [row] = await this.database.query<ExecutionRow>(
-      `${EXECUTION_SELECT} WHERE e.build_id = $1 AND e.state <> 'released' AND ($2::int IS NULL OR e.attempt = $2)
+      `${EXECUTION_SELECT} WHERE e.build_id = $1 AND ${NOT_RELEASED} AND ($2::int IS NULL OR e.attempt = $2)
         ORDER BY e.attempt DESC, e.claimed_at DESC LIMIT 1`,
       [buildId, attempt ?? null],
     );
@@ -138,8 +139,8 @@ export class PostgresBuildHistory {
   /** Of the latest attempt, or of the one that is named; undefined when nothing was rendered for it yet. */
   async document(buildId: string, attempt?: number): Promise<StoredDocument | undefined> {
     const [row] = await this.database.query<{ attempt: number; document: string; final_document: unknown }>(
-      `SELECT attempt, document, final_document FROM build_executions
-        WHERE build_id = $1 AND state <> 'released' AND document IS NOT NULL AND ($2::int IS NULL OR attempt = $2)
+      `SELECT attempt, document, final_document FROM build_executions e
+        WHERE build_id = $1 AND ${NOT_RELEASED} AND document IS NOT NULL AND ($2::int IS NULL OR attempt = $2)
         ORDER BY attempt DESC LIMIT 1`,
       [buildId, attempt ?? null],
     );
@@ -151,7 +152,7 @@ export class PostgresBuildHistory {
   /** What is reserved, runs or is being cleaned on a provider now. Index `build_executions_shard`. */
   async onProvider(providerId: string, limit: number): Promise<readonly ExecutionView[]> {
     const rows = await this.database.query<ExecutionRow>(
-      `${EXECUTION_SELECT} WHERE e.provider_id = $1 AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL
+      `${EXECUTION_SELECT} WHERE e.provider_id = $1 AND e.swept_at IS NULL
         ORDER BY e.claimed_at DESC LIMIT $2`,
       [providerId, limit],
     );

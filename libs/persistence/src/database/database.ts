@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
-import { DomainError } from '@image-factory/domain';
+import { DomainError, isDomainError } from '@image-factory/domain';
 import { columnTypes } from './column-types.js';
 import { ENTITIES } from './entities/index.js';
 import { Listener, type Subscription } from './listener.js';
@@ -68,6 +68,7 @@ export class Database implements Queryable {
         types: columnTypes,
         onConnect: outliveErrors,
         keepAlive: true,
+        pipeline: true,
         statement_timeout: statementTimeoutMs,
         query_timeout: Math.ceil(statementTimeoutMs * ANSWER_SHARE),
         idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
@@ -119,7 +120,8 @@ export class Database implements Queryable {
 
   /**
    * Runs `work` in one READ COMMITTED transaction; a deadlock or serialization failure runs it again from its start, so
-   * `work` must have no effect outside of it.
+   * `work` must have no effect outside of it. Statements that it sends without awaiting the one before go out together
+   * and run in their order: one round trip for all of them.
    */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     for (let retries = 0; ; retries += 1) {
@@ -159,32 +161,21 @@ export class Database implements Queryable {
     };
     client.on('error', onError);
     try {
-      await client.query(['BEGIN', ...(options.settings ?? []).map((setting) => `SET LOCAL ${setting}`)].join('; '));
-      const result = await work(transactionOn(client));
-      await this.#commit(client);
+      const begun = client.query(beginOf(options));
+      // The first statement goes out right behind it; should it fail, so does that.
+      begun.catch(() => undefined);
+      const transaction = new OpenTransaction(client);
+      const result = await work(transaction);
+      await begun;
+      await transaction.commit();
       return result;
     } catch (error) {
-      if (isConnectionLoss(error)) broken = broken ?? (error as Error);
+      if (isConnectionLoss(error) || isCommitUnknown(error)) broken = broken ?? (error as Error);
       else await client.query('ROLLBACK').catch((failure: Error) => onError(failure));
       throw error;
     } finally {
       client.off('error', onError);
       client.release(broken ?? false);
-    }
-  }
-
-  async #commit(client: pg.PoolClient): Promise<void> {
-    try {
-      await client.query('COMMIT');
-    } catch (error) {
-      if (!isConnectionLoss(error)) throw error;
-      throw new DomainError({
-        kind: 'Unavailable',
-        reason: 'DatabaseUnavailable',
-        message: 'the connection was lost while committing: whether it took effect has to be read back',
-        details: { commitUnknown: true },
-        cause: error,
-      });
     }
   }
 
@@ -222,18 +213,61 @@ function outliveErrors(client: pg.Client): void {
   client.on('error', () => undefined);
 }
 
+function beginOf(options: TransactionOptions): string {
+  return ['BEGIN', ...(options.settings ?? []).map((setting) => `SET LOCAL ${setting}`)].join('; ');
+}
+
 function queryConfig(sql: string | Statement, parameters: readonly unknown[]): pg.QueryConfig {
   return typeof sql === 'string' ? { text: sql, values: [...parameters] } : { ...sql, values: [...parameters] };
 }
 
-function transactionOn(client: pg.PoolClient): Transaction {
-  return {
-    inTransaction: true,
-    async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
-      const result = await client.query(queryConfig(sql, parameters));
-      return result.rows as T[];
-    },
-  };
+class OpenTransaction implements Transaction {
+  readonly inTransaction = true;
+  #committed: Promise<pg.QueryResult> | undefined;
+
+  constructor(private readonly client: pg.PoolClient) {}
+
+  async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+    const result = await this.client.query(queryConfig(sql, parameters));
+    return result.rows as T[];
+  }
+
+  async queryLast<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+    const answered = this.client.query(queryConfig(sql, parameters));
+    this.#committed = this.client.query('COMMIT');
+    // Awaited by `commit`; a statement that fails is told first, and the server then rolls back.
+    this.#committed.catch(() => undefined);
+    try {
+      return (await answered).rows as T[];
+    } catch (error) {
+      throw isConnectionLoss(error) ? commitUnknown(error) : error;
+    }
+  }
+
+  async commit(): Promise<void> {
+    let command: string;
+    try {
+      ({ command } = await (this.#committed ?? this.client.query('COMMIT')));
+    } catch (error) {
+      throw isConnectionLoss(error) ? commitUnknown(error) : error;
+    }
+    // PostgreSQL answers so when a statement failed whose error nobody passed on.
+    if (command === 'ROLLBACK') throw new Error('the transaction was rolled back: one of its statements had failed');
+  }
+}
+
+function commitUnknown(cause: unknown): DomainError {
+  return new DomainError({
+    kind: 'Unavailable',
+    reason: 'DatabaseUnavailable',
+    message: 'the connection was lost while committing: whether it took effect has to be read back',
+    details: { commitUnknown: true },
+    cause,
+  });
+}
+
+function isCommitUnknown(error: unknown): boolean {
+  return isDomainError(error) && error.details?.['commitUnknown'] === true;
 }
 
 async function delay(ms: number, signal?: AbortSignal): Promise<void> {

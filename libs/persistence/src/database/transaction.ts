@@ -14,7 +14,18 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** Keeps a plain {@link Queryable} from being taken for a transaction. */
   readonly inTransaction: true;
+  /**
+   * Runs the transaction's last statement with the COMMIT right behind it: one round trip for both. Nothing may follow.
+   * Its rows are there before the commit is: nobody may act on them until `transaction` has returned.
+   */
+  queryLast<T>(sql: string | Statement, parameters?: readonly unknown[]): Promise<T[]>;
 }
+
+/**
+ * A setting for transactions whose named statements take arrays: the planner would find the plan for each call's own
+ * short array cheaper than the one for all, and so plan anew at every call, which takes longer than the call.
+ */
+export const GENERIC_PLANS = 'plan_cache_mode = force_generic_plan';
 
 export interface TransactionOptions {
   /** Settings for this transaction only, `name = value`, sent together with its BEGIN. Constants of the program. */

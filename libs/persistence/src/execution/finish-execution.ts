@@ -9,7 +9,6 @@ import {
   type RetryDecision,
 } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
-import { LOCK_LANES } from '../queue/statements.js';
 import { unblockAfter } from '../queue/unblock-builds.js';
 import { storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
@@ -39,8 +38,8 @@ export function promotesImage(attempt: LockedAttempt): boolean {
 }
 
 /**
- * Ends an attempt and, by the total table, moves its build (correctness rule 12). Undefined when the attempt is not in
- * a state from which it may end so.
+ * Ends an attempt and, by the total table, moves its build (correctness rule 12). Its lane and provider are locked when
+ * their counters change or its key is freed. Undefined when the attempt is not in a state from which it may end so.
  */
 export async function finishExecution(
   tx: Transaction,
@@ -86,10 +85,9 @@ export async function finishExecution(
   return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued', othersWoken };
 }
 
-/** The slot's end locked the lane; the end of an attempt whose slot is free already still frees its key. */
+/** Under the lane, which is locked already; the end of an attempt whose slot is free already still frees its key. */
 async function wakeOthers(tx: Transaction, buildId: string, row: FinishedRow): Promise<boolean> {
   if (!row.keyed && !row.others_wait) return false;
-  if (!row.slot_held) await tx.query(LOCK_LANES, [[row.tenant_id]]);
   return (await unblockAfter(tx, [buildId])).length > 0;
 }
 

@@ -1,7 +1,4 @@
 import type { BuildMethod, BuildStatus, ExecutionOutcome, ExecutionState, StopIntent } from '@image-factory/domain';
-import type { Database, Statement, Transaction } from '../database/database.js';
-import type { Fenced, ShardLease } from '../lease/shard-lease.js';
-import { FENCE } from './statements.js';
 
 /** An execution as it is under its lock, behind the fence. */
 export interface LockedAttempt {
@@ -11,6 +8,8 @@ export interface LockedAttempt {
   readonly attempt: number;
   readonly state: ExecutionState;
   readonly provider_id: string;
+  readonly host: string;
+  readonly shard: number;
   readonly pipeline_run_uid: string | null;
   readonly stop_intent: StopIntent | null;
   readonly outcome: ExecutionOutcome | null;
@@ -26,26 +25,8 @@ export interface LockedAttempt {
   readonly image_repository: string | null;
   readonly tags: readonly string[];
   readonly build_ordinal: number;
+  /** Others may wait for the build's concurrency key. */
+  readonly keyed: boolean;
   /** `dispatcher:<id>` of the shard's owner. */
   readonly actor: string;
-}
-
-/**
- * Runs a write about one execution under its fence: only a miss of the fence means that the shard is lost (correctness
- * rule 12). `work` says false when the row is in a state that does not take this write, and has then changed nothing.
- */
-export async function underFence(
-  database: Database,
-  lock: Statement,
-  fence: ShardLease,
-  executionId: string,
-  work: (tx: Transaction, attempt: LockedAttempt) => Promise<boolean>,
-): Promise<Fenced> {
-  return database.transaction(async (tx) => {
-    const key = [fence.providerId, fence.host, fence.shard, fence.token];
-    const [attempt] = await tx.query<LockedAttempt>(lock, [...key, executionId]);
-    if (attempt !== undefined) return (await work(tx, attempt)) ? 'done' : 'state-moved';
-    const held = await tx.query(FENCE, key);
-    return held.length === 0 ? 'lease-lost' : 'state-moved';
-  });
 }

@@ -12,7 +12,7 @@ const MEASURE = `
            CASE WHEN coalesce(u.n, 0) >= $1 THEN true WHEN coalesce(u.n, 0) <= $1 / 2 THEN false ELSE p.sweep_behind END AS behind
       FROM providers p
       LEFT JOIN (SELECT provider_id, count(*)::integer AS n FROM build_executions
-                  WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL AND finished_at IS NOT NULL
+                  WHERE provider_id IS NOT NULL AND swept_at IS NULL AND finished_at IS NOT NULL
                   GROUP BY provider_id) u ON u.provider_id = p.id
   ), taken AS (
     SELECT p.id, c.behind, CASE WHEN c.behind THEN c.unswept ELSE 0 END AS unswept

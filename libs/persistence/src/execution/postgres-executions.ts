@@ -1,13 +1,14 @@
 import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-factory/domain';
-import type { Database, Statement, Transaction } from '../database/database.js';
+import type { Database } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { unblockAfter } from '../queue/unblock-builds.js';
 import { wakeBuilds } from '../queue/wake-builds.js';
 import { storableText } from '../sql/storable.js';
+import { FencedWrites, type FencedWrite } from './fenced-writes.js';
 import { finishExecution, promotesImage, type Finished } from './finish-execution.js';
 import { fixOutcome } from './fix-outcome.js';
-import { underFence, type LockedAttempt } from './lock-attempt.js';
+import type { LockedAttempt } from './lock-attempt.js';
 import type {
   ExecutionFinish,
   FixedOutcome,
@@ -26,8 +27,6 @@ import {
   FIND_OWNED_BY_ID,
   FREE_SLOT,
   LIST_OWNED,
-  LOCK_ATTEMPT,
-  LOCK_ATTEMPT_AND_BUILD,
   MOVE_TO_PROMOTING,
   MOVE_TO_RUNNING,
   MOVE_TO_STARTING,
@@ -39,7 +38,7 @@ import {
   SET_WAITING,
 } from './statements.js';
 
-type Work = (tx: Transaction, attempt: LockedAttempt) => Promise<boolean>;
+type Work = FencedWrite['work'];
 
 interface SummaryRow {
   readonly id: string;
@@ -52,18 +51,22 @@ interface SummaryRow {
 /**
  * What the owner of a shard reads and writes about the executions on it.
  *
- * Model: every write is one transaction behind the shard's token; it says `done`, `lease-lost` (another owner: drop the
- * work) or `state-moved` (ours, but not in a state that takes it: read again). Marks may be repeated: a second `done`
- * changes nothing. Times are the database's.
+ * Model: every write stands behind the shard's token; those that are asked at the same time share a transaction
+ * (FencedWrites). It says `done`, `lease-lost` (another owner: drop the work) or `state-moved` (ours, but not in a state
+ * that takes it: read again). Marks may be repeated: a second `done` changes nothing. Times are the database's.
  *
  * Failures: a COMMIT with a lost answer is repeated by the caller, and answers `done` or `state-moved`. Wake-ups of
  * parked builds follow the commit and are hints; parked builds have a time as well.
  */
 export class PostgresExecutions {
+  readonly #writes: FencedWrites;
+
   constructor(
     private readonly database: Database,
     private readonly notifier?: Notifier,
-  ) {}
+  ) {
+    this.#writes = new FencedWrites(database);
+  }
 
   /** Every unswept execution on the dispatcher's shards, or those of them that are named. */
   async findOwned(dispatcherId: string, executionIds?: readonly string[]): Promise<OwnedExecution[]> {
@@ -118,7 +121,7 @@ export class PostgresExecutions {
       await tx.query(BUILD_STARTED, [attempt.build_id, at]);
       return true;
     };
-    return this.#write(fence, executionId, work, LOCK_ATTEMPT_AND_BUILD);
+    return this.#write(fence, executionId, work, { movesBuild: true });
   }
 
   /** Why it waits; undefined: it does not. An event is written only when the reason changes. */
@@ -155,14 +158,15 @@ export class PostgresExecutions {
   /** Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken. */
   async markPodsOver(fence: ShardLease, executionId: string): Promise<Fenced> {
     let freed: LockedAttempt | undefined;
-    const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
+    const work: Work = async (tx, attempt) => {
       freed = attempt.slot_held ? attempt : undefined;
       if (attempt.slot_held) {
         const [slot] = await tx.query<{ others_wait: boolean }>(FREE_SLOT, [attempt.id]);
         if (slot?.others_wait === true) await unblockAfter(tx, [attempt.build_id]);
       }
       return true;
-    });
+    };
+    const fenced = await this.#write(fence, executionId, work, { counts: (attempt) => attempt.slot_held });
     if (freed !== undefined && fenced === 'done') await this.#slotFreed(freed.tenant_id, freed.provider_id);
     return fenced;
   }
@@ -193,7 +197,10 @@ export class PostgresExecutions {
       finished = await finishExecution(tx, attempt, finish);
       return finished !== undefined;
     };
-    const fenced = await this.#write(fence, executionId, work, LOCK_ATTEMPT_AND_BUILD);
+    const fenced = await this.#write(fence, executionId, work, {
+      movesBuild: true,
+      counts: (attempt) => attempt.slot_held || attempt.keyed || finish.retry,
+    });
     if (finished !== undefined && fenced === 'done') {
       if (finished.slotFreed) await this.#slotFreed(finished.tenantId, fence.providerId);
       if (finished.requeued || finished.othersWoken) this.notifier?.touch(CHANNELS.queue, finished.tenantId);
@@ -232,7 +239,7 @@ export class PostgresExecutions {
   async #promote<T>(
     fence: ShardLease,
     executionId: string,
-    work: (tx: Transaction, attempt: LockedAttempt) => Promise<T | undefined>,
+    work: (...args: Parameters<Work>) => Promise<T | undefined>,
   ): Promise<T> {
     let result: T | undefined;
     const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
@@ -243,12 +250,13 @@ export class PostgresExecutions {
     throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
   }
 
-  async #write(fence: ShardLease, executionId: string, work: Work, lock: Statement = LOCK_ATTEMPT): Promise<Fenced> {
-    let buildId: string | undefined;
-    const fenced = await underFence(this.database, lock, fence, executionId, (tx, attempt) => {
-      buildId = attempt.build_id;
-      return work(tx, attempt);
-    });
+  async #write(
+    fence: ShardLease,
+    executionId: string,
+    work: Work,
+    locks: Pick<FencedWrite, 'movesBuild' | 'counts'> = {},
+  ): Promise<Fenced> {
+    const { fenced, buildId } = await this.#writes.submit({ fence, executionId, work, ...locks });
     if (fenced === 'done' && buildId !== undefined) this.notifier?.touch(CHANNELS.events, buildId);
     return fenced;
   }

@@ -83,7 +83,7 @@ export class PostgresOwnership {
   /** Executions that this dispatcher has claimed and not placed. Index: build_executions_placing. */
   async claimsOf(dispatcherId: string): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
-      `SELECT id FROM build_executions WHERE owner = $1 AND state = 'placing'`,
+      `SELECT id FROM build_executions WHERE owner = $1 AND provider_id IS NULL AND finished_at IS NULL`,
       [dispatcherId],
     );
     return rows.map((row) => row.id);
@@ -109,7 +109,7 @@ export class PostgresOwnership {
   async providersWithUnsweptExecutions(): Promise<ReadonlySet<string>> {
     const rows = await this.database.query<{ provider_id: string }>(
       `SELECT DISTINCT provider_id FROM build_executions
-        WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL`,
+        WHERE provider_id IS NOT NULL AND swept_at IS NULL`,
     );
     return new Set(rows.map((row) => row.provider_id));
   }

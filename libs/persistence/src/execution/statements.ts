@@ -4,38 +4,46 @@ import { inList } from '../sql/in-list.js';
 import { QUEUE_KEY_OF_BUILD } from '../queue/queue-key.js';
 
 /*
- * SQL about placed executions. Every write runs behind LOCK_ATTEMPT in its transaction: lock order shard → execution →
- * build → lane → provider. $1 of a write is the execution, which is locked; its guard repeats the transition table.
+ * SQL about placed executions. Every write runs behind LOCK_SHARDS and LOCK_ATTEMPTS in its transaction: lock order
+ * shard → execution → build → lane → provider. $1 of a write is the execution, which is locked; its guard repeats the
+ * transition table.
  */
 
-const LOCKED_COLUMNS = `
-  e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, e.pipeline_run_uid, e.stop_intent, e.outcome,
-  e.waiting_reason, e.waiting_message, e.slot_held, e.image_digest, e.log_sealed_at, e.first_loss_at, e.finished_at,
-  b.status AS build_status, b.build_method, b.image_repository, b.tags, b.ordinal AS build_ordinal,
-  'dispatcher:' || s.owner::text AS actor`;
+/**
+ * The fences of a batch: $1 providers, $2 hosts, $3 shards, $4 tokens, one each. A row that is missing is a lease that is
+ * lost. Index: primary key. Locks: the shards, shared, in the order of their keys.
+ */
+export const LOCK_SHARDS: Statement = {
+  name: 'lock_shards',
+  text: `
+  SELECT s.provider_id, s.host, s.shard, s.token, 'dispatcher:' || s.owner::text AS actor
+    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS f (provider_id, host, shard, token)
+    JOIN cluster_shards s ON s.provider_id = f.provider_id AND s.host = f.host AND s.shard = f.shard AND s.token = f.token
+   ORDER BY s.provider_id, s.host, s.shard
+     FOR SHARE OF s`,
+};
 
-function lockAttempt(name: string, locks: string): Statement {
+function lockAttempts(name: string, locks: string): Statement {
   return {
     name,
     text: `
-  SELECT ${LOCKED_COLUMNS}
-    FROM cluster_shards s
-    JOIN build_executions e ON e.id = $5 AND e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, e.host, e.shard, e.pipeline_run_uid,
+         e.stop_intent, e.outcome, e.waiting_reason, e.waiting_message, e.slot_held, e.image_digest, e.log_sealed_at,
+         e.first_loss_at, e.finished_at, b.status AS build_status, b.build_method, b.image_repository, b.tags,
+         b.ordinal AS build_ordinal, b.concurrency_key IS NOT NULL AS keyed
+    FROM build_executions e
     JOIN builds b ON b.id = e.build_id
-   WHERE s.provider_id = $1 AND s.host = $2 AND s.shard = $3 AND s.token = $4
-     FOR SHARE OF s ${locks}`,
+   WHERE e.id = ANY ($1::uuid[])
+   ORDER BY e.id
+     FOR UPDATE OF ${locks}`,
   };
 }
 
-/** The fence and the execution. Index: primary keys. Locks: the shard shared, then the execution. */
-export const LOCK_ATTEMPT = lockAttempt('lock_attempt', 'FOR UPDATE OF e');
+/** The executions of a batch. Index: primary keys. Locks: the executions, in the order of their ids. */
+export const LOCK_ATTEMPTS = lockAttempts('lock_attempts', 'e');
 
-/** The same with the build, for what moves it. Locks: the shard shared, then the execution, then the build. */
-export const LOCK_ATTEMPT_AND_BUILD = lockAttempt('lock_attempt_and_build', 'FOR UPDATE OF e, b');
-
-/** Whether the shard is still ours: told apart only when the lock found nothing. Index: primary key. Locks: the shard, shared. */
-export const FENCE = `
-  SELECT 1 FROM cluster_shards WHERE provider_id = $1 AND host = $2 AND shard = $3 AND token = $4 FOR SHARE`;
+/** The same with the builds, for what moves them. Locks: each execution, then its build, in the order of their ids. */
+export const LOCK_ATTEMPTS_AND_BUILDS = lockAttempts('lock_attempts_and_builds', 'e, b');
 
 /** `UPDATE … SET state` with its event: $1 execution, $2 from, $3 actor, $4 reason, $5 message, then `assignments`' own. */
 function move(name: string, to: ExecutionState, assignments: string): Statement {
@@ -82,48 +90,78 @@ export const MOVE_TO_PROMOTING = move(
 );
 
 /** Index: primary key. Locks: the build, locked already. */
-export const BUILD_STARTED = 'UPDATE builds SET started_at = coalesce(started_at, $2) WHERE id = $1';
+export const BUILD_STARTED: Statement = {
+  name: 'build_started',
+  text: 'UPDATE builds SET started_at = coalesce(started_at, $2) WHERE id = $1',
+};
 
 /** The image that an attempt made, or the manifest of a method that makes none. Index: build_artifacts_name. */
-export const ARTIFACT = `
+export const ARTIFACT: Statement = {
+  name: 'artifact',
+  text: `
   INSERT INTO build_artifacts (id, build_id, execution_id, name, type, uri, digest)
   VALUES ($1, $2, $3, $4, $5, $6, $7)
-      ON CONFLICT (execution_id, name) DO NOTHING`;
+      ON CONFLICT (execution_id, name) DO NOTHING`,
+};
 
 /**
  * The last create whose answer is unknown counts: until its deadline it may land. Index: primary key. Locks: nothing
  * new, as in all that follow up to FREE_SLOT.
  */
-export const CREATE_UNKNOWN = `
-  UPDATE build_executions SET create_unknown_since = now() WHERE id = $1`;
+export const CREATE_UNKNOWN: Statement = {
+  name: 'create_unknown',
+  text: `
+  UPDATE build_executions SET create_unknown_since = now() WHERE id = $1`,
+};
 
-export const SET_WAITING = `
+export const SET_WAITING: Statement = {
+  name: 'set_waiting',
+  text: `
   WITH waiting AS (
     UPDATE build_executions SET waiting_reason = $2, waiting_message = $3 WHERE id = $1
     RETURNING id, build_id, tenant_id, attempt
   )
   INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
   SELECT build_id, tenant_id, id, attempt, 'waiting', $4::text, $2::text, $2::text, $3::text, $5
-    FROM waiting WHERE $4::text IS DISTINCT FROM $2::text`;
+    FROM waiting WHERE $4::text IS DISTINCT FROM $2::text`,
+};
 
-export const SET_STOP_INTENT = `
-  UPDATE build_executions SET stop_intent = $2, stop_requested_at = now() WHERE id = $1 AND stop_intent IS NULL`;
+export const SET_STOP_INTENT: Statement = {
+  name: 'set_stop_intent',
+  text: `
+  UPDATE build_executions SET stop_intent = $2, stop_requested_at = now() WHERE id = $1 AND stop_intent IS NULL`,
+};
 
-export const SET_LOSS = `
-  UPDATE build_executions SET first_loss_at = CASE WHEN $2::boolean THEN coalesce(first_loss_at, now()) END WHERE id = $1`;
+export const SET_LOSS: Statement = {
+  name: 'set_loss',
+  text: `
+  UPDATE build_executions SET first_loss_at = CASE WHEN $2::boolean THEN coalesce(first_loss_at, now()) END WHERE id = $1`,
+};
 
-export const SET_CREDENTIALS_REMOVED = `
-  UPDATE build_executions SET credentials_removed_at = coalesce(credentials_removed_at, now()) WHERE id = $1`;
+export const SET_CREDENTIALS_REMOVED: Statement = {
+  name: 'set_credentials_removed',
+  text: `
+  UPDATE build_executions SET credentials_removed_at = coalesce(credentials_removed_at, now()) WHERE id = $1`,
+};
 
-export const SET_SEALED = `
-  UPDATE build_executions SET log_sealed_at = coalesce(log_sealed_at, now()), log_gap = coalesce(log_gap, $2) WHERE id = $1`;
+export const SET_SEALED: Statement = {
+  name: 'set_sealed',
+  text: `
+  UPDATE build_executions SET log_sealed_at = coalesce(log_sealed_at, now()), log_gap = coalesce(log_gap, $2) WHERE id = $1`,
+};
 
-export const SET_SWEPT = `
+export const SET_SWEPT: Statement = {
+  name: 'set_swept',
+  text: `
   UPDATE build_executions SET swept_at = coalesce(swept_at, now()) WHERE id = $1 AND finished_at IS NOT NULL
-  RETURNING id`;
+  RETURNING id`,
+};
 
-export const SET_PROMOTED = `
-  UPDATE build_executions SET promoted_at = coalesce(promoted_at, now()) WHERE id = $1`;
+export const SET_PROMOTED: Statement = {
+  name: 'set_promoted',
+  text: `
+  UPDATE build_executions SET promoted_at = coalesce(promoted_at, now()) WHERE id = $1`,
+};
 
 /**
  * Frees the lane's, the project's and the provider's slot, once: `slot_held` is the proof. Index: primary keys.
@@ -229,32 +267,44 @@ export const GIVE_MEMORY = `
  * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.
  * Locks: the tags' rows, in their order.
  */
-export const RESERVE_TAGS = `
+export const RESERVE_TAGS: Statement = {
+  name: 'reserve_tags',
+  text: `
   INSERT INTO image_tags AS t (repository, tag, build_id, build_ordinal, digest, state)
   SELECT $1, tag, $3, $4, $5, 'promoting' FROM unnest($2::text[]) AS tag ORDER BY tag
       ON CONFLICT (repository, tag) DO UPDATE
      SET build_id = excluded.build_id, build_ordinal = excluded.build_ordinal, digest = excluded.digest,
          state = 'promoting', updated_at = now()
    WHERE t.build_ordinal <= excluded.build_ordinal
-  RETURNING tag`;
+  RETURNING tag`,
+};
 
 /** Index: primary key of image_tags. Locks: the tags' rows, in their order. */
-export const LOCK_TAGS = `
-  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag FOR UPDATE`;
+export const LOCK_TAGS: Statement = {
+  name: 'lock_tags',
+  text: `
+  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag FOR UPDATE`,
+};
 
 /** Index: primary key of image_tags. Locks: nothing new. */
-export const PROMOTE_TAGS = `
+export const PROMOTE_TAGS: Statement = {
+  name: 'promote_tags',
+  text: `
   UPDATE image_tags SET state = 'promoted', updated_at = now()
-   WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`;
+   WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`,
+};
 
 /** Shards of one dispatcher with what is on them. Index: cluster_shards_owner, then build_executions_shard. Locks nothing. */
-export const LIST_OWNED = `
+export const LIST_OWNED: Statement = {
+  name: 'list_owned',
+  text: `
   SELECT e.id, e.build_id, e.provider_id, e.state, b.status
     FROM cluster_shards s
     JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-     AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL
+     AND e.swept_at IS NULL
     JOIN builds b ON b.id = e.build_id
-   WHERE s.owner = $1`;
+   WHERE s.owner = $1`,
+};
 
 function findOwned(name: string, narrowed: string): Statement {
   return {
@@ -266,7 +316,7 @@ function findOwned(name: string, narrowed: string): Statement {
          c.git_repository_url, c.registry_auth_id, c.repository_auth_id, i.id AS installation_id
     FROM cluster_shards s
     JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-     AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL
+     AND e.swept_at IS NULL
     JOIN builds b ON b.id = e.build_id
     JOIN build_configs g ON g.build_id = b.id
     JOIN build_specs c ON c.build_id = b.id

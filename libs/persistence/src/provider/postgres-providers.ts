@@ -68,7 +68,7 @@ export class PostgresProviders {
     await this.lock(tx, id, expectedUpdatedAt);
     const [live] = await tx.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM build_executions
-        WHERE provider_id = $1 AND state <> 'placing' AND state <> 'released' AND swept_at IS NULL`,
+        WHERE provider_id = $1 AND swept_at IS NULL`,
       [id],
     );
     if ((live?.count ?? 0) > 0) {

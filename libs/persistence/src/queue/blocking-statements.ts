@@ -1,4 +1,4 @@
-import { LIVE_STATES } from './claim-statements.js';
+import type { Statement } from '../database/transaction.js';
 
 /*
  * SQL about builds that wait for room in their project or for the end of another of their key. They are parked by the
@@ -15,7 +15,9 @@ const waiting = (wakeOn: string, limit: string): string => `
  * their projects as there is room for, and one of each key that is free. Read after their lanes were locked. Indexes:
  * primary keys, builds_parked_event, build_executions_key. Locks nothing.
  */
-export const FIND_UNBLOCKED = `
+export const FIND_UNBLOCKED: Statement = {
+  name: 'find_unblocked',
+  text: `
   SELECT n.id, n.tenant_id
     FROM (SELECT DISTINCT project_id FROM builds WHERE id = ANY ($1::uuid[])) f
     JOIN project_lanes j ON j.project_id = f.project_id
@@ -26,7 +28,8 @@ export const FIND_UNBLOCKED = `
            WHERE id = ANY ($1::uuid[]) AND concurrency_key IS NOT NULL) f
    CROSS JOIN LATERAL (${waiting(`'key:' || f.held`, '1')}) n
    WHERE NOT EXISTS (
-     SELECT 1 FROM build_executions e WHERE e.concurrency_group = f.held AND e.state IN ${LIVE_STATES})`;
+     SELECT 1 FROM build_executions e WHERE e.concurrency_group = f.held AND e.finished_at IS NULL)`,
+};
 
 /** Who may start in a project whose limit has changed; at most $2. Index: builds_parked_event. Locks nothing. */
 export const FIND_UNBLOCKED_OF_PROJECT = `
@@ -49,7 +52,7 @@ export const FIND_STRANDED = `
            WHERE parked IS NOT NULL AND parked_wake_on LIKE 'key:%' ORDER BY parked_wake_on, parked_order) k
    WHERE NOT EXISTS (
      SELECT 1 FROM build_executions e
-      WHERE e.concurrency_group = substr(k.parked_wake_on, 5) AND e.state IN ${LIVE_STATES})`;
+      WHERE e.concurrency_group = substr(k.parked_wake_on, 5) AND e.finished_at IS NULL)`;
 
 /**
  * The counter of a project with a limit, counted afresh. Under the tenant's lane, which every change of it holds.
@@ -59,7 +62,7 @@ export const SYNC_PROJECT_LANE = `
   INSERT INTO project_lanes (project_id, tenant_id, max_running, running)
   SELECT $1, $2, $3,
          (SELECT count(*)::integer FROM build_executions e JOIN builds b ON b.id = e.build_id
-           WHERE e.slot_held AND e.state IN ${LIVE_STATES} AND e.tenant_id = $2 AND b.project_id = $1)
+           WHERE e.slot_held AND e.finished_at IS NULL AND e.tenant_id = $2 AND b.project_id = $1)
       ON CONFLICT (project_id) DO UPDATE SET max_running = excluded.max_running`;
 
 /** Index: primary key. Locks: the project lane. */
@@ -77,7 +80,7 @@ export const FIND_KEY_HOLDER = `
 export const LOCK_KEY_RUNNING = `
   SELECT e.id AS execution_id, b.id AS build_id, b.status
     FROM builds b
-    JOIN build_executions e ON e.build_id = b.id AND e.state IN ${LIVE_STATES}
+    JOIN build_executions e ON e.build_id = b.id AND e.finished_at IS NULL
    WHERE b.project_id = $1 AND b.live_key = $2 AND b.status = 'running'
    ORDER BY e.id
      FOR UPDATE OF e, b`;

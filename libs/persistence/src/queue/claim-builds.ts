@@ -1,11 +1,13 @@
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/database.js';
+import { GENERIC_PLANS } from '../database/transaction.js';
 import { isLockTimeout } from '../database/sql-state.js';
 import {
   CLAIM_HEADS,
   CLAIM_LANE_WAITING,
   CLAIM_LANES,
   CLAIM_LEFT,
+  CLAIM_TURN,
   CLAIM_WRITE,
   COUNT_RUNNING,
   LOCK_INSTALLATION,
@@ -21,13 +23,13 @@ import { unblockAfter } from './unblock-builds.js';
 export const MAX_CLAIM = 500;
 /** Most times that one claim reads heads: more than one only where builds were set aside or differ in their figures. */
 const MAX_ROUNDS = 12;
-const LANE_WAIT_MS = 250;
+const LANE_WAIT_MS = 1_000;
 
 /**
  * Only builds_claim yields the heads in their order; without this, statistics from an idle time make the planner sort
  * a tenant's whole history instead (the plan guard in the tests shows it).
  */
-export const CLAIM_SETTINGS = ['enable_sort = off', `lock_timeout = ${LANE_WAIT_MS}`] as const;
+export const CLAIM_SETTINGS = ['enable_sort = off', GENERIC_PLANS, `lock_timeout = ${LANE_WAIT_MS}`] as const;
 
 interface LaneRow {
   readonly tenant_id: string;
@@ -67,32 +69,54 @@ interface HeadRow {
 }
 
 /**
- * Claims up to `limit` builds in one short transaction: lock lanes with room, read the heads that each was allotted,
- * pick by turn, write everything; four statements whatever the limit, more only where heads may not start. Two claimers
- * never meet: locked lanes are skipped, and when all are, the claimer waits a moment for one of them.
+ * Claims up to `limit` builds in one short transaction of three round trips, whatever the limit: lock lanes with room,
+ * read the heads that each was allotted and pick by turn, write everything and commit; more only where heads may not
+ * start. Two claimers never meet: locked lanes are skipped. A claimer that finds all of them locked waits its turn, and
+ * of those that wait one at a time looks for a lane that becomes free, so that many cost no more than a few.
  */
 export async function claimBuilds(database: Database, request: ClaimRequest): Promise<ClaimResult> {
   const limit = Math.min(request.limit, MAX_CLAIM);
   if (limit < 1) return { claimed: [], skippedForLimit: 0 };
+  const first = await claimWith(database, request.dispatcherId, limit, (tx) => tx.query(CLAIM_LANES, [limit]));
+  if (first.claimed.length >= limit) return { claimed: first.claimed, skippedForLimit: 0 };
+  const [left] = await database.query<LeftRow>(CLAIM_LEFT);
+  const skippedForLimit = (first.full ? left?.queued : left?.skipped) ?? 0;
+  if (first.lanes > 0 || left?.ready !== true) return { claimed: first.claimed, skippedForLimit };
+  const second = await claimWith(database, request.dispatcherId, limit, (tx) => awaitLanes(tx, limit));
+  return { claimed: second.claimed, skippedForLimit };
+}
+
+type LockLanes = (tx: Transaction) => Promise<LaneRow[]>;
+
+async function claimWith(
+  database: Database,
+  dispatcherId: string,
+  limit: number,
+  lockLanes: LockLanes,
+): Promise<Claim & { readonly lanes: number }> {
   try {
     return await database.transaction(
       async (tx) => {
-        const lanes = await tx.query<LaneRow>(CLAIM_LANES, [limit]);
-        const { claimed, full } = await claimFrom(tx, lanes, limit, request.dispatcherId);
-        if (claimed.length >= limit) return { claimed, skippedForLimit: 0 };
-        const [left] = await tx.query<LeftRow>(CLAIM_LEFT);
-        const skippedForLimit = (full ? left?.queued : left?.skipped) ?? 0;
-        if (lanes.length > 0 || left?.ready !== true) return { claimed, skippedForLimit };
-        const waited = await tx.query<LaneRow>(CLAIM_LANE_WAITING);
-        const late = await claimFrom(tx, waited, limit, request.dispatcherId);
-        return { claimed: late.claimed, skippedForLimit };
+        const lanes = await lockLanes(tx);
+        if (lanes.length === 0) return { claimed: [], full: false, lanes: 0 };
+        return { ...(await claimFrom(tx, lanes, limit, dispatcherId)), lanes: lanes.length };
       },
       { settings: CLAIM_SETTINGS },
     );
   } catch (error) {
-    if (isLockTimeout(error)) return { claimed: [], skippedForLimit: 0 };
+    if (isLockTimeout(error)) return { claimed: [], full: false, lanes: 0 };
     throw error;
   }
+}
+
+/** One of the lanes, waited for, and then whatever is free besides. All three go out together. */
+async function awaitLanes(tx: Transaction, limit: number): Promise<LaneRow[]> {
+  const [, , lanes] = await Promise.all([
+    tx.query(CLAIM_TURN),
+    tx.query(CLAIM_LANE_WAITING),
+    tx.query<LaneRow>(CLAIM_LANES, [limit]),
+  ]);
+  return lanes;
 }
 
 async function claimFrom(
@@ -109,9 +133,10 @@ async function claimFrom(
     const left = room - claimed.length;
     const heads = await readHeads(tx, tallies, left, windows);
     const { picked, blocked, unread } = pickHeads(tallies, heads, left);
-    if (picked.length > 0) claimed.push(...(await take(tx, picked, dispatcherId)));
+    const isLast = blocked.length === 0 && (!unread || picked.length === left);
+    if (picked.length > 0) claimed.push(...(await take(tx, picked, dispatcherId, isLast)));
     if (blocked.length > 0) await setAside(tx, blocked, heads, tallies, windows);
-    if (!unread || picked.length + blocked.length === 0) break;
+    if (isLast || !unread || picked.length + blocked.length === 0) break;
   }
   return { claimed, full: claimed.length >= room && room < limit };
 }
@@ -177,14 +202,18 @@ async function setAside(
   }
 }
 
-async function take(tx: Transaction, picked: readonly QueuedHead[], dispatcherId: string): Promise<ClaimedExecution[]> {
+/** `isLast`: with the commit right behind it. */
+async function take(
+  tx: Transaction,
+  picked: readonly QueuedHead[],
+  dispatcherId: string,
+  isLast: boolean,
+): Promise<ClaimedExecution[]> {
   const buildIds = picked.map((head) => head.buildId);
-  const rows = await tx.query<ClaimedRow>(CLAIM_WRITE, [
-    buildIds,
-    buildIds.map(() => uuidv7()),
-    buildIds.map(() => uuidv4()),
-    dispatcherId,
-  ]);
+  const parameters = [buildIds, buildIds.map(() => uuidv7()), buildIds.map(() => uuidv4()), dispatcherId];
+  const rows = isLast
+    ? await tx.queryLast<ClaimedRow>(CLAIM_WRITE, parameters)
+    : await tx.query<ClaimedRow>(CLAIM_WRITE, parameters);
   const order = new Map(buildIds.map((id, position) => [id, position]));
   return rows.map(toClaimed).sort((a, b) => (order.get(a.buildId) ?? 0) - (order.get(b.buildId) ?? 0));
 }

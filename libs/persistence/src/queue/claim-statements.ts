@@ -3,7 +3,7 @@ import type { Statement } from '../database/transaction.js';
 import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
 import { inList } from '../sql/in-list.js';
 
-/* SQL of the claim. Lock order: lanes → installation (only under a limit) → builds → project lanes. */
+/* SQL of the claim. Lock order: turn → lanes → installation (only under a limit) → builds → project lanes. */
 
 /**
  * What a lane was served lately, for its weight, in units of a usual build: it fades by a factor e in this time. It breaks
@@ -38,9 +38,12 @@ export const CLAIM_LANES: Statement = {
      FOR UPDATE SKIP LOCKED`,
 };
 
+/** Of the claimers that found every lane locked, one looks on; the others wait here. The number means nothing. */
+export const CLAIM_TURN: Statement = { name: 'claim_turn', text: 'SELECT pg_advisory_xact_lock(5277821)' };
+
 /**
  * The same for one lane, waiting for it (with a short lock_timeout): a lane that is enqueued into without a pause is
- * always locked by somebody, and would be skipped for ever. Index: lanes_ready. Locks: one lane, holding nothing else.
+ * always locked by somebody, and would be skipped for ever. Index: lanes_ready. Locks: one lane, holding no other row.
  */
 export const CLAIM_LANE_WAITING: Statement = {
   name: 'claim_lane_waiting',
@@ -79,9 +82,6 @@ export const CLAIM_LEFT: Statement = {
    WHERE queued > 0`,
 };
 
-/** The states in which an attempt holds its key. */
-export const LIVE_STATES = `('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')`;
-
 /**
  * The heads of each locked lane, as many as were allotted, with what decides whether they may start. Indexes:
  * builds_claim, one range per lane, in its order; project_lanes' key; build_executions_key. Locks: the heads, skipping
@@ -95,7 +95,7 @@ export const CLAIM_HEADS: Statement = {
          j.max_running AS project_limit, j.running AS project_running,
          CASE WHEN h.concurrency_key IS NULL THEN false ELSE EXISTS (
            SELECT 1 FROM build_executions e
-            WHERE e.concurrency_group = h.project_id || ':' || h.concurrency_key AND e.state IN ${LIVE_STATES}) END AS key_busy
+            WHERE e.concurrency_group = h.project_id || ':' || h.concurrency_key AND e.finished_at IS NULL) END AS key_busy
     FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS l (tenant_id, takes, position)
    CROSS JOIN LATERAL (
      SELECT b.id, b.queue_key, b.project_id, b.cpu_millis, b.memory_bytes, b.concurrency_key

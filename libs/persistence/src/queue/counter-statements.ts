@@ -16,7 +16,7 @@ export const LANE_DRIFT = `
     LEFT JOIN (SELECT tenant_id, count(*)::integer AS n, sum(cpu_millis)::bigint AS cpu,
                       sum(memory_bytes)::bigint AS memory
                  FROM build_executions
-                WHERE slot_held AND state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                WHERE slot_held AND finished_at IS NULL
                 GROUP BY tenant_id) r
       USING (tenant_id)
    WHERE (l.queued, l.parked, l.running, l.running_cpu, l.running_memory)
@@ -33,7 +33,7 @@ export const PROJECT_DRIFT = `
     FROM project_lanes j
     LEFT JOIN (SELECT b.project_id, count(*)::integer AS n
                  FROM build_executions e JOIN builds b ON b.id = e.build_id
-                WHERE e.slot_held AND e.state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                WHERE e.slot_held AND e.finished_at IS NULL
                 GROUP BY b.project_id) r USING (project_id)
    WHERE j.running <> coalesce(r.n, 0) AND ($1::uuid IS NULL OR j.project_id = $1)`;
 
@@ -46,7 +46,7 @@ export const PROVIDER_DRIFT = `
     FROM providers p
     LEFT JOIN (SELECT provider_id, count(*)::integer AS n FROM build_executions
                 WHERE slot_held AND provider_id IS NOT NULL
-                  AND state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+                  AND finished_at IS NULL
                 GROUP BY provider_id) r ON r.provider_id = p.id
    WHERE p.running <> coalesce(r.n, 0) AND ($1::uuid IS NULL OR p.id = $1)`;
 

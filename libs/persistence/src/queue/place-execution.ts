@@ -12,10 +12,11 @@ import {
 import type { Transaction } from '../database/database.js';
 import { storableJson, storableText } from '../sql/storable.js';
 import type { PlacementCommit, PlacementResult } from './claimed-execution.js';
-import { LOCK_CLAIM, LOCK_PROVIDER, PLACE_WRITE } from './placement-statements.js';
+import { FIND_GRANTS, LOCK_CLAIMS, LOCK_PLACES, PLACE_WRITE } from './placement-statements.js';
 import { unplace } from './unplace-executions.js';
 
 interface ClaimRow {
+  readonly id: string;
   readonly build_id: string;
   readonly tenant_id: string;
   readonly attempt: number;
@@ -29,6 +30,7 @@ interface ClaimRow {
 }
 
 interface ProviderRow {
+  readonly id: string;
   readonly name: string;
   readonly provider_type: ProviderType;
   readonly source: Provider['source'];
@@ -45,58 +47,134 @@ interface ProviderRow {
   readonly health: ProviderHealth;
   readonly tekton_answers: boolean;
   readonly watch_fresh: boolean;
-  readonly granted: boolean;
+}
+
+interface GrantRow {
+  readonly provider_id: string;
+  readonly tenant_id: string;
+}
+
+/** A commit whose claim is ours and whose build runs. */
+interface Held {
+  readonly commit: PlacementCommit;
+  readonly claim: ClaimRow;
+}
+
+/** Providers as they stand under their locks, with what this transaction has reserved on them. */
+class LockedProviders {
+  readonly #rows: ReadonlyMap<string, ProviderRow>;
+  readonly #grants: ReadonlySet<string>;
+  readonly #reserved = new Map<string, number>();
+
+  constructor(rows: readonly ProviderRow[], grants: readonly GrantRow[]) {
+    this.#rows = new Map(rows.map((row) => [row.id, row]));
+    this.#grants = new Set(grants.map((grant) => `${grant.provider_id}|${grant.tenant_id}`));
+  }
+
+  find(id: string): ProviderRow | undefined {
+    const row = this.#rows.get(id);
+    return row === undefined ? undefined : { ...row, running: row.running + (this.#reserved.get(id) ?? 0) };
+  }
+
+  isGranted(id: string, tenantId: string): boolean {
+    return this.#grants.has(`${id}|${tenantId}`);
+  }
+
+  reserve(id: string): void {
+    this.#reserved.set(id, (this.#reserved.get(id) ?? 0) + 1);
+  }
 }
 
 /**
- * The second half of a claim (correctness rule 8): under the provider's lock its state, generation, health, grant and
- * limit are checked again, its slot is reserved, and everything that creating the attempt needs is stored.
+ * The second half of a claim (correctness rule 8), for many at once: under the provider's lock its state, generation,
+ * health, grant and limit are checked again, its slot is reserved, and everything that creating the attempt needs is
+ * stored. Each has its own answer; one that is refused holds up no other. Locks executions with their builds, then lanes
+ * (only for what was cancelled meanwhile), then providers, each in the order of their ids.
  */
-export async function placeExecution(tx: Transaction, commit: PlacementCommit): Promise<PlacementResult> {
-  const { executionId, dispatcherId, claimToken, providerId } = commit;
-  const [claim] = await tx.query<ClaimRow>(LOCK_CLAIM, [executionId]);
-  if (claim?.state !== 'placing' || claim.owner !== dispatcherId || claim.claim_token !== claimToken) {
-    return { kind: 'claim-lost' };
-  }
-  if (claim.status !== 'running') {
-    await unplace(tx, {
-      executionIds: [executionId],
+export async function placeExecutions(
+  tx: Transaction,
+  commits: readonly PlacementCommit[],
+): Promise<PlacementResult[]> {
+  const claims = await tx.query<ClaimRow>(LOCK_CLAIMS, [commits.map((commit) => commit.executionId)]);
+  const byId = new Map(claims.map((claim) => [claim.id, claim]));
+  const ours = commits.flatMap((commit): Held[] => {
+    const claim = byId.get(commit.executionId);
+    return claim !== undefined && isHeld(claim, commit) ? [{ commit, claim }] : [];
+  });
+  const running = ours.filter(({ claim }) => claim.status === 'running');
+  if (running.length < ours.length) await endCancelled(tx, ours);
+  const results = await checkAndReserve(tx, running);
+  return commits.map((commit) => results.get(commit.executionId) ?? { kind: 'claim-lost' });
+}
+
+function isHeld(claim: ClaimRow, commit: PlacementCommit): boolean {
+  return claim.state === 'placing' && claim.owner === commit.dispatcherId && claim.claim_token === commit.claimToken;
+}
+
+async function endCancelled(tx: Transaction, ours: readonly Held[]): Promise<void> {
+  const cancelled = ours.filter(({ claim }) => claim.status !== 'running');
+  await unplace(
+    tx,
+    cancelled.map(({ commit: { executionId, dispatcherId } }) => ({
+      executionId,
       owner: dispatcherId,
       target: 'queued',
       reason: 'UserCancel',
       message: 'cancelled before it was placed; no cluster was touched',
       actor: `dispatcher:${dispatcherId}`,
-    });
-    return { kind: 'claim-lost' };
-  }
-  const [provider] = await tx.query<ProviderRow>(LOCK_PROVIDER, [providerId, claim.tenant_id]);
-  const refusal = refusalOf(provider, claim, commit);
-  if (refusal !== undefined) return refusal;
-  await tx.query(PLACE_WRITE, [
-    executionId,
-    providerId,
-    claim.build_id,
-    commit.providerGeneration,
-    commit.host,
-    commit.shard,
-    commit.place.clusterUid,
-    commit.place.namespace,
-    commit.place.namespaceUid,
-    commit.document.document,
-    commit.document.hash,
-    commit.document.name,
-    claimToken,
-    storableJson(commit.decision),
-    storableText(`placed on ${provider?.name ?? providerId}`),
+    })),
+  );
+}
+
+async function checkAndReserve(tx: Transaction, held: readonly Held[]): Promise<Map<string, PlacementResult>> {
+  if (held.length === 0) return new Map();
+  const providerIds = [...new Set(held.map(({ commit }) => commit.providerId))];
+  const tenantIds = [...new Set(held.map(({ claim }) => claim.tenant_id))];
+  const [rows, grants] = await Promise.all([
+    tx.query<ProviderRow>(LOCK_PLACES, [providerIds]),
+    tx.query<GrantRow>(FIND_GRANTS, [providerIds, tenantIds]),
   ]);
-  return { kind: 'placed' };
+  const providers = new LockedProviders(rows, grants);
+  const results = new Map<string, PlacementResult>();
+  const placed: Held[] = [];
+  for (const one of held) {
+    const { commit, claim } = one;
+    const refusal = refusalOf(providers, claim, commit);
+    results.set(commit.executionId, refusal ?? { kind: 'placed' });
+    if (refusal !== undefined) continue;
+    providers.reserve(commit.providerId);
+    placed.push(one);
+  }
+  if (placed.length > 0) await tx.query(PLACE_WRITE, placeParameters(placed, providers));
+  return results;
+}
+
+function placeParameters(placed: readonly Held[], providers: LockedProviders): unknown[] {
+  const column = (of: (commit: PlacementCommit) => unknown): unknown[] => placed.map(({ commit }) => of(commit));
+  return [
+    column((commit) => commit.executionId),
+    column((commit) => commit.providerId),
+    placed.map(({ claim }) => claim.build_id),
+    column((commit) => commit.providerGeneration),
+    column((commit) => commit.host),
+    column((commit) => commit.shard),
+    column((commit) => commit.place.clusterUid),
+    column((commit) => commit.place.namespace),
+    column((commit) => commit.place.namespaceUid),
+    column((commit) => commit.document.document),
+    column((commit) => commit.document.hash),
+    column((commit) => commit.document.name),
+    column((commit) => storableJson(commit.decision)),
+    column(({ providerId }) => storableText(`placed on ${providers.find(providerId)?.name ?? providerId}`)),
+  ];
 }
 
 function refusalOf(
-  row: ProviderRow | undefined,
+  providers: LockedProviders,
   claim: ClaimRow,
   commit: PlacementCommit,
 ): Extract<PlacementResult, { kind: 'provider-refused' }> | undefined {
+  const row = providers.find(commit.providerId);
   if (row === undefined) {
     return { kind: 'provider-refused', reason: 'ProviderNotFound', message: `provider ${commit.providerId} is gone` };
   }
@@ -115,7 +193,7 @@ function refusalOf(
       infrastructureType: claim.infrastructure_type,
       ...(claim.requested_provider_id === null ? {} : { providerId: claim.requested_provider_id }),
     },
-    row.granted,
+    providers.isGranted(row.id, claim.tenant_id),
   );
   if (refusal === undefined) return undefined;
   return { kind: 'provider-refused', reason: refusal.reason, message: `${row.name} ${refusal.message}` };

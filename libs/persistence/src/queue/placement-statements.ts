@@ -6,70 +6,14 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 /* SQL about claimed executions: place them, take them back, cancel their builds. Lock order as in statements.ts. */
 
 /**
- * A claimed execution with its build. By id alone: whose it is is compared afterwards, so that no plan walks all claims
- * of one owner instead. Index: primary keys. Locks: the execution, then the build.
+ * Claimed executions with their builds. By id alone: whose they are is compared afterwards, so that no plan walks all
+ * claims of one owner instead. Index: primary keys. Locks: the executions in the order of their ids, each with its build.
  */
-export const LOCK_CLAIM: Statement = {
-  name: 'lock_claim',
+export const LOCK_CLAIMS: Statement = {
+  name: 'lock_claims',
   text: `
-  SELECT e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state,
+  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state,
          b.status, b.build_method, b.infrastructure_type, b.requested_provider_id
-    FROM build_executions e
-    JOIN builds b ON b.id = e.build_id
-   WHERE e.id = $1
-     FOR UPDATE OF e, b`,
-};
-
-/**
- * The provider as it is now, and nobody changes its state, limit or count until we commit. Index: primary keys.
- * Locks: the provider, FOR NO KEY UPDATE so that foreign keys to it need not wait; the grant is read, not locked.
- */
-export const LOCK_PROVIDER: Statement = {
-  name: 'lock_provider',
-  text: `
-  SELECT p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.generation, p.settings, p.allow_privileged,
-         p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.health, p.tekton_answers, p.watch_fresh,
-         EXISTS (SELECT 1 FROM provider_permissions g
-                  WHERE g.provider_id = p.id AND g.tenant_id = $2 AND (g.expires_at IS NULL OR g.expires_at > now())) AS granted
-    FROM providers p
-   WHERE p.id = $1
-     FOR NO KEY UPDATE OF p`,
-};
-
-/**
- * Reserves the provider's slot and commits the placement. Index: primary keys.
- * Locks: nothing new; execution, build and provider are locked already. The queue clock stops here.
- */
-export const PLACE_WRITE: Statement = {
-  name: 'place_write',
-  text: `
-  WITH reserved AS (
-    UPDATE providers SET running = running + 1 WHERE id = $2
-  ), build AS (
-    UPDATE builds
-       SET queued_seconds = queued_seconds + greatest(0, extract(epoch FROM now() - queued_at)::double precision)
-     WHERE id = $3
-  ), decision AS (
-    INSERT INTO placement_decisions (execution_id, build_id, attempt, decision)
-    SELECT $1, $3, attempt, $14::jsonb FROM build_executions WHERE id = $1
-        ON CONFLICT (execution_id) DO UPDATE SET decision = excluded.decision, decided_at = now()
-  ), event AS (
-    INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, message, actor)
-    SELECT $3, tenant_id, $1, attempt, 'execution', 'placing', 'creating', $15::text, 'dispatcher:' || owner::text
-      FROM build_executions WHERE id = $1
-  )
-  UPDATE build_executions
-     SET state = 'creating', provider_id = $2, provider_generation = $4, host = $5, shard = $6, cluster_uid = $7,
-         namespace = $8, namespace_uid = $9, document = $10, document_hash = $11, pipeline_run_name = $12,
-         log_day = current_date, placed_at = now()
-   WHERE id = $1 AND state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'creating'))} AND claim_token = $13`,
-};
-
-/** Claims to take back; whose they are is compared afterwards. Index: primary keys. Locks: executions, then their builds. */
-export const LOCK_PLACING: Statement = {
-  name: 'lock_placing',
-  text: `
-  SELECT e.id, e.tenant_id, e.owner, e.state
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
    WHERE e.id = ANY ($1::uuid[])
@@ -77,41 +21,145 @@ export const LOCK_PLACING: Statement = {
      FOR UPDATE OF e, b`,
 };
 
+/**
+ * The providers as they are now, and nobody changes their state, limit or count until we commit. Index: primary key.
+ * Locks: the providers in the order of their ids, FOR NO KEY UPDATE so that foreign keys to them need not wait.
+ */
+export const LOCK_PLACES: Statement = {
+  name: 'lock_places',
+  text: `
+  SELECT p.id, p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.generation, p.settings,
+         p.allow_privileged, p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.health, p.tekton_answers,
+         p.watch_fresh
+    FROM providers p
+   WHERE p.id = ANY ($1::uuid[])
+   ORDER BY p.id
+     FOR NO KEY UPDATE`,
+};
+
+/** Grants of the providers $1 to the tenants $2. Index: primary key. Locks nothing. */
+export const FIND_GRANTS: Statement = {
+  name: 'find_grants',
+  text: `
+  SELECT provider_id, tenant_id FROM provider_permissions
+   WHERE provider_id = ANY ($1::uuid[]) AND tenant_id = ANY ($2::uuid[]) AND (expires_at IS NULL OR expires_at > now())`,
+};
+
+/** Providers whose counters change. Index: primary key. Locks: the providers, in the order of their ids. */
+export const LOCK_PROVIDERS: Statement = {
+  name: 'lock_providers',
+  text: 'SELECT id FROM providers WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE',
+};
+
+/**
+ * Reserves the providers' slots and commits the placements; each parameter has one value for each. Index: primary keys.
+ * Locks: nothing new; executions, builds and providers are locked already. The queue clocks stop here.
+ */
+export const PLACE_WRITE: Statement = {
+  name: 'place_write',
+  text: `
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[],
+                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+      AS a (execution_id, provider_id, build_id, generation, host, shard, cluster_uid, namespace, namespace_uid, document,
+            document_hash, run_name, decision, message)
+  ), reserved AS (
+    UPDATE providers p SET running = p.running + n.placed
+      FROM (SELECT provider_id, count(*)::integer AS placed FROM asked GROUP BY provider_id) n
+     WHERE p.id = n.provider_id
+  ), build AS (
+    UPDATE builds b
+       SET queued_seconds = b.queued_seconds + greatest(0, extract(epoch FROM now() - b.queued_at)::double precision)
+      FROM asked a WHERE b.id = a.build_id
+  ), placed AS (
+    UPDATE build_executions e
+       SET state = 'creating', provider_id = a.provider_id, provider_generation = a.generation, host = a.host,
+           shard = a.shard, cluster_uid = a.cluster_uid, namespace = a.namespace, namespace_uid = a.namespace_uid,
+           document = a.document, document_hash = a.document_hash, pipeline_run_name = a.run_name,
+           log_day = current_date, placed_at = now()
+      FROM asked a
+     WHERE e.id = a.execution_id AND e.state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'creating'))}
+    RETURNING e.id, e.build_id, e.tenant_id, e.attempt, e.owner, a.decision, a.message
+  ), decision AS (
+    INSERT INTO placement_decisions (execution_id, build_id, attempt, decision)
+    SELECT id, build_id, attempt, decision::jsonb FROM placed
+        ON CONFLICT (execution_id) DO UPDATE SET decision = excluded.decision, decided_at = now()
+  )
+  INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, message, actor)
+  SELECT build_id, tenant_id, id, attempt, 'execution', 'placing', 'creating', message, 'dispatcher:' || owner::text
+    FROM placed`,
+};
+
+/**
+ * Claims to take back; whose they are is compared by the write. Index: primary keys. Locks: the executions in the order
+ * of their ids, each with its build.
+ */
+export const LOCK_PLACING: Statement = {
+  name: 'lock_placing',
+  text: `
+  SELECT e.id
+    FROM build_executions e
+    JOIN builds b ON b.id = e.build_id
+   WHERE e.id = ANY ($1::uuid[])
+   ORDER BY e.id
+     FOR UPDATE OF e, b`,
+};
+
+/** Their lanes, which never change. Index: primary keys. Locks: the lanes, in the order of their ids. */
+export const LOCK_LANES_OF: Statement = {
+  name: 'lock_lanes_of',
+  text: `
+  SELECT tenant_id FROM lanes
+   WHERE tenant_id = ANY (ARRAY(SELECT tenant_id FROM build_executions WHERE id = ANY ($1::uuid[])))
+   ORDER BY tenant_id
+     FOR UPDATE`,
+};
+
 /** Longest time for which a build that waits for an event alone is left: a wake-up may be missed. */
 const PARK_BACKSTOP = `least(interval '10 minutes', interval '15 seconds' * (1 << least(b.bounces, 6)))`;
 
 /**
- * Takes claims back: no cluster was touched, no attempt is used. $2 says what becomes of a running build: `queued`
- * (its old place), `parked`, `failed`; one that is being cancelled is cancelled. Index: primary keys.
- * Locks: nothing new; executions, builds and lanes are locked already.
+ * Takes claims back: no cluster was touched, no attempt is used. $1 executions, $2 whose claims (null: anybody's), $3
+ * what becomes of a running build: `queued` (its old place), `parked`, `failed` (one that is being cancelled is
+ * cancelled), $4 reasons, $5 messages, $6 actors, $7 and $8 what wakes each. A claim that is not $2's any more is left
+ * alone. Index: primary keys. Locks: nothing new; executions, builds and lanes are locked already.
  */
-export const UNPLACE_WRITE = `
-  WITH taken AS (
-    UPDATE build_executions
-       SET state = 'released', reason = $3, message = $4, slot_held = false, finished_at = now()
-     WHERE id = ANY ($1::uuid[]) AND state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'released'))}
-    RETURNING id, build_id, tenant_id, attempt, stop_intent, cpu_millis, memory_bytes
+export const UNPLACE_WRITE: Statement = {
+  name: 'unplace_write',
+  text: `
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[])
+      AS a (execution_id, owner, target, reason, message, actor, wake_at, wake_on)
+  ), taken AS (
+    UPDATE build_executions e
+       SET state = 'released', reason = a.reason, message = a.message, slot_held = false, finished_at = now()
+      FROM asked a
+     WHERE e.id = a.execution_id AND e.owner = coalesce(a.owner, e.owner)
+       AND e.state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'released'))}
+    RETURNING e.id AS execution_id, e.build_id, e.tenant_id, e.attempt, e.stop_intent, e.cpu_millis, e.memory_bytes,
+              a.target, a.reason, a.message, a.actor, a.wake_at, a.wake_on
   ), ruled AS (
-    SELECT t.id AS execution_id, t.build_id, t.tenant_id, t.attempt, t.cpu_millis, t.memory_bytes,
-           o.status AS from_status, coalesce(t.stop_intent, 'UserCancel') AS cancelled_for,
-           CASE WHEN o.status = 'cancelling' THEN 'cancelled' ELSE $2::text END AS rule
+    SELECT t.*, o.status AS from_status, coalesce(t.stop_intent, 'UserCancel') AS cancelled_for,
+           CASE WHEN o.status = 'cancelling' THEN 'cancelled' ELSE t.target END AS rule
       FROM taken t JOIN builds o ON o.id = t.build_id
   ), moved AS (
     UPDATE builds b
        SET status = CASE WHEN r.rule = 'parked' THEN 'queued' ELSE r.rule END,
-           reason = CASE WHEN r.rule = 'cancelled' THEN r.cancelled_for WHEN r.rule = 'failed' THEN $3 END,
-           message = CASE WHEN r.rule = 'cancelled' THEN b.cancel_reason WHEN r.rule = 'failed' THEN $4 END,
+           reason = CASE WHEN r.rule = 'cancelled' THEN r.cancelled_for WHEN r.rule = 'failed' THEN r.reason END,
+           message = CASE WHEN r.rule = 'cancelled' THEN b.cancel_reason WHEN r.rule = 'failed' THEN r.message END,
            queue_key = CASE WHEN r.rule = 'queued' THEN ${QUEUE_KEY_OF_BUILD} END,
-           parked = CASE WHEN r.rule = 'parked' THEN $3 END,
-           parked_message = CASE WHEN r.rule = 'parked' THEN $4 END,
-           parked_wake_at = CASE WHEN r.rule = 'parked' THEN coalesce($6::timestamptz, now() + ${PARK_BACKSTOP}) END,
-           parked_wake_on = CASE WHEN r.rule = 'parked' THEN $7::text END,
+           parked = CASE WHEN r.rule = 'parked' THEN r.reason END,
+           parked_message = CASE WHEN r.rule = 'parked' THEN r.message END,
+           parked_wake_at = CASE WHEN r.rule = 'parked' THEN coalesce(r.wake_at, now() + ${PARK_BACKSTOP}) END,
+           parked_wake_on = CASE WHEN r.rule = 'parked' THEN r.wake_on END,
            attempt = CASE WHEN r.rule IN ('queued', 'parked') THEN b.attempt - 1 ELSE b.attempt END,
            bounces = b.bounces + 1,
            finished_at = CASE WHEN r.rule IN ('failed', 'cancelled') THEN now() END
       FROM ruled r
      WHERE b.id = r.build_id AND b.status IN ('running', 'cancelling')
-    RETURNING b.id, b.tenant_id, b.project_id, b.status, b.reason, b.message, r.rule, r.cpu_millis, r.memory_bytes
+    RETURNING b.id, b.tenant_id, b.project_id, b.status, b.reason AS build_reason,
+              b.message AS build_message, r.execution_id, r.attempt, r.from_status, r.rule, r.reason, r.message, r.actor,
+              r.cpu_millis, r.memory_bytes
   ), lane AS (
     UPDATE lanes l
        SET running = l.running - n.released, queued = l.queued + n.queued, parked = l.parked + n.parked,
@@ -122,33 +170,40 @@ export const UNPLACE_WRITE = `
                    (count(*) FILTER (WHERE rule = 'parked'))::integer AS parked
               FROM moved GROUP BY tenant_id) n
      WHERE l.tenant_id = n.tenant_id
+    RETURNING l.tenant_id, l.parked > n.parked AS others_wait
   ), project AS (
     UPDATE project_lanes j SET running = j.running - n.released
       FROM (SELECT project_id, count(*)::integer AS released FROM moved GROUP BY project_id) n
      WHERE j.project_id = n.project_id
   ), event AS (
     INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)
-    SELECT r.build_id, r.tenant_id, r.execution_id, r.attempt, e.subject, e.from_state, e.to_state, e.reason, e.message, $5
-      FROM ruled r
-      JOIN moved m ON m.id = r.build_id
+    SELECT m.id, m.tenant_id, m.execution_id, m.attempt, e.subject, e.from_state, e.to_state, e.reason, e.message, m.actor
+      FROM moved m
      CROSS JOIN LATERAL (VALUES
-       ('execution', 'placing', 'released', $3::text, $4::text),
-       ('build', r.from_status, m.status, coalesce(m.reason, $3::text), coalesce(m.message, $4::text))
+       ('execution', 'placing', 'released', m.reason, m.message),
+       ('build', m.from_status, m.status, coalesce(m.build_reason, m.reason), coalesce(m.build_message, m.message))
      ) AS e (subject, from_state, to_state, reason, message)
   )
-  SELECT id, tenant_id, status FROM moved`;
+  SELECT m.id, m.tenant_id, m.execution_id, m.status, lane.others_wait
+    FROM moved m JOIN lane USING (tenant_id)`,
+};
 
-/** The decision that led to parking. */
-export const PARK_DECISION = `
+/** The decisions that led to parking: $1 executions, $2 decisions. Index: primary keys. Locks: nothing new. */
+export const PARK_DECISIONS: Statement = {
+  name: 'park_decisions',
+  text: `
   INSERT INTO placement_decisions (execution_id, build_id, attempt, decision)
-  SELECT id, build_id, attempt, $2::jsonb FROM build_executions WHERE id = $1
-      ON CONFLICT (execution_id) DO UPDATE SET decision = excluded.decision, decided_at = now()`;
+  SELECT e.id, e.build_id, e.attempt, a.decision::jsonb
+    FROM unnest($1::uuid[], $2::text[]) AS a (execution_id, decision)
+    JOIN build_executions e ON e.id = a.execution_id
+      ON CONFLICT (execution_id) DO UPDATE SET decision = excluded.decision, decided_at = now()`,
+};
 
 /** Claims whose dispatcher is gone. Index: build_executions_placing, then dispatchers' key. Locks nothing. */
 export const FIND_ABANDONED = `
   SELECT e.id
     FROM build_executions e
-   WHERE e.state = 'placing' AND NOT EXISTS (
+   WHERE e.provider_id IS NULL AND e.finished_at IS NULL AND NOT EXISTS (
      SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp())
    ORDER BY e.id
    LIMIT $1`;
@@ -162,7 +217,7 @@ export const LOCK_LIVE = `
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
    WHERE e.build_id = $1 AND b.tenant_id = $2
-     AND e.state IN ('placing', 'creating', 'starting', 'running', 'sealing', 'promoting')
+     AND e.finished_at IS NULL
      FOR UPDATE OF e, b`;
 
 /**

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../database/database.js';
+import { GENERIC_PLANS } from '../database/transaction.js';
+import { WriteBatcher } from '../database/write-batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
-import { storableJson } from '../sql/storable.js';
 import { claimBuilds } from './claim-builds.js';
 import type {
   CancelRequest,
@@ -15,13 +16,13 @@ import type {
   ReleaseRequest,
 } from './claimed-execution.js';
 import { cancelBuild, expireQueuedBuilds } from './end-queued-builds.js';
-import { placeExecution } from './place-execution.js';
-import { FIND_ABANDONED, PARK_DECISION } from './placement-statements.js';
+import { placeExecutions } from './place-execution.js';
+import { FIND_ABANDONED } from './placement-statements.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
 import { ENQUEUE, ENQUEUE_EVENT, ENQUEUE_LATER, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
 import { unblockStranded } from './unblock-builds.js';
-import { unplace, type UnplacedBuild } from './unplace-executions.js';
+import { unplace, type UnplacedBuild, type Unplacing } from './unplace-executions.js';
 import { wakeBuilds, wakeDueBuilds, type MovedBuild } from './wake-builds.js';
 
 const ABANDONED_PER_CALL = 500;
@@ -40,28 +41,54 @@ const WOKEN_PER_CALL = 1_000;
  * Failures: a claimer that dies leaves `placing` rows, which `releaseAbandoned` requeues once its lease has run out. A
  * COMMIT with a lost answer shows as an execution without a task (or a task without one), which the owner finds by
  * comparing. A missed notification or wake-up costs waiting, never a build: claims poll, and parked builds have a time.
+ *
+ * Placements, and claims that are taken back, share transactions with those that are asked at the same time
+ * (WriteBatcher); each has its own answer.
  */
 export class PostgresBuildQueue {
+  readonly #placing: WriteBatcher<PlacementCommit, PlacementResult>;
+  readonly #unplacing: WriteBatcher<Unplacing, UnplacedBuild | undefined>;
+
   constructor(
     private readonly database: Database,
     private readonly notifier?: Notifier,
-  ) {}
+  ) {
+    this.#placing = new WriteBatcher({
+      write: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: [GENERIC_PLANS] }),
+      keyOf: ({ executionId }) => executionId,
+    });
+    this.#unplacing = new WriteBatcher({
+      write: async (unplacings) => {
+        const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings: [GENERIC_PLANS] });
+        return unplacings.map(({ executionId }) => moved.get(executionId));
+      },
+      keyOf: ({ executionId }) => executionId,
+    });
+  }
 
   /**
    * Counts a build that this transaction inserted (as queued: with a key from `queueKeyNow`, or parked) in its tenant's
    * lane, and writes the first event of its timeline. On `queue-full` the caller rolls back.
    */
   async enqueue(tx: Transaction, request: EnqueueRequest): Promise<'enqueued' | 'queue-full'> {
-    if (request.notBefore !== undefined) await tx.query(ENQUEUE_LATER, [request.buildId, request.notBefore]);
-    const parameters = [request.buildId, request.maxQueued ?? null];
-    let counted = await tx.query(ENQUEUE, parameters);
-    if (counted.length === 0) {
-      await this.syncLane(tx, request.tenantId);
-      counted = await tx.query(ENQUEUE, parameters);
-    }
-    if (counted.length === 0) return 'queue-full';
-    await tx.query(ENQUEUE_EVENT, [request.buildId, request.actor ?? 'system']);
+    const { buildId, tenantId, notBefore, maxQueued } = request;
+    if (notBefore !== undefined) await tx.query(ENQUEUE_LATER, [buildId, notBefore]);
+    const counted = await tx.query(ENQUEUE, [buildId, maxQueued ?? null]);
+    if (counted.length === 0 && !(await this.countNew(tx, buildId, { tenantId, maxQueuedBuilds: maxQueued })))
+      return 'queue-full';
+    await tx.query(ENQUEUE_EVENT, [buildId, request.actor ?? 'system']);
     return 'enqueued';
+  }
+
+  /** Counts a build that was not counted when it was inserted, making its lane first; false when the lane is full. */
+  async countNew(
+    tx: Transaction,
+    buildId: string,
+    of: { readonly tenantId: string; readonly maxQueuedBuilds: number | undefined },
+  ): Promise<boolean> {
+    await this.syncLane(tx, of.tenantId);
+    const counted = await tx.query(ENQUEUE, [buildId, of.maxQueuedBuilds ?? null]);
+    return counted.length > 0;
   }
 
   /** Makes the lane of a tenant, or copies its changed limits into it: in the transaction that changes the tenant. */
@@ -77,7 +104,7 @@ export class PostgresBuildQueue {
   }
 
   async place(commit: PlacementCommit): Promise<PlacementResult> {
-    const result = await this.database.transaction((tx) => placeExecution(tx, commit));
+    const result = await this.#placing.submit(commit);
     if (result.kind === 'placed') this.notifier?.touch(CHANNELS.executions, commit.executionId);
     return result;
   }
@@ -85,50 +112,47 @@ export class PostgresBuildQueue {
   /** Back to the queue, but not into the claim order until what it waits for. False: the claim is not ours any more. */
   async park(request: ParkRequest): Promise<boolean> {
     const { executionId, dispatcherId, parking, decision } = request;
-    const moved = await this.database.transaction(async (tx) => {
-      const builds = await unplace(tx, {
-        executionIds: [executionId],
-        owner: dispatcherId,
-        target: 'parked',
-        reason: parking.reason,
-        message: parking.message,
-        actor: `dispatcher:${dispatcherId}`,
-        ...(parking.wakeAt === undefined ? {} : { wakeAt: parking.wakeAt }),
-        ...(parking.wakeOn === undefined ? {} : { wakeOn: parking.wakeOn }),
-      });
-      if (decision !== undefined && builds.length > 0)
-        await tx.query(PARK_DECISION, [executionId, storableJson(decision)]);
-      return builds;
+    const { reason, message, wakeAt, wakeOn } = parking;
+    return this.#unplace({
+      executionId,
+      owner: dispatcherId,
+      target: 'parked',
+      reason,
+      message,
+      actor: `dispatcher:${dispatcherId}`,
+      ...(wakeAt === undefined ? {} : { wakeAt }),
+      ...(wakeOn === undefined ? {} : { wakeOn }),
+      ...(decision === undefined ? {} : { decision }),
     });
-    return this.#moved(moved);
   }
 
   /** Back to its old place in the claim order. False: the claim is not ours any more. */
   async release(request: ReleaseRequest): Promise<boolean> {
-    return this.#moved(await this.#unplaceOne(request, 'queued'));
+    return this.#unplaceOne(request, 'queued');
   }
 
   /** The build itself is wrong: it fails without having touched a cluster. False: the claim is not ours any more. */
   async failPlacing(request: ReleaseRequest): Promise<boolean> {
-    return this.#moved(await this.#unplaceOne(request, 'failed'));
+    return this.#unplaceOne(request, 'failed');
   }
 
   /** Requeues what dead dispatchers had claimed and not placed. */
   async releaseAbandoned(): Promise<number> {
     const rows = await this.database.query<{ id: string }>(FIND_ABANDONED, [ABANDONED_PER_CALL]);
     if (rows.length === 0) return 0;
-    const moved = await this.database.transaction((tx) =>
-      unplace(tx, {
-        executionIds: rows.map((row) => row.id),
-        owner: undefined,
-        target: 'queued',
-        reason: 'ClaimLost',
-        message: 'its dispatcher is gone; no cluster was touched',
-        actor: 'system',
-      }),
+    const moved = await Promise.all(
+      rows.map(({ id: executionId }) =>
+        this.#unplace({
+          executionId,
+          owner: undefined,
+          target: 'queued',
+          reason: 'ClaimLost',
+          message: 'its dispatcher is gone; no cluster was touched',
+          actor: 'system',
+        }),
+      ),
     );
-    this.#moved(moved);
-    return moved.length;
+    return moved.filter(Boolean).length;
   }
 
   /** Wakes parked builds whose time has come. */
@@ -174,24 +198,18 @@ export class PostgresBuildQueue {
     return reconcileLaneCounters(this.database);
   }
 
-  async #unplaceOne(request: ReleaseRequest, target: 'queued' | 'failed'): Promise<UnplacedBuild[]> {
+  #unplaceOne(request: ReleaseRequest, target: 'queued' | 'failed'): Promise<boolean> {
     const { executionId, dispatcherId, reason, message } = request;
-    return this.database.transaction((tx) =>
-      unplace(tx, {
-        executionIds: [executionId],
-        owner: dispatcherId,
-        target,
-        reason,
-        message,
-        actor: `dispatcher:${dispatcherId}`,
-      }),
-    );
+    const actor = `dispatcher:${dispatcherId}`;
+    return this.#unplace({ executionId, owner: dispatcherId, target, reason, message, actor });
   }
 
-  #moved(builds: readonly UnplacedBuild[]): boolean {
-    this.#touchBuilds(builds.map((build) => build.id));
-    for (const build of builds) this.notifier?.touch(CHANNELS.queue, build.tenantId);
-    return builds.length > 0;
+  async #unplace(unplacing: Unplacing): Promise<boolean> {
+    const build = await this.#unplacing.submit(unplacing);
+    if (build === undefined) return false;
+    this.#touchBuilds([build.id]);
+    this.notifier?.touch(CHANNELS.queue, build.tenantId);
+    return true;
   }
 
   #woken(builds: readonly MovedBuild[]): number {

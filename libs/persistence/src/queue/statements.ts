@@ -1,3 +1,4 @@
+import type { Statement } from '../database/transaction.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
 /*
@@ -14,12 +15,15 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
  * Counts a new build in its lane, unless that is full. Index: primary keys. Locks: the lane, after the build that this
  * transaction inserted.
  */
-export const ENQUEUE = `
+export const ENQUEUE: Statement = {
+  name: 'enqueue',
+  text: `
   UPDATE lanes l
      SET queued = l.queued + (b.parked IS NULL)::integer, parked = l.parked + (b.parked IS NOT NULL)::integer
     FROM builds b
    WHERE b.id = $1 AND l.tenant_id = b.tenant_id AND ($2::integer IS NULL OR l.queued + l.parked < $2)
-  RETURNING b.status`;
+  RETURNING b.status`,
+};
 
 /** A build that may not start before a time. Index: primary key. Locks: the build that this transaction inserted. */
 export const ENQUEUE_LATER = `
@@ -29,9 +33,12 @@ export const ENQUEUE_LATER = `
    WHERE id = $1 AND status = 'queued' AND $2 > now()`;
 
 /** The first line of a build's timeline. */
-export const ENQUEUE_EVENT = `
+export const ENQUEUE_EVENT: Statement = {
+  name: 'enqueue_event',
+  text: `
   INSERT INTO build_events (build_id, tenant_id, subject, to_state, reason, actor)
-  SELECT id, tenant_id, 'build', 'queued', parked, $2 FROM builds WHERE id = $1`;
+  SELECT id, tenant_id, 'build', 'queued', parked, $2 FROM builds WHERE id = $1`,
+};
 
 /** A lane with its tenant's limits. Index: primary keys. Locks: the lane. */
 export const SYNC_LANE = `
@@ -41,8 +48,11 @@ export const SYNC_LANE = `
      SET max_running = excluded.max_running, guaranteed = excluded.guaranteed, weight = excluded.weight`;
 
 /** Index: primary key. Locks: the lanes, in the order of their ids. */
-export const LOCK_LANES = `
-  SELECT tenant_id FROM lanes WHERE tenant_id = ANY ($1::uuid[]) ORDER BY tenant_id FOR UPDATE`;
+export const LOCK_LANES: Statement = {
+  name: 'lock_lanes',
+  text: `
+  SELECT tenant_id FROM lanes WHERE tenant_id = ANY ($1::uuid[]) ORDER BY tenant_id FOR UPDATE`,
+};
 
 /** Parked builds whose time has come. Index: builds_parked_time. Locks nothing. */
 export const FIND_DUE = `
@@ -50,15 +60,20 @@ export const FIND_DUE = `
    WHERE parked IS NOT NULL AND parked_wake_at <= now() ORDER BY parked_wake_at LIMIT $1`;
 
 /** Parked builds that wait for an event, in the order of the queue. Index: builds_parked_event. Locks nothing. */
-export const FIND_WAITING = `
+export const FIND_WAITING: Statement = {
+  name: 'find_waiting',
+  text: `
   SELECT id, tenant_id FROM builds
-   WHERE parked IS NOT NULL AND parked_wake_on = $1 ORDER BY parked_order LIMIT $2`;
+   WHERE parked IS NOT NULL AND parked_wake_on = $1 ORDER BY parked_order LIMIT $2`,
+};
 
 /**
  * Puts parked builds back in the claim order. Index: primary keys.
  * Locks: the builds, skipping locked ones; their lanes are locked already.
  */
-export const UNPARK_WRITE = `
+export const UNPARK_WRITE: Statement = {
+  name: 'unpark_write',
+  text: `
   WITH asleep AS MATERIALIZED (
     SELECT id, parked FROM builds WHERE id = ANY ($1::uuid[]) AND parked IS NOT NULL ORDER BY id FOR UPDATE SKIP LOCKED
   ), woken AS (
@@ -76,7 +91,8 @@ export const UNPARK_WRITE = `
     INSERT INTO build_events (build_id, tenant_id, subject, from_state, actor)
     SELECT id, tenant_id, 'waiting', was, 'system' FROM woken
   )
-  SELECT id, tenant_id FROM woken`;
+  SELECT id, tenant_id FROM woken`,
+};
 
 /** Builds whose queue clock has run out. Index: builds_queue_deadline. Locks nothing. */
 export const FIND_EXPIRED = `

@@ -1,13 +1,13 @@
-import type { BuildStatus, ExecutionState, Reason } from '@image-factory/domain';
+import type { BuildStatus, PlacementDecision, Reason } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
-import { storableText } from '../sql/storable.js';
-import { LOCK_PLACING, UNPLACE_WRITE } from './placement-statements.js';
-import { LOCK_LANES } from './statements.js';
+import { storableJson, storableText } from '../sql/storable.js';
+import { LOCK_LANES_OF, LOCK_PLACING, PARK_DECISIONS, UNPLACE_WRITE } from './placement-statements.js';
 import { unblockAfter } from './unblock-builds.js';
 
+/** A claim to take back before any cluster was touched. */
 export interface Unplacing {
-  readonly executionIds: readonly string[];
-  /** Only claims of this dispatcher; undefined: of anyone. */
+  readonly executionId: string;
+  /** Only a claim of this dispatcher; undefined: of anyone. */
   readonly owner: string | undefined;
   /** What a running build becomes; one that is being cancelled is cancelled. */
   readonly target: 'queued' | 'parked' | 'failed';
@@ -16,13 +16,8 @@ export interface Unplacing {
   readonly actor: string;
   readonly wakeAt?: Date;
   readonly wakeOn?: string;
-}
-
-interface PlacingRow {
-  readonly id: string;
-  readonly tenant_id: string;
-  readonly owner: string;
-  readonly state: ExecutionState;
+  /** What led to parking. */
+  readonly decision?: PlacementDecision;
 }
 
 export interface UnplacedBuild {
@@ -31,27 +26,57 @@ export interface UnplacedBuild {
   readonly status: BuildStatus;
 }
 
-/** Takes claims back before any cluster was touched. Locks executions and builds, then lanes in order, then writes. */
-export async function unplace(tx: Transaction, unplacing: Unplacing): Promise<UnplacedBuild[]> {
-  const rows = await tx.query<PlacingRow>(LOCK_PLACING, [[...unplacing.executionIds]]);
-  const locked = rows.filter((row) => row.state === 'placing' && (unplacing.owner ?? row.owner) === row.owner);
-  if (locked.length === 0) return [];
-  await tx.query(LOCK_LANES, [locked.map((row) => row.tenant_id)]);
-  const moved = await tx.query<{ id: string; tenant_id: string; status: BuildStatus }>(UNPLACE_WRITE, [
-    locked.map((row) => row.id),
-    unplacing.target,
-    unplacing.reason,
-    storableText(unplacing.message),
-    unplacing.actor,
-    unplacing.wakeAt ?? null,
-    unplacing.wakeOn ?? null,
+interface UnplacedRow {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly execution_id: string;
+  readonly status: BuildStatus;
+  /** Of its tenant, others than those that were parked here. */
+  readonly others_wait: boolean;
+}
+
+/**
+ * Takes claims back, whatever becomes of each. Locks executions with their builds, then lanes, each in their order, then
+ * writes: one round trip, and more only where others wait for what is free now. @returns by execution what was taken back
+ */
+export async function unplace(
+  tx: Transaction,
+  unplacings: readonly Unplacing[],
+): Promise<ReadonlyMap<string, UnplacedBuild>> {
+  const executionIds = unplacings.map((one) => one.executionId);
+  const column = (of: (one: Unplacing) => unknown): unknown[] => unplacings.map((one) => of(one) ?? null);
+  const [, , rows] = await Promise.all([
+    tx.query(LOCK_PLACING, [executionIds]),
+    tx.query(LOCK_LANES_OF, [executionIds]),
+    tx.query<UnplacedRow>(UNPLACE_WRITE, [
+      executionIds,
+      column((one) => one.owner),
+      column((one) => one.target),
+      column((one) => one.reason),
+      column((one) => storableText(one.message)),
+      column((one) => one.actor),
+      column((one) => one.wakeAt),
+      column((one) => one.wakeOn),
+    ]),
   ]);
+  const moved = new Map(rows.map((row) => [row.execution_id, row]));
+  await storeDecisions(
+    tx,
+    unplacings.filter((one) => moved.has(one.executionId)),
+  );
   // A build in its old place of the order takes again what it gave back.
-  const gone = unplacing.target === 'queued' ? moved.filter((row) => row.status !== 'queued') : moved;
-  if (gone.length > 0)
-    await unblockAfter(
-      tx,
-      gone.map((row) => row.id),
-    );
-  return moved.map((row) => ({ id: row.id, tenantId: row.tenant_id, status: row.status }));
+  const freeing = unplacings.flatMap(({ executionId, target }) => {
+    const row = moved.get(executionId);
+    return row === undefined || !row.others_wait || (target === 'queued' && row.status === 'queued') ? [] : [row.id];
+  });
+  if (freeing.length > 0) await unblockAfter(tx, freeing);
+  return new Map(rows.map((row) => [row.execution_id, { id: row.id, tenantId: row.tenant_id, status: row.status }]));
+}
+
+async function storeDecisions(tx: Transaction, unplaced: readonly Unplacing[]): Promise<void> {
+  const decided = unplaced.flatMap(({ executionId, decision }) =>
+    decision === undefined ? [] : [{ executionId, decision: storableJson(decision) }],
+  );
+  if (decided.length === 0) return;
+  await tx.query(PARK_DECISIONS, [decided.map((one) => one.executionId), decided.map((one) => one.decision)]);
 }

@@ -1,19 +1,20 @@
 import type { Statement } from '../database/transaction.js';
+import { NOT_RELEASED } from '../execution/not-released.js';
 
 /* SQL about attempts that ended and registries that are held. None of it takes a lock that another room takes. */
 
-/** How earlier attempts of a build ended. Index: build_executions_build. Locks nothing. */
+/** How earlier attempts of a build ended. Index: build_executions_attempt. Locks nothing. */
 export const ENDED_ATTEMPTS: Statement = {
   name: 'ended_attempts',
   text: `
   SELECT failure_class, count(*)::integer AS ended,
          (extract(epoch FROM now() - min(claimed_at)) * 1000)::double precision AS elapsed_ms
-    FROM build_executions
-   WHERE build_id = $1 AND state <> 'released'
+    FROM build_executions e
+   WHERE e.build_id = $1 AND ${NOT_RELEASED}
    GROUP BY failure_class`,
 };
 
-/** Providers on which attempts of a build ended so that the next goes elsewhere. Index: build_executions_build. Locks nothing. */
+/** Providers on which attempts of a build ended so that the next goes elsewhere. Index: build_executions_attempt. Locks nothing. */
 export const AVOIDED_PROVIDERS: Statement = {
   name: 'avoided_providers',
   text: `

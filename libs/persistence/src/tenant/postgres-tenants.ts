@@ -70,8 +70,7 @@ export class PostgresTenants {
     const [lane] = await tx.query<{ waiting: boolean; live: boolean }>(
       `SELECT l.queued + l.parked + l.running > 0 AS waiting,
               EXISTS (SELECT 1 FROM build_executions e
-                       WHERE e.tenant_id = $1 AND e.state <> 'placing' AND e.state <> 'released'
-                         AND e.swept_at IS NULL) AS live
+                       WHERE e.tenant_id = $1 AND e.provider_id IS NOT NULL AND e.swept_at IS NULL) AS live
          FROM lanes l WHERE l.tenant_id = $1 FOR UPDATE OF l`,
       [id],
     );

@@ -1,4 +1,4 @@
-import { atMost, loopRate } from '../../measure/closed-loop.ts';
+import { loopRate } from '../../measure/closed-loop.ts';
 import type { BuildWorld } from '../build-world.ts';
 import type { DrainRequest, QueueContender } from './queue-contender.ts';
 
@@ -14,10 +14,10 @@ export interface OurQueueOptions {
   readonly ends: 'no' | 'at-once' | 'placed';
 }
 
-/** As many as the pool has connections: more would only wait for one. */
-const ENDS_AT_ONCE = 12;
-
-/** The product's queue: PostgresBuildQueue.claim in batches, and an end in a transaction of its own for each build. */
+/**
+ * The product's queue: PostgresBuildQueue.claim in batches, and an end that is asked for each build by itself, of all at
+ * once. What is asked at once shares transactions, as in a dispatcher that follows as many.
+ */
 export async function ourQueue(world: BuildWorld, options: OurQueueOptions): Promise<QueueContender> {
   const dispatcherId = await world.dispatcher();
   const fence = await world.shard(dispatcherId);
@@ -40,7 +40,7 @@ export async function ourQueue(world: BuildWorld, options: OurQueueOptions): Pro
   };
   const take = async (): Promise<number> => {
     const { claimed } = await world.queue.claim({ dispatcherId, limit: options.batch });
-    if (options.ends !== 'no') await atMost(Math.ceil(ENDS_AT_ONCE / options.loops), claimed, end);
+    if (options.ends !== 'no') await Promise.all(claimed.map(end));
     return claimed.length;
   };
   return {

@@ -199,11 +199,12 @@ export class PlacementDecisionEntity {
 /** Row of `build_events`. */
 @Entity('build_events')
 export class BuildEventEntity {
+  @PrimaryColumn({ type: 'uuid', name: 'build_id' })
+  readonly buildId!: string;
+
+  /** Counts over all builds; after the build's id in the key, because timelines are read by build. */
   @PrimaryColumn({ type: 'bigint', insert: false, update: false })
   readonly id!: number;
-
-  @Column({ type: 'uuid', name: 'build_id' })
-  readonly buildId!: string;
 
   @Column({ type: 'uuid', name: 'tenant_id' })
   readonly tenantId!: string;

@@ -1,0 +1,102 @@
+import { DomainError } from '@image-factory/domain';
+import { describe, expect, it } from 'vitest';
+import { WriteBatcher } from './write-batcher.js';
+
+interface Call {
+  readonly items: readonly string[];
+  readonly answer: (error?: Error) => void;
+}
+
+/** Each write waits until the test answers it; an answer is the item itself, in capitals. */
+function held(options: { most?: number; mostWaiting?: number } = {}) {
+  const calls: Call[] = [];
+  const begun: (() => void)[] = [];
+  const batcher = new WriteBatcher<string, string>({
+    write: (items) =>
+      new Promise((resolve, reject) => {
+        const answer = (error?: Error): void =>
+          error === undefined ? resolve(items.map((item) => item.toUpperCase())) : reject(error);
+        calls.push({ items, answer });
+        begun.shift()?.();
+      }),
+    keyOf: (item) => item.slice(0, 1),
+    ...options,
+  });
+  const nextCall = (): Promise<void> => new Promise((resolve) => begun.push(resolve));
+  return { batcher, calls, nextCall };
+}
+
+describe('WriteBatcher', () => {
+  it('writes together what was asked in one turn, and what comes meanwhile next', async () => {
+    const { batcher, calls, nextCall } = held();
+    const first = nextCall();
+    const answers = [batcher.submit('a'), batcher.submit('b')];
+    await first;
+    const second = nextCall();
+    answers.push(batcher.submit('c'), batcher.submit('d'));
+    calls[0]?.answer();
+    await second;
+    calls[1]?.answer();
+    expect(await Promise.all(answers)).toEqual(['A', 'B', 'C', 'D']);
+    expect(calls.map(({ items }) => items)).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+  });
+
+  it('keeps writes of one key apart and in their order, and a batch within its size', async () => {
+    const { batcher, calls, nextCall } = held({ most: 2 });
+    const answers = ['a1', 'a2', 'b1', 'b2', 'c1'].map((item) => batcher.submit(item));
+    for (let index = 0; index < 3; index += 1) {
+      if (calls[index] === undefined) await nextCall();
+      calls[index]?.answer();
+    }
+    expect(await Promise.all(answers)).toEqual(['A1', 'A2', 'B1', 'B2', 'C1']);
+    expect(calls.map(({ items }) => items)).toEqual([['a1', 'b1'], ['a2', 'b2'], ['c1']]);
+  });
+
+  it('tells no answer before the write is over', async () => {
+    const { batcher, calls, nextCall } = held();
+    const begun = nextCall();
+    let told = false;
+    const answer = batcher.submit('a').then(() => (told = true));
+    await begun;
+    expect(told).toBe(false);
+    calls[0]?.answer();
+    expect(await answer).toBe(true);
+  });
+
+  it('lets a row that cannot be written fail its caller only', async () => {
+    const batcher = new WriteBatcher<string, string>({
+      write: (items) => (items.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve([...items])),
+      keyOf: (item) => item,
+    });
+    const answers = await Promise.allSettled(['good', 'bad', 'fine'].map((item) => batcher.submit(item)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('tells every caller of a batch that the connection was lost, without a second write', async () => {
+    const { batcher, calls, nextCall } = held();
+    const begun = nextCall();
+    const answers = Promise.allSettled([batcher.submit('a'), batcher.submit('b')]);
+    await begun;
+    const kind = 'Unavailable';
+    calls[0]?.answer(new DomainError({ kind, reason: 'DatabaseUnavailable', message: 'gone' }));
+    expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('takes no more than may wait', async () => {
+    const { batcher, calls, nextCall } = held({ mostWaiting: 2 });
+    const begun = nextCall();
+    const first = batcher.submit('a');
+    await begun;
+    const waiting = [batcher.submit('b'), batcher.submit('c')];
+    await expect(batcher.submit('d')).rejects.toMatchObject({ reason: 'DatabaseUnavailable', retryable: true });
+    const next = nextCall();
+    calls[0]?.answer();
+    await next;
+    calls[1]?.answer();
+    expect(await Promise.all([first, ...waiting])).toEqual(['A', 'B', 'C']);
+  });
+});
