@@ -7,7 +7,7 @@ import { ADMIN_KEY, ApiHarness, expectProblem } from './api-support.ts';
 const KEEP_ALIVE_MS = 20;
 /** The chunk of length 0 that ends an HTTP/1.1 answer. */
 const ended = (text: string): boolean => text.endsWith('0\r\n\r\n');
-const LIMITS = { keepAliveMs: KEEP_ALIVE_MS, maxMs: 60_000, maxPerKey: 3, maxOpen: 5 };
+const LIMITS = { keepAliveMs: KEEP_ALIVE_MS, maxMs: 60_000, maxPerKey: 3, maxPerTenant: 5, maxOpen: 6 };
 
 describe('an event stream', () => {
   let harness: ApiHarness;
@@ -74,16 +74,26 @@ describe('an event stream', () => {
     await closeAll();
   });
 
-  it('is bounded for one key and for all together, and a place that is left is free again', async () => {
+  it('is bounded for a key, a tenant and all together, and a place that is left is free again', async () => {
     const path = `${await queuedBuild()}/events/stream`;
     const other = await harness.createKey('viewer', tenantId);
     for (let count = 0; count < LIMITS.maxPerKey; count += 1) expect(await status(path)).toBe(200);
     const refused = await harness.call('GET', `/api/v1/builds/${path}`, { tenantId });
     expectProblem(refused, 429, 'RateLimited');
     expect(refused.headers['retry-after']).toBe('10');
-    for (let count = LIMITS.maxPerKey; count < LIMITS.maxOpen; count += 1)
+    expect(refused.body.detail).toContain('this key');
+    for (let count = LIMITS.maxPerKey; count < LIMITS.maxPerTenant; count += 1)
       expect(await status(path, { key: other })).toBe(200);
-    expect(await status(path, { key: other })).toBe(429);
+    const full = await harness.call('GET', `/api/v1/builds/${path}`, { tenantId, key: other });
+    expect(full.body.detail).toContain('this tenant');
+    const tenant = await harness.createTenant();
+    const next = await harness.submit(tenant, await harness.createProject(tenant));
+    const nextPath = `${next.body.id}/events/stream`;
+    const nextKey = await harness.createKey('viewer', tenant);
+    for (let count = LIMITS.maxPerTenant; count < LIMITS.maxOpen; count += 1)
+      expect(await status(nextPath, { key: nextKey, tenant })).toBe(200);
+    const all = await harness.call('GET', `/api/v1/builds/${nextPath}`, { tenantId: tenant, key: nextKey });
+    expect(all.body.detail).toContain('this server');
     await closeAll();
   });
 

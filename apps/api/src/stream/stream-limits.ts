@@ -2,13 +2,14 @@
 export interface StreamLimits {
   /** Milliseconds between comments that keep proxies from closing a stream on which nothing happens. */
   readonly keepAliveMs: number;
-  /**
-   * Milliseconds after which a stream is closed without an `end`: the client comes back with its last id and is asked
-   * for its key again, so that a revoked one reads no longer than this.
-   */
+  /** Milliseconds after which a stream is closed without an `end`: the client comes back with its last id. */
   readonly maxMs: number;
+  /** Milliseconds within which the streams of a key that is revoked or expires are closed. */
+  readonly keyCheckMs: number;
   /** Open at once for one key. */
   readonly maxPerKey: number;
+  /** Open at once for one tenant, whichever of its keys opened them. */
+  readonly maxPerTenant: number;
   /** Open at once in all. */
   readonly maxOpen: number;
   /** Bytes of memory for the newest records of one log that is followed… */
@@ -20,8 +21,10 @@ export interface StreamLimits {
 export const STREAM_LIMITS: StreamLimits = {
   keepAliveMs: 15_000,
   maxMs: 15 * 60_000,
+  keyCheckMs: 10_000,
   maxPerKey: 100,
-  maxOpen: 1_000,
+  maxPerTenant: 500,
+  maxOpen: 2_000,
   oneTailBytes: 1024 * 1024,
   tailBytes: 64 * 1024 * 1024,
 };

@@ -75,6 +75,16 @@ export class PostgresApiKeys {
     return toApiKey(row);
   }
 
+  /** Those of the ids whose keys are neither revoked nor expired. Index: primary key. */
+  async filterUsable(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM api_keys
+        WHERE id = ANY ($1::uuid[]) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [ids],
+    );
+    return new Set(rows.map((row) => row.id));
+  }
+
   async list(page: PageRequest): Promise<Page<ApiKey>> {
     const rows = await this.database.query<ApiKeyRow>(
       `SELECT ${COLUMNS} FROM api_keys WHERE $2::uuid IS NULL OR id < $2 ORDER BY id DESC LIMIT $1`,

@@ -95,10 +95,7 @@ export const metricNames = {
   httpStreams: gauge('image_factory_http_streams', 'Open server-sent event streams'),
   logTails: gauge('image_factory_log_tails', 'Logs that are read once for all who follow them at their end'),
   logTailBytes: gauge('image_factory_log_tail_bytes', 'Memory that the newest records of those logs take'),
-  logFallBacks: counter(
-    'image_factory_log_fall_backs',
-    'Followers that were slower than their log and read on alone',
-  ),
+  logFallBacks: counter('image_factory_log_fall_backs', 'Followers that were slower than their log and read on alone'),
   submissions: counter('image_factory_submissions', 'Builds submitted, by method'),
   submissionRefusals: counter('image_factory_submission_refusals', 'Submissions refused, by reason'),
   // both

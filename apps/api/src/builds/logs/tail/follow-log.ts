@@ -75,10 +75,8 @@ export class FollowLog {
       while (!stream.signal.aborted) {
         const answer = seat.tail.next(place);
         if (answer.kind === 'end') return { position, end: answer.end };
-        if (answer.kind === 'leave') {
-          if (!seat.tail.isOver) this.metrics.count('logFallBacks');
-          break;
-        }
+        if (answer.kind === 'behind') this.metrics.count('logFallBacks');
+        if (answer.kind === 'behind' || answer.kind === 'gone') break;
         if (answer.kind === 'none') await seat.tail.changed(stream.signal);
         else {
           await stream.write(answer.batch.bytes);

@@ -95,7 +95,8 @@ export class LogFrames {
   ): AsyncGenerator<LogFrame> {
     const { attempt } = execution;
     const key = logStepKey(step);
-    let position = from?.attempt === attempt && from.step === key ? from : { attempt, step: key, byteOffset: 0, gaps: 0 };
+    let position =
+      from?.attempt === attempt && from.step === key ? from : { attempt, step: key, byteOffset: 0, gaps: 0 };
     const records = this.logs.read({
       executionId: execution.id,
       step,

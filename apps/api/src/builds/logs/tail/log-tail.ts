@@ -16,7 +16,10 @@ export function idOf(position: LogPosition | undefined): string {
 }
 
 export interface LogTailParts {
-  readonly read: (from: LogPosition | undefined, watch: (key: string) => void) => AsyncGenerator<LogFrame, LogEnd | undefined>;
+  readonly read: (
+    from: LogPosition | undefined,
+    watch: (key: string) => void,
+  ) => AsyncGenerator<LogFrame, LogEnd | undefined>;
   readonly subscription: ChangeSubscription;
   readonly logger: Logger;
   /** The safety net under lost notifications, in milliseconds. */
@@ -31,8 +34,10 @@ export interface LogTailParts {
 export type TailAnswer =
   | { readonly kind: 'frames'; readonly batch: FrameBatch }
   | { readonly kind: 'none' }
-  /** Read on alone, then come back: the frames are gone from memory, or the tail is. */
-  | { readonly kind: 'leave' }
+  /** Read on alone, then come back: the frames are gone from memory… */
+  | { readonly kind: 'behind' }
+  /** …or the tail is. */
+  | { readonly kind: 'gone' }
   | { readonly kind: 'end'; readonly end: LogEnd };
 
 /**
@@ -108,11 +113,11 @@ export class LogTail {
   /** @throws what made the log unreadable */
   next(place: number): TailAnswer {
     const batch = this.ring.from(place);
-    if (batch === 'behind') return { kind: 'leave' };
+    if (batch === 'behind') return { kind: 'behind' };
     if (batch !== 'none') return { kind: 'frames', batch };
     if (this.end !== undefined) return { kind: 'end', end: this.end };
     if (this.failure !== undefined) throw this.failure;
-    return { kind: this.isOver ? 'leave' : 'none' };
+    return { kind: this.isOver ? 'gone' : 'none' };
   }
 
   /** Resolves when `next` may answer otherwise, or when aborted. */

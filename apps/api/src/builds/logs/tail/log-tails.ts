@@ -20,7 +20,7 @@ export interface TailSeat {
  * is the same for everybody, so a follower joins a tail that knows its position, and one that stands where no tail does
  * (alone at the end, or with a cursor of its own making) begins one. Tails that come to the same place become one.
  *
- * Memory: each tail keeps its newest frames, all together at most `tailBytes`, and nothing is kept for a single follower.
+ * Memory: each tail keeps its newest frames, all together at most `tailBytes`.
  */
 @Injectable()
 export class LogTails {
@@ -28,14 +28,19 @@ export class LogTails {
   private count = 0;
 
   constructor(
-    @Inject(LogFrames) private readonly frames: LogFrames,
-    @Inject(ChangeFeed) private readonly feed: ChangeFeed,
+    @Inject(LogFrames) private readonly frames: Pick<LogFrames, 'read'>,
+    @Inject(ChangeFeed) private readonly feed: Pick<ChangeFeed, 'subscribe'>,
     @Inject(Logger) private readonly logger: Logger,
     @Inject(Metrics) metrics: Metrics,
-    @Inject(API_SETTINGS) private readonly settings: ApiSettings,
+    @Inject(API_SETTINGS) private readonly settings: Pick<ApiSettings, 'streams'>,
   ) {
     metrics.observe('logTails', () => this.count);
     metrics.observe('logTailBytes', () => this.heldBytes());
+  }
+
+  /** Tails that are open. */
+  get size(): number {
+    return this.count;
   }
 
   /** For a follower that has told everything that was stored when it looked, up to `position`. */
