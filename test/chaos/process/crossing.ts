@@ -29,6 +29,7 @@ export type ChaosOrder =
 export type ChaosReport =
   | { readonly kind: 'working' }
   | { readonly kind: 'cut' }
+  | { readonly kind: 'disarmed' }
   | { readonly kind: 'census'; readonly crossed: Readonly<Record<string, number>> };
 
 export function crossingKey({ label, phase }: Crossing): string {

@@ -8,6 +8,7 @@ const ENTRY = fileURLToPath(new URL('./chaos-dispatcher.ts', import.meta.url));
 /** Processes start again and again: what the first has compiled the others read. */
 const COMPILED = fileURLToPath(new URL('../../../.image-factory/chaos/compiled/', import.meta.url));
 const KEPT_LINES = 400;
+const HEARS_WITHIN_MS = 60_000;
 
 /** A line of the dispatcher's own log. */
 export interface LoggedLine {
@@ -27,7 +28,6 @@ export class DispatcherProcess {
   /** It has started, or it is dead. */
   readonly working: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #onCut = new Set<() => void>();
   /** It dies because the suite wants it to. */
   #expected = false;
 
@@ -41,13 +41,14 @@ export class DispatcherProcess {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
     });
+    // A point that is missed leaves its listener behind.
+    this.#child.setMaxListeners(0);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));
     }
     this.exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
     const started = new Promise<void>((resolve) =>
       this.#child.on('message', (message: ChaosReport) => {
-        if (message.kind === 'cut') for (const listener of [...this.#onCut]) listener();
         if (message.kind === 'working') resolve();
       }),
     );
@@ -69,17 +70,18 @@ export class DispatcherProcess {
 
   /** Resolves true when it struck: the process is dead, or the connection is cut. */
   async strikeAt(crossing: Crossing, action: CrossingAction, nth: number, withinMs: number): Promise<boolean> {
-    let cutSeen: (() => void) | undefined;
-    const cut = new Promise<void>((resolve) => this.#onCut.add((cutSeen = resolve)));
+    let struck = false;
+    const strikes = Promise.race([this.exited, this.#reported('cut')]).then(() => (struck = true));
     this.#expected = true;
     this.#order({ kind: 'arm', crossing, action, nth });
-    const struck = await within(withinMs, Promise.race([this.exited, cut]));
-    if (cutSeen !== undefined) this.#onCut.delete(cutSeen);
-    if (this.alive) this.#order({ kind: 'disarm' });
-    // It may have struck between the limit and the word that takes it back.
-    const late = struck || (await within(100, this.exited));
+    if (!(await within(withinMs, strikes)) && this.alive) {
+      // It may strike until it has heard the word that takes it back: a process that is busy hears it late.
+      const disarmed = this.#reported('disarmed');
+      this.#order({ kind: 'disarm' });
+      await within(HEARS_WITHIN_MS, Promise.race([strikes, disarmed]));
+    }
     if (this.alive) this.#expected = false;
-    return late;
+    return struck;
   }
 
   shiftClock(ms: number): void {
@@ -87,13 +89,9 @@ export class DispatcherProcess {
   }
 
   async census(): Promise<Readonly<Record<string, number>>> {
-    const answer = new Promise<Readonly<Record<string, number>>>((resolve) => {
-      this.#child.on('message', (message: ChaosReport) => {
-        if (message.kind === 'census') resolve(message.crossed);
-      });
-    });
+    const answer = this.#reported('census');
     this.#order({ kind: 'census' });
-    return answer;
+    return (await answer).crossed;
   }
 
   async kill(): Promise<void> {
@@ -113,6 +111,18 @@ export class DispatcherProcess {
     const ended = await within(withinMs, this.exited);
     if (!ended) await this.kill();
     return ended && this.#child.exitCode === 0;
+  }
+
+  /** The next report of that kind. */
+  #reported<K extends ChaosReport['kind']>(kind: K): Promise<Extract<ChaosReport, { kind: K }>> {
+    return new Promise((resolve) => {
+      const listen = (message: ChaosReport): void => {
+        if (message.kind !== kind) return;
+        this.#child.off('message', listen);
+        resolve(message as Extract<ChaosReport, { kind: K }>);
+      };
+      this.#child.on('message', listen);
+    });
   }
 
   #order(order: ChaosOrder): void {
@@ -136,7 +146,7 @@ function parse(text: string): LoggedLine {
   }
 }
 
-async function within(ms: number, work: Promise<void>): Promise<boolean> {
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), ms);

@@ -139,6 +139,7 @@ process.on('message', (order: ChaosOrder) => {
       return;
     case 'disarm':
       armed = undefined;
+      report({ kind: 'disarmed' });
       return;
     case 'shiftClock':
       shiftClock(order.ms);
