@@ -7,6 +7,7 @@ import { OrderBuilds1795219500000 } from './1795219500000-order-builds.js';
 import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js';
 import { KeepUpdatesHot1795219530000 } from './1795219530000-keep-updates-hot.js';
+import { AddSources1795219570000 } from './1795219570000-add-sources.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -20,6 +21,7 @@ export const MIGRATIONS = [
   AddRetries1795219510000,
   CapUnsweptRuns1795219520000,
   KeepUpdatesHot1795219530000,
+  AddSources1795219570000,
   KeepProbes1795219590000,
 ] as const;
 

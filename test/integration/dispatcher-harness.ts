@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CloudAccess } from '@image-factory/cluster-registry';
 import {
   createDispatcher,
   ImagePublisher,
+  NO_SOURCES,
   type AttemptImage,
   type Dispatcher,
   type DispatcherEnv,
@@ -191,6 +193,7 @@ export class DispatcherHarness {
       encryptionKeys: this.encryptionKeys,
       tektonEnabled: true,
       tektonKubeconfigPath: undefined,
+      sources: NO_SOURCES,
       credentialDirs: [],
       egressAllow: [],
       insecureRegistries: [],
@@ -222,7 +225,7 @@ export class DispatcherHarness {
   async create(
     settings: Partial<DispatcherSettings> = {},
     env: Partial<DispatcherEnv> = {},
-    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean } = {},
+    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean; clouds?: CloudAccess } = {},
   ): Promise<Dispatcher> {
     const executor = new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
@@ -231,6 +234,7 @@ export class DispatcherHarness {
       : createSilentLogger();
     const dispatcher = await createDispatcher(this.env(env), logger, {
       http: options.http ?? false,
+      ...(options.clouds === undefined ? {} : { clouds: options.clouds }),
       metrics: new Metrics(),
       settings: {
         periodicScale: 0.05,

@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { environmentProvider } from '@image-factory/cluster-registry';
+import { type CloudAccess, environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
 import {
   Database,
@@ -30,6 +30,8 @@ import { keptSecret } from './config/kept-secret.js';
 import { createPlaces } from './create-places.js';
 import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
 import { settingsFrom, type DispatcherSettings } from './runtime/dispatcher-settings.js';
+import { LiveClusterNumbers } from './sources/cluster-numbers.js';
+import { createSources } from './sources/create-sources.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 
 export const DISPATCHER_VERSION = '0.1.0';
@@ -38,6 +40,7 @@ export const DISPATCHER_VERSION = '0.1.0';
 export interface DispatcherOverrides {
   readonly settings?: Partial<DispatcherSettings>;
   readonly places?: (stores: DispatcherStores, settings: DispatcherSettings) => DispatcherPlaces;
+  readonly clouds?: CloudAccess;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
   readonly metricsText?: () => Promise<string>;
@@ -66,11 +69,15 @@ export async function createDispatcher(
     database,
     openParts: async () => {
       await mirrorEnvironment(database, env, logger);
+      const numbers = new LiveClusterNumbers(env, logger);
+      const sourcesContext = { host, numbers, clock, logger, metrics, clouds: overrides.clouds };
+      const sources = createSources(env.sources, database, sourcesContext);
+      await sources.start();
       const stores = openStores(database, cipher);
       const installation = await installationId(database);
-      const context = { installationId: installation, host, clock, logger, metrics };
+      const context = { installationId: installation, host, numbers, clock, logger, metrics };
       const places = overrides.places?.(stores, settings) ?? createPlaces(env, stores, context);
-      return { installationId: installation, stores, places };
+      return { installationId: installation, stores, places, sources };
     },
     openFrame: (dispatcher) => openFrame(dispatcher, overrides.http === false ? undefined : env, logger),
     metricsText: overrides.metricsText ?? (() => Promise.resolve('')),

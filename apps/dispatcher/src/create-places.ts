@@ -17,6 +17,7 @@ import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
 import { observePressure } from './metrics/observe-pressure.js';
+import type { ClusterNumbers } from './sources/cluster-numbers.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 
@@ -25,6 +26,8 @@ export interface PlacesContext {
   readonly installationId: string;
   /** Id of this host. */
   readonly host: string;
+  /** Read at each use: the configuration file changes them. */
+  readonly numbers: ClusterNumbers;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -41,13 +44,17 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
   const egress = new EgressPolicy({ allow: env.egressAllow, allowHttp: env.insecureRegistries });
   const connections = openPool(env, stores.providers, egress, context);
   const registry = new ImageRegistryClient({ egress, insecureRegistries: env.insecureRegistries });
-  const { healthIntervalMs: intervalMs, healthTimeoutMs: timeoutMs } = env;
+  const { numbers } = context;
   const health = new HealthMonitor({
     providers: stores.providers,
     connections,
     proberId: randomUUID(),
-    intervalMs,
-    timeoutMs,
+    get intervalMs() {
+      return numbers.healthIntervalMs;
+    },
+    get timeoutMs() {
+      return numbers.healthTimeoutMs;
+    },
     clock,
     logger,
     metrics,
@@ -78,7 +85,7 @@ function openPool(
   env: DispatcherEnv,
   providers: ProviderRepository,
   egress: EgressPolicy,
-  { clock, logger }: PlacesContext,
+  { clock, logger, numbers }: PlacesContext,
 ): ConnectionPool {
   const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
   const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
@@ -94,6 +101,12 @@ function openPool(
       openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
     clock,
     logger,
+    get maxIdleMs() {
+      return numbers.maxIdleMs;
+    },
+    get maxClients() {
+      return numbers.maxClients;
+    },
   });
 }
 

@@ -8,14 +8,14 @@ import { periodicTasks } from './maintenance/periodic-tasks.js';
 import { followOnce } from './runtime/follow-once.js';
 import { DispatcherRuntime } from './runtime/dispatcher-runtime.js';
 import type { DispatcherSettings } from './runtime/dispatcher-settings.js';
-import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
+import type { RuntimeParts } from './runtime/runtime-parts.js';
 
 /** What the process is made of before the database has answered. */
 export interface DispatcherParts {
   readonly settings: DispatcherSettings;
   readonly database: Database;
   /** Called once the database answers. */
-  readonly openParts: () => Promise<{ installationId: string; stores: DispatcherStores; places: DispatcherPlaces }>;
+  readonly openParts: () => Promise<Pick<RuntimeParts, 'installationId' | 'stores' | 'places' | 'sources'>>;
   /** Opens the port and the timers around the dispatcher. */
   readonly openFrame: (dispatcher: Dispatcher) => Promise<DispatcherFrame>;
   readonly metricsText: () => Promise<string>;
@@ -132,9 +132,9 @@ export class Dispatcher {
     for (let tries = 0; !this.#stop.signal.aborted; tries += 1) {
       try {
         await this.parts.database.connect(this.#stop.signal);
-        const { installationId, stores, places } = await this.parts.openParts();
-        await stores.logs.ensurePartitions(3);
-        return new DispatcherRuntime({ installationId, stores, places, clock, logger, metrics }, settings, this.board);
+        const opened = await this.parts.openParts();
+        await opened.stores.logs.ensurePartitions(3);
+        return new DispatcherRuntime({ ...opened, clock, logger, metrics }, settings, this.board);
       } catch (error) {
         if (this.#stop.signal.aborted) return undefined;
         if (!isDomainError(error) || error.reason !== 'DatabaseUnavailable') throw error;
@@ -146,6 +146,7 @@ export class Dispatcher {
   }
 
   async #close(): Promise<void> {
+    this.#runtime?.parts.sources.close();
     await this.#runtime?.parts.places.close();
     await this.#frame?.close();
     await this.parts.database.close();

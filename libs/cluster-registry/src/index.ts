@@ -26,3 +26,17 @@ export type {
 export { unreadableFiles } from './config-file/credential-files.js';
 export type { UnreadableFile } from './config-file/credential-files.js';
 export { formatDuration } from './config-file/duration.js';
+export { ownCloudAccess } from './discovery/cloud-access.js';
+export type { CloudAccess, RestAccess } from './discovery/cloud-access.js';
+export { describeCluster } from './discovery/describe-cluster.js';
+export type { ClusterDescription } from './discovery/describe-cluster.js';
+export { discover } from './discovery/discover.js';
+export { scopeName } from './discovery/found-cluster.js';
+export type {
+  DiscoveryProblem,
+  DiscoveryScope,
+  FoundCluster,
+  FoundClusterFacts,
+  FoundClusterKey,
+  ScopeListing,
+} from './discovery/found-cluster.js';

@@ -103,3 +103,14 @@ export { PostgresOwnership } from './execution/postgres-ownership.js';
 export type { BuildEnd, DatabaseIdentity, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
 export { PostgresMirroredProviders } from './provider/postgres-mirrored-providers.js';
 export type { ProviderToMirror } from './provider/postgres-mirrored-providers.js';
+export { PostgresDeclaredProviders } from './source/postgres-declared-providers.js';
+export type {
+  AppliedFile,
+  ConfigFileState,
+  DeclaredProvider,
+  FileProblem,
+  FileToApply,
+  FileToReject,
+  RefusedName,
+} from './source/declared-provider.js';
+export type { ConditionToStore } from './source/provider-conditions.js';

@@ -1,6 +1,6 @@
 /** A real dispatcher as a process of its own, on the real places, with short limits and the fault hook around it. */
 import './fault-hook.ts';
-import { createDispatcher, type DispatcherEnv, type ExecutionLimits } from '@image-factory/dispatcher';
+import { createDispatcher, type DispatcherEnv, type ExecutionLimits, NO_SOURCES } from '@image-factory/dispatcher';
 import { RETRY_DEFAULTS, Secret } from '@image-factory/domain';
 import { createLogger } from '@image-factory/telemetry';
 import { LEASE_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
@@ -28,6 +28,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     encryptionKeys: new Secret(config.encryptionKeys),
     tektonEnabled: true,
     tektonKubeconfigPath: undefined,
+    sources: NO_SOURCES,
     credentialDirs: [config.dataDir],
     egressAllow: ['127.0.0.0/8'],
     insecureRegistries: [config.registry],

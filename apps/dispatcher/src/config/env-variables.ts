@@ -5,6 +5,7 @@ import { parseEncryptionKeys } from '@image-factory/persistence';
 import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
 import { ValidateBy, ValidateIf } from 'class-validator';
 import { CLASS_ATTEMPTS_FORM, parseClassAttempts } from './retry-variables.js';
+import { ADOPT_FORM, parseAdoptRules } from './source-variables.js';
 
 /** What is wrong with a value, or undefined. */
 type Check = (value: string) => string | undefined;
@@ -60,12 +61,22 @@ const readableFile: Check = (value) => {
   }
 };
 
+const absolutePath: Check = (value) => (isAbsolute(value) ? undefined : 'must be an absolute path');
+
 const directories: Check = (value) => {
   const wrong = splitList(value).filter((path) => !isAbsolute(path) || !existsSync(path));
   return wrong.length === 0 ? undefined : `must be absolute paths of directories that exist: ${wrong.join(', ')}`;
 };
 
 const classAttempts: Check = (value) => (parseClassAttempts(value) === undefined ? CLASS_ATTEMPTS_FORM : undefined);
+
+const listOf =
+  (form: RegExp, what: string): Check =>
+  (value) => {
+    const wrong = splitList(value).filter((item) => !form.test(item));
+    return wrong.length === 0 ? undefined : `must be ${what}, with commas between`;
+  };
+const adoptRules: Check = (value) => (parseAdoptRules(splitList(value)) === undefined ? ADOPT_FORM : undefined);
 
 /** A list with commas between. */
 export function splitList(value: string | undefined): string[] {
@@ -93,6 +104,7 @@ export class EnvVariables {
   @Variable(encryptionKeys) readonly IF_ENCRYPTION_KEYS?: string;
   @Variable(flag) readonly IF_BUILD_TEKTON_ENABLED?: string;
   @Variable(readableFile) readonly IF_BUILD_TEKTON_KUBECONFIG?: string;
+  @Variable(absolutePath) readonly IF_CONFIG_FILE?: string;
   @Variable(directories) readonly IF_CREDENTIAL_DIRS?: string;
   @Variable(text) readonly IF_EGRESS_ALLOW?: string;
   @Variable(text) readonly IF_INSECURE_REGISTRIES?: string;
@@ -114,6 +126,13 @@ export class EnvVariables {
   @Variable(integer(10, 3_600)) readonly IF_PLACEMENT_LIMIT_SECONDS?: string;
   @Variable(integer(10, 3_600)) readonly IF_SEAL_LIMIT_SECONDS?: string;
   @Variable(integer(1, 10_080)) readonly IF_LOSS_LIMIT_MINUTES?: string;
+  @Variable(integer(0, 10_080)) readonly IF_DISCOVERY_MINUTES?: string;
+  @Variable(listOf(/^[a-z]{2}[a-z-]{2,30}-\d$/, 'regions of AWS')) readonly IF_DISCOVERY_AWS_REGIONS?: string;
+  @Variable(listOf(/^[a-z][a-z0-9.:-]{4,90}[a-z0-9]$/, 'ids of projects')) readonly IF_DISCOVERY_GCP_PROJECTS?: string;
+  @Variable(listOf(/^(?:-|[a-z][a-z0-9-]{3,40})$/, 'regions or zones')) readonly IF_DISCOVERY_GCP_LOCATIONS?: string;
+  @Variable(listOf(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'UUIDs of subscriptions'))
+  readonly IF_DISCOVERY_AZURE_SUBSCRIPTIONS?: string;
+  @Variable(adoptRules) readonly IF_DISCOVERY_ADOPT?: string;
   @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;
   @Variable(text) readonly IF_LOCAL_WORKSPACE_DIR?: string;
   @Variable(text) readonly IF_LOCAL_HOST_ID?: string;

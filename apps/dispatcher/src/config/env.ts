@@ -13,6 +13,7 @@ import type { LogFormat, LogLevel } from '@image-factory/telemetry';
 import { validateSync } from 'class-validator';
 import { ENV_NAMES, EnvVariables, splitList } from './env-variables.js';
 import { parseClassAttempts } from './retry-variables.js';
+import { type SourcesEnv, sourcesOf } from './source-variables.js';
 
 /** Everything that the dispatcher process is told by its environment. */
 export interface DispatcherEnv {
@@ -49,6 +50,7 @@ export interface DispatcherEnv {
   /** The clocks that the dispatcher itself keeps; a build's own limits are on its row. */
   readonly clocks: Pick<ClockLimits, 'placementSeconds' | 'sealSeconds' | 'lossMinutes'>;
   readonly otlpEndpoint: string | undefined;
+  readonly sources: SourcesEnv;
   readonly localWorkspaceDir: string;
   /** Undefined: made once and kept in `<dataDir>/local-host-id`. */
   readonly localHostId: string | undefined;
@@ -82,7 +84,8 @@ export function readEnv(source: Source = process.env): EnvResult {
     Object.values(error.constraints ?? {}).map((message) => ({ name: error.property, message })),
   );
   if (problems.length > 0) return { kind: 'invalid', problems: [...problems, ...databaseProblems(variables)] };
-  const env = { ...toEnv(variables), ...surroundings(source) };
+  const sources = sourcesOf(variables, source, splitList);
+  const env = { ...toEnv(variables), ...surroundings(source), sources };
   const related = [...databaseProblems(variables), ...relationProblems(env)];
   return related.length > 0 ? { kind: 'invalid', problems: related } : { kind: 'valid', env };
 }
@@ -133,7 +136,7 @@ function surroundings(source: Source): Surroundings {
   };
 }
 
-function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings> {
+function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings | 'sources'> {
   const dataDir = resolve(variables.IF_DATA_DIR ?? '.image-factory');
   return {
     databaseUrl: databaseUrlOf(variables),

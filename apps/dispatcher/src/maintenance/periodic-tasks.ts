@@ -30,6 +30,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
       everyMs: Math.min(1_000, healthIntervalMs / 6),
       run: (runtime) => runtime.parts.places.probeHealth(),
     },
+    { name: 'config-file', everyMs: 5_000, run: (runtime) => runtime.parts.sources.syncFile() },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },

@@ -17,6 +17,7 @@ import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { CredentialSource } from '../execution/execution-scope.js';
 import type { Executors } from '../follow/provider-followers.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
+import type { ClusterSources } from '../sources/cluster-sources.js';
 
 /** What the database holds, as the dispatcher uses it. */
 export interface DispatcherStores {
@@ -56,6 +57,7 @@ export interface RuntimeParts {
   readonly installationId: string;
   readonly stores: DispatcherStores;
   readonly places: DispatcherPlaces;
+  readonly sources: ClusterSources;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

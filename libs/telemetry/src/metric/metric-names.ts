@@ -89,6 +89,11 @@ export const metricNames = {
   clusterClock: seconds('image_factory_cluster_clock_seconds', 'Clocks of ended attempts, by clock and provider'),
   tenantClock: seconds('image_factory_tenant_clock_seconds', 'Clocks of ended attempts, by clock and tenant'),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
+  configRejected: gauge(
+    'image_factory_config_rejected',
+    '1 while the configuration file of this process is wrong and an older content stays in force',
+  ),
+  discoveryProblems: gauge('image_factory_discovery_problems', 'Scopes that the last discovery run could not list'),
   // API
   httpRequests: counter('image_factory_http_requests', 'HTTP requests, by method, route and status'),
   httpDuration: seconds('image_factory_http_request_seconds', 'HTTP requests, by method and route'),

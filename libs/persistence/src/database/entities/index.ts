@@ -26,6 +26,7 @@ import {
   PlacementDecisionEntity,
 } from './execution.entity.js';
 import { BuildLogChunkEntity, BuildLogCursorEntity } from './log.entity.js';
+import { ConfigFileEntity, DiscoveredClusterEntity } from './source.entity.js';
 import { RegistryHoldEntity, RegistryTroubleEntity } from './retry.entity.js';
 import { AuditEventEntity, IdempotencyKeyEntity, JobEntity } from './platform.entity.js';
 
@@ -61,4 +62,6 @@ export const ENTITIES = [
   IdempotencyKeyEntity,
   RegistryHoldEntity,
   RegistryTroubleEntity,
+  ConfigFileEntity,
+  DiscoveredClusterEntity,
 ] as const;

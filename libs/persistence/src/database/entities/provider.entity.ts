@@ -127,6 +127,20 @@ export class ProviderEntity {
 
   @Column({ type: 'integer', name: 'detail_generation', nullable: true })
   readonly detailGeneration!: number | null;
+  @Column({ type: 'jsonb', name: 'source_ref', nullable: true })
+  readonly sourceRef!: Record<string, unknown> | null;
+
+  @Column({ type: 'timestamptz', name: 'retired_at', nullable: true })
+  readonly retiredAt!: Date | null;
+
+  @Column({ type: 'text', name: 'retired_state', nullable: true })
+  readonly retiredState!: string | null;
+
+  @Column({ type: 'jsonb', nullable: true })
+  readonly detected!: Record<string, unknown> | null;
+
+  @Column({ type: 'timestamptz', name: 'detect_due_at' })
+  readonly detectDueAt!: Date;
 
   @Column({ type: 'timestamptz', name: 'created_at' })
   readonly createdAt!: Date;

@@ -1,0 +1,102 @@
+import { type CloudCluster, type DeclaredCluster, unreadableFiles } from '@image-factory/cluster-registry';
+import { type Clock, isDomainError } from '@image-factory/domain';
+import type { ConditionToStore, PostgresDeclaredProviders } from '@image-factory/persistence';
+import type { Logger } from '@image-factory/telemetry';
+import { toProvider } from './config-file-sync.js';
+
+/** Where a cloud says that a cluster is. */
+export interface DescribedCluster {
+  readonly endpoint: string;
+  /** PEM; undefined when the endpoint's certificate is publicly trusted. */
+  readonly caCert: string | undefined;
+}
+
+export interface CheckDeclaredOptions {
+  readonly store: PostgresDeclaredProviders;
+  /** Asks a cloud. @throws DomainError with the cloud's refusal */
+  readonly describe: (cluster: CloudCluster) => Promise<DescribedCluster>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Clouds asked at once. */
+const AT_ONCE = 8;
+/** What a cloud has said is asked again so often: an endpoint seldom changes, a CA less. */
+const DESCRIBE_MS = 10 * 60_000;
+
+/**
+ * Looks after the clusters of the file: whether their credential files can be read, and where those are whose endpoint
+ * their cloud knows. Both are Conditions of the one cluster; none of it keeps another cluster waiting or the file from
+ * being used. A cluster that is retired and on which nothing is left becomes disabled.
+ */
+export class CheckDeclared {
+  readonly #askAtMs = new Map<string, number>();
+
+  constructor(private readonly options: CheckDeclaredOptions) {}
+
+  /** One round over the clusters. @returns how many were looked at */
+  async runOnce(clusters: readonly DeclaredCluster[]): Promise<number> {
+    const { store, logger } = this.options;
+    const waiting = [...clusters];
+    const conditions: ConditionToStore[] = [];
+    const next = async (): Promise<void> => {
+      for (let cluster = waiting.shift(); cluster !== undefined; cluster = waiting.shift()) {
+        conditions.push(...(await this.#check(cluster)));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, next));
+    await store.recordConditions(conditions);
+    for (const name of await store.disableRetired()) {
+      logger.info('a cluster that the configuration file no longer names is disabled: nothing is left there', {
+        provider: name,
+      });
+    }
+    return clusters.length;
+  }
+
+  async #check(cluster: DeclaredCluster): Promise<ConditionToStore[]> {
+    const { id } = toProvider(cluster);
+    const conditions: ConditionToStore[] = [];
+    if (cluster.files.length > 0) conditions.push(await filesCondition(id, cluster));
+    const nowMs = this.options.clock.monotonicMs();
+    if (cluster.describe === undefined || nowMs < (this.#askAtMs.get(id) ?? 0)) return conditions;
+    const condition = await endpointCondition(id, cluster.describe, this.options);
+    if (condition.status === 'True') this.#askAtMs.set(id, nowMs + DESCRIBE_MS);
+    return [...conditions, condition];
+  }
+
+  /** A content is new: what its clusters' clouds say is asked at once. */
+  forget(): void {
+    this.#askAtMs.clear();
+  }
+}
+
+async function filesCondition(providerId: string, cluster: DeclaredCluster): Promise<ConditionToStore> {
+  const type = 'CredentialFiles';
+  const missing = await unreadableFiles(cluster.files);
+  if (missing.length === 0) {
+    const message = 'Every credential file of this cluster can be read.';
+    return { providerId, type, status: 'True', reason: 'CredentialFilesReadable', message };
+  }
+  const message = missing.map((file) => `${file.field}: ${file.message}`).join(' ');
+  return { providerId, type, status: 'False', reason: 'CredentialFileMissing', message };
+}
+
+async function endpointCondition(
+  providerId: string,
+  cluster: CloudCluster,
+  { store, describe, logger }: CheckDeclaredOptions,
+): Promise<ConditionToStore> {
+  const type = 'EndpointKnown';
+  try {
+    const { endpoint, caCert } = await describe(cluster);
+    await store.describe(providerId, endpoint, caCert);
+    const message = `The cloud says that ${cluster.name} is at ${endpoint}.`;
+    return { providerId, type, status: 'True', reason: 'Described', message };
+  } catch (error) {
+    if (!isDomainError(error)) logger.warn('a cluster could not be described', { cluster: cluster.name, error });
+    const known = isDomainError(error) ? error : undefined;
+    const message = known?.message ?? `The cloud could not be asked for ${cluster.name}.`;
+    return { providerId, type, status: 'False', reason: known?.reason ?? 'Internal', message };
+  }
+}

@@ -1,0 +1,37 @@
+import { type CloudAccess, describeCluster, ownCloudAccess } from '@image-factory/cluster-registry';
+import type { Clock } from '@image-factory/domain';
+import { type Database, PostgresDeclaredProviders } from '@image-factory/persistence';
+import type { Logger, Metrics } from '@image-factory/telemetry';
+import type { SourcesEnv } from '../config/source-variables.js';
+import { CheckDeclared } from './check-declared.js';
+import type { LiveClusterNumbers } from './cluster-numbers.js';
+import { ClusterSources } from './cluster-sources.js';
+import { ConfigFileSync } from './config-file-sync.js';
+
+export interface SourcesContext {
+  readonly host: string;
+  readonly numbers: LiveClusterNumbers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Where and as whom clouds are asked; the process's own credentials unless given. */
+  readonly clouds?: CloudAccess | undefined;
+}
+
+/** The sources of this process. Nothing is read or asked here. */
+export function createSources(env: SourcesEnv, database: Database, context: SourcesContext): ClusterSources {
+  const { clock, logger, metrics, host, numbers } = context;
+  const clouds = context.clouds ?? ownCloudAccess((ms, signal) => clock.sleep(ms, signal));
+  const store = new PostgresDeclaredProviders(database);
+  const describe = (cluster: Parameters<typeof describeCluster>[0]): ReturnType<typeof describeCluster> =>
+    describeCluster(cluster, clouds);
+  const { configFile: path, home } = env;
+  const file =
+    path === undefined
+      ? undefined
+      : {
+          sync: new ConfigFileSync({ path, home, store, numbers, host, clock, logger, metrics }),
+          check: new CheckDeclared({ store, describe, clock, logger }),
+        };
+  return new ClusterSources({ file, claimCheck: (intervalMs, hash) => store.claimCheck(intervalMs, hash) });
+}

@@ -1,0 +1,84 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** Row of `config_file`: there is one. */
+@Entity('config_file')
+export class ConfigFileEntity {
+  @PrimaryColumn({ type: 'boolean' })
+  readonly singleton!: boolean;
+
+  @Column({ type: 'text' })
+  readonly path!: string;
+
+  @Column({ type: 'text', nullable: true })
+  readonly hash!: string | null;
+
+  @Column({ type: 'jsonb' })
+  readonly settings!: Record<string, unknown>;
+
+  @Column({ type: 'jsonb' })
+  readonly refused!: unknown[];
+
+  @Column({ type: 'timestamptz', name: 'applied_at', nullable: true })
+  readonly appliedAt!: Date | null;
+
+  @Column({ type: 'text', name: 'applied_by', nullable: true })
+  readonly appliedBy!: string | null;
+
+  @Column({ type: 'text', name: 'rejected_hash', nullable: true })
+  readonly rejectedHash!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'rejected_at', nullable: true })
+  readonly rejectedAt!: Date | null;
+
+  @Column({ type: 'text', name: 'rejected_by', nullable: true })
+  readonly rejectedBy!: string | null;
+
+  @Column({ type: 'jsonb' })
+  readonly problems!: unknown[];
+
+  @Column({ type: 'timestamptz', name: 'check_due_at' })
+  readonly checkDueAt!: Date;
+}
+
+/** Row of `discovered_clusters`. */
+@Entity('discovered_clusters')
+export class DiscoveredClusterEntity {
+  @PrimaryColumn({ type: 'uuid' })
+  readonly id!: string;
+
+  @Column({ type: 'text' })
+  readonly cloud!: string;
+
+  @Column({ type: 'text' })
+  readonly account!: string;
+
+  @Column({ type: 'text' })
+  readonly location!: string;
+
+  @Column({ type: 'text', name: 'resource_group' })
+  readonly resourceGroup!: string;
+
+  @Column({ type: 'text' })
+  readonly name!: string;
+
+  @Column({ type: 'jsonb' })
+  readonly facts!: Record<string, unknown>;
+
+  @Column({ type: 'jsonb' })
+  readonly changes!: unknown[];
+
+  @Column({ type: 'uuid', name: 'provider_id', nullable: true })
+  readonly providerId!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'first_seen_at' })
+  readonly firstSeenAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'last_seen_at' })
+  readonly lastSeenAt!: Date;
+
+  @Column({ type: 'timestamptz', name: 'changed_at', nullable: true })
+  readonly changedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', name: 'vanished_at', nullable: true })
+  readonly vanishedAt!: Date | null;
+}

@@ -1,0 +1,222 @@
+import type { ProviderSource } from '@image-factory/domain';
+import type { Database } from '../database/database.js';
+import type { Transaction } from '../database/transaction.js';
+import type {
+  AppliedFile,
+  ConfigFileState,
+  DeclaredProvider,
+  FileProblem,
+  FileToApply,
+  FileToReject,
+  RefusedName,
+} from './declared-provider.js';
+import { type ConditionToStore, storeConditions } from './provider-conditions.js';
+import {
+  CLEAR_DEFAULT,
+  DISABLE_RETIRED,
+  RETIRE_VANISHED,
+  SET_LIMITS,
+  STORE_APPLIED,
+  STORE_REJECTED,
+  TAKEN_NAMES,
+  UPSERT_DECLARED,
+} from './statements.js';
+
+/** Makes appliers wait for each other: "ifcf" in ASCII. */
+const APPLY_LOCK = 0x69666366;
+
+interface NamedRow {
+  id: string;
+  name: string;
+  created?: boolean;
+}
+
+interface FileRow {
+  path: string;
+  hash: string | null;
+  settings: Record<string, number>;
+  refused: RefusedName[];
+  applied_at: Date | null;
+  applied_by: string | null;
+  rejected_hash: string | null;
+  rejected_at: Date | null;
+  rejected_by: string | null;
+  problems: FileProblem[];
+}
+
+/**
+ * The clusters of the configuration file as provider rows.
+ *
+ * Model: any number of dispatchers read a file each; the database is authoritative for which content is in force. A file
+ * is applied whole, in one transaction under one lock, or not at all: a reader sees the clusters of one content. Applying
+ * the same content again writes nothing. A row of another source is never replaced; a row that vanishes from the file is
+ * retired (draining, then disabled when nothing of ours is left) and never deleted, so that what runs there is followed to
+ * its end and its history stays.
+ */
+export class PostgresDeclaredProviders {
+  constructor(private readonly database: Database) {}
+
+  /** Makes the rows be what the file says. @throws DomainError Unavailable DatabaseUnavailable */
+  async apply(file: FileToApply): Promise<AppliedFile> {
+    return this.database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [APPLY_LOCK]);
+      const refused = await refusedNames(tx, file.providers);
+      const taken = new Set(refused.map(({ name }) => name));
+      const providers = file.providers.filter(({ name }) => !taken.has(name));
+      const rows = JSON.stringify(providers.map(toRow));
+      await tx.query(CLEAR_DEFAULT, [providers.find(({ isDefault }) => isDefault)?.id ?? null]);
+      const written = await tx.query<NamedRow>(UPSERT_DECLARED, [rows]);
+      const limited = await tx.query<NamedRow>(SET_LIMITS, [rows]);
+      const retired = await tx.query<NamedRow>(RETIRE_VANISHED, [providers.map(({ id }) => id)]);
+      await storeConditions(tx, declaredConditions(file.path, written, retired));
+      const applied = { ...changes(written, limited), retired: retired.map(({ name }) => name), refused };
+      await tx.query(STORE_APPLIED, [
+        file.path,
+        file.hash,
+        JSON.stringify(file.settings),
+        JSON.stringify(refused),
+        file.by,
+      ]);
+      await audit(tx, file, written, retired);
+      return applied;
+    });
+  }
+
+  /** Notes that the newest content is wrong; what was applied before stays in force. */
+  async reject(file: FileToReject): Promise<void> {
+    await this.database.query(STORE_REJECTED, [file.path, file.hash, file.by, JSON.stringify(file.problems)]);
+  }
+
+  /** Undefined when there never was a file. */
+  async state(): Promise<ConfigFileState | undefined> {
+    const [row] = await this.database.query<FileRow>('SELECT * FROM config_file');
+    return row === undefined ? undefined : toState(row);
+  }
+
+  /**
+   * True for one process per interval, of those that have read the content in force: who gets it checks credential files
+   * and asks clouds. Index: the key. Locks: the row.
+   */
+  async claimCheck(intervalMs: number, hash: string): Promise<boolean> {
+    const rows = await this.database.query<{ singleton: boolean }>(
+      `UPDATE config_file SET check_due_at = now() + make_interval(secs => $1 / 1000.0)
+        WHERE check_due_at <= now() AND hash = $2 RETURNING singleton`,
+      [intervalMs, hash],
+    );
+    return rows.length > 0;
+  }
+
+  /** Retired rows on which nothing is left become disabled. @returns their names */
+  async disableRetired(): Promise<readonly string[]> {
+    const rows = await this.database.query<NamedRow>(DISABLE_RETIRED);
+    return rows.map(({ name }) => name);
+  }
+
+  /** Conditions of rows of the file. */
+  async recordConditions(conditions: readonly ConditionToStore[]): Promise<void> {
+    await storeConditions(this.database, conditions);
+  }
+
+  /**
+   * Endpoint and CA as the cloud says; another answer is a new generation. A CA that the file names by path stays the one.
+   * Index: the key. Locks: the row.
+   */
+  async describe(providerId: string, endpoint: string, caCert: string | undefined): Promise<'changed' | 'same'> {
+    const rows = await this.database.query<{ id: string }>(
+      `UPDATE providers p SET settings = d.settings, generation = p.generation + 1, probe_due_at = now(),
+              updated_at = greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')
+         FROM (SELECT id, settings || jsonb_build_object('endpoint', $2::text)
+                      || CASE WHEN settings ? 'ca_path' OR $3::text IS NULL THEN '{}'::jsonb
+                              ELSE jsonb_build_object('ca_cert', $3::text) END AS settings
+                 FROM providers WHERE id = $1) d
+        WHERE p.id = d.id AND p.settings <> d.settings AND p.retired_at IS NULL
+       RETURNING p.id`,
+      [providerId, endpoint, caCert ?? null],
+    );
+    return rows.length > 0 ? 'changed' : 'same';
+  }
+}
+
+async function refusedNames(tx: Transaction, providers: readonly DeclaredProvider[]): Promise<RefusedName[]> {
+  const taken = await tx.query<{ name: string; source: ProviderSource; id: string }>(TAKEN_NAMES, [
+    providers.map(({ name }) => name),
+  ]);
+  const byName = new Map(taken.map((row) => [row.name.toLowerCase(), row]));
+  return providers.flatMap(({ name, line }) => {
+    const row = byName.get(name.toLowerCase());
+    return row === undefined ? [] : [{ name, line, source: row.source, providerId: row.id }];
+  });
+}
+
+/** The file's path is not in it: replicas may have the same content in different places. */
+function toRow(provider: DeclaredProvider): object {
+  const { id, name, type, config, isDescribed, region, capabilities, labels, isDefault, line } = provider;
+  const limit = provider.maxConcurrentBuilds ?? null;
+  const declares = limit === null ? [] : ['max_concurrent_builds'];
+  const ref = { line, declares };
+  const described = isDescribed;
+  return { id, name, type, config, described, region, capabilities, labels, limit, is_default: isDefault, ref };
+}
+
+function changes(
+  written: readonly NamedRow[],
+  limited: readonly NamedRow[],
+): { created: readonly string[]; changed: readonly string[] } {
+  const created = written.filter((row) => row.created === true).map(({ name }) => name);
+  const changed = [...written, ...limited].map(({ name }) => name).filter((name) => !created.includes(name));
+  return { created, changed: [...new Set(changed)] };
+}
+
+function declaredConditions(
+  path: string,
+  written: readonly NamedRow[],
+  retired: readonly NamedRow[],
+): ConditionToStore[] {
+  const type = 'Declared';
+  return [
+    ...written.map(({ id }) => {
+      const message = `The configuration file ${path} names this cluster.`;
+      return { providerId: id, type, status: 'True', reason: 'InConfigFile', message } as const;
+    }),
+    ...retired.map(({ id }) => {
+      const message = `The configuration file ${path} no longer names this cluster: nothing new is placed here.`;
+      return { providerId: id, type, status: 'False', reason: 'RemovedFromConfigFile', message } as const;
+    }),
+  ];
+}
+
+/** The trail says that the file did it, and which process read it. */
+async function audit(
+  tx: Transaction,
+  file: FileToApply,
+  written: readonly NamedRow[],
+  retired: readonly NamedRow[],
+): Promise<void> {
+  const events = [
+    ...written.map(({ id, name, created }) => ({ id, name, action: created === true ? 'declare' : 'redeclare' })),
+    ...retired.map(({ id, name }) => ({ id, name, action: 'retire' })),
+  ];
+  if (events.length === 0) return;
+  await tx.query(
+    `INSERT INTO audit_events (actor, actor_role, action, object_type, object_id, after)
+     SELECT $2, 'system-admin', 'provider.' || e.action, 'provider', e.id,
+            jsonb_build_object('name', e.name, 'file', $3::text, 'read_by', $4::text, 'hash', $5::text)
+       FROM jsonb_to_recordset($1::jsonb) AS e(id text, name text, action text)`,
+    [JSON.stringify(events), 'config-file', file.path, file.by, file.hash],
+  );
+}
+
+function toState(row: FileRow): ConfigFileState {
+  return {
+    path: row.path,
+    hash: row.hash ?? undefined,
+    settings: row.settings,
+    refused: row.refused,
+    appliedAt: row.applied_at ?? undefined,
+    appliedBy: row.applied_by ?? undefined,
+    rejection:
+      row.rejected_hash === null || row.rejected_at === null
+        ? undefined
+        : { hash: row.rejected_hash, at: row.rejected_at, by: row.rejected_by ?? '', problems: row.problems },
+  };
+}

@@ -1,0 +1,91 @@
+/** What a clusters' file declares, as rows of the parameter. */
+const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type text, config jsonb, described boolean,
+            region text, capabilities text[], labels jsonb, "limit" integer, is_default boolean, ref jsonb)`;
+
+/** Always later than before, to the millisecond: the ETag is made of it. */
+const TOUCH = `greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')`;
+
+/** Providers of other sources that have a name of the file. Index: providers_name. */
+export const TAKEN_NAMES = `
+  SELECT p.name, p.source, p.id FROM providers p
+   WHERE lower(p.name) = ANY (SELECT lower(name) FROM unnest($1::text[]) AS name) AND p.source <> 'file'`;
+
+/**
+ * The default is the file's: of another source only when the file names one. Index: providers_default. Locks: the row.
+ */
+export const CLEAR_DEFAULT = `
+  UPDATE providers p SET is_default = false, updated_at = ${TOUCH}
+   WHERE p.is_default AND p.id IS DISTINCT FROM $1::uuid AND ($1::uuid IS NOT NULL OR p.source = 'file')`;
+
+/**
+ * Makes and changes rows. A changed config or type is a new generation, which replaces pooled connections; a row that was
+ * retired comes back in the state that it had. A row that says the same is not written. Index: the key. Locks: the rows,
+ * in the order of their ids.
+ */
+export const UPSERT_DECLARED = `
+  WITH declared AS (
+    SELECT d.*, CASE WHEN d.described
+                     THEN d.config || jsonb_strip_nulls(jsonb_build_object(
+                            'endpoint', own.settings -> 'endpoint', 'ca_cert', own.settings -> 'ca_cert'))
+                     ELSE d.config END AS settings
+      FROM ${DECLARED} LEFT JOIN providers own ON own.id = d.id)
+  INSERT INTO providers AS p (id, name, provider_type, source, settings, region, capabilities, labels, is_default,
+                              source_ref, health, tekton_answers, shard_count)
+  SELECT id, name, type, 'file', settings, region, capabilities, labels, is_default, ref,
+         CASE WHEN type = 'local' THEN 'healthy' ELSE 'unknown' END, type = 'local', CASE WHEN type = 'local' THEN 1 ELSE 8 END
+    FROM declared ORDER BY id
+      ON CONFLICT (id) DO UPDATE
+     SET name = excluded.name, provider_type = excluded.provider_type, settings = excluded.settings,
+         region = excluded.region, capabilities = excluded.capabilities, labels = excluded.labels,
+         is_default = excluded.is_default, source_ref = excluded.source_ref, retired_at = NULL, retired_state = NULL,
+         state = CASE WHEN p.retired_at IS NULL THEN p.state ELSE coalesce(p.retired_state, 'enabled') END,
+         generation = p.generation + ((p.settings, p.provider_type) IS DISTINCT FROM (excluded.settings, excluded.provider_type))::integer,
+         probe_due_at = now(), detect_due_at = now(), updated_at = ${TOUCH}
+   WHERE (p.name, p.provider_type, p.settings, p.region, p.capabilities, p.labels, p.is_default, p.source_ref)
+         IS DISTINCT FROM (excluded.name, excluded.provider_type, excluded.settings, excluded.region,
+                           excluded.capabilities, excluded.labels, excluded.is_default, excluded.source_ref)
+      OR p.retired_at IS NOT NULL
+  RETURNING p.id, p.name, (xmax = 0) AS created`;
+
+/** Limits that the file names; one that it does not name stays as admins set it. Index: the key. Locks: the rows. */
+export const SET_LIMITS = `
+  UPDATE providers p SET max_concurrent_builds = d."limit", updated_at = ${TOUCH}
+    FROM ${DECLARED}
+   WHERE p.id = d.id AND d."limit" IS NOT NULL AND p.max_concurrent_builds <> d."limit"
+  RETURNING p.name`;
+
+/**
+ * Rows of the file that it no longer names: nothing new is placed there, what runs there is finished. Never deleted here.
+ * Locks: the rows; a placement that has the lock goes first, and what it placed is finished too.
+ */
+export const RETIRE_VANISHED = `
+  UPDATE providers p SET retired_at = now(), retired_state = p.state, state = 'draining', drain_deadline_at = NULL,
+         is_default = false, updated_at = ${TOUCH}
+   WHERE p.source = 'file' AND p.retired_at IS NULL AND NOT (p.id = ANY ($1::uuid[]))
+  RETURNING p.id, p.name`;
+
+/** Retired rows on which nothing is left, from reserved to swept. Index: build_executions by provider. Locks: the rows. */
+export const DISABLE_RETIRED = `
+  UPDATE providers p SET state = 'disabled', updated_at = ${TOUCH}
+   WHERE p.retired_at IS NOT NULL AND p.state = 'draining'
+     AND NOT EXISTS (SELECT 1 FROM build_executions e
+                      WHERE e.provider_id = p.id AND e.state <> 'placing' AND e.state <> 'released' AND e.swept_at IS NULL)
+  RETURNING p.name`;
+
+/** The one row about the file. Index: the key. Locks: the row. */
+export const STORE_APPLIED = `
+  INSERT INTO config_file AS c (path, hash, settings, refused, applied_at, applied_by)
+  VALUES ($1, $2, $3, $4, now(), $5)
+      ON CONFLICT (singleton) DO UPDATE
+     SET path = excluded.path, hash = excluded.hash, settings = excluded.settings, refused = excluded.refused,
+         applied_at = CASE WHEN c.hash IS DISTINCT FROM excluded.hash THEN now() ELSE c.applied_at END,
+         applied_by = CASE WHEN c.hash IS DISTINCT FROM excluded.hash THEN excluded.applied_by ELSE c.applied_by END,
+         rejected_hash = NULL, rejected_at = NULL, rejected_by = NULL, problems = '[]', check_due_at = now()`;
+
+/** What is in force stays; what is wrong is kept beside it. Index: the key. Locks: the row. */
+export const STORE_REJECTED = `
+  INSERT INTO config_file AS c (path, rejected_hash, rejected_at, rejected_by, problems)
+  VALUES ($1, $2, now(), $3, $4)
+      ON CONFLICT (singleton) DO UPDATE
+     SET rejected_hash = excluded.rejected_hash, rejected_by = excluded.rejected_by, problems = excluded.problems,
+         rejected_at = CASE WHEN c.rejected_hash IS DISTINCT FROM excluded.rejected_hash THEN now() ELSE c.rejected_at END`;
