@@ -304,6 +304,44 @@ CREATE TABLE cluster_shards (
 ) WITH (fillfactor=50);
 CREATE INDEX cluster_shards_owner ON public.cluster_shards USING btree (owner) WHERE (owner IS NOT NULL);
 
+CREATE TABLE config_file (
+  singleton boolean NOT NULL DEFAULT true,
+  path text NOT NULL,
+  hash text,
+  settings jsonb NOT NULL DEFAULT '{}'::jsonb,
+  refused jsonb NOT NULL DEFAULT '[]'::jsonb,
+  applied_at timestamp with time zone,
+  applied_by text,
+  rejected_hash text,
+  rejected_at timestamp with time zone,
+  rejected_by text,
+  problems jsonb NOT NULL DEFAULT '[]'::jsonb,
+  check_due_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT config_file_singleton CHECK (singleton),
+  CONSTRAINT config_file_pkey PRIMARY KEY (singleton)
+);
+
+CREATE TABLE discovered_clusters (
+  id uuid NOT NULL,
+  cloud text NOT NULL,
+  account text NOT NULL,
+  location text NOT NULL,
+  resource_group text NOT NULL DEFAULT ''::text,
+  name text NOT NULL,
+  facts jsonb NOT NULL,
+  changes jsonb NOT NULL DEFAULT '[]'::jsonb,
+  provider_id uuid,
+  first_seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  last_seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  changed_at timestamp with time zone,
+  vanished_at timestamp with time zone,
+  CONSTRAINT discovered_clusters_cloud CHECK (cloud = ANY (ARRAY['aws'::text, 'gcp'::text, 'azure'::text])),
+  CONSTRAINT discovered_clusters_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE SET NULL,
+  CONSTRAINT discovered_clusters_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX discovered_clusters_key ON public.discovered_clusters USING btree (cloud, account, location, resource_group, name);
+CREATE UNIQUE INDEX discovered_clusters_provider ON public.discovered_clusters USING btree (provider_id) WHERE (provider_id IS NOT NULL);
+
 CREATE TABLE dispatchers (
   id uuid NOT NULL,
   host text NOT NULL,
@@ -378,6 +416,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON public.jobs USING btree (run_after) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 CREATE INDEX jobs_subject ON public.jobs USING btree (subject_id, created_at DESC);
+CREATE INDEX jobs_type ON public.jobs USING btree (type, created_at DESC);
 
 CREATE TABLE lanes (
   tenant_id uuid NOT NULL,
@@ -531,11 +570,17 @@ CREATE TABLE providers (
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   unswept integer NOT NULL DEFAULT 0,
   sweep_behind boolean NOT NULL DEFAULT false,
+  source_ref jsonb,
+  retired_at timestamp with time zone,
+  retired_state text,
+  detected jsonb,
+  detect_due_at timestamp with time zone NOT NULL DEFAULT now(),
   health_streak integer NOT NULL DEFAULT 0,
   detail_probed_at timestamp with time zone,
   detail_generation integer,
   CONSTRAINT providers_health CHECK (health = ANY (ARRAY['healthy'::text, 'degraded'::text, 'unhealthy'::text, 'unknown'::text])),
   CONSTRAINT providers_local_closed CHECK (provider_type <> 'local'::text OR NOT is_global),
+  CONSTRAINT providers_retired CHECK (retired_at IS NULL OR (state = ANY (ARRAY['draining'::text, 'disabled'::text]))),
   CONSTRAINT providers_running CHECK (running >= 0),
   CONSTRAINT providers_shards CHECK (shard_count >= 1 AND shard_count <= 64),
   CONSTRAINT providers_source CHECK (source = ANY (ARRAY['api'::text, 'file'::text, 'environment'::text, 'discovery'::text])),

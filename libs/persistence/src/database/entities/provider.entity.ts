@@ -127,6 +127,7 @@ export class ProviderEntity {
 
   @Column({ type: 'integer', name: 'detail_generation', nullable: true })
   readonly detailGeneration!: number | null;
+
   @Column({ type: 'jsonb', name: 'source_ref', nullable: true })
   readonly sourceRef!: Record<string, unknown> | null;
 
