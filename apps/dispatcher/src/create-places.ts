@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openClusterConnection, outcomeOf, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import {
+  CLOUD_REASONS,
+  CloudSessions,
+  openClusterConnection,
+  outcomeOf,
+  type ClusterConnectionProvider,
+} from '@image-factory/cluster-connectors';
 import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
@@ -19,6 +25,7 @@ import type { DispatcherEnv } from './config/env.js';
 import { observePressure } from './metrics/observe-pressure.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
+import { warnOfExpiry } from './warn-of-expiry.js';
 
 /** What the places are made of, beside the environment. */
 export interface PlacesContext {
@@ -79,11 +86,16 @@ function openPool(
     ceilingPerSecond: env.clusterRateCeiling,
     slots: env.clusterRequestsAtOnce,
   };
-  const connectorContext = { fileRules, ...inCluster, allowHttp: true };
+  const cloud = new CloudSessions({ egress, clock, redirects: env.cloudEndpoints ?? {} });
+  const connectorContext = { fileRules, ...inCluster, allowHttp: true, cloud };
   return new ConnectionPool({
     providers,
-    connect: (provider, credential) =>
-      openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
+    connect: async (provider, credential) => {
+      const options = { egress, context: connectorContext, clock, pressure };
+      const connection = await openClusterConnection(provider, credential, options);
+      await warnOfExpiry(provider, connection, clock, logger);
+      return connection;
+    },
     clock,
     logger,
   });
@@ -130,6 +142,8 @@ const NOT_REACHED: readonly Reason[] = [
   'ClusterTlsFailed',
   'ClusterUnavailable',
   'CredentialUnreadable',
+  'ClusterEndpointPrivate',
+  ...CLOUD_REASONS,
 ];
 
 /** Any answer of the API server is contact, a refusal too; our own host is always reached. */

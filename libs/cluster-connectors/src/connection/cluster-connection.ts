@@ -15,6 +15,7 @@ import {
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterKubeConfig } from './cluster-kube-config.js';
+import { type CredentialView, viewCredential } from './credential-view.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
@@ -48,6 +49,7 @@ export class ClusterConnection {
   readonly #pressure: ClusterPressure;
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
+  readonly #view: () => Promise<CredentialView>;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
 
   constructor(options: ClusterConnectionOptions) {
@@ -56,12 +58,14 @@ export class ClusterConnection {
     const clock = options.clock ?? systemClock;
     const pressure = pressureOptions(options.pressure);
     this.#pressure = new ClusterPressure(pressure, clock);
+    const fileRules = options.fileRules ?? { allowedDirs: [], anyPath: false };
+    this.#view = () => viewCredential(options.access.identity, fileRules, clock);
     this.#transport = new ClusterTransport({
       access: options.access,
       egress: options.egress,
       clock,
       pressure: this.#pressure,
-      fileRules: options.fileRules ?? { allowedDirs: [], anyPath: false },
+      fileRules,
       maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
@@ -92,6 +96,11 @@ export class ClusterConnection {
   /** How much the cluster is asked, who waits, and whether it is left alone. */
   get pressure(): PressureView {
     return this.#pressure.view();
+  }
+
+  /** When the credential in use ends, and how its renewals went. @throws DomainError CredentialUnreadable */
+  async credential(): Promise<CredentialView> {
+    return this.#view();
   }
 
   /** Any typed client of @kubernetes/client-node over this connection, as `status`. Its failures are DomainErrors. */
