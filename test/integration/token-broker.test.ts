@@ -73,6 +73,8 @@ describe('tokens of 15 minutes', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(0.6 * LIFE_MS);
     expect(Math.max(...gaps)).toBeLessThanOrEqual(0.8 * LIFE_MS + 30_000);
     expect(new Set(gaps).size).toBeGreaterThan(3);
+    expect(first.tokens).toEqual(second.tokens);
+    expect(first.tokens).toMatchObject({ renewals: issuer.issuedAtMs.length, failures: 0, failure: undefined });
     expect(watch.body.destroyed).toBe(false);
     expect(server.openWatches).toBe(1);
     expect(server.connectionsAccepted).toBeLessThan(10);

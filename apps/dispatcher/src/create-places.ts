@@ -25,7 +25,6 @@ import type { DispatcherEnv } from './config/env.js';
 import { observePressure } from './metrics/observe-pressure.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
-import { warnOfExpiry } from './warn-of-expiry.js';
 
 /** What the places are made of, beside the environment. */
 export interface PlacesContext {
@@ -90,12 +89,8 @@ function openPool(
   const connectorContext = { fileRules, ...inCluster, allowHttp: true, cloud };
   return new ConnectionPool({
     providers,
-    connect: async (provider, credential) => {
-      const options = { egress, context: connectorContext, clock, pressure };
-      const connection = await openClusterConnection(provider, credential, options);
-      await warnOfExpiry(provider, connection, clock, logger);
-      return connection;
-    },
+    connect: (provider, credential) =>
+      openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
     clock,
     logger,
   });

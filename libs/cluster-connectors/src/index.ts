@@ -17,7 +17,6 @@ export type {
 export { connectorTable, isAuthMethod, isCloudMethod, resolveAccess } from './auth/connector-table.js';
 export { CLOUD_REASONS } from './cloud/cloud-error.js';
 export { credentialExpiry } from './auth/credential-expiry.js';
-export type { CredentialView } from './connection/credential-view.js';
 export { parseCloudEndpoints } from './cloud/cloud-endpoints.js';
 export { CloudSessions } from './cloud/cloud-sessions.js';
 export type { CloudSubject } from './cloud/cloud-sessions.js';

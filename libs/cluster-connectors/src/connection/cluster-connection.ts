@@ -15,7 +15,7 @@ import {
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterKubeConfig } from './cluster-kube-config.js';
-import { type CredentialView, viewCredential } from './credential-view.js';
+import type { RenewalView } from '../broker/renewed-value.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
@@ -49,7 +49,7 @@ export class ClusterConnection {
   readonly #pressure: ClusterPressure;
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
-  readonly #view: () => Promise<CredentialView>;
+  readonly #tokens: () => RenewalView | undefined;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
 
   constructor(options: ClusterConnectionOptions) {
@@ -58,14 +58,14 @@ export class ClusterConnection {
     const clock = options.clock ?? systemClock;
     const pressure = pressureOptions(options.pressure);
     this.#pressure = new ClusterPressure(pressure, clock);
-    const fileRules = options.fileRules ?? { allowedDirs: [], anyPath: false };
-    this.#view = () => viewCredential(options.access.identity, fileRules, clock);
+    const { identity } = options.access;
+    this.#tokens = () => (identity.kind === 'broker' ? identity.broker.view() : undefined);
     this.#transport = new ClusterTransport({
       access: options.access,
       egress: options.egress,
       clock,
       pressure: this.#pressure,
-      fileRules,
+      fileRules: options.fileRules ?? { allowedDirs: [], anyPath: false },
       maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
@@ -98,9 +98,9 @@ export class ClusterConnection {
     return this.#pressure.view();
   }
 
-  /** When the credential in use ends, and how its renewals went. @throws DomainError CredentialUnreadable */
-  async credential(): Promise<CredentialView> {
-    return this.#view();
+  /** How the tokens of a cloud's identity are renewed, for all connections to the cluster; undefined for others. */
+  get tokens(): RenewalView | undefined {
+    return this.#tokens();
   }
 
   /** Any typed client of @kubernetes/client-node over this connection, as `status`. Its failures are DomainErrors. */
