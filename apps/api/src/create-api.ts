@@ -99,6 +99,7 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
       tektonEnabled: env.tektonEnabled,
       clocks: env.clocks,
       credentialDirs: env.credentialDirs,
+      cloudEndpoints: env.cloudEndpoints ?? {},
       inCluster: env.inCluster,
       version: API_VERSION,
       streams: { ...STREAM_LIMITS, ...overrides.streams },

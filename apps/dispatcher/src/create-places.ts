@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openClusterConnection, outcomeOf, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import {
+  CLOUD_REASONS,
+  CloudSessions,
+  openClusterConnection,
+  outcomeOf,
+  type ClusterConnectionProvider,
+} from '@image-factory/cluster-connectors';
 import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
@@ -94,7 +100,8 @@ function openPool(
     ceilingPerSecond: env.clusterRateCeiling,
     slots: env.clusterRequestsAtOnce,
   };
-  const connectorContext = { fileRules, ...inCluster, allowHttp: true };
+  const cloud = new CloudSessions({ egress, clock, redirects: env.cloudEndpoints ?? {} });
+  const connectorContext = { fileRules, ...inCluster, allowHttp: true, cloud };
   return new ConnectionPool({
     providers,
     connect: (provider, credential) =>
@@ -151,6 +158,8 @@ const NOT_REACHED: readonly Reason[] = [
   'ClusterTlsFailed',
   'ClusterUnavailable',
   'CredentialUnreadable',
+  'ClusterEndpointPrivate',
+  ...CLOUD_REASONS,
 ];
 
 /** Any answer of the API server is contact, a refusal too; our own host is always reached. */

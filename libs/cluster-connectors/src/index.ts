@@ -15,7 +15,14 @@ export type {
   ConnectorStrategy,
   InClusterLocation,
 } from './auth/connector-strategy.js';
-export { connectorTable, isAuthMethod, resolveAccess } from './auth/connector-table.js';
+export { connectorTable, isAuthMethod, isCloudMethod, resolveAccess } from './auth/connector-table.js';
+export { CLOUD_REASONS } from './cloud/cloud-error.js';
+export { credentialExpiry } from './auth/credential-expiry.js';
+export { parseCloudEndpoints } from './cloud/cloud-endpoints.js';
+export { CloudSessions } from './cloud/cloud-sessions.js';
+export type { CloudSubject } from './cloud/cloud-sessions.js';
+export { TokenBroker } from './broker/token-broker.js';
+export type { RenewalView } from './broker/renewed-value.js';
 export { validateProviderConfig } from './auth/validate-provider-config.js';
 export type { ProviderConfigRules } from './auth/validate-provider-config.js';
 export { parseKubeconfig } from './kubeconfig/parse-kubeconfig.js';

@@ -46,7 +46,9 @@ export class EgressPolicy {
     const parsed = parseDestination(url, purpose);
     if (!parsed.ok) return { allowed: false, reason: parsed.reason, message: `The ${purpose} URL ${parsed.message}.` };
     const { destination } = parsed;
-    if (destination.scheme === 'http' && purpose !== 'git' && !this.#speaksHttp(destination)) {
+    // To a proxy only the host and port of a tunnel are said; TLS is spoken inside of it.
+    const plainHttp = destination.scheme === 'http' && purpose !== 'git' && purpose !== 'proxy';
+    if (plainHttp && !this.#speaksHttp(destination)) {
       return refusal('SchemeForbidden', `The ${purpose} host ${destination.host} must be reached over https.`);
     }
     if (destination.literal !== undefined) {

@@ -10,6 +10,8 @@ export interface ApiSettings {
   readonly clocks: ClockLimits;
   /** Directories below which `*_path` fields of providers may point. */
   readonly credentialDirs: readonly string[];
+  /** Origin of a cloud's API → origin where it is reached. */
+  readonly cloudEndpoints: Readonly<Record<string, string>>;
   /** Set when the process runs in a pod. */
   readonly inCluster: { readonly host: string; readonly port: number } | undefined;
   readonly version: string;

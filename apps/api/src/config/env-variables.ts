@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { ValidateBy, ValidateIf } from 'class-validator';
 import { applyDecorators } from '@nestjs/common';
 import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
+import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { parseEncryptionKeys } from '@image-factory/persistence';
 
 type Check = (value: string) => string | undefined;
@@ -69,6 +70,11 @@ const directories: Check = (value) => {
   return wrong.length === 0 ? undefined : `must be absolute paths of directories that exist: ${wrong.join(', ')}`;
 };
 
+const cloudEndpoints: Check = (value) => {
+  const parsed = parseCloudEndpoints(value);
+  return typeof parsed === 'string' ? parsed : undefined;
+};
+
 /** A list with commas between. */
 export function splitList(value: string | undefined): string[] {
   return (value ?? '')
@@ -99,6 +105,7 @@ export class EnvVariables {
   @Variable(readableFile) readonly IF_BUILD_TEKTON_KUBECONFIG?: string;
   @Variable(directories) readonly IF_CREDENTIAL_DIRS?: string;
   @Variable(text) readonly IF_EGRESS_ALLOW?: string;
+  @Variable(cloudEndpoints) readonly IF_CLOUD_ENDPOINTS?: string;
   @Variable(text) readonly IF_INSECURE_REGISTRIES?: string;
   @Variable(flag) readonly IF_DISPATCHER_EMBEDDED?: string;
   @Variable(integer(1, 1_000_000)) readonly IF_RATE_LIMIT_PER_MINUTE?: string;

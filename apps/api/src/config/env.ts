@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { CLOCK_DEFAULTS, type ClockLimits, Secret } from '@image-factory/domain';
 import type { LogFormat, LogLevel } from '@image-factory/telemetry';
 import { validateSync } from 'class-validator';
@@ -23,6 +24,8 @@ export interface ApiEnv {
   readonly tektonKubeconfigPath: string | undefined;
   readonly credentialDirs: readonly string[];
   readonly egressAllow: readonly string[];
+  /** Origin of a cloud's API → origin where it is reached; none by default. */
+  readonly cloudEndpoints?: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
   readonly dispatcherEmbedded: boolean;
   /** Requests per minute and key. */
@@ -96,6 +99,7 @@ function toEnv(variables: EnvVariables): ApiEnv {
     tektonKubeconfigPath: variables.IF_BUILD_TEKTON_KUBECONFIG,
     credentialDirs: splitList(variables.IF_CREDENTIAL_DIRS),
     egressAllow: splitList(variables.IF_EGRESS_ALLOW),
+    cloudEndpoints: cloudEndpointsOf(variables.IF_CLOUD_ENDPOINTS),
     insecureRegistries: splitList(variables.IF_INSECURE_REGISTRIES),
     dispatcherEmbedded: variables.IF_DISPATCHER_EMBEDDED === 'true',
     rateLimitPerMinute: Number(variables.IF_RATE_LIMIT_PER_MINUTE ?? 6000),
@@ -133,4 +137,9 @@ function databaseUrlOf(variables: EnvVariables): string {
 
 function toSecret(value: string | undefined): Secret | undefined {
   return value === undefined ? undefined : new Secret(value);
+}
+
+function cloudEndpointsOf(value: string | undefined): Readonly<Record<string, string>> {
+  const parsed = parseCloudEndpoints(value ?? '');
+  return typeof parsed === 'string' ? {} : parsed;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { applyDecorators } from '@nestjs/common';
+import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { parseEncryptionKeys } from '@image-factory/persistence';
 import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
 import { ValidateBy, ValidateIf } from 'class-validator';
@@ -77,6 +78,10 @@ const listOf =
     return wrong.length === 0 ? undefined : `must be ${what}, with commas between`;
   };
 const adoptRules: Check = (value) => (parseAdoptRules(splitList(value)) === undefined ? ADOPT_FORM : undefined);
+const cloudEndpoints: Check = (value) => {
+  const parsed = parseCloudEndpoints(value);
+  return typeof parsed === 'string' ? parsed : undefined;
+};
 
 /** A list with commas between. */
 export function splitList(value: string | undefined): string[] {
@@ -107,6 +112,7 @@ export class EnvVariables {
   @Variable(absolutePath) readonly IF_CONFIG_FILE?: string;
   @Variable(directories) readonly IF_CREDENTIAL_DIRS?: string;
   @Variable(text) readonly IF_EGRESS_ALLOW?: string;
+  @Variable(cloudEndpoints) readonly IF_CLOUD_ENDPOINTS?: string;
   @Variable(text) readonly IF_INSECURE_REGISTRIES?: string;
   @Variable(integer(1, 100_000)) readonly IF_DISPATCHER_SLOTS?: string;
   @Variable(integer(500, 600_000)) readonly IF_DISPATCHER_LEASE_MS?: string;

@@ -1,3 +1,4 @@
+import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { resolve } from 'node:path';
 import { PRESSURE_DEFAULTS } from '@image-factory/cluster-connectors';
 import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
@@ -31,6 +32,8 @@ export interface DispatcherEnv {
   readonly tektonKubeconfigPath: string | undefined;
   readonly credentialDirs: readonly string[];
   readonly egressAllow: readonly string[];
+  /** Origin of a cloud's API → origin where it is reached; none by default. */
+  readonly cloudEndpoints?: Readonly<Record<string, string>>;
   readonly insecureRegistries: readonly string[];
   readonly slots: number;
   readonly leaseMs: number;
@@ -151,6 +154,7 @@ function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings 
     tektonKubeconfigPath: variables.IF_BUILD_TEKTON_KUBECONFIG,
     credentialDirs: splitList(variables.IF_CREDENTIAL_DIRS),
     egressAllow: splitList(variables.IF_EGRESS_ALLOW),
+    cloudEndpoints: cloudEndpointsOf(variables.IF_CLOUD_ENDPOINTS),
     insecureRegistries: splitList(variables.IF_INSECURE_REGISTRIES),
     slots: Number(variables.IF_DISPATCHER_SLOTS ?? 50),
     leaseMs: Number(variables.IF_DISPATCHER_LEASE_MS ?? 30_000),
@@ -196,4 +200,9 @@ function databaseUrlOf(variables: EnvVariables): string {
   url.pathname = `/${encodeURIComponent(variables.IF_DATABASE_NAME ?? 'image_factory')}`;
   if (variables.IF_DATABASE_SSL === 'true') url.searchParams.set('sslmode', 'verify-full');
   return url.href;
+}
+
+function cloudEndpointsOf(value: string | undefined): Readonly<Record<string, string>> {
+  const parsed = parseCloudEndpoints(value ?? '');
+  return typeof parsed === 'string' ? {} : parsed;
 }

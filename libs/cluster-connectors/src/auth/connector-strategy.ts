@@ -1,6 +1,8 @@
 import { type AuthMethod, DomainError, type Issue, Secret } from '@image-factory/domain';
+import type { CloudSessions, CloudSubject } from '../cloud/cloud-sessions.js';
 import type { ClusterAccess, CredentialText } from '../connection/cluster-access.js';
 import type { CredentialFileRules } from './credential-file.js';
+import { normalServer } from './server-url.js';
 
 /** Provider config fields by product.md's names, with the secrets opened. */
 export type ConfigFields = Readonly<Record<string, string | Secret | undefined>>;
@@ -19,17 +21,23 @@ export interface ConnectorContext {
   readonly inCluster?: InClusterLocation;
   /** Endpoints with plain http are accepted; the egress policy decides which. Default false. */
   readonly allowHttp?: boolean;
+  /** The cloud identities of this process; without them the methods of clouds give no access. */
+  readonly cloud?: CloudSessions;
+  /** Which cluster the access is for: its tokens are kept under it. */
+  readonly subject?: CloudSubject;
   readonly now?: () => Date;
 }
 
 /** One way in to a cluster. One file per strategy, one table of them. */
 export interface ConnectorStrategy {
   readonly method: AuthMethod;
+  /** A cloud is asked where the cluster is and who we are there. */
+  readonly cloud?: true;
   /** What is wrong with the values that are given; presence, exclusiveness and unknown fields are checked by the table. */
   validate(fields: ConfigFields, context: ConnectorContext): readonly Issue[];
   /**
-   * Access by this config.
-   * @throws DomainError InvalidInput ProviderConfigInvalid, KubeconfigInvalid or CredentialUnreadable
+   * Access by this config. The methods of clouds ask their cloud where the cluster is; no other sends anything.
+   * @throws DomainError InvalidInput ProviderConfigInvalid, KubeconfigInvalid or CredentialUnreadable; a CloudReason
    */
   access(fields: ConfigFields, context: ConnectorContext): Promise<ClusterAccess>;
 }
@@ -56,9 +64,18 @@ export function endpointAccess(fields: ConfigFields): Omit<ClusterAccess, 'ident
   if (server === undefined) throw missing('endpoint');
   const hasCa = fieldText(fields, 'ca_cert') !== undefined || fieldText(fields, 'ca_path') !== undefined;
   return {
-    server: server.replace(/\/+$/, ''),
+    server: normalServer(server),
     ca: hasCa ? credentialText(fields, 'ca_cert', 'ca_path') : undefined,
+    ...routeAccess(fields),
+  };
+}
+
+/** How the server is reached: the same for every method. */
+export function routeAccess(fields: ConfigFields): Pick<ClusterAccess, 'tlsServerName' | 'proxy'> {
+  const proxy = fieldText(fields, 'proxy_url');
+  return {
     tlsServerName: fieldText(fields, 'tls_server_name'),
+    ...(proxy === undefined ? {} : { proxy: normalServer(proxy) }),
   };
 }
 

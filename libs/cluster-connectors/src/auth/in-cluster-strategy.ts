@@ -1,5 +1,5 @@
 import { DomainError } from '@image-factory/domain';
-import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { type ConnectorStrategy, routeAccess } from './connector-strategy.js';
 
 const SERVICE_ACCOUNT_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -22,7 +22,7 @@ export const inClusterStrategy: ConnectorStrategy = {
     return {
       server: `https://${host}:${location.port}`,
       ca: { kind: 'file', path: `${directory}/ca.crt`, trusted: true },
-      tlsServerName: fieldText(fields, 'tls_server_name'),
+      ...routeAccess(fields),
       identity: { kind: 'token', token: { kind: 'file', path: `${directory}/token`, trusted: true } },
     };
   },

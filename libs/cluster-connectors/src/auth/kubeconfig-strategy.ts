@@ -1,7 +1,7 @@
 import { isDomainError, type Issue } from '@image-factory/domain';
 import type { ClusterAccess } from '../connection/cluster-access.js';
 import { parseKubeconfig } from '../kubeconfig/parse-kubeconfig.js';
-import { type ConnectorStrategy, credentialText, fieldText } from './connector-strategy.js';
+import { type ConnectorStrategy, credentialText, fieldText, routeAccess } from './connector-strategy.js';
 import { readCredentialFile } from './credential-file.js';
 
 /**
@@ -27,6 +27,7 @@ export const kubeconfigStrategy: ConnectorStrategy = {
     const text =
       source.kind === 'value' ? source.value.reveal() : await readCredentialFile(source.path, context.fileRules);
     const access = parseKubeconfig(text, fieldText(fields, 'context'), { allowHttp: context.allowHttp === true });
-    return { ...access, tlsServerName: fieldText(fields, 'tls_server_name') ?? access.tlsServerName };
+    const route = routeAccess(fields);
+    return { ...access, ...route, tlsServerName: route.tlsServerName ?? access.tlsServerName };
   },
 };

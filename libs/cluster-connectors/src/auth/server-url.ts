@@ -26,3 +26,11 @@ export function normalServer(text: string): string {
 export function tlsServerNameProblem(text: string): string | undefined {
   return /^(?=.{1,253}$)[A-Za-z0-9_.:-]+$/.test(text) ? undefined : 'must be a host name or an address';
 }
+
+/** What is wrong with a proxy's URL; undefined when it is `http(s)://host[:port]`. */
+export function proxyUrlProblem(text: string): string | undefined {
+  const problem = serverUrlProblem(text, true);
+  if (problem === undefined && !/^https?:$/.test(new URL(text).protocol)) return 'must begin with http:// or https://';
+  if (problem === undefined && !/^\/*$/.test(new URL(text).pathname)) return 'must not have a path';
+  return problem?.replace('must begin with https://', 'must begin with http:// or https://');
+}

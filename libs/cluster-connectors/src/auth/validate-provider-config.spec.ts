@@ -56,7 +56,7 @@ describe('a provider config', () => {
     ['endpoint', { auth_method: 'token', endpoint: 'http://cluster.example', token: 'abc' }],
     ['endpoint', { auth_method: 'token', endpoint: 'https://u:p@cluster.example', token: 'abc' }],
     ['ca_cert', { auth_method: 'token', endpoint, token: 'abc', ca_cert: 'no pem' }],
-    ['proxy_url', { auth_method: 'token', endpoint, token: 'abc', proxy_url: 'http://p' }],
+    ['proxy_url', { auth_method: 'token', endpoint, token: 'abc', proxy_url: 'ftp://p' }],
     ['kubeconfig', { auth_method: 'token', endpoint, token: 'abc', kubeconfig: '{}' }],
     ['__proto__', JSON.parse('{"auth_method":"in-cluster","__proto__":{}}') as Record<string, unknown>],
     ['client_key', { auth_method: 'client-cert', endpoint, client_cert: CERTIFICATE, client_key: OTHER_KEY }],

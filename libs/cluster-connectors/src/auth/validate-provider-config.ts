@@ -13,7 +13,7 @@ import {
 } from '@image-factory/domain';
 import type { ConnectorContext } from './connector-strategy.js';
 import { connectorTable, isAuthMethod } from './connector-table.js';
-import { tlsServerNameProblem } from './server-url.js';
+import { proxyUrlProblem, tlsServerNameProblem } from './server-url.js';
 
 export interface ProviderConfigRules {
   /** Directories (`IF_CREDENTIAL_DIRS`) below which `*_path` fields may point. */
@@ -40,6 +40,7 @@ const SHAPES: Readonly<Record<string, (value: unknown) => string | undefined>> =
     typeof value === 'string' && /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)
       ? undefined
       : 'must be the name of a StorageClass',
+  proxy_url: (value) => (typeof value === 'string' ? proxyUrlProblem(value) : 'must be a text'),
   tls_server_name: (value) => (typeof value === 'string' ? tlsServerNameProblem(value) : 'must be a text'),
 };
 
@@ -53,7 +54,12 @@ export function validateProviderConfig(type: ProviderType, config: Config, rules
   }
   const method = config['auth_method'];
   if (!isAuthMethod(method)) return [issue('auth_method', `must be one of ${AUTH_METHODS.join(', ')}`)];
-  const issues = [...presenceIssues(method, config), ...shapeIssues(method, config), ...pathIssues(config, rules)];
+  const issues = [
+    ...typeIssues(type, method),
+    ...presenceIssues(method, config),
+    ...shapeIssues(method, config),
+    ...pathIssues(config, rules),
+  ];
   const texts = Object.fromEntries(Object.entries(config).filter(([, value]) => isText(value))) as Record<
     string,
     string | Secret
@@ -65,6 +71,19 @@ export function validateProviderConfig(type: ProviderType, config: Config, rules
   };
   const own = connectorTable[method].validate(texts, context);
   return [...issues, ...own.map((one) => issue(one.path, one.message))];
+}
+
+/** A method of one cloud enters clusters of that cloud only; `kubernetes` says nothing about where it runs. */
+const METHOD_TYPES: Partial<Readonly<Record<AuthMethod, ProviderType>>> = {
+  'eks-iam': 'aws-eks',
+  'gke-workload-identity': 'gcp-gke',
+  'aks-managed-identity': 'azure-aks',
+};
+
+function typeIssues(type: ProviderType, method: AuthMethod): Issue[] {
+  const fitting = METHOD_TYPES[method];
+  if (fitting === undefined || type === fitting || type === 'kubernetes') return [];
+  return [issue('auth_method', `${method} is for providers of type ${fitting}, not ${type}`)];
 }
 
 function presenceIssues(method: AuthMethod, config: Config): Issue[] {

@@ -1,4 +1,5 @@
 import type { Secret } from '@image-factory/domain';
+import type { TokenBroker } from '../broker/token-broker.js';
 
 /** A text of a credential: given, or in a file that is read again when it changes. */
 export type CredentialText =
@@ -9,9 +10,11 @@ export type CredentialText =
 /** Exactly one way to be somebody. */
 export type ClusterIdentity =
   | { readonly kind: 'token'; readonly token: CredentialText }
+  /** Tokens that are made as they are needed, by a cloud's identity. */
+  | { readonly kind: 'broker'; readonly broker: TokenBroker }
   | { readonly kind: 'client-cert'; readonly certificate: CredentialText; readonly key: CredentialText };
 
-/** All that is needed to reach one API server as one identity: data, no sockets. */
+/** All that is needed to reach one API server as one identity: no sockets. */
 export interface ClusterAccess {
   /** `https://host[:port][/prefix]` without a trailing slash. */
   readonly server: string;
@@ -20,4 +23,8 @@ export interface ClusterAccess {
   /** Name that the server's certificate must carry, when it is not the host's. */
   readonly tlsServerName: string | undefined;
   readonly identity: ClusterIdentity;
+  /** `http(s)://host[:port]` of a proxy through which the server is reached. */
+  readonly proxy?: string;
+  /** What to do when the server cannot be reached, for one that answers inside a private network only. */
+  readonly privateEndpoint?: string;
 }

@@ -5,6 +5,7 @@ import { Agent } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
 import type { ClusterAccess } from './cluster-access.js';
+import { proxyConnector } from './proxy-connector.js';
 
 /** Sockets for requests that end soon, and sockets for watches and logs, which would otherwise use up a bounded pool. */
 export interface AgentPair {
@@ -80,7 +81,7 @@ export class ClusterAgents {
 
   #make(version: string, ca: string | undefined, cert: string | undefined, key: string | undefined): AgentPair {
     const { access, egress, connectTimeoutMs, maxConnections } = this.#options;
-    const connect = egressConnector(egress, 'cluster', {
+    const options = {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
@@ -89,7 +90,11 @@ export class ClusterAgents {
       timeout: connectTimeoutMs,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-    });
+    };
+    const connect =
+      access.proxy === undefined
+        ? egressConnector(egress, 'cluster', options)
+        : proxyConnector(egress, access.proxy, options);
     // Limits of time are set per request; `bodyTimeout` would end quiet watches and logs.
     const common = { connect, allowH2: false, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 };
     return {

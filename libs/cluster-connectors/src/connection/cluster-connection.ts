@@ -15,6 +15,7 @@ import {
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterKubeConfig } from './cluster-kube-config.js';
+import type { RenewalView } from '../broker/renewed-value.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
@@ -50,6 +51,7 @@ export class ClusterConnection {
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
   readonly #credentialExpiry: () => Promise<CredentialExpiry | undefined>;
+  readonly #tokens: () => RenewalView | undefined;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
 
   constructor(options: ClusterConnectionOptions) {
@@ -59,6 +61,8 @@ export class ClusterConnection {
     const pressure = pressureOptions(options.pressure);
     const fileRules = options.fileRules ?? { allowedDirs: [], anyPath: false };
     this.#pressure = new ClusterPressure(pressure, clock);
+    const { identity } = options.access;
+    this.#tokens = () => (identity.kind === 'broker' ? identity.broker.view() : undefined);
     this.#transport = new ClusterTransport({
       access: options.access,
       egress: options.egress,
@@ -101,6 +105,11 @@ export class ClusterConnection {
   /** When the credential in use ends; undefined when it does not say. */
   credentialExpiry(): Promise<CredentialExpiry | undefined> {
     return this.#credentialExpiry();
+  }
+
+  /** How the tokens of a cloud's identity are renewed, for all connections to the cluster; undefined for others. */
+  get tokens(): RenewalView | undefined {
+    return this.#tokens();
   }
 
   /** Any typed client of @kubernetes/client-node over this connection, as `status`. Its failures are DomainErrors. */

@@ -5,8 +5,10 @@ import type { EgressPolicy } from '@image-factory/egress';
 import type { Dispatcher } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
+import type { BearerSource } from '../broker/token-broker.js';
 import { toDomainError } from '../error/kube-error.js';
 import { errorCode } from '../error/network-error.js';
+import { privateEndpointError } from '../error/private-endpoint-error.js';
 import { responseError } from '../error/response-error.js';
 import { bearerToken } from './bearer-token.js';
 import type { ClusterAccess } from './cluster-access.js';
@@ -40,25 +42,23 @@ const ERROR_BODY_BYTES = 64 * 1024;
 const STALE_SOCKET_CODES: readonly (string | undefined)[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
 
 /**
- * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more after
- * the credential was read again, a read that met a closed idle connection is sent once more. No redirect is followed.
+ * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more with
+ * another token when there is one, a read that met a closed idle connection is sent once more. No redirect is followed.
  * Each goes out when the cluster's pressure gives it its turn.
  * Failures are DomainErrors with `details.outcome`.
  */
 export class ClusterTransport {
   readonly #options: ClusterTransportOptions;
   readonly #agents: ClusterAgents;
-  readonly #token: CredentialReader | undefined;
+  readonly #token: BearerSource | undefined;
   readonly #origin: string;
   readonly #prefix: string;
 
   constructor(options: ClusterTransportOptions) {
     this.#options = options;
     this.#agents = new ClusterAgents(options);
-    const { identity, server } = options.access;
-    this.#token =
-      identity.kind === 'token' ? new CredentialReader(identity.token, options.fileRules, options.clock) : undefined;
-    const url = new URL(server);
+    this.#token = bearerSource(options);
+    const url = new URL(options.access.server);
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
   }
@@ -77,12 +77,12 @@ export class ClusterTransport {
   /** Sends and gives the body as it comes; it is aborted by the request's signal. Non-2xx is an error. */
   async open(request: KubeRequest): Promise<{ status: number; headers: IncomingHttpHeaders; body: Readable }> {
     const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
-    const response = await this.#inTurn(request, 'stream', limit, () => this.#send(request, 'stream', limit)).catch(
-      (error: unknown) => {
+    const response = await this.#ready(request, limit)
+      .then(() => this.#inTurn(request, 'stream', limit, () => this.#send(request, 'stream', limit)))
+      .catch((error: unknown) => {
         limit.clear();
         throw error;
-      },
-    );
+      });
     limit.lift();
     response.body.once('close', () => limit.clear());
     // A reader sees the error when it reads; without a listener an abort before that would end the process.
@@ -93,6 +93,17 @@ export class ClusterTransport {
   async close(): Promise<void> {
     this.#options.pressure.close();
     await this.#agents.close();
+  }
+
+  /** A token that has to be made first is waited for here, not in the turn: that is not the API server's time. */
+  async #ready(request: KubeRequest, limit: TimeLimit): Promise<void> {
+    const source = this.#token;
+    if (source === undefined) return;
+    try {
+      await limit.cut(source.read());
+    } catch (error) {
+      throw toDomainError(error, { ...subjectOf(request), sent: false, timedOut: limit.timedOut });
+    }
   }
 
   /** Nothing is sent before its turn; a stop or the time limit while it waits is `notSent`. */
@@ -118,6 +129,7 @@ export class ClusterTransport {
   async #exchangeOnce(request: KubeRequest): Promise<RawResponse> {
     const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
     try {
+      await this.#ready(request, limit);
       return await this.#inTurn(request, 'request', limit, async () => {
         const response = await this.#send(request, 'request', limit);
         const text = await response.body.text().catch((error: unknown) => {
@@ -133,8 +145,11 @@ export class ClusterTransport {
   async #send(request: KubeRequest, kind: 'request' | 'stream', limit: TimeLimit): Promise<Dispatcher.ResponseData> {
     const token = await this.#bearer();
     const first = await this.#dispatch(request, kind, limit, token);
-    if (first.statusCode !== 401) return this.#accept(request, first, token);
-    const mayDiffer = token !== undefined && (await this.#refresh(token));
+    if (first.statusCode !== 401) {
+      this.#token?.accepted?.();
+      return this.#accept(request, first, token);
+    }
+    const mayDiffer = token !== undefined && (await this.#another(token, first));
     if (!mayDiffer) return this.#accept(request, first, token);
     await first.body.dump().catch(() => undefined);
     const again = await this.#bearer();
@@ -160,7 +175,8 @@ export class ClusterTransport {
       });
       return await limit.cut(answer);
     } catch (error) {
-      throw toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
+      const known = toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
+      throw privateEndpointError(known, this.#options.access.privateEndpoint);
     }
   }
 
@@ -176,14 +192,28 @@ export class ClusterTransport {
   }
 
   async #bearer(): Promise<string | undefined> {
-    return this.#token === undefined ? undefined : bearerToken(await this.#token.read());
+    return this.#token?.read();
   }
 
-  async #refresh(refused: string): Promise<boolean> {
-    const reader = this.#token;
-    if (reader === undefined) return false;
-    return reader.invalidate(refused).catch(() => false);
+  /** Whether there is another token after a 401; the answer is let go of when asking for one fails. */
+  async #another(refused: string, { body }: Dispatcher.ResponseData): Promise<boolean> {
+    try {
+      return (await this.#token?.invalidate(refused)) === true;
+    } catch (error) {
+      await body.dump().catch(() => undefined);
+      throw error;
+    }
   }
+}
+
+function bearerSource({ access, fileRules, clock }: ClusterTransportOptions): BearerSource | undefined {
+  if (access.identity.kind === 'broker') return access.identity.broker;
+  if (access.identity.kind !== 'token') return undefined;
+  const reader = new CredentialReader(access.identity.token, fileRules, clock);
+  return {
+    read: async () => bearerToken(await reader.read()),
+    invalidate: (refused) => reader.invalidate(refused).catch(() => false),
+  };
 }
 
 function subjectOf(request: KubeRequest): { method: string; path: string } {

@@ -15,8 +15,9 @@ export interface OpenConnectionOptions {
 
 /**
  * A connection for a stored provider. Paths in the config of a provider that an operator wrote (file, environment) may
- * be anywhere; those of the API must be below an allowed directory. No request is made.
- * @throws DomainError InvalidInput (config), NotAllowed EgressForbidden
+ * be anywhere; those of the API must be below an allowed directory. No request is made, but those to a cloud for where
+ * its cluster is.
+ * @throws DomainError InvalidInput (config), NotAllowed EgressForbidden, a CloudReason
  */
 export async function openClusterConnection(
   provider: Pick<Provider, 'id' | 'source' | 'settings'>,
@@ -26,9 +27,12 @@ export async function openClusterConnection(
   const own = provider.source === 'environment' || provider.source === 'file';
   const fileRules = { ...options.context.fileRules, anyPath: own || options.context.fileRules.anyPath };
   const method = provider.settings.authMethod ?? textOf(credential.fields['auth_method']);
-  const access = await resolveAccess(method, credential.fields, { ...options.context, fileRules });
+  const subject = { clusterId: provider.id, credentialVersion: credential.version };
+  const access = await resolveAccess(method, credential.fields, { ...options.context, fileRules, subject });
   const verdict = options.egress.checkLiteral(access.server, 'cluster');
   if (!verdict.allowed) throw egressError(verdict);
+  const proxy = access.proxy === undefined ? verdict : options.egress.checkLiteral(access.proxy, 'proxy');
+  if (!proxy.allowed) throw egressError(proxy);
   return new ClusterConnection({
     providerId: provider.id,
     generation: credential.generation,

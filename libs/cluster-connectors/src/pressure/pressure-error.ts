@@ -12,6 +12,7 @@ export function verdictOf(error: unknown): FailureVerdict {
     case 'ClusterThrottled':
       return 'throttled';
     case 'ClusterUnreachable':
+    case 'ClusterEndpointPrivate':
     case 'ClusterTlsFailed':
       return 'failed';
     case 'ClusterUnavailable':

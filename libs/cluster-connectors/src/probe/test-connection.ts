@@ -55,9 +55,11 @@ export async function testConnection(
   const target: { host: string; port: number; addresses: readonly string[] } = { host: '', port: 0, addresses: [] };
   const work: Readonly<Record<ConnectionStepName, () => Promise<string>>> = {
     resolve: async () => {
-      const verdict = await egress.check(access.server, 'cluster');
+      const { proxy, server } = access;
+      const verdict = await egress.check(proxy ?? server, proxy === undefined ? 'cluster' : 'proxy');
       if (!verdict.allowed) throw egressError(verdict);
       Object.assign(target, verdict);
+      if (proxy !== undefined) return `The proxy ${verdict.host} is ${verdict.addresses.join(', ')}.`;
       return `${verdict.host} is ${verdict.addresses.join(', ')}.`;
     },
     tcp: () => reachTcp(target.addresses[0] ?? target.host, target.port, timeoutMs),
@@ -124,6 +126,7 @@ async function reachTls(
   target: { readonly host: string; readonly port: number; readonly addresses: readonly string[] },
   options: { readonly timeoutMs: number; readonly fileRules: CredentialFileRules; readonly clock: Clock },
 ): Promise<string> {
+  if (access.proxy !== undefined) return 'TLS is spoken through the proxy, with the next step.';
   if (access.server.startsWith('http:')) return 'Plain http is used, as the operator allows for this host.';
   const ca =
     access.ca === undefined

@@ -95,6 +95,7 @@ export const REASONS = [
   'ClusterThrottled',
   'ClusterUnavailable',
   'ClusterTlsFailed',
+  'ClusterEndpointPrivate',
   'CloudCredentialMissing',
   'CloudCredentialExpired',
   'CloudAccessDenied',

@@ -115,6 +115,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   ClusterThrottled: 'cluster',
   ClusterUnavailable: 'cluster',
   ClusterTlsFailed: 'cluster',
+  ClusterEndpointPrivate: 'cluster',
   CloudCredentialMissing: 'cluster',
   CloudCredentialExpired: 'cluster',
   CloudAccessDenied: 'cluster',

@@ -126,7 +126,7 @@ export class PostgresProviders {
       id,
       ...set.parameters,
     ]);
-    if (change.config !== undefined) await this.writeConfig(tx, id, change.config, bump);
+    if (change.config !== undefined) await this.writeConfig(tx, id, { ...change, config: change.config }, bump);
     return this.get(id, tx);
   }
 
@@ -134,7 +134,7 @@ export class PostgresProviders {
   private async writeConfig(
     tx: Transaction,
     id: string,
-    config: Readonly<Record<string, unknown>>,
+    { config, credentialExpiresAt }: Pick<ProviderInput, 'config' | 'credentialExpiresAt'>,
     bump: 0 | 1,
   ): Promise<void> {
     const { settings, secrets } = splitConfig(config);
@@ -143,7 +143,7 @@ export class PostgresProviders {
       `UPDATE providers SET settings = $2, credential_sealed = $3, credential_key_id = $4,
               credential_version = credential_version
                 + CASE WHEN $6 = 1 AND coalesce(credential_fingerprint, '') <> ALL ($7::text[]) THEN 1 ELSE 0 END,
-              credential_fingerprint = $5, generation = generation + $6, probe_due_at = now()
+              credential_fingerprint = $5, credential_expires_at = $8, generation = generation + $6, probe_due_at = now()
         WHERE id = $1`,
       [
         id,
@@ -153,6 +153,7 @@ export class PostgresProviders {
         credential.fingerprint,
         bump,
         credential.sameFingerprints,
+        credentialExpiresAt ?? null,
       ],
     );
   }

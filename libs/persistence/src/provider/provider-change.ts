@@ -9,6 +9,8 @@ export interface ProviderInput {
   readonly isDefault?: boolean | undefined;
   /** Secrets and settings together, by product.md's names. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** When the credential of `config` ends, as far as it says so. */
+  readonly credentialExpiresAt?: Date | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly maxConcurrentBuilds?: number | undefined;

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ConnectionStep, testConnection } from '@image-factory/cluster-connectors';
-import { Clock, isDomainError } from '@image-factory/domain';
+import { CLOUD_REASONS, type ConnectionStep, testConnection } from '@image-factory/cluster-connectors';
+import { Clock, type DomainError, isDomainError } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository, PostgresProviders } from '@image-factory/persistence';
 import { ProviderAccess } from '../manage/provider-access.js';
@@ -26,8 +26,8 @@ export class ProbeProvider {
     const provider = await this.providers.get(id);
     if (provider.type === 'local') return { passed: true, steps: [] };
     try {
-      const { fields } = await this.repository.openCredential(id);
-      const access = await this.access.access(provider.source, fields);
+      const { fields, version } = await this.repository.openCredential(id);
+      const access = await this.access.access(provider.source, fields, { clusterId: id, credentialVersion: version });
       const steps = await testConnection(access, this.egress, {
         fileRules: this.access.context(provider.source).fileRules,
         clock: this.clock,
@@ -35,10 +35,14 @@ export class ProbeProvider {
       });
       return { passed: steps.every((step) => step.status === 'passed'), steps };
     } catch (error) {
-      // The config itself gives no access (a file is gone, say): that is the result of the test.
-      if (!isDomainError(error) || error.kind !== 'InvalidInput') throw error;
+      // The config itself gives no access (a file is gone, its cloud refuses): that is the result of the test.
+      if (!isDomainError(error) || !isResult(error)) throw error;
       const { reason, message } = error;
       return { passed: false, steps: [{ name: 'resolve', status: 'failed', reason, message, duration_ms: 0 }] };
     }
   }
+}
+
+function isResult({ kind, reason }: DomainError): boolean {
+  return kind === 'InvalidInput' || (CLOUD_REASONS as readonly string[]).includes(reason);
 }

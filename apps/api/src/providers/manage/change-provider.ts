@@ -39,8 +39,14 @@ export class ChangeProvider {
       ...localIssues(before.type, request.is_global),
     ]);
     const against = expected === undefined ? (config === undefined ? undefined : before.updatedAt) : new Date(expected);
+    const credentialExpiresAt = config === undefined ? undefined : await this.access.expiry(before.source, config);
     const provider = await this.audited.run(scope, async (tx) => {
-      const result = await this.providers.update(tx, id, toProviderChange(request, config), against);
+      const result = await this.providers.update(
+        tx,
+        id,
+        toProviderChange(request, config, credentialExpiresAt),
+        against,
+      );
       const note = {
         action: 'provider.change',
         objectType: 'provider',
@@ -55,7 +61,11 @@ export class ChangeProvider {
   }
 }
 
-function toProviderChange(request: ChangeProviderRequest, config: ProviderChange['config']): ProviderChange {
+function toProviderChange(
+  request: ChangeProviderRequest,
+  config: ProviderChange['config'],
+  credentialExpiresAt: Date | undefined,
+): ProviderChange {
   return {
     name: request.name,
     isGlobal: request.is_global,
@@ -65,7 +75,7 @@ function toProviderChange(request: ChangeProviderRequest, config: ProviderChange
     region: request.region,
     pricePerMinute: request.price_per_minute,
     allowPrivileged: request.allow_privileged,
-    ...(config === undefined ? {} : { config }),
+    ...(config === undefined ? {} : { config, credentialExpiresAt }),
   } as ProviderChange;
 }
 

@@ -26,11 +26,13 @@ export class CreateProvider {
   async execute(scope: RequestScope, request: CreateProviderRequest): Promise<CreatedAnswer<ProviderResponse>> {
     const answer = await this.writes.run(scope, async () => {
       refuseIssues(await this.issues(request));
+      const credentialExpiresAt = await this.access.expiry('api', request.config ?? {});
       return async (tx) => {
         const provider = await this.providers.create(tx, {
           name: request.name,
           type: request.provider_type,
           config: request.config ?? {},
+          credentialExpiresAt,
           isGlobal: request.is_global,
           capabilities: request.capabilities,
           labels: request.labels,

@@ -1,26 +1,36 @@
 import { Inject, Injectable } from '@nestjs/common';
 import {
+  CloudSessions,
+  type CloudSubject,
   type ClusterAccess,
   type ConfigFields,
   type ConnectorContext,
+  credentialExpiry,
+  isCloudMethod,
   resolveAccess,
   validateProviderConfig,
 } from '@image-factory/cluster-connectors';
-import { isDomainError, type Issue, type ProviderSource, type ProviderType } from '@image-factory/domain';
-import { EgressPolicy } from '@image-factory/egress';
+import { Clock, isDomainError, type Issue, type ProviderSource, type ProviderType } from '@image-factory/domain';
+import { type EgressPurpose, EgressPolicy } from '@image-factory/egress';
 import { refuseLater } from '../../http/validation/refuse-later.js';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 
 /** How the way into a cluster is judged and found, with this process's rules for files and addresses. */
 @Injectable()
 export class ProviderAccess {
+  readonly #cloud: CloudSessions;
+
   constructor(
     @Inject(EgressPolicy) private readonly egress: EgressPolicy,
     @Inject(API_SETTINGS) private readonly settings: ApiSettings,
-  ) {}
+    @Inject(Clock) clock: Clock,
+  ) {
+    this.#cloud = new CloudSessions({ egress, clock, redirects: settings.cloudEndpoints });
+  }
 
   /**
-   * Everything that is wrong with a config, then whether its server may be reached. Nothing is sent there.
+   * Everything that is wrong with a config, then whether its server and proxy may be reached. Nothing is sent there, and
+   * no cloud is asked: where its cluster is shows when it is connected to.
    * @throws DomainError InvalidInput NotYetSupported
    */
   async issues(
@@ -36,12 +46,14 @@ export class ProviderAccess {
       allowPaths,
       allowHttp: true,
     });
-    if (issues.length > 0 || type === 'local' || config['auth_method'] === 'in-cluster') return issues;
+    if (issues.length > 0 || type === 'local') return issues;
+    const proxy = await this.forbidden('proxy_url', config['proxy_url'], 'proxy');
+    const method = config['auth_method'];
+    if (method === 'in-cluster') return proxy;
+    if (isCloudMethod(method)) return [...proxy, ...(await this.forbidden('endpoint', config['endpoint'], 'cluster'))];
     try {
       const access = await this.access(source, config);
-      const verdict = await this.egress.check(access.server, 'cluster');
-      if (verdict.allowed || verdict.reason === 'ResolutionFailed') return [];
-      return [{ path: 'config.endpoint', message: `is refused: ${verdict.message}` }];
+      return [...proxy, ...(await this.forbidden('endpoint', access.server, 'cluster'))];
     } catch (error) {
       if (isDomainError(error) && error.kind === 'InvalidInput') {
         return error.issues.length > 0 ? [...error.issues] : [{ path: 'config', message: error.message }];
@@ -50,10 +62,28 @@ export class ProviderAccess {
     }
   }
 
-  /** @throws DomainError InvalidInput */
-  async access(source: ProviderSource, fields: Readonly<Record<string, unknown>>): Promise<ClusterAccess> {
+  /** A URL that the egress rules refuse. */
+  private async forbidden(field: string, url: unknown, purpose: EgressPurpose): Promise<Issue[]> {
+    if (typeof url !== 'string') return [];
+    const verdict = await this.egress.check(url, purpose);
+    if (verdict.allowed || verdict.reason === 'ResolutionFailed') return [];
+    return [{ path: `config.${field}`, message: `is refused: ${verdict.message}` }];
+  }
+
+  /** @throws DomainError InvalidInput, a CloudReason */
+  async access(
+    source: ProviderSource,
+    fields: Readonly<Record<string, unknown>>,
+    subject?: CloudSubject,
+  ): Promise<ClusterAccess> {
     const method = fields['auth_method'];
-    return resolveAccess(typeof method === 'string' ? method : undefined, fields as ConfigFields, this.context(source));
+    const context = { ...this.context(source), ...(subject === undefined ? {} : { subject }) };
+    return resolveAccess(typeof method === 'string' ? method : undefined, fields as ConfigFields, context);
+  }
+
+  /** When the credential of a config that was found right ends, if it says so. */
+  async expiry(source: ProviderSource, config: Readonly<Record<string, unknown>>): Promise<Date | undefined> {
+    return credentialExpiry(config as ConfigFields, this.context(source));
   }
 
   /** What connectors have to know besides the config. */
@@ -61,6 +91,7 @@ export class ProviderAccess {
     return {
       fileRules: { allowedDirs: this.settings.credentialDirs, anyPath: isOperators(source) },
       allowHttp: true,
+      cloud: this.#cloud,
       ...(this.settings.inCluster === undefined ? {} : { inCluster: this.settings.inCluster }),
     };
   }

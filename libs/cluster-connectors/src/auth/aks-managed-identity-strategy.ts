@@ -1,0 +1,55 @@
+import type { Issue } from '@image-factory/domain';
+import { AksCluster } from '../cloud/azure/aks-cluster.js';
+import { cloudAccess, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
+import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { endpointIssues } from './endpoint-issues.js';
+import { normalServer } from './server-url.js';
+
+const GUID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+const GRAMMARS = {
+  subscription_id: [GUID, 'must be the id of an Azure subscription'],
+  resource_group: [/^[\w().-]{0,89}[\w()-]$/, 'must be the name of a resource group'],
+  cluster_name: [/^[0-9A-Za-z](?:[0-9A-Za-z_-]{0,61}[0-9A-Za-z])?$/, 'must be the name of an AKS cluster'],
+  client_id: [GUID, 'must be the client id of an identity'],
+  tenant_id: [
+    /^(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9A-Za-z](?:[0-9A-Za-z.-]{0,120}[0-9A-Za-z])?)$/,
+    'must be the id or domain of an Entra tenant',
+  ],
+  client_secret: [/^[\x21-\x7e]{1,512}$/, 'must be a client secret of printable ASCII'],
+} as const;
+
+/**
+ * An AKS cluster by an Azure identity: a client secret when one is given, else workload identity when the process has
+ * it, else the managed identity of its host. Azure names server and CA; a cluster without Entra is entered by the
+ * credential of its local account.
+ */
+export const aksManagedIdentityStrategy: ConnectorStrategy = {
+  method: 'aks-managed-identity',
+  cloud: true,
+  validate(fields, context): readonly Issue[] {
+    return [
+      ...grammarIssues(fields, GRAMMARS),
+      ...endpointIssues(fields, context),
+      ...neededIssues(fields, [
+        ['client_secret', 'client_id'],
+        ['client_secret', 'tenant_id'],
+        ['tenant_id', 'client_id'],
+      ]),
+    ];
+  },
+  async access(fields, context) {
+    const endpoint = fieldText(fields, 'endpoint');
+    const config = {
+      subscriptionId: requiredText(fields, 'subscription_id'),
+      resourceGroup: requiredText(fields, 'resource_group'),
+      clusterName: requiredText(fields, 'cluster_name'),
+      identity: {
+        clientId: fieldText(fields, 'client_id'),
+        tenantId: fieldText(fields, 'tenant_id'),
+        clientSecret: fieldText(fields, 'client_secret'),
+      },
+      endpoint: endpoint === undefined ? undefined : normalServer(endpoint),
+    };
+    return cloudAccess(fields, context, 'aks-managed-identity', ({ http }) => new AksCluster(config, http));
+  },
+};

@@ -1,0 +1,70 @@
+import { AUTH_METHOD_TABLE, type AuthMethod, DomainError, type Issue } from '@image-factory/domain';
+import type { CloudCluster } from '../cloud/cloud-cluster.js';
+import type { CloudSessions } from '../cloud/cloud-sessions.js';
+import type { ClusterAccess } from '../connection/cluster-access.js';
+import { type ConfigFields, type ConnectorContext, fieldText, routeAccess } from './connector-strategy.js';
+
+/**
+ * Access to a cluster that its cloud describes, with a token of its session at each request.
+ * @throws DomainError a CloudReason; Internal when this process has no cloud sessions
+ */
+export async function cloudAccess(
+  fields: ConfigFields,
+  context: ConnectorContext,
+  method: AuthMethod,
+  cluster: (cloud: CloudSessions) => CloudCluster,
+): Promise<ClusterAccess> {
+  const { cloud, subject } = context;
+  if (cloud === undefined) {
+    throw new DomainError({
+      kind: 'Internal',
+      reason: 'Internal',
+      message: 'This process connects to no clusters of clouds.',
+      details: { outcome: 'notSent' },
+    });
+  }
+  // The method's own fields say who we are and which cluster it is; a change of the others keeps the session.
+  const { oneOf, optional } = AUTH_METHOD_TABLE[method];
+  const identity = Object.fromEntries([...oneOf.flat(), ...optional].map((name) => [name, fieldText(fields, name)]));
+  const { broker, description } = cloud.session(subject, identity, () => cluster(cloud));
+  const described = await description.read();
+  return {
+    server: described.server,
+    ca: described.ca === undefined ? undefined : { kind: 'value', value: described.ca },
+    ...routeAccess(fields),
+    identity: described.identity ?? { kind: 'broker', broker },
+    ...(described.privateEndpoint === undefined ? {} : { privateEndpoint: described.privateEndpoint }),
+  };
+}
+
+/** A field of a fixed grammar: what is wrong with it, when it is given. */
+export function grammarIssues(
+  fields: ConfigFields,
+  grammars: Readonly<Record<string, readonly [RegExp, string]>>,
+): Issue[] {
+  return Object.entries(grammars).flatMap(([name, [pattern, message]]) => {
+    const text = fieldText(fields, name);
+    return text === undefined || pattern.test(text) ? [] : [{ path: name, message }];
+  });
+}
+
+/** Fields that make no sense without another. */
+export function neededIssues(fields: ConfigFields, pairs: readonly (readonly [string, string])[]): Issue[] {
+  return pairs.flatMap(([name, needed]) =>
+    fieldText(fields, name) !== undefined && fieldText(fields, needed) === undefined
+      ? [{ path: needed, message: `is required with ${name}` }]
+      : [],
+  );
+}
+
+/** A required text; the table has checked that it is there. */
+export function requiredText(fields: ConfigFields, name: string): string {
+  const text = fieldText(fields, name);
+  if (text !== undefined) return text;
+  throw new DomainError({
+    kind: 'InvalidInput',
+    reason: 'ProviderConfigInvalid',
+    message: `The provider config has no ${name}.`,
+    details: { outcome: 'notSent' },
+  });
+}
