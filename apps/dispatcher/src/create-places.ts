@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openClusterConnection, outcomeOf, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import {
+  ConnectObserver,
+  openClusterConnection,
+  outcomeOf,
+  type ClusterConnectionProvider,
+} from '@image-factory/cluster-connectors';
 import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
@@ -16,6 +21,7 @@ import { PostgresTenantNamespaces } from '@image-factory/persistence';
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
+import { observeClusters } from './metrics/observe-clusters.js';
 import { observePressure } from './metrics/observe-pressure.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
@@ -53,13 +59,18 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     metrics,
   });
   observePressure(metrics, () => connections.pressures());
+  const board = observeClusters(metrics, connections);
   const local = localExecutor(env, egress, context);
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
     probe: (providerId) => probe(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started,
-    upkeep: async () => (await connections.runOnce()).replaced,
+    upkeep: async () => {
+      const { replaced, providers } = await connections.runOnce();
+      board.show(providers);
+      return replaced;
+    },
     connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
       await health.settled();
@@ -73,7 +84,7 @@ function openPool(
   env: DispatcherEnv,
   providers: ProviderRepository,
   egress: EgressPolicy,
-  { clock, logger }: PlacesContext,
+  { clock, logger, metrics }: PlacesContext,
 ): ConnectionPool {
   const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
   const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
@@ -86,7 +97,13 @@ function openPool(
   return new ConnectionPool({
     providers,
     connect: (provider, credential) =>
-      openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
+      openClusterConnection(provider, credential, {
+        egress,
+        context: connectorContext,
+        clock,
+        pressure,
+        observer: new ConnectObserver({ provider, method: provider.settings.authMethod ?? '', logger, metrics, clock }),
+      }),
     clock,
     logger,
   });

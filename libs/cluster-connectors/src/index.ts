@@ -42,3 +42,5 @@ export type { RequestClass } from './pressure/request-class.js';
 export { ClusterPressure } from './pressure/cluster-pressure.js';
 export type { PressedRequest } from './pressure/cluster-pressure.js';
 export type { CredentialExpiry } from './connection/credential-expiry.js';
+export { ConnectObserver } from './connection/connect-observer.js';
+export type { ConnectObserverOptions } from './connection/connect-observer.js';

@@ -5,6 +5,7 @@ import { Agent } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
 import type { ClusterAccess } from './cluster-access.js';
+import type { ConnectObserver } from './connect-observer.js';
 
 /** Sockets for requests that end soon, and sockets for watches and logs, which would otherwise use up a bounded pool. */
 export interface AgentPair {
@@ -21,6 +22,8 @@ export interface ClusterAgentsOptions {
   /** Most connections for requests. */
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;
+  /** Sees every socket that is opened. */
+  readonly observer: ConnectObserver | undefined;
 }
 
 const KEEP_ALIVE_MS = 30_000;
@@ -79,8 +82,8 @@ export class ClusterAgents {
   }
 
   #make(version: string, ca: string | undefined, cert: string | undefined, key: string | undefined): AgentPair {
-    const { access, egress, connectTimeoutMs, maxConnections } = this.#options;
-    const connect = egressConnector(egress, 'cluster', {
+    const { access, egress, connectTimeoutMs, maxConnections, observer } = this.#options;
+    const unseen = egressConnector(egress, 'cluster', {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
@@ -90,6 +93,7 @@ export class ClusterAgents {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
+    const connect = observer === undefined ? unseen : observer.observe(unseen);
     // Limits of time are set per request; `bodyTimeout` would end quiet watches and logs.
     const common = { connect, allowH2: false, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 };
     return {
