@@ -10,6 +10,7 @@ import {
   type ProviderType,
 } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
+import { verdictOf } from '../provider/provider-row.js';
 import { storableJson, storableText } from '../sql/storable.js';
 import type { PlacementCommit, PlacementResult } from './claimed-execution.js';
 import { LOCK_CLAIM, LOCK_PROVIDER, PLACE_WRITE } from './placement-statements.js';
@@ -138,7 +139,7 @@ function toCheckedProvider(row: ProviderRow): Parameters<typeof rejection>[0] {
     unswept: row.unswept,
     sweepBehind: row.sweep_behind,
     health: {
-      verdict: row.health,
+      verdict: verdictOf(row),
       conditions: [],
       firstLossAt: undefined,
       probedAt: undefined,
