@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { mainBenchmark } from './main/main.ts';
+import { connectBenchmark } from './connect/connect.ts';
 import { fleetBenchmark } from './fleet/fleet.ts';
 import { latencyBenchmark } from './latency/latency.ts';
 import { logsBenchmark } from './logs/logs.ts';
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, (options: BenchmarkOptions) => Promise
   latency: latencyBenchmark,
   logs: logsBenchmark,
   watch: watchBenchmark,
+  connect: connectBenchmark,
   fleet: fleetBenchmark,
 };
 

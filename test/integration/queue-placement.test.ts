@@ -48,6 +48,7 @@ describe('placing a claimed build', () => {
     ['ProviderDraining', `state = 'draining'`],
     ['ProviderDisabled', `state = 'disabled'`],
     ['ProviderUnhealthy', `health = 'unhealthy'`],
+    ['ProviderUnhealthy', `health = 'healthy', watch_fresh = false`],
     ['SweepBehind', 'sweep_behind = true, unswept = 2000'],
     ['ProviderChanged', 'generation = 2'],
     ['ProviderNotGranted', 'is_global = false'],

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import {
   CLOUD_REASONS,
   CloudSessions,
+  ConnectObserver,
   openClusterConnection,
   outcomeOf,
   type ClusterConnectionProvider,
@@ -22,6 +23,7 @@ import { PostgresTenantNamespaces } from '@image-factory/persistence';
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
+import { observeClusters } from './metrics/observe-clusters.js';
 import { observePressure } from './metrics/observe-pressure.js';
 import type { ClusterNumbers } from './sources/cluster-numbers.js';
 import { RegistryImagePublisher } from './promotion/registry-image-publisher.js';
@@ -66,6 +68,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     metrics,
   });
   observePressure(metrics, () => connections.pressures());
+  const board = observeClusters(metrics, connections);
   const local = localExecutor(env, egress, context);
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
@@ -73,7 +76,11 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     probe: (providerId) => probe(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started,
     openBreakers: () => openBreakers(connections),
-    upkeep: async () => (await connections.runOnce()).replaced,
+    upkeep: async () => {
+      const { replaced, providers } = await connections.runOnce();
+      board.show(providers);
+      return replaced;
+    },
     connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
       await health.settled();
@@ -91,7 +98,7 @@ function openPool(
   env: DispatcherEnv,
   providers: ProviderRepository,
   egress: EgressPolicy,
-  { clock, logger, numbers }: PlacesContext,
+  { clock, logger, metrics, numbers }: PlacesContext,
 ): ConnectionPool {
   const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
   const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
@@ -105,7 +112,13 @@ function openPool(
   return new ConnectionPool({
     providers,
     connect: (provider, credential) =>
-      openClusterConnection(provider, credential, { egress, context: connectorContext, clock, pressure }),
+      openClusterConnection(provider, credential, {
+        egress,
+        context: connectorContext,
+        clock,
+        pressure,
+        observer: new ConnectObserver({ provider, method: provider.settings.authMethod ?? '', logger, metrics, clock }),
+      }),
     clock,
     logger,
     get maxIdleMs() {

@@ -1,6 +1,6 @@
 import type { ProviderRepository } from '@image-factory/domain';
 import type { LiveDispatcher, PostgresOwnership } from '@image-factory/persistence';
-import type { Logger } from '@image-factory/telemetry';
+import type { GaugeReading, Logger } from '@image-factory/telemetry';
 import type { ProviderFollowers } from '../follow/provider-followers.js';
 
 export interface ReachabilityOptions {
@@ -48,6 +48,11 @@ export class Reachability {
     return Object.fromEntries(
       followed.map(({ providerId, follower }) => [providerId, Math.round(follower.watchAgeMs())]),
     );
+  }
+
+  /** The same for a gauge, in seconds. */
+  watchAgeReadings(): readonly GaugeReading[] {
+    return Object.entries(this.watchAgesMs()).map(([provider, ms]) => ({ value: ms / 1000, attributes: { provider } }));
   }
 
   /** One round: watches by their age, suspects by a probe. */

@@ -330,6 +330,7 @@ export class DispatcherRuntime {
     metrics.observe('slots', () => this.settings.slots);
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
     metrics.observe('shardsHeld', () => this.followers.leases.length);
+    metrics.observeMany('clusterWatchAge', () => this.reachability.watchAgeReadings());
     metrics.observe('orphans', () => this.invariants?.orphans.count ?? 0);
     metrics.observe('stranded', () => this.invariants?.stranded.count ?? 0);
     metrics.observe('duplicates', () => this.invariants?.duplicates.count ?? 0);

@@ -1,15 +1,18 @@
-import { createHash } from 'node:crypto';
 import type { Clock } from '@image-factory/domain';
 import { egressConnector, type EgressPolicy } from '@image-factory/egress';
 import { Agent } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
 import type { ClusterAccess } from './cluster-access.js';
+import type { ConnectObserver } from './connect-observer.js';
 import { proxyConnector } from './proxy-connector.js';
+
+type TlsMaterial = readonly [string | undefined, string | undefined, string | undefined];
 
 /** Sockets for requests that end soon, and sockets for watches and logs, which would otherwise use up a bounded pool. */
 export interface AgentPair {
-  readonly version: string;
+  /** CA, client certificate, client key, as it was made with. */
+  readonly material: TlsMaterial;
   readonly request: Agent;
   readonly stream: Agent;
 }
@@ -22,6 +25,8 @@ export interface ClusterAgentsOptions {
   /** Most connections for requests. */
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;
+  /** Sees every socket that is opened. */
+  readonly observer: ConnectObserver | undefined;
 }
 
 const KEEP_ALIVE_MS = 30_000;
@@ -52,15 +57,12 @@ export class ClusterAgents {
 
   /** The pair for a new request; the TLS material is read again when its files have changed. */
   async pair(): Promise<AgentPair> {
-    const [ca, certificate, key] = await this.#material();
-    const version = createHash('sha256')
-      .update(JSON.stringify([ca, certificate, key]))
-      .digest('hex');
+    const material = await this.#material();
     if (this.#closed) throw closedError();
     const current = this.#current;
-    if (current?.version === version) return current;
+    if (current?.material.every((text, index) => text === material[index]) === true) return current;
     if (current !== undefined) this.#retire(current);
-    this.#current = this.#make(version, ca, certificate, key);
+    this.#current = this.#make(material);
     return this.#current;
   }
 
@@ -73,14 +75,15 @@ export class ClusterAgents {
   }
 
   /** CA, client certificate, client key; undefined where there is none. */
-  async #material(): Promise<readonly [string | undefined, string | undefined, string | undefined]> {
+  async #material(): Promise<TlsMaterial> {
     const texts = await Promise.all(this.#readers.map((reader) => reader.read()));
     const hasCa = this.#options.access.ca !== undefined;
     return hasCa ? [texts[0], texts[1], texts[2]] : [undefined, texts[0], texts[1]];
   }
 
-  #make(version: string, ca: string | undefined, cert: string | undefined, key: string | undefined): AgentPair {
-    const { access, egress, connectTimeoutMs, maxConnections } = this.#options;
+  #make(material: TlsMaterial): AgentPair {
+    const [ca, cert, key] = material;
+    const { access, egress, connectTimeoutMs, maxConnections, observer } = this.#options;
     const options = {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
@@ -91,14 +94,15 @@ export class ClusterAgents {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     };
-    const connect =
+    const unseen =
       access.proxy === undefined
         ? egressConnector(egress, 'cluster', options)
         : proxyConnector(egress, access.proxy, options);
+    const connect = observer === undefined ? unseen : observer.observe(unseen);
     // Limits of time are set per request; `bodyTimeout` would end quiet watches and logs.
     const common = { connect, allowH2: false, keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 0, bodyTimeout: 0 };
     return {
-      version,
+      material,
       request: new Agent({ ...common, connections: maxConnections, maxResponseSize: MAX_RESPONSE_BYTES }),
       stream: new Agent(common),
     };

@@ -20,6 +20,7 @@ import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
 import type { PressureView } from '../pressure/pressure-view.js';
+import type { ConnectObserver } from './connect-observer.js';
 import { credentialExpiry, type CredentialExpiry } from './credential-expiry.js';
 import type { KubeRequest, KubeResponse } from './kube-request.js';
 
@@ -38,6 +39,8 @@ export interface ClusterConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** Default limit of one request. Default 30 000. */
   readonly requestTimeoutMs?: number;
+  /** Sees every socket that is opened: metrics, log, traces. */
+  readonly observer?: ConnectObserver;
 }
 
 /**
@@ -50,6 +53,7 @@ export class ClusterConnection {
   readonly #pressure: ClusterPressure;
   readonly #transport: ClusterTransport;
   readonly #kubeConfig: ClusterKubeConfig;
+  readonly #observer: ConnectObserver | undefined;
   readonly #credentialExpiry: () => Promise<CredentialExpiry | undefined>;
   readonly #tokens: () => RenewalView | undefined;
   readonly #clients = new Map<ApiConstructor<ApiType>, ApiType>();
@@ -72,8 +76,10 @@ export class ClusterConnection {
       maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      observer: options.observer,
     });
     this.#kubeConfig = new ClusterKubeConfig(options.access.server, this.#transport);
+    this.#observer = options.observer;
     this.#credentialExpiry = () => credentialExpiry(options.access.identity, fileRules, clock);
   }
 
@@ -100,6 +106,11 @@ export class ClusterConnection {
   /** How much the cluster is asked, who waits, and whether it is left alone. */
   get pressure(): PressureView {
     return this.#pressure.view();
+  }
+
+  /** Sockets that are open now; 0 without an observer. */
+  get openSockets(): number {
+    return this.#observer?.open ?? 0;
   }
 
   /** When the credential in use ends; undefined when it does not say. */

@@ -13,6 +13,7 @@ import { responseError } from '../error/response-error.js';
 import { bearerToken } from './bearer-token.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterAgents } from './cluster-agents.js';
+import type { ConnectObserver } from './connect-observer.js';
 import { pathWithQuery, type KubeRequest } from './kube-request.js';
 import type { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { trackSent, type SentTracker } from './sent-tracker.js';
@@ -29,6 +30,7 @@ export interface ClusterTransportOptions {
   readonly maxConnections: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly observer: ConnectObserver | undefined;
 }
 
 interface RawResponse {

@@ -4,6 +4,7 @@ import type { ConnectorContext } from '../auth/connector-strategy.js';
 import { resolveAccess } from '../auth/connector-table.js';
 import type { PressureOptions } from '../pressure/pressure-options.js';
 import { ClusterConnection } from './cluster-connection.js';
+import type { ConnectObserver } from './connect-observer.js';
 
 export interface OpenConnectionOptions {
   readonly egress: EgressPolicy;
@@ -11,6 +12,7 @@ export interface OpenConnectionOptions {
   readonly clock?: Clock;
   readonly requestTimeoutMs?: number;
   readonly pressure?: Partial<PressureOptions>;
+  readonly observer?: ConnectObserver;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function openClusterConnection(
     fileRules,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
     ...(options.pressure === undefined ? {} : { pressure: options.pressure }),
   });
 }

@@ -89,6 +89,10 @@ function tlsText(code: string | undefined, tls: boolean): string | undefined {
   if (!tls) return undefined;
   if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name; set tls_server_name';
+  if (code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid yet';
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+    return 'it does not speak TLS at that port';
+  }
   if (code?.startsWith('UNABLE_TO_') === true || code?.includes('SELF_SIGNED') === true) {
     return 'its certificate does not chain to the given CA; set ca_cert';
   }

@@ -1,5 +1,3 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { type Clock, DomainError, isDomainError, type Reason } from '@image-factory/domain';
 import { egressError, type EgressPolicy } from '@image-factory/egress';
 import { systemClock } from '@image-factory/telemetry';
@@ -8,19 +6,10 @@ import { CredentialReader } from '../auth/credential-reader.js';
 import type { ClusterAccess } from '../connection/cluster-access.js';
 import { ClusterConnection } from '../connection/cluster-connection.js';
 import { toDomainError } from '../error/kube-error.js';
+import { CONNECTION_STEPS, type ConnectionStep, type ConnectionStepName } from './connection-step.js';
 import { missingAccess } from './required-access.js';
-
-export const CONNECTION_STEPS = ['resolve', 'tcp', 'tls', 'authenticate', 'version', 'permissions'] as const;
-export type ConnectionStepName = (typeof CONNECTION_STEPS)[number];
-
-/** One step of a connection test, as the API shows it. */
-export interface ConnectionStep {
-  readonly name: ConnectionStepName;
-  readonly status: 'passed' | 'failed' | 'skipped';
-  readonly reason?: Reason;
-  readonly message?: string;
-  readonly duration_ms: number;
-}
+import { stepFix } from './step-fix.js';
+import { reachTcp, shakeHands, type TlsTarget } from './tls-handshake.js';
 
 export interface TestConnectionOptions {
   readonly fileRules?: CredentialFileRules;
@@ -31,9 +20,19 @@ export interface TestConnectionOptions {
   readonly installTasks?: boolean;
 }
 
+/** What a step saw; `error` when it failed nevertheless. */
+interface StepResult {
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly error?: DomainError;
+}
+
+type Steps = Readonly<Record<ConnectionStepName, () => Promise<StepResult>>>;
+
 /**
- * Goes the way to a cluster step by step and says at which one it ends; steps after a failed one are skipped, except
- * that version and permissions are both tried once the identity is accepted. Never throws for what the cluster does.
+ * Goes the way to a cluster step by step and says at which one it ends, and what to do there; steps after a failed one
+ * are skipped, except that version and permissions are both tried once the identity is accepted. Never throws for what
+ * the cluster does.
  */
 export async function testConnection(
   access: ClusterAccess,
@@ -52,118 +51,84 @@ export async function testConnection(
     clock,
     requestTimeoutMs: timeoutMs,
   });
-  const target: { host: string; port: number; addresses: readonly string[] } = { host: '', port: 0, addresses: [] };
-  const work: Readonly<Record<ConnectionStepName, () => Promise<string>>> = {
+  let target: TlsTarget = { host: '', address: '', port: 0 };
+  const steps: Steps = {
     resolve: async () => {
       const { proxy, server } = access;
       const verdict = await egress.check(proxy ?? server, proxy === undefined ? 'cluster' : 'proxy');
       if (!verdict.allowed) throw egressError(verdict);
-      Object.assign(target, verdict);
-      if (proxy !== undefined) return `The proxy ${verdict.host} is ${verdict.addresses.join(', ')}.`;
-      return `${verdict.host} is ${verdict.addresses.join(', ')}.`;
+      const { host, port, addresses } = verdict;
+      target = { host, port, address: addresses[0] ?? host };
+      const what = proxy === undefined ? host : `The proxy ${host}`;
+      return { message: `${what} is ${addresses.join(', ')}.`, details: { addresses } };
     },
-    tcp: () => reachTcp(target.addresses[0] ?? target.host, target.port, timeoutMs),
-    tls: () => reachTls(access, target, { timeoutMs, fileRules, clock }),
+    tcp: async () => {
+      await reachTcp(target, timeoutMs);
+      const { address, port } = target;
+      return { message: `${address} port ${port} takes connections.`, details: { address, port } };
+    },
+    tls: () => judgeTls(access, target, { timeoutMs, fileRules, clock }),
     authenticate: () => authenticate(connection),
-    version: async () => {
-      const { body } = await connection.request<{ gitVersion?: string }>({
-        requestClass: 'probe',
-        method: 'GET',
-        path: '/version',
-      });
-      return `Kubernetes ${body.gitVersion ?? 'of unknown version'}.`;
-    },
-    permissions: async () => {
-      const missing = await missingAccess(connection, { installTasks: options.installTasks !== false, timeoutMs });
-      if (missing.length === 0) return 'Every permission that builds need is granted.';
-      throw failure(
-        'NotAllowed',
-        'ClusterForbidden',
-        `The identity lacks: ${missing.join(', ')}. Grant it the rules of deploy/.`,
-      );
-    },
+    version: () => readVersion(connection),
+    permissions: () => askPermissions(connection, options.installTasks !== false, timeoutMs),
   };
   try {
-    return await run(work, clock);
+    return await run(steps, clock);
   } finally {
     await connection.close();
   }
 }
 
-async function run(
-  work: Readonly<Record<ConnectionStepName, () => Promise<string>>>,
-  clock: Clock,
-): Promise<ConnectionStep[]> {
-  const steps: ConnectionStep[] = [];
+async function run(steps: Steps, clock: Clock): Promise<ConnectionStep[]> {
+  const done: ConnectionStep[] = [];
   let blocked = false;
   for (const name of CONNECTION_STEPS) {
     if (blocked) {
-      steps.push({ name, status: 'skipped', message: 'An earlier step failed.', duration_ms: 0 });
+      done.push({ name, status: 'skipped', message: 'An earlier step failed.', duration_ms: 0 });
       continue;
     }
     const startedMs = clock.monotonicMs();
-    const step = await work[name]().then(
-      (message) => ({ status: 'passed' as const, message }),
-      (error: unknown) => {
-        const known = isDomainError(error) ? error : toDomainError(error, { sent: false });
-        return { status: 'failed' as const, reason: known.reason, message: known.message };
-      },
-    );
-    steps.push({ name, ...step, duration_ms: Math.round(clock.monotonicMs() - startedMs) });
-    blocked = step.status === 'failed' && name !== 'version';
+    const result = await steps[name]().catch((error: unknown): StepResult => {
+      const known = isDomainError(error) ? error : toDomainError(error, { sent: false });
+      return { message: known.message, error: known };
+    });
+    done.push({ name, ...shownResult(name, result), duration_ms: Math.round(clock.monotonicMs() - startedMs) });
+    blocked = result.error !== undefined && name !== 'version';
   }
-  return steps;
+  return done;
 }
 
-async function reachTcp(address: string, port: number, timeoutMs: number): Promise<string> {
-  const socket = connectTcp({ host: address, port });
-  await opened(socket, 'connect', timeoutMs);
-  return `${address} port ${port} takes connections.`;
+function shownResult(
+  name: ConnectionStepName,
+  { message, details, error }: StepResult,
+): Omit<ConnectionStep, 'name' | 'duration_ms'> {
+  const seen = details === undefined ? {} : { details };
+  if (error === undefined) return { status: 'passed', message, ...seen };
+  return { status: 'failed', reason: error.reason, message: error.message, fix: stepFix(name, error), ...seen };
 }
 
-async function reachTls(
+async function judgeTls(
   access: ClusterAccess,
-  target: { readonly host: string; readonly port: number; readonly addresses: readonly string[] },
+  target: TlsTarget,
   options: { readonly timeoutMs: number; readonly fileRules: CredentialFileRules; readonly clock: Clock },
-): Promise<string> {
-  if (access.proxy !== undefined) return 'TLS is spoken through the proxy, with the next step.';
-  if (access.server.startsWith('http:')) return 'Plain http is used, as the operator allows for this host.';
-  const ca =
-    access.ca === undefined
-      ? undefined
-      : await new CredentialReader(access.ca, options.fileRules, options.clock).read();
-  const named = access.tlsServerName ?? target.host;
-  const isAddress = /^[0-9.]+$/.test(named) || named.includes(':');
-  const socket = connectTls({
-    host: target.addresses[0] ?? target.host,
-    port: target.port,
-    ...(ca === undefined ? {} : { ca }),
-    ...(isAddress ? {} : { servername: named }),
-  });
-  await opened(socket, 'secureConnect', options.timeoutMs);
-  return 'The server’s certificate is trusted and carries the expected name.';
+): Promise<StepResult> {
+  if (access.proxy !== undefined) return { message: 'TLS is spoken through the proxy, with the next step.' };
+  if (access.server.startsWith('http:'))
+    return { message: 'Plain http is used, as the operator allows for this host.' };
+  const { fileRules, clock, timeoutMs } = options;
+  const ca = access.ca === undefined ? undefined : await new CredentialReader(access.ca, fileRules, clock).read();
+  const serverName = access.tlsServerName ?? target.host;
+  const { peer, problem } = await shakeHands(target, { ca, serverName, timeoutMs });
+  const details = peer === undefined ? {} : { details: { peer, expected_name: serverName } };
+  if (problem === undefined) {
+    const until = peer === undefined ? '' : ` It ends at ${peer.expires_at}.`;
+    return { message: `The server’s certificate is trusted and carries the expected name.${until}`, ...details };
+  }
+  const error = toDomainError(Object.assign(new Error(problem), { code: problem }), { sent: false });
+  return { message: error.message, error, ...details };
 }
 
-/** Resolves when the socket stands, and closes it in any case. */
-function opened(socket: Socket, event: 'connect' | 'secureConnect', timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => socket.destroy(Object.assign(new Error('timed out'), { code: 'UND_ERR_CONNECT_TIMEOUT' })),
-      timeoutMs,
-    );
-    socket.once('error', reject);
-    socket.once(event, () => {
-      resolve();
-      socket.destroy();
-    });
-    socket.once('close', () => {
-      clearTimeout(timer);
-      reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
-    });
-  });
-}
-
-async function authenticate(connection: ClusterConnection): Promise<string> {
+async function authenticate(connection: ClusterConnection): Promise<StepResult> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
   try {
     const review = await connection.request<{ status?: { userInfo?: { username?: string } } }>({
@@ -172,25 +137,49 @@ async function authenticate(connection: ClusterConnection): Promise<string> {
       path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
       body,
     });
-    const user = review.body.status?.userInfo?.username ?? '';
-    if (user === 'system:anonymous') {
-      throw failure(
-        'Unauthenticated',
-        'ClusterUnauthorized',
-        'The server takes us for anonymous: the credential is not accepted.',
-      );
+    const username = review.body.status?.userInfo?.username ?? '';
+    const details = { username };
+    if (username === 'system:anonymous') {
+      const message = 'The server takes us for anonymous: the credential is not accepted.';
+      return { message, details, error: failure('Unauthenticated', 'ClusterUnauthorized', message) };
     }
-    return `The server knows us as ${user}.`;
+    return { message: `The server knows us as ${username}.`, details };
   } catch (error) {
     // Older than Kubernetes 1.28, or not allowed to review itself: the discovery document needs an accepted identity, too.
     const unsupported =
       isDomainError(error) && (error.reason === 'ObjectNotFound' || error.reason === 'ClusterForbidden');
     if (!unsupported) throw error;
     await connection.request({ requestClass: 'probe', method: 'GET', path: '/api' });
-    return 'The credential is accepted.';
+    return { message: 'The credential is accepted.' };
   }
 }
 
-function failure(kind: 'NotAllowed' | 'Unauthenticated', reason: Reason, message: string): DomainError {
+async function readVersion(connection: ClusterConnection): Promise<StepResult> {
+  const { body } = await connection.request<{ gitVersion?: string } | string>({
+    requestClass: 'probe',
+    method: 'GET',
+    path: '/version',
+  });
+  const version = typeof body === 'string' ? undefined : body.gitVersion;
+  if (version === undefined) {
+    const message = 'The answer to GET /version is none of the Kubernetes API: something else stands at the endpoint.';
+    return { message, error: failure('Unavailable', 'ClusterUnavailable', message) };
+  }
+  return { message: `Kubernetes ${version}.`, details: { kubernetes_version: version } };
+}
+
+async function askPermissions(
+  connection: ClusterConnection,
+  installTasks: boolean,
+  timeoutMs: number,
+): Promise<StepResult> {
+  const missing = await missingAccess(connection, { installTasks, timeoutMs });
+  const details = { missing };
+  if (missing.length === 0) return { message: 'Every permission that builds need is granted.', details };
+  const message = `The identity lacks: ${missing.join(', ')}.`;
+  return { message, details, error: failure('NotAllowed', 'ClusterForbidden', message) };
+}
+
+function failure(kind: 'NotAllowed' | 'Unauthenticated' | 'Unavailable', reason: Reason, message: string): DomainError {
   return new DomainError({ kind, reason, message, fault: 'cluster' });
 }

@@ -48,8 +48,9 @@ export async function probeCluster(
   };
   const expiry = connection.credentialExpiry();
   const version = await attempt('version', async (timeoutMs) => {
-    const { body } = await connection.request<KubernetesVersion>({ ...PROBE, path: '/version', timeoutMs });
-    return typeof body === 'object' ? body : {};
+    const { body } = await connection.request<KubernetesVersion | string>({ ...PROBE, path: '/version', timeoutMs });
+    if (typeof body === 'string' || typeof body.gitVersion !== 'string') throw notKubernetes();
+    return body;
   });
   if (version === undefined) return { ...unreached(failures), credentialExpiry: await expiry };
   const [tekton, nodes, clusterUid] = await Promise.all([
@@ -102,6 +103,12 @@ async function listTekton(connection: ClusterConnection, timeoutMs: number): Pro
     if (!isDomainError(error) || error.reason !== 'TektonNotInstalled') throw error;
     throw (await servesOtherTekton(connection, timeoutMs)) ? tektonTooOld(error) : error;
   }
+}
+
+/** A proxy's login page, say: it answers, and it is no API server. */
+function notKubernetes(): DomainError {
+  const message = 'The answer to GET /version is none of the Kubernetes API: something else stands at the endpoint.';
+  return new DomainError({ kind: 'Unavailable', reason: 'ClusterUnavailable', message, fault: 'cluster' });
 }
 
 /** Tekton is there, and the version that we speak is not. */

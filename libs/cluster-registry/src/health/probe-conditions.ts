@@ -32,10 +32,13 @@ export const PROBE_JUDGES: readonly ((judged: Judged) => DraftCondition)[] = [
   finishedRunsSwept,
 ];
 
-function reachable({ probe }: Judged): DraftCondition {
+function reachable({ probe, now }: Judged): DraftCondition {
   const type = 'Reachable';
   const failure = probe.failures.version;
-  if (failure !== undefined) return { type, status: 'False', ...failure };
+  if (failure !== undefined) {
+    const ended = failure.reason === 'ClusterUnauthorized' ? endedCredential(probe, now) : undefined;
+    return { type, status: 'False', reason: failure.reason, message: ended ?? failure.message };
+  }
   const message = `Kubernetes ${probe.kubernetesVersion ?? 'of unknown version'} answered.`;
   return { type, status: 'True', reason: 'VersionAnswered', message };
 }
@@ -107,14 +110,8 @@ function credentialValid({ probe, now }: Judged): DraftCondition {
   const expiry = probe.credentialExpiry;
   const leftMs = expiry === undefined ? undefined : expiry.expiresAt.getTime() - now.getTime();
   const until = expiry?.expiresAt.toISOString() ?? '';
-  if (leftMs !== undefined && leftMs <= 0) {
-    return {
-      type,
-      status: 'False',
-      reason: 'CredentialExpired',
-      message: `The credential ended at ${until}; rotate it.`,
-    };
-  }
+  const ended = endedCredential(probe, now);
+  if (ended !== undefined) return { type, status: 'False', reason: 'CredentialExpired', message: ended };
   if (refused !== undefined) {
     const message = 'The API server does not accept the credential; rotate it.';
     return { type, status: 'False', reason: 'CredentialRefused', message };
@@ -129,6 +126,11 @@ function credentialValid({ probe, now }: Judged): DraftCondition {
   return leftMs < WARN_BEFORE_DAYS * DAY_MS
     ? { type, status: 'True', reason: 'CredentialExpiresSoon', message: `The credential ends at ${until}; rotate it.` }
     : { type, status: 'True', reason: 'CredentialAccepted', message: `The credential ends at ${until}.` };
+}
+
+function endedCredential({ credentialExpiry }: ClusterProbe, now: Date): string | undefined {
+  if (credentialExpiry === undefined || credentialExpiry.expiresAt > now) return undefined;
+  return `The credential ended at ${credentialExpiry.expiresAt.toISOString()}; rotate it.`;
 }
 
 function finishedRunsSwept({ provider }: Judged): DraftCondition {

@@ -133,6 +133,14 @@ export class ConnectionPool extends ClusterConnectionProvider {
     return new Map<string, ConnectionState>([...draining, ...current]);
   }
 
+  /** Open sockets of each cluster that is connected, those of draining connections too. */
+  openSockets(): ReadonlyMap<string, number> {
+    const sockets = new Map<string, number>();
+    for (const { providerId, connection } of [...this.#draining, ...this.#current.values()])
+      sockets.set(providerId, (sockets.get(providerId) ?? 0) + connection.openSockets);
+    return sockets;
+  }
+
   /** The pressure of each cluster that is connected, by provider; of two generations the current one's. */
   pressures(): ReadonlyMap<string, PressureView> {
     const entries = [...this.#draining, ...this.#current.values()];

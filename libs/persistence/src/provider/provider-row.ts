@@ -104,8 +104,7 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
     allowPrivileged: row.allow_privileged,
     shardCount: row.shard_count,
     health: {
-      // A stale watch makes a healthy cluster degraded (product.md, "cluster health").
-      verdict: row.watch_fresh ? row.health : worseHealth(row.health, 'degraded'),
+      verdict: verdictOf(row),
       conditions: (row.conditions ?? []).map(toCondition),
       firstLossAt: orUndefined(row.first_loss_at),
       probedAt: orUndefined(row.probed_at),
@@ -124,6 +123,11 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
     clusterUid: orUndefined(row.cluster_uid),
     lastProbe: orUndefined(row.last_probe),
   };
+}
+
+/** What probes have left, and that a stale watch makes a healthy cluster degraded (product.md, "cluster health"). */
+export function verdictOf(row: Pick<ProviderRow, 'health' | 'watch_fresh'>): ProviderHealth {
+  return row.watch_fresh ? row.health : worseHealth(row.health, 'degraded');
 }
 
 /** Reads the wire names of product.md's table into the domain's settings; other fields belong to connectors. */

@@ -10,6 +10,7 @@ import {
   type ProviderType,
 } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
+import { verdictOf } from '../provider/provider-row.js';
 import { storableJson, storableText } from '../sql/storable.js';
 import type { PlacementCommit, PlacementResult } from './claimed-execution.js';
 import { FIND_GRANTS, LOCK_CLAIMS, LOCK_PLACES, PLACE_WRITE } from './placement-statements.js';
@@ -216,7 +217,7 @@ function toCheckedProvider(row: ProviderRow): Parameters<typeof rejection>[0] {
     unswept: row.unswept,
     sweepBehind: row.sweep_behind,
     health: {
-      verdict: row.health,
+      verdict: verdictOf(row),
       conditions: [],
       firstLossAt: undefined,
       probedAt: undefined,

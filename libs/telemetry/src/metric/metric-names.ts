@@ -67,6 +67,33 @@ export const metricNames = {
     'image_factory_cluster_waited_seconds',
     'Sum of the waits for a turn since the connection was opened, by cluster and class',
   ),
+  clusterConnectAttempts: counter(
+    'image_factory_cluster_connection_attempts',
+    'Connections to a cluster that were begun (name, TCP, TLS), by provider',
+  ),
+  clusterConnectSuccesses: counter(
+    'image_factory_cluster_connection_successes',
+    'Connections to a cluster that were made, by provider',
+  ),
+  clusterConnectFailures: counter(
+    'image_factory_cluster_connection_failures',
+    'Connections to a cluster that could not be made, by provider and reason',
+  ),
+  clusterConnectDuration: seconds('image_factory_cluster_connection_seconds', 'Connecting to a cluster, by provider'),
+  clusterConnections: gauge('image_factory_cluster_connections_active', 'Open connections to a cluster, by provider'),
+  pooledConnections: gauge('image_factory_connection_pool', 'Clients in the connection pool, by state'),
+  clusterHealth: gauge(
+    'image_factory_cluster_health_status',
+    'Health of a provider as probes show it: 1 for the status it has, 0 for the others',
+  ),
+  clusterCondition: gauge(
+    'image_factory_cluster_condition',
+    'Conditions of a provider: 1 True, 0 False, -1 Unknown, by provider and type',
+  ),
+  clusterWatchAge: gauge(
+    'image_factory_cluster_watch_age_seconds',
+    'Since the slowest watch on a cluster that is followed here has proved anything, by provider',
+  ),
   shardsHeld: gauge('image_factory_shards_held', 'Cluster shards held by this dispatcher'),
   orphans: gauge('image_factory_invariant_orphans', 'Runs and Secrets of ours on a cluster that no row explains'),
   stranded: gauge(

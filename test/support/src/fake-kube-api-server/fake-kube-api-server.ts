@@ -242,6 +242,7 @@ export class FakeKubeApiServer {
     const fault = this.faults.take(request);
     if (fault?.kind === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.ms));
     if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'answer') return send(response, fault.status ?? 200, fault.body, fault.headers ?? {});
     if (fault?.kind === 'drop') {
       message.socket.destroy();
       return;

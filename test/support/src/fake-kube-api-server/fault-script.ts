@@ -9,6 +9,13 @@ export type FakeFault =
       readonly retryAfterSeconds?: number;
       readonly details?: Readonly<Record<string, unknown>>;
     }
+  /** Answer this instead, to anybody. */
+  | {
+      readonly kind: 'answer';
+      readonly status?: number;
+      readonly body: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Close the socket before doing anything, or after doing it. */
   | { readonly kind: 'drop' | 'commitThenDrop' }
   /** Never answer, before doing anything or after doing it. */

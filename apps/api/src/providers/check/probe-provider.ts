@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CLOUD_REASONS, type ConnectionStep, testConnection } from '@image-factory/cluster-connectors';
+import { CLOUD_REASONS, type ConnectionStep, stepFix, testConnection } from '@image-factory/cluster-connectors';
 import { Clock, type DomainError, isDomainError } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository, PostgresProviders } from '@image-factory/persistence';
@@ -38,7 +38,8 @@ export class ProbeProvider {
       // The config itself gives no access (a file is gone, its cloud refuses): that is the result of the test.
       if (!isDomainError(error) || !isResult(error)) throw error;
       const { reason, message } = error;
-      return { passed: false, steps: [{ name: 'resolve', status: 'failed', reason, message, duration_ms: 0 }] };
+      const fix = stepFix('resolve', error);
+      return { passed: false, steps: [{ name: 'resolve', status: 'failed', reason, message, fix, duration_ms: 0 }] };
     }
   }
 }

@@ -1,13 +1,18 @@
+import { CONNECTION_STEPS } from '@image-factory/cluster-connectors';
 import { Shown, ShownAs } from '../../http/response/shown.js';
-
-const STEPS = ['resolve', 'tcp', 'tls', 'authenticate', 'version', 'permissions'];
 
 /** One step of the way to a cluster. */
 export class ConnectionStepResponse {
-  @Shown('text', { choices: STEPS }) readonly name!: string;
+  @Shown('text', { choices: CONNECTION_STEPS }) readonly name!: string;
   @Shown('text', { choices: ['passed', 'failed', 'skipped'] }) readonly status!: string;
   @Shown('text', { optional: true }) readonly reason?: string;
   @Shown('text', { optional: true }) readonly message?: string;
+  @Shown('text', { optional: true, description: 'What to do, when it failed' }) readonly fix?: string;
+  @Shown('object', {
+    optional: true,
+    description: 'What was seen: addresses, the peer’s certificate, user name, version, missing permissions',
+  })
+  readonly details?: Readonly<Record<string, unknown>>;
   @Shown('number') readonly duration_ms!: number;
 }
 

@@ -1,0 +1,43 @@
+import type { ConnectionPool } from '@image-factory/cluster-registry';
+import { PROVIDER_HEALTHS, type Provider } from '@image-factory/domain';
+import type { GaugeReading, Metrics } from '@image-factory/telemetry';
+
+/** More clusters than this are not told apart: a label for each would make the scrape grow without bound. */
+const MAX_CLUSTERS = 1_000;
+const STATUS = { True: 1, False: 0, Unknown: -1 } as const;
+
+/** What the next scrape shows of providers: they are read by the pool's upkeep, a scrape asks nobody. */
+export interface ClusterBoard {
+  show(providers: readonly Provider[]): void;
+}
+
+/** Health and Conditions of each provider, open connections of each, and the pool by state. */
+export function observeClusters(metrics: Metrics, pool: Pick<ConnectionPool, 'view' | 'openSockets'>): ClusterBoard {
+  let shown: readonly Provider[] = [];
+  metrics.observeMany('clusterHealth', () => shown.flatMap(healthOf));
+  metrics.observeMany('clusterCondition', () => shown.flatMap(conditionsOf));
+  metrics.observeMany('clusterConnections', () =>
+    [...pool.openSockets()].slice(0, MAX_CLUSTERS).map(([provider, value]) => ({ value, attributes: { provider } })),
+  );
+  metrics.observeMany('pooledConnections', () => {
+    const { idle, inUse, draining, connecting } = pool.view();
+    const states = { idle, in_use: inUse, draining, connecting };
+    return Object.entries(states).map(([state, value]) => ({ value, attributes: { state } }));
+  });
+  return {
+    show: (providers) => {
+      shown = providers.slice(0, MAX_CLUSTERS);
+    },
+  };
+}
+
+function healthOf({ id, health }: Provider): GaugeReading[] {
+  return PROVIDER_HEALTHS.map((status) => ({
+    value: health.verdict === status ? 1 : 0,
+    attributes: { provider: id, status },
+  }));
+}
+
+function conditionsOf({ id, health }: Provider): GaugeReading[] {
+  return health.conditions.map(({ type, status }) => ({ value: STATUS[status], attributes: { provider: id, type } }));
+}
