@@ -8,7 +8,8 @@ const NOT_RUN = [
   ['end to end', 'needs the real cluster, root and Linux: npm run test:e2e'],
   ['each Tekton Task by itself', 'needs the real cluster as well: node test/cluster/tasks-check/tasks-check.ts'],
   ['chaos', 'takes minutes: npm run test:chaos -- --points 100'],
-  ['benchmarks', 'take minutes and judge nothing: npm run bench -- main'],
+  ['guards of the benchmarks', 'takes minutes: npm run test:bench'],
+  ['benchmarks', 'judge nothing: npm run bench -- queue|logs|watch|latency|fleet|pressure|main'],
   ['clouds (EKS, GKE, AKS)', 'need accounts; this version reaches clusters by token, certificate or kubeconfig'],
 ] as const;
 

@@ -31,6 +31,21 @@ describe('the two-way sweep', () => {
     expect((await harness.build(buildId)).status).toBe('completed');
   });
 
+  it('leaves a run on its cluster until its end in the database is old enough to be durable', async () => {
+    const runRetentionMs = 2_000;
+    await harness.start({ limits: { ...harness.limits, runRetentionMs } });
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+    const swept = await eventually('it is swept', async () => {
+      const [row] = await harness.database.query<{ after_ms: number | null }>(
+        `SELECT extract(epoch FROM swept_at - finished_at) * 1000 AS after_ms FROM build_executions`,
+      );
+      return row?.after_ms ?? undefined;
+    });
+    expect(Number(swept)).toBeGreaterThanOrEqual(runRetentionMs);
+    expect(harness.cluster.runs.size).toBe(0);
+  });
+
   it('leaves a Secret without a row alone, and says so among the invariants', async () => {
     await harness.start(OFTEN);
     harness.cluster.secrets.set('stray', { executionId: randomUUID(), shard: 3 });

@@ -151,6 +151,16 @@ describe('the answer to a create', () => {
     expect(await follower.observe(moved)).toMatchObject({ kind: 'unreachable', reason: 'ProviderChanged' });
   });
 
+  it('is never called created before its Secret is there: an adopter makes the whole list again', async () => {
+    current.server.fault(SECRETS, { kind: 'drop' });
+    const first = await follower.create(attempt, NO_CREDENTIALS, yes);
+    expect(first.kind).toBe('unknown');
+    expect(runs()).toHaveLength(0);
+    expect(await follower.create(attempt, NO_CREDENTIALS, yes)).toMatchObject({ kind: 'created' });
+    const secret = current.server.store.find('secrets', attempt.place.namespace, attemptSecretName(attempt));
+    expect([runs().length, secret?.metadata.name]).toEqual([1, attemptSecretName(attempt)]);
+  });
+
   it('leaves the run unmade when the right to write is lost between Secret and run', async () => {
     let asked = 0;
     expect(await follower.create(attempt, NO_CREDENTIALS, () => (asked += 1) === 1)).toEqual({ kind: 'notAllowed' });

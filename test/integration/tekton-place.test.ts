@@ -124,6 +124,19 @@ describe('the tenant namespace', () => {
     expect(next.namespaceUid).not.toBe('');
   });
 
+  it('is none while every name is Terminating, and then says what blocks each', async () => {
+    const message = 'Some content in the namespace has finalizers remaining: example.com/stuck in 1 resource instances';
+    for (const name of candidates()) {
+      current.server.store.create('namespaces', { metadata: { name, finalizers: ['example.com/stuck'] } });
+      current.server.store.update('namespaces', undefined, name, (object) => {
+        const conditions = [{ type: 'NamespaceFinalizersRemaining', status: 'True', message }];
+        object['status'] = { phase: 'Terminating', conditions };
+      });
+    }
+    const refused = expect(prepare()).rejects;
+    await refused.toMatchObject({ reason: 'NamespaceCollision', message: expect.stringContaining(message) as string });
+  });
+
   it('is made again when somebody deleted it', async () => {
     const first = await prepare();
     current.server.store.delete('namespaces', undefined, first.namespace);

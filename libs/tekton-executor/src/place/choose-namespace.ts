@@ -38,11 +38,13 @@ type Candidate = { readonly kind: 'chosen'; readonly uid: string } | { readonly 
  * tenant's, else one that is made. One of another tenant or installation, of nobody known, or Terminating is passed over.
  */
 export async function* chooseNamespace(request: ChooseRequest): AsyncGenerator<NamespaceChoice> {
+  const passed: string[] = [];
   for (const name of tenantNamespaceCandidates(request.tenantId)) {
     const candidate = await tryCandidate(request, name);
     if (candidate.kind === 'chosen') {
       yield { name, uid: candidate.uid };
     } else {
+      passed.push(`${name}: ${candidate.why}`);
       request.logger.warn('A namespace cannot be used for the tenant: the next name is tried.', {
         namespace: name,
         why: candidate.why,
@@ -52,7 +54,7 @@ export async function* chooseNamespace(request: ChooseRequest): AsyncGenerator<N
   throw new DomainError({
     kind: 'Conflict',
     reason: 'NamespaceCollision',
-    message: `No namespace name of tenant ${request.tenantId} is free on the cluster: all are another's or Terminating. Delete what blocks them.`,
+    message: `No namespace name of tenant ${request.tenantId} is free on the cluster. Delete what blocks one of them (${passed.join(' / ')}).`,
     fault: 'cluster',
   });
 }

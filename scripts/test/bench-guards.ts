@@ -1,0 +1,99 @@
+import type { Tally } from './tally.ts';
+
+/** What is judged of a benchmark's report; test/bench/report.ts has the whole form. */
+export interface MeasuredFigure {
+  readonly id: string;
+  readonly title: string;
+  readonly ours: number;
+  readonly ratio: number | null;
+  readonly target: string | null;
+  readonly met: boolean | null;
+}
+
+/** Figures whose id begins so: each must meet its target, or stay inside bounds that only a broken product leaves. */
+export type Guard =
+  | { readonly id: string; readonly exact: true }
+  | { readonly id: string; readonly of: 'ours' | 'ratio'; readonly least?: number; readonly most?: number };
+
+/** A quick run of some steps of one benchmark, with what is expected of them. */
+export interface GuardedRun {
+  readonly benchmark: string;
+  /** Steps; empty: all. */
+  readonly only: readonly string[];
+  readonly guards: readonly Guard[];
+}
+
+const exact = (id: string): Guard => ({ id, exact: true });
+
+/**
+ * What counts is exact (limits, drift, missed ends, losses, duplicates, bytes, rows read), and fails at once. What
+ * takes time depends on the machine, so its bounds are far from its target: five to twenty times worse.
+ */
+export const GUARDED_RUNS: readonly GuardedRun[] = [
+  {
+    benchmark: 'queue',
+    only: ['B4', 'B5', 'B17'],
+    guards: [
+      { id: 'B4-jain', of: 'ours', least: 950 },
+      exact('B4-ageing'),
+      exact('B5-over'),
+      exact('B5-drift'),
+      exact('B17-'),
+    ],
+  },
+  { benchmark: 'latency', only: [], guards: [{ id: 'B7-idle-p50', of: 'ours', most: 1_000 }] },
+  {
+    benchmark: 'logs',
+    only: ['B12', 'B13'],
+    guards: [
+      { id: 'B12-rows', of: 'ratio', least: 5 },
+      { id: 'B12-disk', of: 'ours', most: 600 },
+      { id: 'B12-wal', of: 'ours', most: 600 },
+      exact('B13-dead'),
+    ],
+  },
+  {
+    benchmark: 'watch',
+    only: ['B14', 'B15'],
+    guards: [{ id: 'B14-heap', of: 'ours', most: 3_000 }, exact('B15-')],
+  },
+  { benchmark: 'fleet', only: ['B10'], guards: [exact('B10-lost'), exact('B10-duplicates')] },
+  {
+    benchmark: 'pressure',
+    only: [],
+    guards: [
+      { id: 'others-slow', of: 'ratio', least: 0.5 },
+      { id: 'others-dead', of: 'ratio', least: 0.5 },
+    ],
+  },
+];
+
+/** Judges a report: a line for each figure that is guarded. A guard that finds no figure has failed. */
+export function judge(
+  guards: readonly Guard[],
+  figures: readonly MeasuredFigure[],
+): { readonly tally: Tally; readonly lines: readonly string[] } {
+  const lines: string[] = [];
+  let [passed, failed] = [0, 0];
+  for (const guard of guards) {
+    const guarded = figures.filter(({ id }) => id.startsWith(guard.id));
+    const verdicts = guarded.map((figure) => ({ figure, wanted: unmet(guard, figure) }));
+    for (const { figure, wanted } of verdicts) {
+      const said = `${figure.id}: ${figure.ours}${figure.ratio === null ? '' : ` (ratio ${figure.ratio})`}`;
+      lines.push(wanted === undefined ? `✓ ${said}` : `✗ ${said}, wanted ${wanted}: ${figure.title}`);
+    }
+    if (guarded.length === 0) lines.push(`✗ ${guard.id} was not measured`);
+    passed += verdicts.filter(({ wanted }) => wanted === undefined).length;
+    failed += guarded.length === 0 ? 1 : verdicts.filter(({ wanted }) => wanted !== undefined).length;
+  }
+  return { tally: { passed, failed }, lines };
+}
+
+/** What was wanted and is not so; undefined when it is. */
+function unmet(guard: Guard, figure: MeasuredFigure): string | undefined {
+  if ('exact' in guard) return figure.met === true ? undefined : (figure.target ?? 'a target');
+  const value = figure[guard.of];
+  const { least = -Infinity, most = Infinity } = guard;
+  if (value !== null && value >= least && value <= most) return undefined;
+  return `${guard.of} from ${least} to ${most}`;
+}
