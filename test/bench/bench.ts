@@ -55,7 +55,7 @@ if (benchmark === undefined) {
     machine: describeMachine(),
     versions: { node: process.version, ...run.versions },
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
-    note: NOTE,
+    note: run.note === undefined ? NOTE : `${NOTE} ${run.note}`,
     results: run.results,
   };
   printReport(report);

@@ -18,6 +18,8 @@ export interface BenchmarkResult {
 
 export interface BenchmarkRun {
   readonly versions: Readonly<Record<string, string>>;
+  /** What a reader of these figures has to know besides. */
+  readonly note?: string;
   readonly results: readonly BenchmarkResult[];
 }
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PRIORITY_STEP_MS } from '@image-factory/domain';
+import { eventually } from '@image-factory/test-support';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
-import { CLAIM_HEADS, CLAIM_LANES } from '../../libs/persistence/src/queue/claim-statements.js';
+import { CLAIM_GATES, CLAIM_HEADS, CLAIM_LANES } from '../../libs/persistence/src/queue/claim-statements.js';
 import { QueueWorld } from './queue-world.js';
 
 describe('claiming builds', () => {
@@ -128,6 +129,28 @@ describe('claiming builds', () => {
     const claimers = await Promise.all(Array.from({ length: 8 }, () => world.dispatcher()));
     const results = await Promise.all(claimers.map((dispatcherId) => world.queue.claim({ dispatcherId, limit: 5 })));
     expect(results.map((result) => result.claimed.length)).toEqual(Array(8).fill(5));
+    await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
+  });
+
+  it('waits at the gate while as many claims as may be are under way, and then claims', async () => {
+    const tenant = await world.tenant(100);
+    await world.submitMany(tenant, 1);
+    const dispatcherId = await world.dispatcher();
+    const claiming = await world.database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock(5277821, gate) FROM generate_series(1, $1::integer) AS gate', [
+        CLAIM_GATES,
+      ]);
+      const claim = world.queue.claim({ dispatcherId, limit: 1 });
+      await eventually('a claim waits at the gate', async () => {
+        const waiting = await tx.query(
+          `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+        );
+        return waiting.length === 1;
+      });
+      return { claim };
+    });
+    expect((await claiming.claim).claimed).toHaveLength(1);
     await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
   });
 

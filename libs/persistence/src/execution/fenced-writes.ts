@@ -1,9 +1,10 @@
 import type { Database, Transaction } from '../database/database.js';
 import { GENERIC_PLANS } from '../database/transaction.js';
-import { WriteBatcher } from '../database/write-batcher.js';
+import { Batcher } from '../database/batcher.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
 import { LOCK_LANES } from '../queue/statements.js';
+import { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import { LOCK_ATTEMPTS, LOCK_ATTEMPTS_AND_BUILDS, LOCK_SHARDS } from './statements.js';
 
@@ -12,7 +13,7 @@ export interface FencedWrite {
   readonly fence: ShardLease;
   readonly executionId: string;
   /** False: the row is in a state that does not take this write, and nothing was changed. Runs again on a conflict. */
-  readonly work: (tx: Transaction, attempt: LockedAttempt) => Promise<boolean>;
+  readonly work: (tx: Transaction, attempt: LockedAttempt, joined: JoinedStatements) => Promise<boolean>;
   /** The write moves the build too. */
   readonly movesBuild?: boolean;
   /** The write may change counters of the lane and the provider. */
@@ -33,7 +34,7 @@ interface HeldShard {
 }
 
 /**
- * Writes about executions under their fences, many in one transaction (see `WriteBatcher`).
+ * Writes about executions under their fences, many in one transaction (see `Batcher`).
  *
  * A batch locks in the order of all transactions: shards, executions with the builds that move, then the lanes and the
  * providers whose counters change, each kind by its key. Then the writes go out together. Each row is fenced by itself:
@@ -41,11 +42,11 @@ interface HeldShard {
  * and holds up no other.
  */
 export class FencedWrites {
-  readonly #batcher: WriteBatcher<FencedWrite, FencedAnswer>;
+  readonly #batcher: Batcher<FencedWrite, FencedAnswer>;
 
   constructor(private readonly database: Database) {
-    this.#batcher = new WriteBatcher({
-      write: (writes) => this.database.transaction((tx) => writeAll(tx, writes), { settings: [GENERIC_PLANS] }),
+    this.#batcher = new Batcher({
+      run: (writes) => this.database.transaction((tx) => writeAll(tx, writes), { settings: [GENERIC_PLANS] }),
       keyOf: ({ executionId }) => executionId,
     });
   }
@@ -67,12 +68,13 @@ async function writeAll(tx: Transaction, writes: readonly FencedWrite[]): Promis
     attempt !== undefined && write.counts?.(attempt) === true ? [attempt] : [],
   );
   const locked = lockCounters(tx, counted);
+  const joined = new JoinedStatements(tx);
   const answers = taken.map(async ({ write, attempt }): Promise<FencedAnswer> => {
     if (attempt === undefined) {
       const fenced = shards.has(fenceKey(write.fence)) ? 'state-moved' : 'lease-lost';
       return { fenced, buildId: undefined };
     }
-    const fenced = (await write.work(tx, attempt)) ? 'done' : 'state-moved';
+    const fenced = (await write.work(tx, attempt, joined)) ? 'done' : 'state-moved';
     return { fenced, buildId: attempt.build_id };
   });
   const [all] = await Promise.all([Promise.all(answers), locked]);

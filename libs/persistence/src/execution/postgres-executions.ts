@@ -1,5 +1,6 @@
 import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-factory/domain';
-import type { Database } from '../database/database.js';
+import { Batcher } from '../database/batcher.js';
+import type { Database, Transaction } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { unblockAfter } from '../queue/unblock-builds.js';
@@ -25,20 +26,22 @@ import {
   CREATE_UNKNOWN,
   FIND_OWNED,
   FIND_OWNED_BY_ID,
-  FREE_SLOT,
   LIST_OWNED,
   MOVE_TO_PROMOTING,
   MOVE_TO_RUNNING,
   MOVE_TO_STARTING,
-  SET_CREDENTIALS_REMOVED,
   SET_LOSS,
   SET_SEALED,
   SET_STOP_INTENT,
-  SET_SWEPT,
   SET_WAITING,
 } from './statements.js';
 
 type Work = FencedWrite['work'];
+
+interface OwnedRead {
+  readonly dispatcherId: string;
+  readonly executionId: string;
+}
 
 interface SummaryRow {
   readonly id: string;
@@ -60,12 +63,17 @@ interface SummaryRow {
  */
 export class PostgresExecutions {
   readonly #writes: FencedWrites;
+  readonly #reads: Batcher<OwnedRead, OwnedExecution | undefined>;
+  /** Slots freed on providers. */
+  readonly #slots: Batcher<string, void>;
 
   constructor(
     private readonly database: Database,
     private readonly notifier?: Notifier,
   ) {
     this.#writes = new FencedWrites(database);
+    this.#reads = new Batcher({ run: (reads) => this.#readAll(reads), keyOf: ({ executionId }) => executionId });
+    this.#slots = new Batcher({ run: (providerIds) => this.#wakeWaiting(providerIds) });
   }
 
   /** Every unswept execution on the dispatcher's shards, or those of them that are named. */
@@ -75,6 +83,11 @@ export class PostgresExecutions {
         ? await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId])
         : await this.database.query<OwnedRow>(FIND_OWNED_BY_ID, [dispatcherId, [...executionIds]]);
     return rows.map(toOwnedExecution);
+  }
+
+  /** One of them, as it stands now. Those that are asked for at the same time share a query. */
+  findOne(dispatcherId: string, executionId: string): Promise<OwnedExecution | undefined> {
+    return this.#reads.submit({ dispatcherId, executionId });
   }
 
   /** The same without documents, to compare with memory. */
@@ -158,12 +171,10 @@ export class PostgresExecutions {
   /** Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken. */
   async markPodsOver(fence: ShardLease, executionId: string): Promise<Fenced> {
     let freed: LockedAttempt | undefined;
-    const work: Work = async (tx, attempt) => {
+    const work: Work = async (tx, attempt, joined) => {
       freed = attempt.slot_held ? attempt : undefined;
-      if (attempt.slot_held) {
-        const [slot] = await tx.query<{ others_wait: boolean }>(FREE_SLOT, [attempt.id]);
-        if (slot?.others_wait === true) await unblockAfter(tx, [attempt.build_id]);
-      }
+      if (attempt.slot_held && (await joined.freeSlot(attempt.id))?.othersWait === true)
+        await unblockAfter(tx, [attempt.build_id]);
       return true;
     };
     const fenced = await this.#write(fence, executionId, work, { counts: (attempt) => attempt.slot_held });
@@ -172,10 +183,7 @@ export class PostgresExecutions {
   }
 
   async markCredentialsRemoved(fence: ShardLease, executionId: string): Promise<Fenced> {
-    return this.#write(fence, executionId, async (tx, attempt) => {
-      await tx.query(SET_CREDENTIALS_REMOVED, [attempt.id]);
-      return true;
-    });
+    return this.#write(fence, executionId, (_tx, attempt, joined) => joined.markCredentialsRemoved(attempt.id));
   }
 
   /** The log is whole or its gap is marked. A success that made an image goes on to promoting. */
@@ -219,7 +227,7 @@ export class PostgresExecutions {
 
   /** Its run is gone from the cluster. Only of an attempt that has ended. */
   async markSwept(fence: ShardLease, executionId: string): Promise<Fenced> {
-    return this.#write(fence, executionId, async (tx, attempt) => moved(await tx.query(SET_SWEPT, [attempt.id])));
+    return this.#write(fence, executionId, (_tx, attempt, joined) => joined.markSwept(attempt.id));
   }
 
   /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
@@ -236,10 +244,19 @@ export class PostgresExecutions {
     return this.#promote(fence, executionId, (tx, attempt) => markTagsPromoted(tx, attempt, tags));
   }
 
+  async #readAll(reads: readonly OwnedRead[]): Promise<(OwnedExecution | undefined)[]> {
+    const found = new Map<string, OwnedExecution>();
+    for (const dispatcherId of new Set(reads.map((read) => read.dispatcherId))) {
+      const ids = reads.filter((read) => read.dispatcherId === dispatcherId).map((read) => read.executionId);
+      for (const row of await this.findOwned(dispatcherId, ids)) found.set(`${dispatcherId}|${row.executionId}`, row);
+    }
+    return reads.map((read) => found.get(`${read.dispatcherId}|${read.executionId}`));
+  }
+
   async #promote<T>(
     fence: ShardLease,
     executionId: string,
-    work: (...args: Parameters<Work>) => Promise<T | undefined>,
+    work: (tx: Transaction, attempt: LockedAttempt) => Promise<T | undefined>,
   ): Promise<T> {
     let result: T | undefined;
     const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
@@ -263,10 +280,18 @@ export class PostgresExecutions {
 
   async #slotFreed(tenantId: string, providerId: string): Promise<void> {
     this.notifier?.touch(CHANNELS.queue, tenantId);
-    for (const wakeOn of [`provider:${providerId}`, 'provider:any']) {
-      for (const build of await wakeBuilds(this.database, wakeOn, 1))
+    await this.#slots.submit(providerId);
+  }
+
+  /** As many builds as slots were freed: of those that wait for the provider, and of those that wait for any. */
+  async #wakeWaiting(providerIds: readonly string[]): Promise<void[]> {
+    const freed = new Map([['provider:any', providerIds.length]]);
+    for (const id of providerIds) freed.set(`provider:${id}`, (freed.get(`provider:${id}`) ?? 0) + 1);
+    for (const [wakeOn, count] of freed) {
+      for (const build of await wakeBuilds(this.database, wakeOn, count))
         this.notifier?.touch(CHANNELS.queue, build.tenantId);
     }
+    return providerIds.map(() => undefined);
   }
 }
 

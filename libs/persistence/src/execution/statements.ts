@@ -106,7 +106,7 @@ export const ARTIFACT: Statement = {
 
 /**
  * The last create whose answer is unknown counts: until its deadline it may land. Index: primary key. Locks: nothing
- * new, as in all that follow up to FREE_SLOT.
+ * new, as in all that follow up to FREE_SLOTS.
  */
 export const CREATE_UNKNOWN: Statement = {
   name: 'create_unknown',
@@ -138,10 +138,12 @@ export const SET_LOSS: Statement = {
   UPDATE build_executions SET first_loss_at = CASE WHEN $2::boolean THEN coalesce(first_loss_at, now()) END WHERE id = $1`,
 };
 
+/** $1 executions. */
 export const SET_CREDENTIALS_REMOVED: Statement = {
   name: 'set_credentials_removed',
   text: `
-  UPDATE build_executions SET credentials_removed_at = coalesce(credentials_removed_at, now()) WHERE id = $1`,
+  UPDATE build_executions SET credentials_removed_at = coalesce(credentials_removed_at, now()) WHERE id = ANY ($1::uuid[])
+  RETURNING id`,
 };
 
 export const SET_SEALED: Statement = {
@@ -150,10 +152,11 @@ export const SET_SEALED: Statement = {
   UPDATE build_executions SET log_sealed_at = coalesce(log_sealed_at, now()), log_gap = coalesce(log_gap, $2) WHERE id = $1`,
 };
 
+/** $1 executions. */
 export const SET_SWEPT: Statement = {
   name: 'set_swept',
   text: `
-  UPDATE build_executions SET swept_at = coalesce(swept_at, now()) WHERE id = $1 AND finished_at IS NOT NULL
+  UPDATE build_executions SET swept_at = coalesce(swept_at, now()) WHERE id = ANY ($1::uuid[]) AND finished_at IS NOT NULL
   RETURNING id`,
 };
 
@@ -164,29 +167,34 @@ export const SET_PROMOTED: Statement = {
 };
 
 /**
- * Frees the lane's, the project's and the provider's slot, once: `slot_held` is the proof. Index: primary keys.
- * Locks: the lane, then project lane and provider (they read the lane's result, which keeps that order).
+ * Frees the lanes', the projects' and the providers' slots of the executions $1, once each: `slot_held` is the proof.
+ * Index: primary keys. Locks: project lanes; executions, lanes and providers are locked already.
  */
-export const FREE_SLOT: Statement = {
-  name: 'free_slot',
+export const FREE_SLOTS: Statement = {
+  name: 'free_slots',
   text: `
   WITH freed AS (
     UPDATE build_executions SET slot_held = false, pods_over_at = coalesce(pods_over_at, now())
-     WHERE id = $1 AND slot_held
-    RETURNING tenant_id, build_id, provider_id, cpu_millis, memory_bytes
+     WHERE id = ANY ($1::uuid[]) AND slot_held
+    RETURNING id, tenant_id, build_id, provider_id, cpu_millis, memory_bytes
   ), lane AS (
     UPDATE lanes l
-       SET running = l.running - 1, running_cpu = l.running_cpu - freed.cpu_millis,
-           running_memory = l.running_memory - freed.memory_bytes
-      FROM freed WHERE l.tenant_id = freed.tenant_id
-    RETURNING freed.provider_id, freed.build_id, l.parked
+       SET running = l.running - n.freed, running_cpu = l.running_cpu - n.cpu, running_memory = l.running_memory - n.memory
+      FROM (SELECT tenant_id, count(*)::integer AS freed, sum(cpu_millis)::bigint AS cpu, sum(memory_bytes)::bigint AS memory
+              FROM freed GROUP BY tenant_id) n
+     WHERE l.tenant_id = n.tenant_id
+    RETURNING l.tenant_id, l.parked > 0 AS others_wait
   ), project AS (
-    UPDATE project_lanes j SET running = j.running - 1
-      FROM lane JOIN builds b ON b.id = lane.build_id
-     WHERE j.project_id = b.project_id
+    UPDATE project_lanes j SET running = j.running - n.freed
+      FROM (SELECT b.project_id, count(*)::integer AS freed FROM freed JOIN builds b ON b.id = freed.build_id
+             GROUP BY b.project_id) n
+     WHERE j.project_id = n.project_id
+  ), provider AS (
+    UPDATE providers p SET running = p.running - n.freed
+      FROM (SELECT provider_id, count(*)::integer AS freed FROM freed GROUP BY provider_id) n
+     WHERE p.id = n.provider_id
   )
-  UPDATE providers p SET running = p.running - 1 FROM lane WHERE p.id = lane.provider_id
-  RETURNING lane.parked > 0 AS others_wait`,
+  SELECT freed.id, lane.others_wait FROM freed JOIN lane USING (tenant_id)`,
 };
 
 /**

@@ -1,4 +1,8 @@
 import type { Clock, PlacementFacts, Provider, ProviderHistory } from '@image-factory/domain';
+import { RecentRead } from './recent-read.js';
+
+/** Tenants whose grants are remembered; more are forgotten together, which costs a read each. */
+const MOST_TENANTS = 1_000;
 
 /** Where placement reads providers and grants. */
 export interface PlacementFactsSource {
@@ -12,7 +16,7 @@ export interface PlacementHistorySource {
 }
 
 export interface PlacementFactsOptions {
-  /** Oldest providers that are decided on, in milliseconds. */
+  /** Oldest providers and grants that are decided on, in milliseconds. */
   readonly maxAgeMs?: number;
   /** Oldest history that is decided on without a new look, in milliseconds. */
   readonly historyMaxAgeMs?: number;
@@ -21,13 +25,15 @@ export interface PlacementFactsOptions {
 }
 
 /**
- * What placement decides on, for whoever decides: a dispatcher that places, the API that simulates. Providers are at
- * most `maxAgeMs` old and grants are fresh; staleness costs a second choice, never a limit: the placement commit checks
- * the provider again under its lock. History is a hint: an old one is used while a new one is read, and without any the
+ * What placement decides on, for whoever decides: a dispatcher that places, the API that simulates. Providers and grants
+ * are at most `maxAgeMs` old, or fresh; builds that are placed at the same time share the reads. Staleness costs a second
+ * choice, never a limit: the placement commit checks the provider again under its lock. History is a hint: an old one is used while a new one is read, and without any the
  * choice is made all the same.
  */
 export class PlacementFactsReader {
-  #providers: { readonly atMs: number; readonly list: Promise<readonly Provider[]> } | undefined;
+  readonly #maxAgeMs: number;
+  readonly #providers: RecentRead<readonly Provider[]>;
+  readonly #grants = new Map<string, RecentRead<ReadonlySet<string>>>();
   #history: ReadonlyMap<string, ProviderHistory> = new Map();
   #historyAtMs: number | undefined;
   #reading: Promise<void> | undefined;
@@ -37,12 +43,15 @@ export class PlacementFactsReader {
     private readonly historySource: PlacementHistorySource,
     private readonly clock: Clock,
     private readonly options: PlacementFactsOptions = {},
-  ) {}
+  ) {
+    this.#maxAgeMs = options.maxAgeMs ?? 250;
+    this.#providers = new RecentRead(() => source.list(), clock, this.#maxAgeMs);
+  }
 
   async read(tenantId: string, fresh = false): Promise<PlacementFacts> {
     const [providers, grantedProviderIds] = await Promise.all([
-      this.#list(fresh),
-      this.source.grantedProviderIds(tenantId),
+      this.#providers.get(fresh),
+      this.#grantsOf(tenantId).get(fresh),
       this.#keepHistory(),
     ]);
     const openBreakers = this.options.openBreakers?.();
@@ -54,18 +63,13 @@ export class PlacementFactsReader {
     };
   }
 
-  #list(fresh: boolean): Promise<readonly Provider[]> {
-    const atMs = this.clock.monotonicMs();
-    if (fresh || this.#providers === undefined || atMs - this.#providers.atMs > (this.options.maxAgeMs ?? 250)) {
-      const list = this.source.list();
-      const entry = { atMs, list };
-      this.#providers = entry;
-      list.catch(() => {
-        if (this.#providers === entry) this.#providers = undefined;
-      });
-      return list;
-    }
-    return this.#providers.list;
+  #grantsOf(tenantId: string): RecentRead<ReadonlySet<string>> {
+    const known = this.#grants.get(tenantId);
+    if (known !== undefined) return known;
+    if (this.#grants.size >= MOST_TENANTS) this.#grants.clear();
+    const grants = new RecentRead(() => this.source.grantedProviderIds(tenantId), this.clock, this.#maxAgeMs);
+    this.#grants.set(tenantId, grants);
+    return grants;
   }
 
   /** Waits only for the first history of the process. */

@@ -3,11 +3,12 @@ import type { Database, Transaction } from '../database/database.js';
 import { GENERIC_PLANS } from '../database/transaction.js';
 import { isLockTimeout } from '../database/sql-state.js';
 import {
+  CLAIM_GATE,
+  CLAIM_GATES,
   CLAIM_HEADS,
   CLAIM_LANE_WAITING,
   CLAIM_LANES,
   CLAIM_LEFT,
-  CLAIM_TURN,
   CLAIM_WRITE,
   COUNT_RUNNING,
   LOCK_INSTALLATION,
@@ -69,54 +70,41 @@ interface HeadRow {
 }
 
 /**
- * Claims up to `limit` builds in one short transaction of three round trips, whatever the limit: lock lanes with room,
- * read the heads that each was allotted and pick by turn, write everything and commit; more only where heads may not
- * start. Two claimers never meet: locked lanes are skipped. A claimer that finds all of them locked waits its turn, and
- * of those that wait one at a time looks for a lane that becomes free, so that many cost no more than a few.
+ * Claims up to `limit` builds in one short transaction of three round trips, whatever the limit: pass a gate and lock
+ * lanes with room, read the heads that each was allotted and pick by turn, write everything and commit; more only where
+ * heads may not start. Two claimers never meet: locked lanes are skipped, and when all are, the claimer waits a moment for
+ * one of them. However many claim, a few are under way at once and the others wait at the gates.
  */
 export async function claimBuilds(database: Database, request: ClaimRequest): Promise<ClaimResult> {
   const limit = Math.min(request.limit, MAX_CLAIM);
   if (limit < 1) return { claimed: [], skippedForLimit: 0 };
-  const first = await claimWith(database, request.dispatcherId, limit, (tx) => tx.query(CLAIM_LANES, [limit]));
-  if (first.claimed.length >= limit) return { claimed: first.claimed, skippedForLimit: 0 };
-  const [left] = await database.query<LeftRow>(CLAIM_LEFT);
-  const skippedForLimit = (first.full ? left?.queued : left?.skipped) ?? 0;
-  if (first.lanes > 0 || left?.ready !== true) return { claimed: first.claimed, skippedForLimit };
-  const second = await claimWith(database, request.dispatcherId, limit, (tx) => awaitLanes(tx, limit));
-  return { claimed: second.claimed, skippedForLimit };
-}
-
-type LockLanes = (tx: Transaction) => Promise<LaneRow[]>;
-
-async function claimWith(
-  database: Database,
-  dispatcherId: string,
-  limit: number,
-  lockLanes: LockLanes,
-): Promise<Claim & { readonly lanes: number }> {
+  let claim: Claim = { claimed: [], full: false };
   try {
-    return await database.transaction(
+    claim = await database.transaction(
       async (tx) => {
-        const lanes = await lockLanes(tx);
-        if (lanes.length === 0) return { claimed: [], full: false, lanes: 0 };
-        return { ...(await claimFrom(tx, lanes, limit, dispatcherId)), lanes: lanes.length };
+        const lanes = await lockLanes(tx, limit);
+        return lanes.length === 0 ? { claimed: [], full: false } : claimFrom(tx, lanes, limit, request.dispatcherId);
       },
       { settings: CLAIM_SETTINGS },
     );
   } catch (error) {
-    if (isLockTimeout(error)) return { claimed: [], full: false, lanes: 0 };
-    throw error;
+    if (!isLockTimeout(error)) throw error;
   }
+  const { claimed, full } = claim;
+  if (claimed.length >= limit) return { claimed, skippedForLimit: 0 };
+  const [left] = await database.query<LeftRow>(CLAIM_LEFT);
+  return { claimed, skippedForLimit: (full ? left?.queued : left?.skipped) ?? 0 };
 }
 
-/** One of the lanes, waited for, and then whatever is free besides. All three go out together. */
-async function awaitLanes(tx: Transaction, limit: number): Promise<LaneRow[]> {
-  const [, , lanes] = await Promise.all([
-    tx.query(CLAIM_TURN),
-    tx.query(CLAIM_LANE_WAITING),
-    tx.query<LaneRow>(CLAIM_LANES, [limit]),
-  ]);
-  return lanes;
+/** Lanes that are free; when none is, one that is waited for, and whatever is free by then. */
+async function lockLanes(tx: Transaction, limit: number): Promise<LaneRow[]> {
+  const gate = 1 + Math.floor(Math.random() * CLAIM_GATES);
+  const [, free] = await Promise.all([tx.query(CLAIM_GATE, [gate]), tx.query<LaneRow>(CLAIM_LANES, [limit])]);
+  if (free.length > 0) return free;
+  const [left] = await tx.query<LeftRow>(CLAIM_LEFT);
+  if (left?.ready !== true) return [];
+  const [, late] = await Promise.all([tx.query(CLAIM_LANE_WAITING), tx.query<LaneRow>(CLAIM_LANES, [limit])]);
+  return late;
 }
 
 async function claimFrom(

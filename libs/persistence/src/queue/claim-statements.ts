@@ -3,7 +3,7 @@ import type { Statement } from '../database/transaction.js';
 import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
 import { inList } from '../sql/in-list.js';
 
-/* SQL of the claim. Lock order: turn → lanes → installation (only under a limit) → builds → project lanes. */
+/* SQL of the claim. Lock order: gate → lanes → installation (only under a limit) → builds → project lanes. */
 
 /**
  * What a lane was served lately, for its weight, in units of a usual build: it fades by a factor e in this time. It breaks
@@ -38,8 +38,20 @@ export const CLAIM_LANES: Statement = {
      FOR UPDATE SKIP LOCKED`,
 };
 
-/** Of the claimers that found every lane locked, one looks on; the others wait here. The number means nothing. */
-export const CLAIM_TURN: Statement = { name: 'claim_turn', text: 'SELECT pg_advisory_xact_lock(5277821)' };
+/** Claims that may be under way at once in one database: more would only take lanes and processors from each other. */
+export const CLAIM_GATES = 4;
+
+/**
+ * Passes one of the gates, or waits for the gate $1 when none is open. Locks: an advisory lock of two numbers that mean
+ * nothing else, until the end of the transaction; its holder waits for nobody who waits for a gate.
+ */
+export const CLAIM_GATE: Statement = {
+  name: 'claim_gate',
+  text: `
+  SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM generate_series(1, ${CLAIM_GATES}) AS gate
+                                WHERE pg_try_advisory_xact_lock(5277821, gate))
+              THEN pg_advisory_xact_lock(5277821, $1::integer) END`,
+};
 
 /**
  * The same for one lane, waiting for it (with a short lock_timeout): a lane that is enqueued into without a pause is

@@ -31,8 +31,9 @@ export function laneRank(lane: Omit<LaneRoom, 'tenantId' | 'queued' | 'maxRunnin
 }
 
 function precedes(a: LaneRank, b: LaneRank): boolean {
-  const part = a.findIndex((value, index) => value !== b[index]);
-  return part >= 0 && (a[part] ?? 0) < (b[part] ?? 0);
+  if (a[0] !== b[0]) return a[0] < b[0];
+  if (a[1] !== b[1]) return a[1] < b[1];
+  return a[2] < b[2];
 }
 
 /** A lane while a claim serves it. */
@@ -42,6 +43,8 @@ export class LaneTally {
   #cpu: number;
   #memory: number;
   #served: number;
+  /** Until the lane is served again: every choice looks at every lane. */
+  #rank: LaneRank | undefined;
 
   constructor(readonly lane: LaneRoom) {
     this.queued = lane.queued;
@@ -68,6 +71,7 @@ export class LaneTally {
     this.#cpu += build.cpuMillis;
     this.#memory += build.memoryBytes;
     this.#served += dominantShare(build.cpuMillis, build.memoryBytes) / this.lane.weight;
+    this.#rank = undefined;
   }
 
   room(): LaneRoom {
@@ -76,7 +80,8 @@ export class LaneTally {
   }
 
   rank(): LaneRank {
-    return laneRank(this.room());
+    this.#rank ??= laneRank(this.room());
+    return this.#rank;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../database/database.js';
 import { GENERIC_PLANS } from '../database/transaction.js';
-import { WriteBatcher } from '../database/write-batcher.js';
+import { Batcher } from '../database/batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { claimBuilds } from './claim-builds.js';
 import type {
@@ -43,22 +43,22 @@ const WOKEN_PER_CALL = 1_000;
  * comparing. A missed notification or wake-up costs waiting, never a build: claims poll, and parked builds have a time.
  *
  * Placements, and claims that are taken back, share transactions with those that are asked at the same time
- * (WriteBatcher); each has its own answer.
+ * (Batcher); each has its own answer.
  */
 export class PostgresBuildQueue {
-  readonly #placing: WriteBatcher<PlacementCommit, PlacementResult>;
-  readonly #unplacing: WriteBatcher<Unplacing, UnplacedBuild | undefined>;
+  readonly #placing: Batcher<PlacementCommit, PlacementResult>;
+  readonly #unplacing: Batcher<Unplacing, UnplacedBuild | undefined>;
 
   constructor(
     private readonly database: Database,
     private readonly notifier?: Notifier,
   ) {
-    this.#placing = new WriteBatcher({
-      write: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: [GENERIC_PLANS] }),
+    this.#placing = new Batcher({
+      run: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: [GENERIC_PLANS] }),
       keyOf: ({ executionId }) => executionId,
     });
-    this.#unplacing = new WriteBatcher({
-      write: async (unplacings) => {
+    this.#unplacing = new Batcher({
+      run: async (unplacings) => {
         const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings: [GENERIC_PLANS] });
         return unplacings.map(({ executionId }) => moved.get(executionId));
       },

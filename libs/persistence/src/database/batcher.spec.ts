@@ -1,6 +1,6 @@
 import { DomainError } from '@image-factory/domain';
 import { describe, expect, it } from 'vitest';
-import { WriteBatcher } from './write-batcher.js';
+import { Batcher } from './batcher.js';
 
 interface Call {
   readonly items: readonly string[];
@@ -8,11 +8,11 @@ interface Call {
 }
 
 /** Each write waits until the test answers it; an answer is the item itself, in capitals. */
-function held(options: { most?: number; mostWaiting?: number } = {}) {
+function held(options: { most?: number; mostWaiting?: number; atOnce?: number } = {}) {
   const calls: Call[] = [];
   const begun: (() => void)[] = [];
-  const batcher = new WriteBatcher<string, string>({
-    write: (items) =>
+  const batcher = new Batcher<string, string>({
+    run: (items) =>
       new Promise((resolve, reject) => {
         const answer = (error?: Error): void =>
           error === undefined ? resolve(items.map((item) => item.toUpperCase())) : reject(error);
@@ -20,13 +20,14 @@ function held(options: { most?: number; mostWaiting?: number } = {}) {
         begun.shift()?.();
       }),
     keyOf: (item) => item.slice(0, 1),
+    atOnce: 1,
     ...options,
   });
   const nextCall = (): Promise<void> => new Promise((resolve) => begun.push(resolve));
   return { batcher, calls, nextCall };
 }
 
-describe('WriteBatcher', () => {
+describe('Batcher', () => {
   it('writes together what was asked in one turn, and what comes meanwhile next', async () => {
     const { batcher, calls, nextCall } = held();
     const first = nextCall();
@@ -55,6 +56,37 @@ describe('WriteBatcher', () => {
     expect(calls.map(({ items }) => items)).toEqual([['a1', 'b1'], ['a2', 'b2'], ['c1']]);
   });
 
+  it('goes on with others while one waits, but not with what that one holds', async () => {
+    const { batcher, calls, nextCall } = held({ atOnce: 2 });
+    const first = nextCall();
+    const answers = [batcher.submit('a1')];
+    await first;
+    const second = nextCall();
+    answers.push(batcher.submit('a2'), batcher.submit('b'));
+    await second;
+    calls[1]?.answer();
+    expect(await answers[2]).toBe('B');
+    expect(calls.map(({ items }) => items)).toEqual([['a1'], ['b']]);
+    const third = nextCall();
+    calls[0]?.answer();
+    await third;
+    calls[2]?.answer();
+    expect(await Promise.all(answers)).toEqual(['A1', 'A2', 'B']);
+    expect(calls[2]?.items).toEqual(['a2']);
+  });
+
+  it('puts equal items into one batch where there are no keys', async () => {
+    const sizes: number[] = [];
+    const batcher = new Batcher<string, number>({
+      run: (items) => {
+        sizes.push(items.length);
+        return Promise.resolve(items.map((_item, index) => index));
+      },
+    });
+    expect(await Promise.all(['a', 'a', 'a'].map((item) => batcher.submit(item)))).toEqual([0, 1, 2]);
+    expect(sizes).toEqual([3]);
+  });
+
   it('tells no answer before the write is over', async () => {
     const { batcher, calls, nextCall } = held();
     const begun = nextCall();
@@ -67,8 +99,8 @@ describe('WriteBatcher', () => {
   });
 
   it('lets a row that cannot be written fail its caller only', async () => {
-    const batcher = new WriteBatcher<string, string>({
-      write: (items) => (items.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve([...items])),
+    const batcher = new Batcher<string, string>({
+      run: (items) => (items.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve([...items])),
       keyOf: (item) => item,
     });
     const answers = await Promise.allSettled(['good', 'bad', 'fine'].map((item) => batcher.submit(item)));
