@@ -58,6 +58,7 @@ export const REASONS = [
   'DispatchPaused',
   'BackOff',
   'RegistryHeld',
+  'SlotsTaken',
   'BuildsAhead',
   'DispatcherMissing',
   // stop intents
@@ -105,6 +106,7 @@ export const REASONS = [
   'DockerfileNotFound',
   'RegistryUnauthorized',
   'RegistryUnavailable',
+  'BaseImageUnavailable',
   'PushFailed',
   'DigestMissing',
   'TaskMissing',
@@ -122,6 +124,7 @@ export const REASONS = [
   'PodDeleted',
   'NodeUnreachable',
   'EphemeralStorageExceeded',
+  'WorkspaceFull',
   'ResultTooLarge',
   'ResultMissing',
   'PipelineRunInvalid',

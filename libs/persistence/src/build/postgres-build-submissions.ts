@@ -5,6 +5,7 @@ import type { PostgresBuildQueue } from '../queue/postgres-build-queue.js';
 import { queueKeyNow } from '../queue/queue-key.js';
 import { decideKey, type Superseded } from '../queue/supersede-builds.js';
 import { defaultTag, type NewBuild } from './new-build.js';
+import { storageColumns } from './resources-row.js';
 
 interface NumberRow {
   build_number: number;
@@ -97,10 +98,10 @@ export class PostgresBuildSubmissions {
          build_method, infrastructure_type, requested_provider_id, priority, not_before, build_timeout_minutes,
          queue_timeout_minutes, start_limit_minutes, git_branch, git_commit, tags, image_repository, retry_of, traceparent,
          created_by, cpu_millis, memory_bytes, cpu_limit_millis, memory_limit_bytes, concurrency_key, concurrency_policy,
-         queued_at)
+         ephemeral_storage_bytes, ephemeral_storage_limit_bytes, workspace_bytes, queued_at)
        VALUES ($1, $2, $3, $4, 'queued', CASE WHEN $8::timestamptz IS NULL THEN ${queueKeyNow('$5')} END, $6, $7, $8,
          $9, $10, $11, $5, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-         $23, $24, $25, $26, $27, $28, coalesce($8, now()))`,
+         $23, $24, $25, $26, $27, $28, $29, $30, $31, coalesce($8, now()))`,
       [
         id,
         build.tenantId,
@@ -130,6 +131,7 @@ export class PostgresBuildSubmissions {
         build.resources.memoryLimitBytes ?? null,
         build.concurrency?.key ?? null,
         build.concurrency?.policy ?? null,
+        ...storageColumns(build.resources),
       ],
     );
   }

@@ -88,6 +88,8 @@ export async function placeExecution(tx: Transaction, commit: PlacementCommit): 
     claimToken,
     storableJson(commit.decision),
     storableText(`placed on ${provider?.name ?? providerId}`),
+    commit.ephemeralStorageLimitBytes ?? null,
+    commit.workspaceBytes ?? null,
   ]);
   return { kind: 'placed' };
 }

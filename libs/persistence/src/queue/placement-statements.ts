@@ -61,7 +61,7 @@ export const PLACE_WRITE: Statement = {
   UPDATE build_executions
      SET state = 'creating', provider_id = $2, provider_generation = $4, host = $5, shard = $6, cluster_uid = $7,
          namespace = $8, namespace_uid = $9, document = $10, document_hash = $11, pipeline_run_name = $12,
-         log_day = current_date, placed_at = now()
+         log_day = current_date, placed_at = now(), ephemeral_storage_limit_bytes = $16, workspace_bytes = $17
    WHERE id = $1 AND state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'creating'))} AND claim_token = $13`,
 };
 

@@ -13,25 +13,45 @@ export const ENDED_ATTEMPTS: Statement = {
    GROUP BY failure_class`,
 };
 
-/** Providers on which attempts of a build ended so that the next goes elsewhere. Index: build_executions_build. Locks nothing. */
-export const AVOIDED_PROVIDERS: Statement = {
-  name: 'avoided_providers',
+/**
+ * Providers on which attempts of a build ended so that the next goes elsewhere, with the nodes where they were, the last
+ * one first. Index: build_executions_build. Locks nothing.
+ */
+export const AVOIDED_PLACES: Statement = {
+  name: 'avoided_places',
   text: `
-  SELECT DISTINCT ON (provider_id) provider_id, attempt, reason
+  SELECT provider_id, max(attempt) AS attempt, (array_agg(reason ORDER BY attempt DESC))[1] AS reason,
+         coalesce(array_agg(node_name ORDER BY attempt DESC) FILTER (WHERE node_name IS NOT NULL), '{}') AS nodes
     FROM build_executions
    WHERE build_id = $1 AND avoided AND provider_id IS NOT NULL
-   ORDER BY provider_id, attempt DESC`,
+   GROUP BY provider_id`,
 };
 
-/** What a build's pod was given and may be given. Index: primary keys. Locks nothing. */
-export const MEMORY_OF_BUILD = `
-  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory
-    FROM builds b JOIN tenants t ON t.id = b.tenant_id WHERE b.id = $1`;
+/** What an attempt was given and its build may be given. Index: primary keys. Locks nothing. */
+export const GIVEN_TO_ATTEMPT = `
+  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory, e.ephemeral_storage_limit_bytes, t.max_ephemeral_storage,
+         e.workspace_bytes, t.max_workspace_size
+    FROM build_executions e JOIN builds b ON b.id = e.build_id JOIN tenants t ON t.id = e.tenant_id
+   WHERE e.id = $1`;
 
-/** Index: primary key. Locks: the project, holding nothing else. */
-export const LEARN_MEMORY = `
-  UPDATE projects SET learned_memory_bytes = $2
-   WHERE id = $1 AND (learned_memory_bytes IS NULL OR learned_memory_bytes < $2)`;
+/**
+ * What a build succeeded with of that which it had run out of; never less than is known. Index: primary keys,
+ * build_executions_build. Locks: the project, holding nothing else.
+ */
+export const LEARN_RESOURCES = `
+  WITH ran_out AS (
+    SELECT array_agg(DISTINCT reason) AS reasons
+      FROM build_executions WHERE build_id = $2 AND failure_class = 'resource' AND retry_decision = 'retry'
+  )
+  UPDATE projects p
+     SET learned_memory_bytes = greatest(p.learned_memory_bytes,
+           CASE WHEN 'StepOutOfMemory' = ANY (r.reasons) THEN b.memory_bytes END),
+         learned_ephemeral_storage_bytes = greatest(p.learned_ephemeral_storage_bytes,
+           CASE WHEN 'EphemeralStorageExceeded' = ANY (r.reasons) THEN b.ephemeral_storage_limit_bytes END),
+         learned_workspace_bytes = greatest(p.learned_workspace_bytes,
+           CASE WHEN 'WorkspaceFull' = ANY (r.reasons) THEN b.workspace_bytes END)
+    FROM ran_out r, builds b
+   WHERE p.id = $1 AND b.id = $2 AND b.status = 'completed' AND r.reasons IS NOT NULL`;
 
 /** A registry's row. Index: primary key. Locks: nothing that lasts. */
 export const MAKE_REGISTRY = 'INSERT INTO registry_holds (registry) VALUES ($1) ON CONFLICT (registry) DO NOTHING';

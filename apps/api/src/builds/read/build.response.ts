@@ -16,10 +16,12 @@ export class ImageResponse {
   @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
 }
 
-/** What the build's pod is limited to; null: nobody asked, and the tenant has no cap. */
+/** What the build's pod is limited to, and its workspace; null: nobody asked, and the tenant has no cap. */
 export class RequirementsResponse {
   @Shown('text', { nullable: true, example: '2' }) readonly cpu!: string | null;
   @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
+  @Shown('text', { nullable: true, example: '10Gi' }) readonly ephemeral_storage!: string | null;
+  @Shown('text', { nullable: true, example: '5Gi' }) readonly workspace_size!: string | null;
 }
 
 export class ConcurrencyResponse {
@@ -102,9 +104,12 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
 }
 
 function toRequirementsResponse({ resources }: StoredBuild): RequirementsResponse {
-  const { cpuLimitMillis, memoryLimitBytes } = resources;
+  const { cpuLimitMillis, memoryLimitBytes, ephemeralStorageLimitBytes, workspaceBytes } = resources;
+  const bytes = (figure: number | undefined): string | null => (figure === undefined ? null : memoryText(figure));
   return {
     cpu: cpuLimitMillis === undefined ? null : cpuText(cpuLimitMillis),
-    memory: memoryLimitBytes === undefined ? null : memoryText(memoryLimitBytes),
+    memory: bytes(memoryLimitBytes),
+    ephemeral_storage: bytes(ephemeralStorageLimitBytes),
+    workspace_size: bytes(workspaceBytes),
   };
 }

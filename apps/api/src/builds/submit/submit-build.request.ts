@@ -14,6 +14,7 @@ import {
   imageTag,
   INFRASTRUCTURE_TYPES,
   memoryQuantity,
+  storageQuantity,
   type BuildMethod,
   type ConcurrencyPolicy,
   type InfrastructureType,
@@ -92,6 +93,21 @@ export class RequirementsRequest {
     example: '4Gi',
   })
   readonly memory?: string;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    description:
+      "Disk of its node that the build's pod requests and is limited to, at most the tenant's max_ephemeral_storage",
+    example: '10Gi',
+  })
+  readonly ephemeral_storage?: string;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    description: "Least size of the build's workspace, at most the tenant's max_workspace_size",
+    example: '5Gi',
+  })
+  readonly workspace_size?: string;
 
   @LaterField()
   readonly capabilities?: unknown;
