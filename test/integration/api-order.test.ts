@@ -217,5 +217,16 @@ describe('what a build asks for and what holds it', () => {
       position: 2,
       estimate: { seconds: 90, basis: expect.stringContaining('the last 1 attempts took 90 s') },
     });
+    // Another tenant takes the only slot, and waits for more: this one can expect half of it.
+    const other = await tenantWith();
+    await harness.submit(other.tenantId, other.projectId);
+    await harness.sql.query('UPDATE lanes SET running = 1 WHERE tenant_id = $1', [other.tenantId]);
+    const waits = await queueOf(tenantId, second.id);
+    expect(waits).toMatchObject({
+      binds: { reason: 'SlotsTaken', message: 'all 1 slots of the dispatchers are taken' },
+      estimate: { basis: expect.stringContaining('of 1 slots') },
+    });
+    expect((waits['estimate'] as { seconds: number }).seconds).toBeGreaterThanOrEqual(360);
+    await harness.sql.query('UPDATE lanes SET running = 0 WHERE tenant_id = $1', [other.tenantId]);
   });
 });
