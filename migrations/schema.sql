@@ -560,6 +560,7 @@ CREATE TABLE registry_holds (
   held_at timestamp with time zone,
   held_until timestamp with time zone,
   message text,
+  tenant_id uuid,
   CONSTRAINT registry_holds_pkey PRIMARY KEY (registry)
 );
 

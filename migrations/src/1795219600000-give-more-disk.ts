@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Disk as memory is: asked for, capped by the tenant, given more of after a lack of it, and remembered for the project.
- * And where an attempt ran, so that the next one can prefer another node.
+ * And where an attempt ran, so that the next one can prefer another node; whose builds a registry's hold is for.
  */
 export class GiveMoreDisk1795219600000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -26,11 +26,14 @@ export class GiveMoreDisk1795219600000 implements MigrationInterface {
         ADD COLUMN ephemeral_storage_limit_bytes bigint,
         ADD COLUMN workspace_bytes bigint,
         ADD COLUMN node_name text;
+
+      ALTER TABLE registry_holds ADD COLUMN tenant_id uuid;
     `);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
+      ALTER TABLE registry_holds DROP COLUMN tenant_id;
       ALTER TABLE build_executions
         DROP COLUMN ephemeral_storage_limit_bytes, DROP COLUMN workspace_bytes, DROP COLUMN node_name;
       ALTER TABLE builds

@@ -84,6 +84,8 @@ describe('submitting a build', () => {
     const learn = `UPDATE projects SET learned_ephemeral_storage_bytes = $2, learned_workspace_bytes = $3 WHERE id = $1`;
     await harness.sql.query(learn, [project, 8 * 2 ** 30, 2 * 2 ** 30]);
     expect(await diskOf({})).toEqual(['8Gi', '2Gi']);
+    const shown = await harness.call('GET', `/api/v1/projects/${project}`, { tenantId: tenant });
+    expect(shown.body.learned).toEqual({ memory: null, ephemeral_storage: '8Gi', workspace_size: '2Gi' });
     expect(await diskOf({ requirements: { ephemeral_storage: '1Gi', workspace_size: '3Gi' } })).toEqual(['1Gi', '3Gi']);
     await harness.sql.query(learn, [project, 40 * 2 ** 30, 9 * 2 ** 30]);
     expect(await diskOf({})).toEqual(['20Gi', '6Gi']);

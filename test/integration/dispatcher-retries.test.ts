@@ -258,6 +258,42 @@ describe('a registry that fails many builds at once', () => {
     );
   });
 
+  it('is not held for what another registry did, which only Dockerfiles name', async () => {
+    failAttempts(99, { reason: 'BaseImageUnavailable', fault: 'cluster' });
+    await harness.start({ registryHold: hold });
+    const builds = await Promise.all(Array.from({ length: 4 }, () => harness.submit()));
+    for (const buildId of builds) {
+      expect(await harness.reaches(buildId, 'failed', 30_000)).toMatchObject({ reason: 'AttemptsExhausted' });
+      expect((await attemptsOf(buildId))[0]).toMatchObject({ failure_class: 'registry', retry_decision: 'retry' });
+    }
+    expect(await harness.database.query('SELECT registry FROM registry_troubles')).toEqual([]);
+    expect(await new PostgresRegistryHolds(harness.database).list()).toEqual([]);
+  });
+
+  it('is held for the one tenant that meets its trouble, and for all when another one does too', async () => {
+    const holds = new PostgresRegistryHolds(harness.database);
+    const other = await harness.addTenant('globex');
+    const submit = (tenant: typeof other | undefined, imageRepository = 'r.example/app') =>
+      Promise.all(Array.from({ length: 3 }, () => harness.submit({ ...tenant, imageRepository })));
+    const meet = async (builds: readonly string[]): Promise<(Date | undefined)[]> => {
+      const until = [];
+      for (const buildId of builds) until.push(await holds.noteTrouble('r.example', buildId, hold));
+      return until;
+    };
+    const [mine, theirs] = [await submit(undefined), await submit(other)];
+    expect(await meet(mine)).toEqual([undefined, undefined, expect.any(Date)]);
+    expect(await holds.list()).toMatchObject([{ registry: 'r.example', tenantId: harness.tenantId }]);
+    await harness.start();
+    for (const buildId of theirs) await harness.reaches(buildId, 'completed');
+    for (const buildId of mine) {
+      await eventually('it waits', async () => (await harness.build(buildId)).parked === 'RegistryHeld', WAIT);
+    }
+    // Those of one tenant that is held already are not counted again; three of the other's are.
+    expect(await meet(mine)).toEqual(Array<unknown>(3).fill(expect.any(Date)));
+    expect(await meet(await submit(other, 'elsewhere.example/app'))).toEqual([undefined, undefined, expect.any(Date)]);
+    expect(await holds.list()).toMatchObject([{ registry: 'r.example', tenantId: undefined }]);
+  });
+
   it('is not held for one build that meets its trouble again and again', async () => {
     const holds = new PostgresRegistryHolds(harness.database);
     const buildId = await harness.submit();

@@ -30,11 +30,13 @@ export class RetryFacts {
     private readonly maxAgeMs = 500,
   ) {}
 
-  /** The hold on the registry that the build pushes to. */
+  /** The hold on the registry that the build pushes to, when it is for this tenant too. */
   async holdOn(claimed: ClaimedExecution): Promise<RegistryHold | undefined> {
     if (claimed.imageRepository === undefined) return undefined;
     const registry = registryOf(claimed.imageRepository);
-    return (await this.#list()).find((hold) => hold.registry === registry);
+    return (await this.#list()).find(
+      (hold) => hold.registry === registry && (hold.tenantId ?? claimed.tenantId) === claimed.tenantId,
+    );
   }
 
   async avoided(claimed: ClaimedExecution): Promise<AvoidedPlaces> {

@@ -56,9 +56,14 @@ export const LEARN_RESOURCES = `
 /** A registry's row. Index: primary key. Locks: nothing that lasts. */
 export const MAKE_REGISTRY = 'INSERT INTO registry_holds (registry) VALUES ($1) ON CONFLICT (registry) DO NOTHING';
 
-/** Index: primary key. Locks: the registry's row, so that one hold is made by however many dispatchers. */
+/**
+ * Whether the build $3 is held already, or only others are. Index: primary keys. Locks: the registry's row, so that one
+ * hold is made by however many dispatchers.
+ */
 export const LOCK_REGISTRY = `
-  SELECT level, held_until, coalesce(held_until > now(), false) AS held,
+  SELECT level, held_until, coalesce(held_until > now(), false) AS held_for_some,
+         coalesce(held_until > now(), false)
+           AND coalesce(tenant_id = (SELECT tenant_id FROM builds WHERE id = $3), true) AS held,
          coalesce(held_until > now() - $2::double precision * interval '1 millisecond', false) AS recent
     FROM registry_holds WHERE registry = $1 FOR UPDATE`;
 
@@ -71,20 +76,22 @@ export const NOTE_TROUBLE = `
   INSERT INTO registry_troubles (registry, build_id) VALUES ($1, $2)
       ON CONFLICT (registry, build_id) DO UPDATE SET met_at = now()`;
 
-/** Index: primary key of registry_troubles. Locks nothing. */
+/** Builds that met it, and whose they are when all are one tenant's. Index: primary keys. Locks nothing. */
 export const COUNT_TROUBLES = `
-  SELECT count(*)::integer AS builds FROM registry_troubles
-   WHERE registry = $1 AND met_at >= now() - $2::double precision * interval '1 millisecond'`;
+  SELECT count(*)::integer AS builds,
+         CASE WHEN count(DISTINCT b.tenant_id) = 1 THEN min(b.tenant_id::text) END AS tenant_id
+    FROM registry_troubles t JOIN builds b ON b.id = t.build_id
+   WHERE t.registry = $1 AND t.met_at >= now() - $2::double precision * interval '1 millisecond'`;
 
 /** Begins a hold; what led to it is not counted again. Index: primary keys. Locks: nothing new. */
 export const HOLD_REGISTRY = `
   WITH counted AS (DELETE FROM registry_troubles WHERE registry = $1)
   UPDATE registry_holds
      SET level = $2, builds = $3, held_at = now(), held_until = now() + $4::double precision * interval '1 millisecond',
-         message = $5
+         message = $5, tenant_id = $6::uuid
    WHERE registry = $1
   RETURNING held_until`;
 
 /** A table of a few rows, scanned. Locks nothing. */
 export const FIND_HOLDS = `
-  SELECT registry, builds, held_until, message FROM registry_holds WHERE held_until > now()`;
+  SELECT registry, held_until, message, tenant_id FROM registry_holds WHERE held_until > now()`;
