@@ -145,6 +145,9 @@ CREATE TABLE build_executions (
   retry_message text,
   next_attempt_at timestamp with time zone,
   avoided boolean NOT NULL DEFAULT false,
+  ephemeral_storage_limit_bytes bigint,
+  workspace_bytes bigint,
+  node_name text,
   CONSTRAINT build_executions_done CHECK ((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text]))),
   CONSTRAINT build_executions_failure_class CHECK (failure_class = ANY (ARRAY['user'::text, 'resource'::text, 'disruption'::text, 'registry'::text, 'cluster'::text, 'platform'::text, 'unknown'::text])),
   CONSTRAINT build_executions_fixed CHECK ((state <> ALL (ARRAY['sealing'::text, 'promoting'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text])) OR outcome IS NOT NULL),
@@ -271,6 +274,9 @@ CASE
     WHEN (parked IS NOT NULL) THEN ((floor((EXTRACT(epoch FROM (GREATEST(created_at, not_before) - '1970-01-01 00:00:00+00'::timestamp with time zone)) * (1000)::numeric)))::bigint - (priority * (300000)::bigint))
     ELSE NULL::bigint
 END) STORED,
+  ephemeral_storage_bytes bigint,
+  ephemeral_storage_limit_bytes bigint,
+  workspace_bytes bigint,
   CONSTRAINT builds_concurrency CHECK ((concurrency_key IS NULL) = (concurrency_policy IS NULL) AND (concurrency_policy = ANY (ARRAY['queue'::text, 'cancel_queued'::text, 'cancel_running'::text, 'reject'::text]))),
   CONSTRAINT builds_finished CHECK ((finished_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
   CONSTRAINT builds_infrastructure CHECK (infrastructure_type = ANY (ARRAY['kubernetes'::text, 'local'::text])),
@@ -279,6 +285,7 @@ END) STORED,
   CONSTRAINT builds_queued CHECK ((status = 'queued'::text) = (queue_key IS NOT NULL OR parked IS NOT NULL) AND NOT (queue_key IS NOT NULL AND parked IS NOT NULL)),
   CONSTRAINT builds_resources CHECK (cpu_millis > 0 AND memory_bytes > 0 AND cpu_limit_millis >= cpu_millis AND memory_limit_bytes >= memory_bytes),
   CONSTRAINT builds_status CHECK (status = ANY (ARRAY['queued'::text, 'running'::text, 'cancelling'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])),
+  CONSTRAINT builds_storage CHECK (ephemeral_storage_bytes > 0 AND ephemeral_storage_limit_bytes >= ephemeral_storage_bytes AND workspace_bytes > 0),
   CONSTRAINT builds_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=85, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX builds_claim ON public.builds USING btree (tenant_id, queue_key) WHERE (queue_key IS NOT NULL);
@@ -479,6 +486,8 @@ CREATE TABLE projects (
   queue_timeout_minutes integer,
   start_limit_minutes integer,
   learned_memory_bytes bigint,
+  learned_ephemeral_storage_bytes bigint,
+  learned_workspace_bytes bigint,
   CONSTRAINT projects_clocks CHECK (queue_timeout_minutes >= 1 AND start_limit_minutes >= 1),
   CONSTRAINT projects_limit CHECK (max_concurrent_builds >= 1),
   CONSTRAINT projects_timeout CHECK (build_timeout_minutes >= 1),
@@ -613,6 +622,7 @@ CREATE TABLE registry_holds (
   held_at timestamp with time zone,
   held_until timestamp with time zone,
   message text,
+  tenant_id uuid,
   CONSTRAINT registry_holds_pkey PRIMARY KEY (registry)
 );
 
@@ -672,6 +682,8 @@ CREATE TABLE tenants (
   capabilities text[] NOT NULL DEFAULT '{}'::text[],
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
+  max_ephemeral_storage text,
+  max_workspace_size text,
   CONSTRAINT tenants_limits CHECK (max_concurrent_builds >= 0 AND guaranteed_builds >= 0 AND max_queued_builds >= 0 AND weight >= 1 AND max_priority >= 0 AND queue_timeout_minutes >= 1 AND start_limit_minutes >= 1 AND max_build_timeout_minutes >= 1),
   CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );

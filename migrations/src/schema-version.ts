@@ -9,6 +9,7 @@ import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js
 import { KeepUpdatesHot1795219530000 } from './1795219530000-keep-updates-hot.js';
 import { AddSources1795219570000 } from './1795219570000-add-sources.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
+import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   KeepUpdatesHot1795219530000,
   AddSources1795219570000,
   KeepProbes1795219590000,
+  GiveMoreDisk1795219600000,
 ] as const;
 
-export const SCHEMA_VERSION = KeepProbes1795219590000.name;
+export const SCHEMA_VERSION = GiveMoreDisk1795219600000.name;

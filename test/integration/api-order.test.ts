@@ -30,18 +30,26 @@ describe('what a build asks for and what holds it', () => {
         config: { auth_method: 'token', endpoint: 'https://k.example', token: 't' },
       },
     });
-    const { tenantId, projectId } = await tenantWith({ max_cpu: '4', max_memory: '8Gi' });
-    const requirements = { cpu: '1500m', memory: '4096Mi' };
+    const caps = { max_cpu: '4', max_memory: '8Gi', max_ephemeral_storage: '20Gi', max_workspace_size: '6Gi' };
+    const { tenantId, projectId } = await tenantWith(caps);
+    const requirements = { cpu: '1500m', memory: '4096Mi', ephemeral_storage: '10Gi', workspace_size: '2048Mi' };
     const created = await harness.submit(tenantId, projectId, { requirements });
-    expect(created).toMatchObject({ status: 201, body: { requirements: { cpu: '1500m', memory: '4Gi' } } });
+    expect(created).toMatchObject({
+      status: 201,
+      body: { requirements: { cpu: '1500m', memory: '4Gi', ephemeral_storage: '10Gi', workspace_size: '2Gi' } },
+    });
     const body = { project_id: projectId, build_method: 'kaniko', requirements };
     const validated = await harness.call('POST', `${BUILDS}/validate`, { tenantId, body });
-    const figures = { cpu: '1500m', memory: '4Gi' };
+    const figures = { cpu: '1500m', memory: '4Gi', 'ephemeral-storage': '10Gi' };
+    expect(validated.body.pipeline_run.spec.workspaces[0].volumeClaimTemplate.spec.resources).toEqual({
+      requests: { storage: '2Gi' },
+    });
     expect(validated.body.pipeline_run.spec.taskRunSpecs).toEqual([
       { pipelineTaskName: 'build', computeResources: { requests: figures, limits: figures } },
     ]);
     const capped = await harness.submit(tenantId, projectId);
-    expect(capped.body.requirements).toMatchObject({ cpu: '4', memory: '8Gi' });
+    const limits = { cpu: '4', memory: '8Gi', ephemeral_storage: '20Gi', workspace_size: null };
+    expect(capped.body.requirements).toMatchObject(limits);
     const { rows } = await harness.sql.query('SELECT cpu_millis, memory_bytes FROM builds WHERE id = $1', [
       capped.body.id,
     ]);
@@ -49,20 +57,30 @@ describe('what a build asks for and what holds it', () => {
   });
 
   it('refuses what is beyond the caps or no quantity, each by its path', async () => {
-    const { tenantId, projectId } = await tenantWith({ max_cpu: '2', max_memory: '4Gi' });
-    const beyond = await harness.submit(tenantId, projectId, { requirements: { cpu: '2001m', memory: '5Gi' } });
+    const caps = { max_cpu: '2', max_memory: '4Gi', max_ephemeral_storage: '8Gi', max_workspace_size: '1Gi' };
+    const { tenantId, projectId } = await tenantWith(caps);
+    const beyond = await harness.submit(tenantId, projectId, {
+      requirements: { cpu: '2001m', memory: '5Gi', ephemeral_storage: '9Gi', workspace_size: '2Gi' },
+    });
     expectProblem(beyond, 400, 'ValidationFailed');
     expect(beyond.body.errors).toEqual([
       { path: 'requirements.cpu', message: "must be at most 2, the tenant's max_cpu" },
       { path: 'requirements.memory', message: "must be at most 4Gi, the tenant's max_memory" },
+      {
+        path: 'requirements.ephemeral_storage',
+        message: "must be at most 8Gi, the tenant's max_ephemeral_storage",
+      },
+      { path: 'requirements.workspace_size', message: "must be at most 1Gi, the tenant's max_workspace_size" },
     ]);
     const wrong = await harness.submit(tenantId, projectId, {
-      requirements: { cpu: 'much', memory: '1e3', disk: '1' },
+      requirements: { cpu: 'much', memory: '1e3', ephemeral_storage: '1', workspace_size: '0Gi', disk: '1' },
     });
     expect(wrong.body.errors.map((error: { path: string }) => error.path).sort()).toEqual([
       'requirements.cpu',
       'requirements.disk',
+      'requirements.ephemeral_storage',
       'requirements.memory',
+      'requirements.workspace_size',
     ]);
     for (const field of ['requirements', 'concurrency']) {
       for (const value of [null, [], 5, 'x']) {
@@ -85,6 +103,12 @@ describe('what a build asks for and what holds it', () => {
     expect((await harness.call('GET', path)).body.max_concurrent_builds).toBe(5);
     const wrong = await harness.call('PATCH', path, { body: { max_cpu: '0', max_memory: '4' } });
     expect(wrong.body.errors).toHaveLength(2);
+    const disk = { max_ephemeral_storage: '20Gi', max_workspace_size: '5Gi' };
+    expect(await harness.call('PATCH', path, { body: disk })).toMatchObject({ status: 200, body: disk });
+    const none = { max_ephemeral_storage: null, max_workspace_size: null };
+    expect(await harness.call('PATCH', path, { body: none })).toMatchObject({ status: 200, body: none });
+    const both = await harness.call('PATCH', path, { body: { max_ephemeral_storage: '1', max_workspace_size: 'x' } });
+    expect(both.body.errors).toHaveLength(2);
   });
 
   it('answers 409 to a key that is taken, and shows the key and its policy', async () => {
@@ -193,5 +217,16 @@ describe('what a build asks for and what holds it', () => {
       position: 2,
       estimate: { seconds: 90, basis: expect.stringContaining('the last 1 attempts took 90 s') },
     });
+    // Another tenant takes the only slot, and waits for more: this one can expect half of it.
+    const other = await tenantWith();
+    await harness.submit(other.tenantId, other.projectId);
+    await harness.sql.query('UPDATE lanes SET running = 1 WHERE tenant_id = $1', [other.tenantId]);
+    const waits = await queueOf(tenantId, second.id);
+    expect(waits).toMatchObject({
+      binds: { reason: 'SlotsTaken', message: 'all 1 slots of the dispatchers are taken' },
+      estimate: { basis: expect.stringContaining('of 1 slots') },
+    });
+    expect((waits['estimate'] as { seconds: number }).seconds).toBeGreaterThanOrEqual(360);
+    await harness.sql.query('UPDATE lanes SET running = 0 WHERE tenant_id = $1', [other.tenantId]);
   });
 });

@@ -73,6 +73,24 @@ describe('submitting a build', () => {
     expect(await memoryOf({})).toBe(6);
   });
 
+  it('begins with the disk that its project has learned, unless it asks for some', async () => {
+    const tenant = await harness.createTenant({ max_ephemeral_storage: '20Gi', max_workspace_size: '6Gi' });
+    const project = await harness.createProject(tenant);
+    const diskOf = async (part: Record<string, unknown>): Promise<unknown> => {
+      const { ephemeral_storage, workspace_size } = (await harness.submit(tenant, project, part)).body.requirements;
+      return [ephemeral_storage, workspace_size];
+    };
+    expect(await diskOf({})).toEqual(['20Gi', null]);
+    const learn = `UPDATE projects SET learned_ephemeral_storage_bytes = $2, learned_workspace_bytes = $3 WHERE id = $1`;
+    await harness.sql.query(learn, [project, 8 * 2 ** 30, 2 * 2 ** 30]);
+    expect(await diskOf({})).toEqual(['8Gi', '2Gi']);
+    const shown = await harness.call('GET', `/api/v1/projects/${project}`, { tenantId: tenant });
+    expect(shown.body.learned).toEqual({ memory: null, ephemeral_storage: '8Gi', workspace_size: '2Gi' });
+    expect(await diskOf({ requirements: { ephemeral_storage: '1Gi', workspace_size: '3Gi' } })).toEqual(['1Gi', '3Gi']);
+    await harness.sql.query(learn, [project, 40 * 2 ** 30, 9 * 2 ** 30]);
+    expect(await diskOf({})).toEqual(['20Gi', '6Gi']);
+  });
+
   it('lowers the clocks by tenant, project and build, and refuses what is above the tenant’s', async () => {
     const tenant = await harness.createTenant({ queue_timeout_minutes: 100, start_limit_minutes: 10 });
     const project = await harness.createProject(tenant, { start_limit_minutes: 6, queue_timeout_minutes: 50 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RenderContext } from '@image-factory/domain';
-import { eventually, FakeBuildExecutor, FakeCluster } from '@image-factory/test-support';
+import { eventually, FakeBuildExecutor, FakeCluster, USUAL_RESOURCES } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   buildExecutorContract,
@@ -48,8 +48,9 @@ function contextFor(cluster: FakeCluster, script: ContractScript, ids: ContractI
     pipelineTimeoutSeconds: 600,
     storageClass: undefined,
     workspaceSize: '1Gi',
+    avoidedNodes: [],
     insecureRegistry: false,
-    resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+    resources: USUAL_RESOURCES,
     hasGitCredential: false,
     traceparent: undefined,
   };

@@ -157,19 +157,12 @@ export class DispatcherHarness {
     const test = await createTestDatabase();
     const database = Database.create({ url: test.url, poolSize: 4, applicationName: 'test' });
     await database.connect();
-    const [tenant] = await database.query<{ id: string }>(
-      `INSERT INTO tenants (name, max_concurrent_builds) VALUES ('acme', 100) RETURNING id`,
-    );
-    const [project] = await database.query<{ id: string }>(
-      `INSERT INTO projects (id, tenant_id, name, git_repository_url)
-       VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
-      [tenant!.id],
-    );
+    const { tenantId, projectId } = await addTenantRows(database, 'acme');
     const dataDir = await mkdtemp(join(tmpdir(), 'if-dispatcher-'));
     const providerId = await addProviderRow(database, 'cluster-1');
-    const ids = { tenantId: tenant!.id, projectId: project!.id, providerId };
+    const ids = { tenantId, projectId, providerId };
     const harness = new DispatcherHarness({ test, database, dataDir, ...ids });
-    await database.transaction((tx) => harness.queue.syncLane(tx, tenant!.id));
+    await database.transaction((tx) => harness.queue.syncLane(tx, tenantId));
     return harness;
   }
 
@@ -179,6 +172,13 @@ export class DispatcherHarness {
     const cluster = new FakeCluster(this.cluster.images);
     this.clusters.set(id, cluster);
     return { id, cluster };
+  }
+
+  /** Another tenant with a project, for `submit`. */
+  async addTenant(name: string): Promise<Pick<NewBuild, 'tenantId' | 'projectId'>> {
+    const ids = await addTenantRows(this.database, name);
+    await this.database.transaction((tx) => this.queue.syncLane(tx, ids.tenantId));
+    return ids;
   }
 
   env(part: Partial<DispatcherEnv> = {}): DispatcherEnv {
@@ -375,6 +375,19 @@ class RoutedExecutor extends FakeBuildExecutor {
   #on(providerId: string): FakeBuildExecutor {
     return new FakeBuildExecutor(this.clusters.get(providerId));
   }
+}
+
+async function addTenantRows(database: Database, name: string): Promise<{ tenantId: string; projectId: string }> {
+  const [tenant] = await database.query<{ id: string }>(
+    'INSERT INTO tenants (name, max_concurrent_builds) VALUES ($1, 100) RETURNING id',
+    [name],
+  );
+  const [project] = await database.query<{ id: string }>(
+    `INSERT INTO projects (id, tenant_id, name, git_repository_url)
+     VALUES (gen_random_uuid(), $1, 'web', 'https://git.example/web.git') RETURNING id`,
+    [tenant!.id],
+  );
+  return { tenantId: tenant!.id, projectId: project!.id };
 }
 
 async function addProviderRow(database: Database, name: string): Promise<string> {

@@ -30,12 +30,6 @@ interface AttemptRow {
   next_attempt_at: Date | null;
   finished_at: Date | null;
   waiting_message: string | null;
-  document: string;
-}
-
-/** Of the document that the fake executor renders. */
-interface RenderedResources {
-  readonly resources: { readonly memoryBytes: number; readonly memoryLimitBytes?: number };
 }
 
 function attemptsOf(buildId: string): Promise<AttemptRow[]> {
@@ -95,32 +89,6 @@ describe('an attempt that ended', () => {
     expect(second).toMatchObject({ state: 'succeeded', retry_decision: null });
     const kept = (await harness.storedLog(first!.id, 'build', 'build')).bytes.toString();
     expect(kept).toBe('STEP 1\nSTEP 2\npushed\n');
-  });
-
-  it('for want of memory gets twice as much up to the tenant’s cap, and its project remembers', async () => {
-    const GI = 2 ** 30;
-    await harness.database.query(`UPDATE tenants SET max_memory = '6Gi'`);
-    failAttempts(99, { reason: 'StepOutOfMemory', fault: 'user' });
-    await harness.start();
-    const buildId = await harness.submit();
-    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'StepOutOfMemory', attempt: 3 });
-    const rows = await attemptsOf(buildId);
-    const given = rows.map((row) => (JSON.parse(row.document) as RenderedResources).resources);
-    expect(given.map(({ memoryBytes }) => memoryBytes)).toEqual([2 * GI, 4 * GI, 6 * GI]);
-    expect(given.map(({ memoryLimitBytes }) => memoryLimitBytes)).toEqual([undefined, 4 * GI, 6 * GI]);
-    expect(rows.map((row) => row.retry_reason)).toEqual(['CauseMayPass', 'CauseMayPass', 'NothingMoreToGive']);
-    const projects = await harness.database.query('SELECT learned_memory_bytes FROM projects');
-    expect(projects).toEqual([{ learned_memory_bytes: 6 * GI }]);
-    expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
-  });
-
-  it('for want of memory is not repeated while no more can be given', async () => {
-    await harness.database.query(`UPDATE tenants SET max_memory = '2Gi'`);
-    failAttempts(99, { reason: 'StepOutOfMemory', fault: 'user' });
-    await harness.start();
-    const buildId = await harness.submit();
-    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'StepOutOfMemory', attempt: 1 });
-    expect(await attemptsOf(buildId)).toMatchObject([{ failure_class: 'resource', retry_reason: 'NothingMoreToGive' }]);
   });
 
   it('is repeated up to the number of its class, and then the build says what ended it', async () => {
@@ -289,6 +257,42 @@ describe('a registry that fails many builds at once', () => {
       },
       { deadlineMs: 30_000 },
     );
+  });
+
+  it('is not held for what another registry did, which only Dockerfiles name', async () => {
+    failAttempts(99, { reason: 'BaseImageUnavailable', fault: 'cluster' });
+    await harness.start({ registryHold: hold });
+    const builds = await Promise.all(Array.from({ length: 4 }, () => harness.submit()));
+    for (const buildId of builds) {
+      expect(await harness.reaches(buildId, 'failed', 30_000)).toMatchObject({ reason: 'AttemptsExhausted' });
+      expect((await attemptsOf(buildId))[0]).toMatchObject({ failure_class: 'registry', retry_decision: 'retry' });
+    }
+    expect(await harness.database.query('SELECT registry FROM registry_troubles')).toEqual([]);
+    expect(await new PostgresRegistryHolds(harness.database).list()).toEqual([]);
+  });
+
+  it('is held for the one tenant that meets its trouble, and for all when another one does too', async () => {
+    const holds = new PostgresRegistryHolds(harness.database);
+    const other = await harness.addTenant('globex');
+    const submit = (tenant: typeof other | undefined, imageRepository = 'r.example/app') =>
+      Promise.all(Array.from({ length: 3 }, () => harness.submit({ ...tenant, imageRepository })));
+    const meet = async (builds: readonly string[]): Promise<(Date | undefined)[]> => {
+      const until = [];
+      for (const buildId of builds) until.push(await holds.noteTrouble('r.example', buildId, hold));
+      return until;
+    };
+    const [mine, theirs] = [await submit(undefined), await submit(other)];
+    expect(await meet(mine)).toEqual([undefined, undefined, expect.any(Date)]);
+    expect(await holds.list()).toMatchObject([{ registry: 'r.example', tenantId: harness.tenantId }]);
+    await harness.start();
+    for (const buildId of theirs) await harness.reaches(buildId, 'completed');
+    for (const buildId of mine) {
+      await eventually('it waits', async () => (await harness.build(buildId)).parked === 'RegistryHeld', WAIT);
+    }
+    // Those of one tenant that is held already are not counted again; three of the other's are.
+    expect(await meet(mine)).toEqual(Array<unknown>(3).fill(expect.any(Date)));
+    expect(await meet(await submit(other, 'elsewhere.example/app'))).toEqual([undefined, undefined, expect.any(Date)]);
+    expect(await holds.list()).toMatchObject([{ registry: 'r.example', tenantId: undefined }]);
   });
 
   it('is not held for one build that meets its trouble again and again', async () => {

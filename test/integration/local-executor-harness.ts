@@ -14,7 +14,13 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { LocalBuildExecutor, type LocalExecutorOptions } from '@image-factory/local-executor';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
-import { eventually, GitHttpServer, type RecordingLogSink, type RepositoryFiles } from '@image-factory/test-support';
+import {
+  eventually,
+  GitHttpServer,
+  USUAL_RESOURCES,
+  type RecordingLogSink,
+  type RepositoryFiles,
+} from '@image-factory/test-support';
 import { NO_CREDENTIALS, SUPERVISOR_ARGUMENTS } from './local-executor-process.js';
 
 export { NO_CREDENTIALS, SUPERVISOR_ARGUMENTS };
@@ -106,8 +112,9 @@ export class LocalExecutorHarness {
       pipelineTimeoutSeconds: 120,
       storageClass: undefined,
       workspaceSize: '1Gi',
+      avoidedNodes: [],
       insecureRegistry: false,
-      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+      resources: USUAL_RESOURCES,
       hasGitCredential: false,
       traceparent: undefined,
       ...overrides,

@@ -192,7 +192,9 @@ describe('a placed execution', () => {
       avoided: true,
     });
     const retries = new PostgresRetries(world.database);
-    expect(await retries.avoidedProviders(build)).toEqual([{ providerId: provider, attempt: 1, reason: 'PodEvicted' }]);
+    expect(await retries.avoidedProviders(build)).toEqual([
+      { providerId: provider, attempt: 1, reason: 'PodEvicted', nodes: [] },
+    ]);
     expect((await retries.history(build)).sameClassBefore('disruption')).toBe(1);
     expect((await retries.history(build)).sameClassBefore('cluster')).toBe(0);
     expect(await placeAgain()).toMatchObject({ attempt: 2 });

@@ -21,7 +21,7 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { TektonBuildExecutor, type TektonBuildExecutorOptions } from '@image-factory/tekton-executor';
-import { FakeKubeApiServer, FakeTektonController } from '@image-factory/test-support';
+import { FakeKubeApiServer, FakeTektonController, USUAL_RESOURCES } from '@image-factory/test-support';
 
 /** One connection for one provider, as the registry's pool would give it. */
 export class OneConnection extends ClusterConnectionProvider {
@@ -223,8 +223,9 @@ export class TektonWorld {
       pipelineTimeoutSeconds: 600,
       storageClass: undefined,
       workspaceSize: '1Gi',
+      avoidedNodes: [],
       insecureRegistry: false,
-      resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+      resources: USUAL_RESOURCES,
       hasGitCredential: false,
       traceparent: undefined,
       ...overrides,

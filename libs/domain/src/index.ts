@@ -67,7 +67,14 @@ export { Clock } from './clock/clock.js';
 export { DEFAULT_SHARD_COUNT, MAX_SHARD_COUNT, preferredOwner, shardOf } from './queue/shard.js';
 export { PARK_REASONS, PRIORITY_STEP_MS, queueKey } from './queue/queue-key.js';
 export type { Parking, ParkReason } from './queue/queue-key.js';
-export { buildResources, DEFAULT_CPU_MILLIS, DEFAULT_MEMORY_BYTES, dominantShare } from './queue/build-resources.js';
+export {
+  buildResources,
+  DEFAULT_CPU_MILLIS,
+  DEFAULT_EPHEMERAL_STORAGE_BYTES,
+  DEFAULT_MEMORY_BYTES,
+  dominantShare,
+  workspaceSize,
+} from './queue/build-resources.js';
 export type { BuildResources, ResourceFigures } from './queue/build-resources.js';
 export { CONCURRENCY_POLICIES, concurrencyKey, keyWake, projectWake } from './queue/concurrency.js';
 export type { Concurrency, ConcurrencyPolicy } from './queue/concurrency.js';
@@ -161,8 +168,8 @@ export { RETRIED_CLASSES, RETRY_DEFAULTS, retryDelayMs, withClassAttempts } from
 export type { RetriedClass, RetryLimits, RetryPolicy } from './retry/retry-policy.js';
 export { decideRetry, exhaustionOf, mayBeRepeated, RETRY_DECISIONS, RETRY_REASONS } from './retry/decide-retry.js';
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
-export { escalatedMemory } from './retry/escalate-memory.js';
-export type { MemoryGiven } from './retry/escalate-memory.js';
+export { ESCALATED_RESOURCES, escalatedBytes, ranOutOf } from './retry/escalate-resource.js';
+export type { AmountGiven, EscalatedResource } from './retry/escalate-resource.js';
 export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';

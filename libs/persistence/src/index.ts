@@ -44,6 +44,7 @@ export type {
   PromotedTags,
   ReservedTags,
   TagReservation,
+  MoreOfResource,
 } from './execution/owned-execution.js';
 export type { LogBatch, LogReadRequest, StoredLogRecord, StoredStep } from './log/stored-log.js';
 export { queueKeyNow } from './queue/queue-key.js';
@@ -96,7 +97,7 @@ export { PlacementFactsReader } from './placement/placement-facts-reader.js';
 export type { PlacementFactsSource, PlacementHistorySource } from './placement/placement-facts-reader.js';
 export { PostgresPlacementHistory } from './placement/postgres-placement-history.js';
 export { PostgresRetries } from './retry/postgres-retries.js';
-export type { AvoidedProvider, BuildMemory } from './retry/postgres-retries.js';
+export type { AvoidedProvider, ResourceGiven } from './retry/postgres-retries.js';
 export { PostgresRegistryHolds } from './retry/postgres-registry-holds.js';
 export type { RegistryHold } from './retry/postgres-registry-holds.js';
 export { PostgresOwnership } from './execution/postgres-ownership.js';

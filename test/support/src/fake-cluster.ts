@@ -32,6 +32,7 @@ export interface RunScript {
 export interface ScriptedFailure {
   readonly reason: Reason;
   readonly fault: Fault;
+  readonly nodeName?: string;
 }
 
 export interface FakeStep {

@@ -47,6 +47,6 @@ export type { FakeRunScript, FakeTaskScript } from './fake-tekton-controller.js'
 export { FAKE_SERVER_CERTIFICATE, FAKE_SERVER_KEY } from './fake-kube-api-server/certificates.js';
 export { kubeApiContract } from './contracts/kube-api-contract.js';
 export type { KubeApiHarness } from './contracts/kube-api-contract.js';
-export { newBuild } from './new-build.js';
+export { newBuild, USUAL_RESOURCES } from './new-build.js';
 export { providerProbesContract } from './contracts/provider-probes-contract.js';
 export type { ProviderProbesHarness } from './contracts/provider-probes-contract.js';

@@ -1,4 +1,15 @@
+import { buildResources, type BuildResources, type ResourceFigures } from '@image-factory/domain';
 import type { NewBuild } from '@image-factory/persistence';
+
+const NOTHING_ASKED: ResourceFigures = {
+  cpuMillis: undefined,
+  memoryBytes: undefined,
+  ephemeralStorageBytes: undefined,
+  workspaceBytes: undefined,
+};
+
+/** What a build is given that asks for nothing of a tenant without caps. */
+export const USUAL_RESOURCES: BuildResources = buildResources(NOTHING_ASKED, NOTHING_ASKED);
 
 /** A submission as the API stores it, of a container image that nothing else asks anything of. */
 export function newBuild(tenantId: string, projectId: string, part: Partial<NewBuild> = {}): NewBuild {
@@ -9,7 +20,7 @@ export function newBuild(tenantId: string, projectId: string, part: Partial<NewB
     infrastructureType: 'kubernetes',
     requestedProviderId: undefined,
     priority: 0,
-    resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+    resources: USUAL_RESOURCES,
     concurrency: undefined,
     notBefore: undefined,
     buildTimeoutMinutes: 30,

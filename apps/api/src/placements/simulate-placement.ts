@@ -43,7 +43,7 @@ export class SimulatePlacement {
       buildMethod: request.build_method,
       infrastructureType: request.infrastructure_type ?? (this.settings.tektonEnabled ? 'kubernetes' : 'local'),
       requestedProviderId: request.infrastructure_provider_id?.toLowerCase(),
-      resources: resourcesOf(request.requirements, tenant, { learnedMemoryBytes: project?.learnedMemoryBytes }),
+      resources: resourcesOf(request.requirements, tenant, project),
       imageRepository: makesImage ? repository : undefined,
       request: { requirements: request.requirements },
     };

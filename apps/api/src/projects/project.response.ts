@@ -1,5 +1,13 @@
+import { memoryText } from '@image-factory/domain';
 import type { Project } from '@image-factory/persistence';
-import { orNull, Shown } from '../http/response/shown.js';
+import { orNull, Shown, ShownAs } from '../http/response/shown.js';
+
+/** What builds succeeded with after they had run out of it; builds that ask for nothing begin with it. */
+export class LearnedResources {
+  @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
+  @Shown('text', { nullable: true, example: '8Gi' }) readonly ephemeral_storage!: string | null;
+  @Shown('text', { nullable: true, example: '2Gi' }) readonly workspace_size!: string | null;
+}
 
 export class ProjectResponse {
   @Shown('id') readonly id!: string;
@@ -15,6 +23,7 @@ export class ProjectResponse {
   @Shown('integer', { nullable: true }) readonly queue_timeout_minutes!: number | null;
   @Shown('integer', { nullable: true }) readonly start_limit_minutes!: number | null;
   @Shown('integer', { nullable: true }) readonly max_concurrent_builds!: number | null;
+  @ShownAs(() => LearnedResources) readonly learned!: LearnedResources;
   @Shown('time') readonly created_at!: string;
   @Shown('time') readonly updated_at!: string;
 }
@@ -34,7 +43,17 @@ export function toProjectResponse(project: Project): ProjectResponse {
     queue_timeout_minutes: orNull(project.queueTimeoutMinutes),
     start_limit_minutes: orNull(project.startLimitMinutes),
     max_concurrent_builds: orNull(project.maxConcurrentBuilds),
+    learned: toLearned(project),
     created_at: project.createdAt.toISOString(),
     updated_at: project.updatedAt.toISOString(),
+  };
+}
+
+function toLearned(project: Project): LearnedResources {
+  const text = (bytes: number | undefined): string | null => (bytes === undefined ? null : memoryText(bytes));
+  return {
+    memory: text(project.learnedMemoryBytes),
+    ephemeral_storage: text(project.learnedEphemeralStorageBytes),
+    workspace_size: text(project.learnedWorkspaceBytes),
   };
 }

@@ -6,6 +6,7 @@ import {
   invalidInput,
   labelValue,
   memoryQuantity,
+  storageQuantity,
 } from '@image-factory/domain';
 import type { Tenant, TenantChange } from '@image-factory/persistence';
 import { BooleanField, ChoicesField, IntegerField, ListField, TextField } from '../http/validation/fields.js';
@@ -47,6 +48,22 @@ class TenantFields {
     example: '8Gi',
   })
   readonly max_memory?: string | null;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    nullable: true,
+    description: 'Most that the pod of one build writes to the disk of its node',
+    example: '20Gi',
+  })
+  readonly max_ephemeral_storage?: string | null;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    nullable: true,
+    description: "Largest workspace of one build; a provider's own workspace_size stays what it is",
+    example: '10Gi',
+  })
+  readonly max_workspace_size?: string | null;
 
   @IntegerField(1, 10_080, { optional: true, description: 'Limit of the queue clock; 1440 when absent' })
   readonly queue_timeout_minutes?: number;
@@ -100,6 +117,8 @@ export function toTenantChange(request: ChangeTenantRequest): TenantChange {
     maxPriority: request.max_priority,
     maxCpu: request.max_cpu,
     maxMemory: request.max_memory,
+    maxEphemeralStorage: request.max_ephemeral_storage,
+    maxWorkspaceSize: request.max_workspace_size,
     queueTimeoutMinutes: request.queue_timeout_minutes,
     startLimitMinutes: request.start_limit_minutes,
     maxBuildTimeoutMinutes: request.max_build_timeout_minutes,

@@ -13,6 +13,8 @@ export class TenantResponse {
   @Shown('integer') readonly max_priority!: number;
   @Shown('text', { nullable: true }) readonly max_cpu!: string | null;
   @Shown('text', { nullable: true }) readonly max_memory!: string | null;
+  @Shown('text', { nullable: true }) readonly max_ephemeral_storage!: string | null;
+  @Shown('text', { nullable: true }) readonly max_workspace_size!: string | null;
   @Shown('integer') readonly queue_timeout_minutes!: number;
   @Shown('integer') readonly start_limit_minutes!: number;
   @Shown('integer') readonly max_build_timeout_minutes!: number;
@@ -35,6 +37,8 @@ export function toTenantResponse(tenant: Tenant): TenantResponse {
     max_priority: tenant.maxPriority,
     max_cpu: orNull(tenant.maxCpu),
     max_memory: orNull(tenant.maxMemory),
+    max_ephemeral_storage: orNull(tenant.maxEphemeralStorage),
+    max_workspace_size: orNull(tenant.maxWorkspaceSize),
     queue_timeout_minutes: tenant.queueTimeoutMinutes,
     start_limit_minutes: tenant.startLimitMinutes,
     max_build_timeout_minutes: tenant.maxBuildTimeoutMinutes,

@@ -25,7 +25,7 @@ import { backOffMs, withJitter } from '../loop/back-off.js';
 import type { PlacementOutcome } from './placement-outcome.js';
 import { noProviderMessage, placementRequest } from './placement-request.js';
 import type { RetryFacts } from './retry-facts.js';
-import { renderContext, shardOn } from './render-context.js';
+import { givenStorage, renderContext, shardOn } from './render-context.js';
 
 export interface PlaceBuildOptions {
   readonly installationId: string;
@@ -56,6 +56,13 @@ const STORE = { baseMs: 200, capMs: 5_000 };
 const AFTER_HOLD_MS = 15_000;
 /** The first choice, and one more when it refuses. */
 const CHOICES = 2;
+
+/** A provider that was chosen, and what its run should keep away from. */
+interface Chosen {
+  readonly provider: Provider;
+  readonly decision: PlacementDecision;
+  readonly avoidedNodes: readonly string[];
+}
 
 /** What one choice led to: final, or "that provider not; choose again". */
 type Choice =
@@ -110,13 +117,14 @@ export class PlaceBuild {
     const avoided = await this.parts.retryFacts.avoided(claimed);
     const passedOver = new Map<string, Refused>();
     for (let choice = 0; choice < CHOICES; choice += 1) {
-      const { decision, provider } = await this.#chooseSurely(claimed, avoided, passedOver, choice > 0);
+      const { decision, provider } = await this.#chooseSurely(claimed, avoided.providers, passedOver, choice > 0);
       if (provider === undefined) return this.#parkPassedOver(claimed, dispatcherId, decision, passedOver);
-      const outcome = await this.#tryProvider(claimed, dispatcherId, provider, decision, signal);
+      const chosen = { provider, decision, avoidedNodes: avoided.nodesOn(provider.id) };
+      const outcome = await this.#tryProvider(claimed, dispatcherId, chosen, signal);
       if (outcome.kind !== 'ProviderRefused') return outcome;
       passedOver.set(provider.id, outcome);
     }
-    const { decision } = await this.#choose(claimed, avoided, passedOver, true);
+    const { decision } = await this.#choose(claimed, avoided.providers, passedOver, true);
     return this.#parkPassedOver(claimed, dispatcherId, { ...decision, chosen: undefined }, passedOver);
   }
 
@@ -166,8 +174,7 @@ export class PlaceBuild {
   async #tryProvider(
     claimed: ClaimedExecution,
     dispatcherId: string,
-    provider: Provider,
-    decision: PlacementDecision,
+    { provider, decision, avoidedNodes }: Chosen,
     signal: AbortSignal,
   ): Promise<Choice> {
     const executor = this.parts.executors[infrastructureTypeOf(provider.type)];
@@ -179,8 +186,11 @@ export class PlaceBuild {
       const { reason, message, retryAfterMs } = prepared;
       return { kind: 'ProviderRefused', reason, message, notReady: { provider, retryAfterMs } };
     }
-    const { installationId, insecureRegistries } = this.options;
-    const context = renderContext(claimed, provider, installationId, insecureRegistries, currentTraceparent());
+    const context = renderContext(claimed, provider, {
+      ...this.options,
+      avoidedNodes,
+      traceparent: currentTraceparent(),
+    });
     let document: PlacementCommit['document'];
     try {
       document = executor.render(context, prepared.place);
@@ -205,6 +215,7 @@ export class PlaceBuild {
       place,
       document,
       decision,
+      ...(provider.type === 'local' ? {} : givenStorage(context)),
     });
   }
 

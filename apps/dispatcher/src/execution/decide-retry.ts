@@ -1,12 +1,13 @@
 import {
   decideRetry,
-  escalatedMemory,
+  escalatedBytes,
   memoryText,
+  ranOutOf,
   registryOf,
   type Reason,
   type RetryDecision,
 } from '@image-factory/domain';
-import type { OwnedExecution } from '@image-factory/persistence';
+import type { MoreOfResource, OwnedExecution } from '@image-factory/persistence';
 import type { ExecutionScope } from './execution-scope.js';
 
 /** The end of an attempt that asks whether there is another one. */
@@ -18,8 +19,8 @@ export interface RetryQuestion {
 
 export interface JudgedEnd {
   readonly decision: RetryDecision;
-  /** What the next attempt is given instead of what it had. */
-  readonly nextMemoryBytes?: number;
+  /** What the next attempt is given more of. */
+  readonly more?: MoreOfResource;
 }
 
 /**
@@ -34,7 +35,7 @@ export async function retryAfter(
   const { limits, retries, random } = scope.retry;
   const fault = ending.state === 'lost' ? 'cluster' : (row.fault ?? 'platform');
   const history = await retries.history(row.buildId);
-  const nextMemoryBytes = await moreMemory(scope, row, ending.reason);
+  const more = await moreOf(scope, row, ending.reason);
   const decision = decideRetry(
     {
       end: ending.state,
@@ -44,16 +45,26 @@ export async function retryAfter(
       buildMethod: row.buildMethod,
       provedOver: isProvedOver(row, ending),
       ownRetriesUsed: ending.ownRetriesUsed,
-      canEscalate: nextMemoryBytes !== undefined,
+      canEscalate: more !== undefined,
     },
     history,
     limits,
     random(),
   );
-  if (decision.failureClass === 'registry') return { decision: await withHold(scope, row, decision) };
-  if (decision.decision === 'stop' || nextMemoryBytes === undefined) return { decision };
-  const message = `${decision.message}, with ${memoryText(nextMemoryBytes)} of memory`;
-  return { decision: { ...decision, message }, nextMemoryBytes };
+  if (decision.failureClass === 'registry' && isOfPushRegistry(ending.reason)) {
+    return { decision: await withHold(scope, row, decision) };
+  }
+  if (decision.decision === 'stop' || more === undefined) return { decision };
+  const message = `${decision.message}, with ${memoryText(more.bytes)} of ${more.resource}`;
+  return { decision: { ...decision, message }, more };
+}
+
+/**
+ * True of trouble of the registry that the build pushes to. A registry that only its Dockerfile names holds nobody up: tenants
+ * could otherwise bring a hold on any registry by naming one that is not there.
+ */
+function isOfPushRegistry(reason: Reason): boolean {
+  return reason !== 'BaseImageUnavailable';
 }
 
 async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: RetryDecision): Promise<RetryDecision> {
@@ -62,11 +73,13 @@ async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: Re
   return { ...decision, message: `${decision.message}; its registry is held until ${heldUntil.toISOString()}` };
 }
 
-/** Only a cluster's pods are given memory; a host's processes take what there is. */
-async function moreMemory(scope: ExecutionScope, row: OwnedExecution, reason: Reason): Promise<number | undefined> {
-  if (reason !== 'StepOutOfMemory' || scope.infrastructureType !== 'kubernetes') return undefined;
-  const memory = await scope.retry.retries.memoryOf(row.buildId);
-  return memory === undefined ? undefined : escalatedMemory(memory.given, memory.capBytes);
+/** Only a cluster's pods are given something; a host's processes take what there is. */
+async function moreOf(scope: ExecutionScope, row: OwnedExecution, reason: Reason): Promise<MoreOfResource | undefined> {
+  const resource = ranOutOf(reason);
+  if (resource === undefined || scope.infrastructureType !== 'kubernetes') return undefined;
+  const had = await scope.retry.retries.givenTo(row.executionId, resource);
+  const bytes = had === undefined ? undefined : escalatedBytes(had.given, had.capBytes);
+  return bytes === undefined ? undefined : { resource, bytes };
 }
 
 /** A build met its registry's trouble. @returns until when the registry is held, if it is */

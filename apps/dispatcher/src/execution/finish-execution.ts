@@ -22,7 +22,7 @@ export async function finishExecution(scope: ExecutionScope, row: OwnedExecution
   const { ownRetriesUsed = false, ...finish } = ending;
   const { state, reason } = ending;
   const judged = state === 'succeeded' ? undefined : await retryAfter(scope, row, { state, reason, ownRetriesUsed });
-  const { decision, nextMemoryBytes } = judged ?? {};
+  const { decision, more } = judged ?? {};
   const again = decision?.decision === 'retry';
   if (!scope.mayWrite()) return { kind: 'wait', ms: 500 };
   const fenced = await scope.executions.finish(row.fence, row.executionId, {
@@ -30,10 +30,10 @@ export async function finishExecution(scope: ExecutionScope, row: OwnedExecution
     retry: again,
     ...(decision === undefined ? {} : { decision }),
     ...(again ? { retryAfterMs: decision.delayMs } : {}),
-    ...(nextMemoryBytes === undefined ? {} : { nextMemoryBytes }),
+    ...(more === undefined ? {} : { more }),
   });
-  if (fenced === 'done' && nextMemoryBytes !== undefined) {
-    await scope.retry.retries.learnMemory(row.projectId, nextMemoryBytes);
+  if (fenced === 'done' && state === 'succeeded' && row.attempt > 1) {
+    await scope.retry.retries.learnFrom(row.projectId, row.buildId);
   }
   if (fenced === 'done') noteEnd(scope, row, ending, decision);
   return afterWrite(fenced);

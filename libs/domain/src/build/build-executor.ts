@@ -116,6 +116,8 @@ export interface RenderContext {
   readonly storageClass: string | undefined;
   /** Kubernetes quantity. */
   readonly workspaceSize: string;
+  /** Nodes on which earlier attempts ended there: others are preferred, and these still serve when no other can. */
+  readonly avoidedNodes: readonly string[];
   readonly insecureRegistry: boolean;
   readonly hasGitCredential: boolean;
   /** W3C `traceparent` of the build's trace. */
@@ -214,6 +216,8 @@ export interface AttemptEnd {
   readonly results: Readonly<Record<string, string>>;
   /** The final PipelineRun as JSON (secrets are never in it); for local a record of the same use. */
   readonly finalDocument: string;
+  /** Where its last pod was; absent when none was placed on a node, and for local. */
+  readonly nodeName?: string;
 }
 
 export interface FollowerOptions {

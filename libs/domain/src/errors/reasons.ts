@@ -72,6 +72,7 @@ export const REASONS = [
   'DispatchPaused',
   'BackOff',
   'RegistryHeld',
+  'SlotsTaken',
   'BuildsAhead',
   'DispatcherMissing',
   // stop intents
@@ -128,6 +129,7 @@ export const REASONS = [
   'DockerfileNotFound',
   'RegistryUnauthorized',
   'RegistryUnavailable',
+  'BaseImageUnavailable',
   'PushFailed',
   'DigestMissing',
   'TaskMissing',
@@ -145,6 +147,7 @@ export const REASONS = [
   'PodDeleted',
   'NodeUnreachable',
   'EphemeralStorageExceeded',
+  'WorkspaceFull',
   'ResultTooLarge',
   'ResultMissing',
   'PipelineRunInvalid',

@@ -1,16 +1,34 @@
 import { describe, expect, it } from 'vitest';
-import { buildResources, DEFAULT_CPU_MILLIS, DEFAULT_MEMORY_BYTES, dominantShare } from './build-resources.js';
+import {
+  buildResources,
+  DEFAULT_CPU_MILLIS,
+  DEFAULT_EPHEMERAL_STORAGE_BYTES,
+  DEFAULT_MEMORY_BYTES,
+  dominantShare,
+  type ResourceFigures,
+  workspaceSize,
+} from './build-resources.js';
 
 const GI = 2 ** 30;
-const none = { cpuMillis: undefined, memoryBytes: undefined };
+const none: ResourceFigures = {
+  cpuMillis: undefined,
+  memoryBytes: undefined,
+  ephemeralStorageBytes: undefined,
+  workspaceBytes: undefined,
+};
 
 describe('the figures of a build', () => {
   it('are request and limit at once where the build asks', () => {
-    expect(buildResources({ cpuMillis: 2000, memoryBytes: 4 * GI }, { cpuMillis: 8000, memoryBytes: 8 * GI })).toEqual({
+    const asked = { cpuMillis: 2000, memoryBytes: 4 * GI, ephemeralStorageBytes: 9 * GI, workspaceBytes: 3 * GI };
+    const caps = { cpuMillis: 8000, memoryBytes: 8 * GI, ephemeralStorageBytes: 20 * GI, workspaceBytes: 5 * GI };
+    expect(buildResources(asked, caps)).toEqual({
       cpuMillis: 2000,
       memoryBytes: 4 * GI,
       cpuLimitMillis: 2000,
       memoryLimitBytes: 4 * GI,
+      ephemeralStorageBytes: 9 * GI,
+      ephemeralStorageLimitBytes: 9 * GI,
+      workspaceBytes: 3 * GI,
     });
   });
 
@@ -20,16 +38,35 @@ describe('the figures of a build', () => {
       memoryBytes: DEFAULT_MEMORY_BYTES,
       cpuLimitMillis: undefined,
       memoryLimitBytes: undefined,
+      ephemeralStorageBytes: DEFAULT_EPHEMERAL_STORAGE_BYTES,
+      ephemeralStorageLimitBytes: undefined,
+      workspaceBytes: undefined,
     });
   });
 
   it('have the cap for a limit where the tenant has one, and request no more than it', () => {
-    expect(buildResources(none, { cpuMillis: 500, memoryBytes: 8 * GI })).toEqual({
+    const caps = { cpuMillis: 500, memoryBytes: 8 * GI, ephemeralStorageBytes: 2 * GI, workspaceBytes: 5 * GI };
+    expect(buildResources(none, caps)).toEqual({
       cpuMillis: 500,
       memoryBytes: DEFAULT_MEMORY_BYTES,
       cpuLimitMillis: 500,
       memoryLimitBytes: 8 * GI,
+      ephemeralStorageBytes: 2 * GI,
+      ephemeralStorageLimitBytes: 2 * GI,
+      workspaceBytes: undefined,
     });
+  });
+});
+
+describe('the size of a workspace', () => {
+  it.each([
+    ['is its provider’s', '5Gi', undefined, '5Gi'],
+    ['is usual where nobody says anything', undefined, undefined, '1Gi'],
+    ['is what was asked for when that is more', '5Gi', 6 * GI, '6Gi'],
+    ['is its provider’s when less was asked for', '5Gi', 4 * GI, '5Gi'],
+    ['grows past the usual one', undefined, 2 * GI, '2Gi'],
+  ])('%s', (_name, ofProvider, asked, expected) => {
+    expect(workspaceSize(ofProvider, asked)).toBe(expected);
   });
 });
 

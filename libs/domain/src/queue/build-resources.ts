@@ -1,3 +1,5 @@
+import { memoryBytes, memoryText } from './resource-quantity.js';
+
 /** What a build takes of its place: `request…` is what fairness counts, `limit…` what its pods get at most. */
 export interface BuildResources {
   /** Thousandths of a CPU. */
@@ -6,31 +8,45 @@ export interface BuildResources {
   /** Undefined: neither asked for nor capped; the pods then carry no figure for it. */
   readonly cpuLimitMillis: number | undefined;
   readonly memoryLimitBytes: number | undefined;
+  readonly ephemeralStorageBytes: number;
+  /** As with the other limits; without one the pods carry no figure. */
+  readonly ephemeralStorageLimitBytes: number | undefined;
+  /** Least size of the workspace's volume; undefined: as large as its provider makes one. */
+  readonly workspaceBytes: number | undefined;
 }
 
 /** What a build counts as when nobody says otherwise: one CPU and 2Gi. It is also the unit of {@link dominantShare}. */
 export const DEFAULT_CPU_MILLIS = 1000;
 export const DEFAULT_MEMORY_BYTES = 2 * 2 ** 30;
 
+/** What a build whose disk has no limit of ours is taken to have had of it. */
+export const DEFAULT_EPHEMERAL_STORAGE_BYTES = 4 * 2 ** 30;
+
 /** What was asked for, or a tenant's caps for one build. */
 export interface ResourceFigures {
   readonly cpuMillis: number | undefined;
   readonly memoryBytes: number | undefined;
+  readonly ephemeralStorageBytes: number | undefined;
+  readonly workspaceBytes: number | undefined;
 }
 
 /**
  * The figures of a build. What is asked for is request and limit at once; it is within the caps, which submission
  * checks. A build of a capped tenant that asks for nothing may use up to the cap and requests the default, or the cap
- * when that is less.
+ * when that is less. A workspace is as large as its provider makes one unless more was asked for.
  */
 export function buildResources(asked: ResourceFigures, caps: ResourceFigures): BuildResources {
   const cpu = figure(asked.cpuMillis, caps.cpuMillis, DEFAULT_CPU_MILLIS);
   const memory = figure(asked.memoryBytes, caps.memoryBytes, DEFAULT_MEMORY_BYTES);
+  const disk = figure(asked.ephemeralStorageBytes, caps.ephemeralStorageBytes, DEFAULT_EPHEMERAL_STORAGE_BYTES);
   return {
     cpuMillis: cpu.request,
     memoryBytes: memory.request,
     cpuLimitMillis: cpu.limit,
     memoryLimitBytes: memory.limit,
+    ephemeralStorageBytes: disk.request,
+    ephemeralStorageLimitBytes: disk.limit,
+    workspaceBytes: asked.workspaceBytes,
   };
 }
 
@@ -41,6 +57,14 @@ function figure(
 ): { request: number; limit: number | undefined } {
   if (asked !== undefined) return { request: asked, limit: asked };
   return { request: Math.min(usual, cap ?? usual), limit: cap };
+}
+
+const DEFAULT_WORKSPACE_SIZE = '1Gi';
+
+/** Size of the workspace's volume, a Kubernetes quantity: the provider's own, or what was asked for when that is more. */
+export function workspaceSize(ofProvider: string | undefined, askedBytes: number | undefined): string {
+  const usual = ofProvider ?? DEFAULT_WORKSPACE_SIZE;
+  return askedBytes === undefined || askedBytes <= memoryBytes(usual) ? usual : memoryText(askedBytes);
 }
 
 /**

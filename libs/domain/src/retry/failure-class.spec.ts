@@ -15,6 +15,8 @@ describe('the class of a failure', () => {
     ['RegistryUnauthorized', 'user'],
     ['StepOutOfMemory', 'resource'],
     ['EphemeralStorageExceeded', 'resource'],
+    ['WorkspaceFull', 'resource'],
+    ['BaseImageUnavailable', 'registry'],
     ['PodEvicted', 'disruption'],
     ['NodeUnreachable', 'disruption'],
     ['ClusterLost', 'disruption'],

@@ -92,6 +92,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   DispatchPaused: 'platform',
   BackOff: 'platform',
   RegistryHeld: 'registry',
+  SlotsTaken: 'platform',
   BuildsAhead: 'platform',
   DispatcherMissing: 'platform',
   // stop intents
@@ -148,6 +149,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   DockerfileNotFound: 'user',
   RegistryUnauthorized: 'user',
   RegistryUnavailable: 'registry',
+  BaseImageUnavailable: 'registry',
   PushFailed: 'user',
   DigestMissing: 'platform',
   TaskMissing: 'platform',
@@ -165,6 +167,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   PodDeleted: 'disruption',
   NodeUnreachable: 'disruption',
   EphemeralStorageExceeded: 'resource',
+  WorkspaceFull: 'resource',
   ResultTooLarge: 'platform',
   ResultMissing: 'platform',
   PipelineRunInvalid: 'platform',
@@ -202,7 +205,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
 /**
  * The class of an ended attempt. Whoever found the cause may know better than its reason that it is the user's (a
  * webhook that refuses what the user wrote): then it is `user`. Asking for more than was asked for is the exception: a
- * lack of memory is the user's fault and yet passes with more of it.
+ * lack of memory or disk is the user's fault and yet passes with more of it.
  */
 export function failureClassOf(reason: Reason, fault: Fault): FailureClass {
   const found = REASON_CLASSES[reason];

@@ -21,8 +21,17 @@ const CONTEXT: RenderContext = {
   pipelineTimeoutSeconds: 60,
   storageClass: undefined,
   workspaceSize: '1Gi',
+  avoidedNodes: [],
   insecureRegistry: false,
-  resources: { cpuMillis: 1000, memoryBytes: 2 ** 31, cpuLimitMillis: undefined, memoryLimitBytes: undefined },
+  resources: {
+    cpuMillis: 1000,
+    memoryBytes: 2 ** 31,
+    cpuLimitMillis: undefined,
+    memoryLimitBytes: undefined,
+    ephemeralStorageBytes: 2 ** 32,
+    ephemeralStorageLimitBytes: undefined,
+    workspaceBytes: undefined,
+  },
   hasGitCredential: true,
   traceparent: undefined,
 };

@@ -45,7 +45,7 @@ describe('failureReason', () => {
     [
       'build/build',
       'Error: initializing source docker://r/x: pinging container registry r: i/o timeout',
-      'RegistryUnavailable',
+      'BaseImageUnavailable',
       'cluster',
     ],
     [

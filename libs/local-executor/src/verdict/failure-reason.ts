@@ -68,6 +68,12 @@ const REGISTRY_RULES: readonly Rule[] = [
   ],
 ];
 
+/** What a registry's trouble is called when it is not the one that the image goes to. */
+const PULLED: Readonly<Partial<Record<Reason, Reason>>> = {
+  RegistryUnauthorized: 'ImagePullUnauthorized',
+  RegistryUnavailable: 'BaseImageUnavailable',
+};
+
 const PULL_WORDS =
   /^(?:error|\[?failed|#\d+ error).*(?:initializing source|pinging container registry|pull access denied|failed to resolve source metadata|reading manifest|copying system image from manifest list)/im;
 const PUSH_WORDS =
@@ -94,7 +100,7 @@ export function failureReason(step: string, exitCode: number | undefined, tail: 
     const found = firstMatch(REGISTRY_RULES, lines);
     if (found === undefined)
       return { reason: 'ImagePullFailed', fault: 'user', advice: 'Check the name of the base image.' };
-    return found.reason === 'RegistryUnauthorized' ? { ...found, reason: 'ImagePullUnauthorized' } : found;
+    return { ...found, reason: PULLED[found.reason] ?? found.reason };
   }
   if (lines !== '') {
     return (

@@ -30,11 +30,17 @@ export interface QueuePosition {
   readonly position: number;
   readonly running: number;
   readonly maxRunning: number;
+  readonly guaranteed: number;
+  readonly weight: number;
   readonly dispatchPaused: boolean;
   readonly liveDispatchers: number;
+  /** Of all live dispatchers together. */
+  readonly dispatcherSlots: number;
   /** Of the whole installation; undefined: no limit. */
   readonly installationLimit: number | undefined;
   readonly installationRunning: number;
+  /** Sum over the tenants that run or wait now. */
+  readonly activeWeights: number;
   /** Median of how long the tenant's last attempts held their slots; undefined: there were none. */
   readonly medianSlotSeconds: number | undefined;
   /** How many attempts that median is of. */
@@ -87,20 +93,23 @@ const SAMPLES = 20;
 
 /**
  * Indexes: builds_claim, or builds_parked_event when $3 names what it waits for; builds_list with the attempts of each
- * build for the last ends: past the queue, which `max_queued_builds` bounds, to the newest hundred that were claimed.
+ * build for the last ends: past the queue, which `max_queued_builds` bounds, to the newest hundred that were claimed. The
+ * lanes, a row per tenant, are scanned for what runs beside it.
  */
 const POSITION = `
   SELECT CASE WHEN $3::text IS NULL
               THEN (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2)
               ELSE (SELECT count(*)::int FROM builds
                      WHERE parked IS NOT NULL AND parked_wake_on = $3 AND parked_order < $2) END AS ahead,
-         l.running, l.max_running, i.dispatch_paused, i.max_concurrent_builds AS installation_limit,
-         CASE WHEN i.max_concurrent_builds IS NULL THEN 0
-              ELSE (SELECT coalesce(sum(running), 0)::int FROM lanes) END AS installation_running,
-         (SELECT count(*)::int FROM dispatchers WHERE state = 'running' AND lease_until > now()) AS live_dispatchers,
-         m.median_slot_seconds, m.samples
+         l.running, l.max_running, l.guaranteed, l.weight, i.dispatch_paused,
+         i.max_concurrent_builds AS installation_limit, a.running AS installation_running, a.weights AS active_weights,
+         d.live AS live_dispatchers, d.slots AS dispatcher_slots, m.median_slot_seconds, m.samples
     FROM lanes l
    CROSS JOIN installation i
+   CROSS JOIN (SELECT coalesce(sum(running), 0)::int AS running,
+                      coalesce(sum(weight) FILTER (WHERE running > 0 OR ready), 0)::int AS weights FROM lanes) a
+   CROSS JOIN (SELECT count(*)::int AS live, coalesce(sum(slots), 0)::int AS slots
+                 FROM dispatchers WHERE state = 'running' AND lease_until > now()) d
    CROSS JOIN LATERAL (
      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds) AS median_slot_seconds, count(*)::int AS samples
        FROM (SELECT extract(epoch FROM coalesce(e.pods_over_at, e.finished_at) - e.claimed_at)::float8 AS seconds
@@ -113,10 +122,14 @@ interface PositionRow {
   ahead: number;
   running: number;
   max_running: number;
+  guaranteed: number;
+  weight: number;
   dispatch_paused: boolean;
   live_dispatchers: number;
+  dispatcher_slots: number;
   installation_limit: number | null;
   installation_running: number;
+  active_weights: number;
   median_slot_seconds: number | null;
   samples: number;
 }
@@ -150,10 +163,14 @@ export class PostgresQueueView {
       position: (row?.ahead ?? 0) + 1,
       running: row?.running ?? 0,
       maxRunning: row?.max_running ?? 0,
+      guaranteed: row?.guaranteed ?? 0,
+      weight: row?.weight ?? 1,
       dispatchPaused: row?.dispatch_paused ?? false,
       liveDispatchers: row?.live_dispatchers ?? 0,
+      dispatcherSlots: row?.dispatcher_slots ?? 0,
       installationLimit: row?.installation_limit ?? undefined,
       installationRunning: row?.installation_running ?? 0,
+      activeWeights: row?.active_weights ?? 0,
       medianSlotSeconds: row?.median_slot_seconds ?? undefined,
       samples: row?.samples ?? 0,
     };

@@ -9,6 +9,7 @@ import type {
   Reason,
 } from '@image-factory/domain';
 import { orUndefined } from '../sql/assignments.js';
+import { toBuildResources, type ResourcesRow } from './resources-row.js';
 
 /** A build as the API reads it: the domain's, with its clocks and what it was submitted with. */
 export interface StoredBuild extends Build {
@@ -29,7 +30,7 @@ export interface StoredBuild extends Build {
 }
 
 /** A row of {@link BUILD_SELECT}. */
-export interface BuildRow {
+export interface BuildRow extends ResourcesRow {
   id: string;
   tenant_id: string;
   project_id: string;
@@ -45,10 +46,6 @@ export interface BuildRow {
   build_method: BuildMethod;
   infrastructure_type: InfrastructureType;
   requested_provider_id: string | null;
-  cpu_millis: number;
-  memory_bytes: number;
-  cpu_limit_millis: number | null;
-  memory_limit_bytes: number | null;
   concurrency_key: string | null;
   concurrency_policy: ConcurrencyPolicy | null;
   parked_order: number | null;
@@ -95,12 +92,7 @@ export function toStoredBuild(row: BuildRow): StoredBuild {
     buildMethod: row.build_method,
     infrastructureType: row.infrastructure_type,
     requestedProviderId: orUndefined(row.requested_provider_id),
-    resources: {
-      cpuMillis: row.cpu_millis,
-      memoryBytes: row.memory_bytes,
-      cpuLimitMillis: orUndefined(row.cpu_limit_millis),
-      memoryLimitBytes: orUndefined(row.memory_limit_bytes),
-    },
+    resources: toBuildResources(row),
     concurrency:
       row.concurrency_key === null || row.concurrency_policy === null
         ? undefined

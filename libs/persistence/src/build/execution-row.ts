@@ -30,6 +30,14 @@ export interface ExecutionView {
   readonly providerId: string | undefined;
   readonly providerName: string | undefined;
   readonly namespace: string | undefined;
+  /** Where its last pod was; known at its end. */
+  readonly nodeName: string | undefined;
+  /** What it counts as while it runs. */
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  /** What its pod may write, and the size of its workspace; undefined before its placement, and without a limit. */
+  readonly ephemeralStorageLimitBytes: number | undefined;
+  readonly workspaceBytes: number | undefined;
   readonly pipelineRunName: string | undefined;
   readonly pipelineRunUid: string | undefined;
   readonly waitingReason: Reason | undefined;
@@ -69,6 +77,11 @@ export interface ExecutionRow {
   provider_id: string | null;
   provider_name: string | null;
   namespace: string | null;
+  node_name: string | null;
+  cpu_millis: number;
+  memory_bytes: number;
+  ephemeral_storage_limit_bytes: number | null;
+  workspace_bytes: number | null;
   pipeline_run_name: string | null;
   pipeline_run_uid: string | null;
   waiting_reason: Reason | null;
@@ -106,6 +119,7 @@ export const EXECUTION_SELECT = `
          e.pipeline_run_name, e.pipeline_run_uid, e.waiting_reason, e.waiting_message, e.stop_intent, e.outcome, e.reason,
          e.message, e.fault, e.image_digest, e.results, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
          e.run_seconds, e.start_seconds, e.ended_at, e.outcome_at, e.log_sealed_at, e.log_gap, e.promoted_at, e.finished_at,
+         e.node_name, e.cpu_millis, e.memory_bytes, e.ephemeral_storage_limit_bytes, e.workspace_bytes,
          e.first_loss_at, e.failure_class, e.retry_decision, e.retry_reason, e.retry_message, e.next_attempt_at
     FROM build_executions e LEFT JOIN providers p ON p.id = e.provider_id`;
 
@@ -119,6 +133,11 @@ export function toExecutionView(row: ExecutionRow): ExecutionView {
     providerId: orUndefined(row.provider_id),
     providerName: orUndefined(row.provider_name),
     namespace: orUndefined(row.namespace),
+    nodeName: orUndefined(row.node_name),
+    cpuMillis: row.cpu_millis,
+    memoryBytes: row.memory_bytes,
+    ephemeralStorageLimitBytes: orUndefined(row.ephemeral_storage_limit_bytes),
+    workspaceBytes: orUndefined(row.workspace_bytes),
     pipelineRunName: orUndefined(row.pipeline_run_name),
     pipelineRunUid: orUndefined(row.pipeline_run_uid),
     waitingReason: orUndefined(row.waiting_reason),

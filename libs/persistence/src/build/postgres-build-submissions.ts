@@ -5,6 +5,7 @@ import type { PostgresBuildQueue } from '../queue/postgres-build-queue.js';
 import { decideKey, type Superseded } from '../queue/supersede-builds.js';
 import type { NewBuild } from './new-build.js';
 import { HOLD_REGISTRY_AUTH, HOLD_REPOSITORY_AUTH, LOCK_PROJECT, SUBMIT } from './submission-statements.js';
+import { storageColumns } from './resources-row.js';
 
 interface SubmittedRow {
   readonly counted: boolean;
@@ -111,6 +112,7 @@ function parametersOf(id: string, build: NewBuild): unknown[] {
     build.registryAuthId ?? null,
     build.repositoryAuthId ?? null,
     build.maxQueuedBuilds,
+    ...storageColumns(build.resources),
   ];
 }
 

@@ -41,14 +41,14 @@ export const SUBMIT: Statement = {
       build_method, infrastructure_type, requested_provider_id, priority, not_before, build_timeout_minutes,
       queue_timeout_minutes, start_limit_minutes, git_branch, git_commit, tags, image_repository, retry_of, traceparent,
       created_by, cpu_millis, memory_bytes, cpu_limit_millis, memory_limit_bytes, concurrency_key, concurrency_policy,
-      queued_at)
+      ephemeral_storage_bytes, ephemeral_storage_limit_bytes, workspace_bytes, queued_at)
     SELECT $1::uuid, $2, $3, build_number, 'queued', CASE WHEN later THEN NULL ELSE ${queueKeyNow('$4')} END,
            CASE WHEN later THEN 'NotBefore' END, CASE WHEN later THEN $6::text END, CASE WHEN later THEN $5 END,
            $7::text, $8::text, $9::uuid, $4, $5, $10::integer, $11::integer, $12::integer, $13::text, $14::text,
            CASE WHEN cardinality($15::text[]) = 0 AND $16::text IS NOT NULL
                 THEN ARRAY['${DEFAULT_TAG_PREFIX}' || build_number] ELSE $15 END,
            $16, $17::uuid, $18::text, $19::text, $20::integer, $21::bigint, $22::integer, $23::bigint, $24::text, $25::text,
-           CASE WHEN later THEN $5 ELSE now() END
+           $40::bigint, $41::bigint, $42::bigint, CASE WHEN later THEN $5 ELSE now() END
       FROM number
     RETURNING id, tenant_id, parked
   ), config AS (

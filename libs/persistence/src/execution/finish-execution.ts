@@ -13,7 +13,7 @@ import { unblockAfter } from '../queue/unblock-builds.js';
 import { storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { ExecutionFinish } from './owned-execution.js';
-import { FINISH, GIVE_MEMORY, PROMOTE_TAGS } from './statements.js';
+import { FINISH, GIVE_MORE, PROMOTE_TAGS } from './statements.js';
 
 interface FinishedRow {
   readonly tenant_id: string;
@@ -77,7 +77,7 @@ export async function finishExecution(
     kept?.decision === 'retry' && kept.elsewhere,
   ]);
   if (row === undefined) return undefined;
-  if (finish.nextMemoryBytes !== undefined) await tx.query(GIVE_MEMORY, [attempt.build_id, finish.nextMemoryBytes]);
+  if (finish.more !== undefined) await tx.query(GIVE_MORE[finish.more.resource], [attempt.build_id, finish.more.bytes]);
   const othersWoken = await wakeOthers(tx, attempt.build_id, row);
   if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
     await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);

@@ -4,7 +4,7 @@ import type { Transaction } from '../database/database.js';
 import { storableJson, storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { FixedOutcome } from './owned-execution.js';
-import { ARTIFACT, MOVE_TO_SEALING } from './statements.js';
+import { ARTIFACT, MOVE_TO_SEALING, SET_NODE } from './statements.js';
 
 /** Result of the packer Task: JSON of what it made. */
 const MANIFEST_RESULT = 'MANIFEST';
@@ -34,6 +34,7 @@ export async function fixOutcome(tx: Transaction, attempt: LockedAttempt, outcom
   ]);
   if (moved.length === 0) return false;
   if (outcome.outcome === 'succeeded') await insertArtifacts(tx, attempt, outcome);
+  else if (outcome.nodeName !== undefined) await tx.query(SET_NODE, [attempt.id, storableText(outcome.nodeName)]);
   return true;
 }
 

@@ -3,6 +3,7 @@ import type {
   AttemptEnd,
   BuildConfig,
   BuildStatus,
+  EscalatedResource,
   ExecutionOutcome,
   ExecutionState,
   Fault,
@@ -69,6 +70,12 @@ export interface FixedOutcome extends AttemptEnd {
   readonly endedAt: Date;
 }
 
+/** Of what ran out, request and limit for the next attempt. */
+export interface MoreOfResource {
+  readonly resource: EscalatedResource;
+  readonly bytes: number;
+}
+
 /** How an attempt ends, for good. */
 export interface ExecutionFinish {
   readonly state: 'succeeded' | 'failed' | 'cancelled' | 'moved' | 'lost';
@@ -80,8 +87,8 @@ export interface ExecutionFinish {
   readonly retryAfterMs?: number;
   /** Why there is or is not another attempt: kept with this one. Undefined for a success. */
   readonly decision?: RetryDecision;
-  /** Request and limit of memory for the attempts that follow. */
-  readonly nextMemoryBytes?: number;
+  /** What the attempts that follow are given more of. */
+  readonly more?: MoreOfResource;
   /** Tags that were put and read back. */
   readonly promotedTags?: readonly string[];
 }

@@ -1,4 +1,4 @@
-import { EXECUTION_TRANSITIONS, sourcesOf, type ExecutionState } from '@image-factory/domain';
+import { EXECUTION_TRANSITIONS, sourcesOf, type EscalatedResource, type ExecutionState } from '@image-factory/domain';
 import type { Statement } from '../database/transaction.js';
 import { inList } from '../sql/in-list.js';
 import { QUEUE_KEY_OF_BUILD } from '../queue/queue-key.js';
@@ -267,9 +267,19 @@ export const FINISH: Statement = {
     FROM build, held`,
 };
 
-/** More memory for the next attempt. Index: primary key. Locks: the build, locked already. */
-export const GIVE_MEMORY = `
-  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $2 WHERE id = $1 AND status = 'queued'`;
+/** More of what ran out for the next attempt. Index: primary key. Locks: the build, locked already. */
+export const GIVE_MORE: Readonly<Record<EscalatedResource, string>> = {
+  memory: `
+  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $2 WHERE id = $1 AND status = 'queued'`,
+  ephemeral_storage: `
+  UPDATE builds SET ephemeral_storage_bytes = $2, ephemeral_storage_limit_bytes = $2
+   WHERE id = $1 AND status = 'queued'`,
+  workspace_size: `
+  UPDATE builds SET workspace_bytes = $2 WHERE id = $1 AND status = 'queued'`,
+};
+
+/** Where an attempt that failed was, for the next one. Index: primary key. Locks: the execution, locked already. */
+export const SET_NODE = 'UPDATE build_executions SET node_name = $2 WHERE id = $1';
 
 /**
  * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.

@@ -19,8 +19,10 @@ export interface Project {
   readonly startLimitMinutes: number | undefined;
   /** Builds of it that run at once; undefined: as many as the tenant may. */
   readonly maxConcurrentBuilds: number | undefined;
-  /** What a build of it that ran out of memory was given then; for builds that ask for none. */
+  /** What builds of it that had run out of something succeeded with; for builds that ask for none. */
   readonly learnedMemoryBytes: number | undefined;
+  readonly learnedEphemeralStorageBytes: number | undefined;
+  readonly learnedWorkspaceBytes: number | undefined;
   /** Counts changes; the ETag is made of it. */
   readonly version: number;
   readonly createdAt: Date;
@@ -59,6 +61,8 @@ export interface ProjectRow {
   queue_timeout_minutes: number | null;
   start_limit_minutes: number | null;
   learned_memory_bytes: number | null;
+  learned_ephemeral_storage_bytes: number | null;
+  learned_workspace_bytes: number | null;
   max_concurrent_builds: number | null;
   version: number;
   created_at: Date;
@@ -96,6 +100,8 @@ export function toProject(row: ProjectRow): Project {
     queueTimeoutMinutes: orUndefined(row.queue_timeout_minutes),
     startLimitMinutes: orUndefined(row.start_limit_minutes),
     learnedMemoryBytes: orUndefined(row.learned_memory_bytes),
+    learnedEphemeralStorageBytes: orUndefined(row.learned_ephemeral_storage_bytes),
+    learnedWorkspaceBytes: orUndefined(row.learned_workspace_bytes),
     maxConcurrentBuilds: orUndefined(row.max_concurrent_builds),
     version: row.version,
     createdAt: row.created_at,

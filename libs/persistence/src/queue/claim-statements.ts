@@ -125,7 +125,7 @@ const CLAIMED_COLUMNS = `
   c.execution_id, c.claim_token, c.id AS build_id, c.tenant_id, c.project_id, c.build_number, c.attempt, c.bounces,
   c.build_method, c.infrastructure_type, c.requested_provider_id, c.git_branch, c.git_commit, c.image_repository,
   c.build_timeout_minutes, c.start_limit_minutes, c.traceparent, c.cpu_millis, c.memory_bytes, c.cpu_limit_millis,
-  c.memory_limit_bytes,
+  c.memory_limit_bytes, c.ephemeral_storage_bytes, c.ephemeral_storage_limit_bytes, c.workspace_bytes,
   greatest(0, extract(epoch FROM clock_timestamp() - c.queued_at)::double precision) AS waited_seconds,
   to_jsonb(g) - 'build_id' - 'build_method' AS config,
   s.git_repository_url, s.registry_auth_id, s.repository_auth_id, s.request -> 'requirements' AS requirements, t.tekton_enabled, t.allowed_methods`;

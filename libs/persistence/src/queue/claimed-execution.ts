@@ -81,6 +81,9 @@ export interface PlacementCommit {
   readonly place: Place;
   readonly document: RenderedDocument;
   readonly decision: PlacementDecision;
+  /** What the document gives the attempt of disk; undefined: what its place gives. */
+  readonly ephemeralStorageLimitBytes?: number | undefined;
+  readonly workspaceBytes?: number | undefined;
 }
 
 export type PlacementResult =

@@ -1,9 +1,10 @@
 import { requirementsOf, type BuildMethod, type InfrastructureType } from '@image-factory/domain';
 import { toBuildConfig } from '../build/build-row.js';
+import { toBuildResources, type ResourcesRow } from '../build/resources-row.js';
 import type { ClaimedExecution } from './claimed-execution.js';
 
 /** A row of CLAIM_WRITE. */
-export interface ClaimedRow {
+export interface ClaimedRow extends ResourcesRow {
   readonly execution_id: string;
   readonly claim_token: string;
   readonly build_id: string;
@@ -21,10 +22,6 @@ export interface ClaimedRow {
   readonly build_timeout_minutes: number;
   readonly start_limit_minutes: number;
   readonly traceparent: string | null;
-  readonly cpu_millis: number;
-  readonly memory_bytes: number;
-  readonly cpu_limit_millis: number | null;
-  readonly memory_limit_bytes: number | null;
   readonly waited_seconds: number;
   readonly config: Record<string, unknown>;
   readonly git_repository_url: string;
@@ -57,12 +54,7 @@ export function toClaimed(row: ClaimedRow): ClaimedExecution {
     repositoryAuthId: row.repository_auth_id ?? undefined,
     buildTimeoutMinutes: row.build_timeout_minutes,
     startLimitMinutes: row.start_limit_minutes,
-    resources: {
-      cpuMillis: row.cpu_millis,
-      memoryBytes: row.memory_bytes,
-      cpuLimitMillis: row.cpu_limit_millis ?? undefined,
-      memoryLimitBytes: row.memory_limit_bytes ?? undefined,
-    },
+    resources: toBuildResources(row),
     requirements: requirementsOf(row.requirements),
     traceparent: row.traceparent ?? undefined,
     waitedSeconds: row.waited_seconds,

@@ -166,6 +166,8 @@ function placeParameters(placed: readonly Held[], providers: LockedProviders): u
     column((commit) => commit.document.hash),
     column((commit) => commit.document.name),
     column((commit) => storableJson(commit.decision)),
+    column((commit) => commit.ephemeralStorageLimitBytes ?? null),
+    column((commit) => commit.workspaceBytes ?? null),
     column(({ providerId }) => storableText(`placed on ${providers.find(providerId)?.name ?? providerId}`)),
   ];
 }

@@ -60,9 +60,10 @@ export const PLACE_WRITE: Statement = {
   text: `
   WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::text[],
-                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+                         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[],
+                         $16::text[])
       AS a (execution_id, provider_id, build_id, generation, host, shard, cluster_uid, namespace, namespace_uid, document,
-            document_hash, run_name, decision, message)
+            document_hash, run_name, decision, ephemeral_storage_limit_bytes, workspace_bytes, message)
   ), reserved AS (
     UPDATE providers p SET running = p.running + n.placed
       FROM (SELECT provider_id, count(*)::integer AS placed FROM asked GROUP BY provider_id) n
@@ -76,7 +77,8 @@ export const PLACE_WRITE: Statement = {
        SET state = 'creating', provider_id = a.provider_id, provider_generation = a.generation, host = a.host,
            shard = a.shard, cluster_uid = a.cluster_uid, namespace = a.namespace, namespace_uid = a.namespace_uid,
            document = a.document, document_hash = a.document_hash, pipeline_run_name = a.run_name,
-           log_day = current_date, placed_at = now()
+           log_day = current_date, placed_at = now(),
+           ephemeral_storage_limit_bytes = a.ephemeral_storage_limit_bytes, workspace_bytes = a.workspace_bytes
       FROM asked a
      WHERE e.id = a.execution_id AND e.state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'creating'))}
     RETURNING e.id, e.build_id, e.tenant_id, e.attempt, e.owner, a.decision, a.message

@@ -1,12 +1,14 @@
 import {
+  DEFAULT_EPHEMERAL_STORAGE_BYTES,
   memoryBytes,
+  type AmountGiven,
+  type EscalatedResource,
   type FailureClass,
-  type MemoryGiven,
   type Reason,
   type RetryHistory,
 } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
-import { AVOIDED_PROVIDERS, ENDED_ATTEMPTS, LEARN_MEMORY, MEMORY_OF_BUILD } from './statements.js';
+import { AVOIDED_PLACES, ENDED_ATTEMPTS, GIVEN_TO_ATTEMPT, LEARN_RESOURCES } from './statements.js';
 
 /** A provider on which an attempt ended so that the next one goes elsewhere when it can. */
 export interface AvoidedProvider {
@@ -14,12 +16,24 @@ export interface AvoidedProvider {
   /** The last attempt that ended so there. */
   readonly attempt: number;
   readonly reason: Reason;
+  /** The nodes on which attempts ended there, the last one first. */
+  readonly nodes: readonly string[];
 }
 
-/** What a build's pod was given, and the most that its tenant may give to one build. */
-export interface BuildMemory {
-  readonly given: MemoryGiven;
+/** What an attempt was given of a resource, and the most that its tenant may give to one build. */
+export interface ResourceGiven {
+  readonly given: AmountGiven;
   readonly capBytes: number | undefined;
+}
+
+interface GivenRow {
+  readonly memory_bytes: number;
+  readonly memory_limit_bytes: number | null;
+  readonly max_memory: string | null;
+  readonly ephemeral_storage_limit_bytes: number | null;
+  readonly max_ephemeral_storage: string | null;
+  readonly workspace_bytes: number | null;
+  readonly max_workspace_size: string | null;
 }
 
 /** What earlier attempts of a build say about its next one. Attempts that touched no cluster do not count. */
@@ -39,33 +53,48 @@ export class PostgresRetries {
     };
   }
 
-  async memoryOf(buildId: string): Promise<BuildMemory | undefined> {
-    const [row] = await this.database.query<{
-      memory_bytes: number;
-      memory_limit_bytes: number | null;
-      max_memory: string | null;
-    }>(MEMORY_OF_BUILD, [buildId]);
-    if (row === undefined) return undefined;
-    return {
-      given: { requestBytes: row.memory_bytes, limitBytes: row.memory_limit_bytes ?? undefined },
-      capBytes: row.max_memory === null ? undefined : memoryBytes(row.max_memory),
-    };
+  /** Undefined when the attempt was given none of it that we know of. */
+  async givenTo(executionId: string, resource: EscalatedResource): Promise<ResourceGiven | undefined> {
+    const [row] = await this.database.query<GivenRow>(GIVEN_TO_ATTEMPT, [executionId]);
+    return row === undefined ? undefined : GIVEN[resource](row);
   }
 
-  /** Later builds of the project that ask for no memory begin with so much. A hint: losing it costs one more attempt. */
-  async learnMemory(projectId: string, bytes: number): Promise<void> {
-    await this.database.query(LEARN_MEMORY, [projectId, bytes]);
+  /**
+   * Later builds of the project that ask for nothing begin with what this one succeeded with after it had run out of it.
+   * Only a success teaches: what fails with any amount must not make the next builds large. A hint: losing it costs one
+   * more attempt.
+   */
+  async learnFrom(projectId: string, buildId: string): Promise<void> {
+    await this.database.query(LEARN_RESOURCES, [projectId, buildId]);
   }
 
   async avoidedProviders(buildId: string): Promise<AvoidedProvider[]> {
-    const rows = await this.database.query<{ provider_id: string; attempt: number; reason: Reason | null }>(
-      AVOIDED_PROVIDERS,
-      [buildId],
-    );
+    const rows = await this.database.query<{
+      provider_id: string;
+      attempt: number;
+      reason: Reason | null;
+      nodes: string[];
+    }>(AVOIDED_PLACES, [buildId]);
     return rows.map((row) => ({
       providerId: row.provider_id,
       attempt: row.attempt,
       reason: row.reason ?? 'UnknownFailure',
+      nodes: [...new Set(row.nodes)],
     }));
   }
+}
+
+const GIVEN: Readonly<Record<EscalatedResource, (row: GivenRow) => ResourceGiven | undefined>> = {
+  memory: (row) => amount(row.memory_bytes, row.memory_limit_bytes, row.max_memory),
+  ephemeral_storage: (row) =>
+    amount(DEFAULT_EPHEMERAL_STORAGE_BYTES, row.ephemeral_storage_limit_bytes, row.max_ephemeral_storage),
+  workspace_size: (row) =>
+    row.workspace_bytes === null ? undefined : amount(row.workspace_bytes, row.workspace_bytes, row.max_workspace_size),
+};
+
+function amount(requestBytes: number, limitBytes: number | null, cap: string | null): ResourceGiven {
+  return {
+    given: { requestBytes, limitBytes: limitBytes ?? undefined },
+    capBytes: cap === null ? undefined : memoryBytes(cap),
+  };
 }

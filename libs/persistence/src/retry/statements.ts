@@ -14,32 +14,58 @@ export const ENDED_ATTEMPTS: Statement = {
    GROUP BY failure_class`,
 };
 
-/** Providers on which attempts of a build ended so that the next goes elsewhere. Index: build_executions_attempt. Locks nothing. */
-export const AVOIDED_PROVIDERS: Statement = {
-  name: 'avoided_providers',
+/**
+ * Providers on which attempts of a build ended so that the next goes elsewhere, with the nodes where they were, the last
+ * one first. Index: build_executions_attempt. Locks nothing.
+ */
+export const AVOIDED_PLACES: Statement = {
+  name: 'avoided_places',
   text: `
-  SELECT DISTINCT ON (provider_id) provider_id, attempt, reason
+  SELECT provider_id, max(attempt) AS attempt, (array_agg(reason ORDER BY attempt DESC))[1] AS reason,
+         coalesce(array_agg(node_name ORDER BY attempt DESC) FILTER (WHERE node_name IS NOT NULL), '{}') AS nodes
     FROM build_executions
    WHERE build_id = $1 AND avoided AND provider_id IS NOT NULL
-   ORDER BY provider_id, attempt DESC`,
+   GROUP BY provider_id`,
 };
 
-/** What a build's pod was given and may be given. Index: primary keys. Locks nothing. */
-export const MEMORY_OF_BUILD = `
-  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory
-    FROM builds b JOIN tenants t ON t.id = b.tenant_id WHERE b.id = $1`;
+/** What an attempt was given and its build may be given. Index: primary keys. Locks nothing. */
+export const GIVEN_TO_ATTEMPT = `
+  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory, e.ephemeral_storage_limit_bytes, t.max_ephemeral_storage,
+         e.workspace_bytes, t.max_workspace_size
+    FROM build_executions e JOIN builds b ON b.id = e.build_id JOIN tenants t ON t.id = e.tenant_id
+   WHERE e.id = $1`;
 
-/** Index: primary key. Locks: the project, holding nothing else. */
-export const LEARN_MEMORY = `
-  UPDATE projects SET learned_memory_bytes = $2
-   WHERE id = $1 AND (learned_memory_bytes IS NULL OR learned_memory_bytes < $2)`;
+/**
+ * What a build succeeded with of that which it had run out of; never less than is known. Index: primary keys,
+ * build_executions_attempt. Locks: the project, holding nothing else.
+ */
+export const LEARN_RESOURCES = `
+  WITH ran_out AS (
+    SELECT array_agg(DISTINCT reason) AS reasons
+      FROM build_executions
+     WHERE build_id = $2 AND provider_id IS NOT NULL AND failure_class = 'resource' AND retry_decision = 'retry'
+  )
+  UPDATE projects p
+     SET learned_memory_bytes = greatest(p.learned_memory_bytes,
+           CASE WHEN 'StepOutOfMemory' = ANY (r.reasons) THEN b.memory_bytes END),
+         learned_ephemeral_storage_bytes = greatest(p.learned_ephemeral_storage_bytes,
+           CASE WHEN 'EphemeralStorageExceeded' = ANY (r.reasons) THEN b.ephemeral_storage_limit_bytes END),
+         learned_workspace_bytes = greatest(p.learned_workspace_bytes,
+           CASE WHEN 'WorkspaceFull' = ANY (r.reasons) THEN b.workspace_bytes END)
+    FROM ran_out r, builds b
+   WHERE p.id = $1 AND b.id = $2 AND b.status = 'completed' AND r.reasons IS NOT NULL`;
 
 /** A registry's row. Index: primary key. Locks: nothing that lasts. */
 export const MAKE_REGISTRY = 'INSERT INTO registry_holds (registry) VALUES ($1) ON CONFLICT (registry) DO NOTHING';
 
-/** Index: primary key. Locks: the registry's row, so that one hold is made by however many dispatchers. */
+/**
+ * Whether the build $3 is held already, or only others are. Index: primary keys. Locks: the registry's row, so that one
+ * hold is made by however many dispatchers.
+ */
 export const LOCK_REGISTRY = `
-  SELECT level, held_until, coalesce(held_until > now(), false) AS held,
+  SELECT level, held_until, coalesce(held_until > now(), false) AS held_for_some,
+         coalesce(held_until > now(), false)
+           AND coalesce(tenant_id = (SELECT tenant_id FROM builds WHERE id = $3), true) AS held,
          coalesce(held_until > now() - $2::double precision * interval '1 millisecond', false) AS recent
     FROM registry_holds WHERE registry = $1 FOR UPDATE`;
 
@@ -52,20 +78,22 @@ export const NOTE_TROUBLE = `
   INSERT INTO registry_troubles (registry, build_id) VALUES ($1, $2)
       ON CONFLICT (registry, build_id) DO UPDATE SET met_at = now()`;
 
-/** Index: primary key of registry_troubles. Locks nothing. */
+/** Builds that met it, and whose they are when all are one tenant's. Index: primary keys. Locks nothing. */
 export const COUNT_TROUBLES = `
-  SELECT count(*)::integer AS builds FROM registry_troubles
-   WHERE registry = $1 AND met_at >= now() - $2::double precision * interval '1 millisecond'`;
+  SELECT count(*)::integer AS builds,
+         CASE WHEN count(DISTINCT b.tenant_id) = 1 THEN min(b.tenant_id::text) END AS tenant_id
+    FROM registry_troubles t JOIN builds b ON b.id = t.build_id
+   WHERE t.registry = $1 AND t.met_at >= now() - $2::double precision * interval '1 millisecond'`;
 
 /** Begins a hold; what led to it is not counted again. Index: primary keys. Locks: nothing new. */
 export const HOLD_REGISTRY = `
   WITH counted AS (DELETE FROM registry_troubles WHERE registry = $1)
   UPDATE registry_holds
      SET level = $2, builds = $3, held_at = now(), held_until = now() + $4::double precision * interval '1 millisecond',
-         message = $5
+         message = $5, tenant_id = $6::uuid
    WHERE registry = $1
   RETURNING held_until`;
 
 /** A table of a few rows, scanned. Locks nothing. */
 export const FIND_HOLDS = `
-  SELECT registry, builds, held_until, message FROM registry_holds WHERE held_until > now()`;
+  SELECT registry, held_until, message, tenant_id FROM registry_holds WHERE held_until > now()`;

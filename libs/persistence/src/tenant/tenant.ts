@@ -14,6 +14,8 @@ export interface Tenant {
   /** Kubernetes quantities: the cap of one build. */
   readonly maxCpu: string | undefined;
   readonly maxMemory: string | undefined;
+  readonly maxEphemeralStorage: string | undefined;
+  readonly maxWorkspaceSize: string | undefined;
   readonly queueTimeoutMinutes: number;
   readonly startLimitMinutes: number;
   readonly maxBuildTimeoutMinutes: number;
@@ -24,12 +26,12 @@ export interface Tenant {
   readonly updatedAt: Date;
 }
 
+/** Caps of one build, each of which a tenant may be without. */
+type BuildCap = 'maxCpu' | 'maxMemory' | 'maxEphemeralStorage' | 'maxWorkspaceSize';
+
 /** What an admin may set; null clears an optional cap. */
 export type TenantChange = Partial<
-  Omit<Tenant, 'id' | 'createdAt' | 'updatedAt' | 'maxCpu' | 'maxMemory'> & {
-    readonly maxCpu: string | null;
-    readonly maxMemory: string | null;
-  }
+  Omit<Tenant, 'id' | 'createdAt' | 'updatedAt' | BuildCap> & { readonly [cap in BuildCap]: string | null }
 >;
 
 /** A row of `tenants`. */
@@ -44,6 +46,8 @@ export interface TenantRow {
   max_priority: number;
   max_cpu: string | null;
   max_memory: string | null;
+  max_ephemeral_storage: string | null;
+  max_workspace_size: string | null;
   queue_timeout_minutes: number;
   start_limit_minutes: number;
   max_build_timeout_minutes: number;
@@ -64,6 +68,8 @@ export const TENANT_COLUMNS = {
   maxPriority: 'max_priority',
   maxCpu: 'max_cpu',
   maxMemory: 'max_memory',
+  maxEphemeralStorage: 'max_ephemeral_storage',
+  maxWorkspaceSize: 'max_workspace_size',
   queueTimeoutMinutes: 'queue_timeout_minutes',
   startLimitMinutes: 'start_limit_minutes',
   maxBuildTimeoutMinutes: 'max_build_timeout_minutes',
@@ -84,6 +90,8 @@ export function toTenant(row: TenantRow): Tenant {
     maxPriority: row.max_priority,
     maxCpu: orUndefined(row.max_cpu),
     maxMemory: orUndefined(row.max_memory),
+    maxEphemeralStorage: orUndefined(row.max_ephemeral_storage),
+    maxWorkspaceSize: orUndefined(row.max_workspace_size),
     queueTimeoutMinutes: row.queue_timeout_minutes,
     startLimitMinutes: row.start_limit_minutes,
     maxBuildTimeoutMinutes: row.max_build_timeout_minutes,

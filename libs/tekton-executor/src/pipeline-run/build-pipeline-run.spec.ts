@@ -113,7 +113,7 @@ describe('a rendered PipelineRun', () => {
 
   it('gives the build task the figures that have a limit, and no other task any', () => {
     const gibibyte = 2 ** 30;
-    const resources = { cpuMillis: 1500, memoryBytes: 2 * gibibyte, cpuLimitMillis: 1500, memoryLimitBytes: undefined };
+    const resources = { ...renderContext().resources, cpuMillis: 1500, cpuLimitMillis: 1500 };
     const withLimits = (changes: object): unknown =>
       (render(renderContext({ resources: { ...resources, ...changes } })).spec as { taskRunSpecs?: unknown })
         .taskRunSpecs;
@@ -126,8 +126,37 @@ describe('a rendered PipelineRun', () => {
         computeResources: { requests: { cpu: '1500m', memory: '2Gi' }, limits: { cpu: '1500m', memory: '8Gi' } },
       },
     ]);
+    expect(withLimits({ ephemeralStorageBytes: 9 * gibibyte, ephemeralStorageLimitBytes: 10 * gibibyte })).toEqual([
+      {
+        pipelineTaskName: 'build',
+        computeResources: {
+          requests: { cpu: '1500m', 'ephemeral-storage': '9Gi' },
+          limits: { cpu: '1500m', 'ephemeral-storage': '10Gi' },
+        },
+      },
+    ]);
     expect(withLimits({ cpuLimitMillis: undefined })).toBeUndefined();
   });
+
+  it('after a lack of disk on a node has more of it, and prefers any other node without requiring one', () => {
+    const resources = {
+      ...renderContext().resources,
+      ephemeralStorageBytes: 8 * 2 ** 30,
+      ephemeralStorageLimitBytes: 8 * 2 ** 30,
+    };
+    const context = renderContext({ resources, workspaceSize: '2Gi', avoidedNodes: ['node-a', 'node-b.example'] });
+    const spec = render(context).spec as unknown as Record<string, unknown[]>;
+    const { taskRunTemplate, taskRunSpecs, workspaces } = spec;
+    expect({ taskRunTemplate, taskRunSpecs, source: workspaces?.[0] }).toMatchSnapshot();
+  });
+
+  it.each(['', 'Node', 'a b', '-a', '$(params.url)', '"], x: ["', 'a'.repeat(254)])(
+    'leaves out what is no name of a node: %j',
+    (node) => {
+      const { spec } = render(renderContext({ avoidedNodes: [node] }));
+      expect(spec).toEqual(render(renderContext()).spec);
+    },
+  );
 
   it('binds git credentials only when the project has one, each key apart from the registry key', () => {
     const run = render(renderContext({ hasGitCredential: true }));

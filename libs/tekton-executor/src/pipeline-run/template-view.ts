@@ -32,6 +32,11 @@ export interface ComputeResources {
   readonly limits: Readonly<Record<string, string>>;
 }
 
+/** A Kubernetes affinity that prefers nodes and requires none: a cluster of one node still takes the run. */
+export interface NodePreference {
+  readonly nodeAffinity: { readonly preferredDuringSchedulingIgnoredDuringExecution: readonly object[] };
+}
+
 /** All that a template sees. */
 export interface TemplateView {
   readonly name: string;
@@ -49,6 +54,8 @@ export interface TemplateView {
   readonly taskName: string;
   /** Of the `build` task's pod; undefined: nobody asked and nothing is capped. */
   readonly computeResources: ComputeResources | undefined;
+  /** Of every pod of the run; undefined: nothing speaks for one node or another. */
+  readonly affinity: NodePreference | undefined;
   readonly params: ParamValues;
 }
 
@@ -75,24 +82,45 @@ export function templateView(context: RenderContext, place: Place): TemplateView
     pipelineTimeout: `${context.pipelineTimeoutSeconds}s`,
     taskName: method.taskName,
     computeResources: computeResources(context.resources),
+    affinity: awayFrom(context.avoidedNodes),
     params: paramValues(context),
   };
 }
 
 /** Only what has a limit is written: a figure that counts for fairness alone must not keep a pod from being scheduled. */
 function computeResources(resources: BuildResources): ComputeResources | undefined {
-  const { cpuMillis, memoryBytes, cpuLimitMillis, memoryLimitBytes } = resources;
-  if (cpuLimitMillis === undefined && memoryLimitBytes === undefined) return undefined;
+  const figures = [
+    ['cpu', resources.cpuMillis, resources.cpuLimitMillis, cpuText],
+    ['memory', resources.memoryBytes, resources.memoryLimitBytes, memoryText],
+    ['ephemeral-storage', resources.ephemeralStorageBytes, resources.ephemeralStorageLimitBytes, memoryText],
+  ] as const;
+  const limited = figures.flatMap(([name, request, limit, text]) =>
+    limit === undefined ? [] : [{ name, request: text(request), limit: text(limit) }],
+  );
+  if (limited.length === 0) return undefined;
   return {
-    requests: {
-      ...(cpuLimitMillis === undefined ? {} : { cpu: cpuText(cpuMillis) }),
-      ...(memoryLimitBytes === undefined ? {} : { memory: memoryText(memoryBytes) }),
-    },
-    limits: {
-      ...(cpuLimitMillis === undefined ? {} : { cpu: cpuText(cpuLimitMillis) }),
-      ...(memoryLimitBytes === undefined ? {} : { memory: memoryText(memoryLimitBytes) }),
-    },
+    requests: Object.fromEntries(limited.map(({ name, request }) => [name, request])),
+    limits: Object.fromEntries(limited.map(({ name, limit }) => [name, limit])),
   };
+}
+
+/** As Kubernetes names nodes; anything else is no name, and is left out. */
+const NODE_NAME = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/**
+ * Prefers any node but these, one term for each: a node has the weight of every term that does not name it. By name, not
+ * by a label that a node may lack. Tekton gives the same preference to the affinity assistant, whose node the pods of the
+ * run then share.
+ */
+function awayFrom(nodes: readonly string[]): NodePreference | undefined {
+  const terms = nodes
+    .filter((node) => NODE_NAME.test(node))
+    .map((node) => ({
+      weight: 100,
+      preference: { matchFields: [{ key: 'metadata.name', operator: 'NotIn', values: [node] }] },
+    }));
+  if (terms.length === 0) return undefined;
+  return { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: terms } };
 }
 
 /** Labels of the run and of its Secret; Tekton hands them on to TaskRuns and pods. */

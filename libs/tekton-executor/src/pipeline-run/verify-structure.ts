@@ -40,7 +40,10 @@ export function contractStructure(method: BuildMethod, view: TemplateView): unkn
     spec: {
       taskRunTemplate: {
         serviceAccountName: view.serviceAccountName,
-        podTemplate: { automountServiceAccountToken: false },
+        podTemplate: {
+          automountServiceAccountToken: false,
+          ...(view.affinity === undefined ? {} : { affinity: view.affinity }),
+        },
       },
       ...(view.computeResources === undefined
         ? {}

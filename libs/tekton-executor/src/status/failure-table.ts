@@ -69,8 +69,16 @@ export const TASK_REASONS: Readonly<Record<string, Find>> = {
 
 /** Reasons that a Task of ours may report, by pipeline task: a build's log cannot speak for the clone. */
 const REPORTED: Readonly<Record<string, readonly Reason[]>> = {
-  clone: ['GitAuthenticationFailed', 'GitRepositoryNotFound', 'GitRevisionNotFound'],
-  build: ['DockerfileNotFound', 'RegistryUnauthorized', 'RegistryUnavailable', 'PushFailed'],
+  clone: ['GitAuthenticationFailed', 'GitRepositoryNotFound', 'GitRevisionNotFound', 'WorkspaceFull'],
+  build: [
+    'DockerfileNotFound',
+    'RegistryUnauthorized',
+    'RegistryUnavailable',
+    'BaseImageUnavailable',
+    'PushFailed',
+    'EphemeralStorageExceeded',
+    'WorkspaceFull',
+  ],
 };
 
 /** Exit codes of a step whose container was killed from outside: Tekton's entrypoint, SIGKILL, SIGTERM. */
@@ -109,6 +117,8 @@ const NODE_LOSS = new Set(['DeletionByTaintManager', 'DeletionByPodGC']);
 function evictionReason(pod: PodView | undefined, text: string): AttemptReason {
   if (pod?.reason === 'NodeLost' || (pod?.disruption !== undefined && NODE_LOSS.has(pod.disruption.reason)))
     return 'NodeUnreachable';
+  // A node that is short of disk chose this pod among others: the next one may have more, and the build's own limit held.
+  if (/node was low on resource/i.test(text)) return 'PodEvicted';
   return /ephemeral|emptyDir|local storage/i.test(text) ? 'EphemeralStorageExceeded' : 'PodEvicted';
 }
 

@@ -47,7 +47,13 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
   const results = attemptResults(view);
   const digest = results['IMAGE_DIGEST'];
   const imageDigest = digest !== undefined && DIGEST.test(digest) ? digest : undefined;
-  const common = { results, imageDigest, finalDocument: context.finalDocument };
+  const nodeName = lastNode(view);
+  const common = {
+    results,
+    imageDigest,
+    finalDocument: context.finalDocument,
+    ...(nodeName === undefined ? {} : { nodeName }),
+  };
   if (view.run.verdict.status === 'True') {
     if (BUILD_METHOD_TABLE[context.buildMethod].makesImage && imageDigest === undefined) {
       const what =
@@ -71,6 +77,12 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
   }
   if (view.run.verdict.status === 'Unknown') return { ...common, ...deletedEnd(context) };
   return { ...common, ...classifyFailure(view, context) };
+}
+
+/** Where the newest pod was that was placed at all; pods that are gone stay in the view as they were. */
+function lastNode(view: AttemptView): string | undefined {
+  const placed = view.pods.filter(({ nodeName }) => nodeName !== undefined);
+  return placed.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime()).at(-1)?.nodeName;
 }
 
 const DELETED_BY_US: Readonly<Record<StopIntent, readonly [ExecutionOutcome, AttemptReason]>> = {

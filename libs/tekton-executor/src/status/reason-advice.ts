@@ -74,7 +74,11 @@ export const REASON_ADVICE = {
   NodeUnreachable: { fault: 'cluster', advice: 'The node was lost while the step ran. Retry.' },
   EphemeralStorageExceeded: {
     fault: 'user',
-    advice: 'The build wrote more than its disk limit: make it smaller or ask for a higher limit.',
+    advice: 'The build wrote more than its disk limit: make it smaller or ask for more ephemeral_storage.',
+  },
+  WorkspaceFull: {
+    fault: 'user',
+    advice: 'The workspace is full: make the repository smaller or ask for a larger workspace_size.',
   },
   StepOutOfMemory: {
     fault: 'user',
@@ -97,6 +101,10 @@ export const REASON_ADVICE = {
   RegistryUnavailable: {
     fault: 'cluster',
     advice: 'The registry did not answer from the cluster. Check its address, then retry.',
+  },
+  BaseImageUnavailable: {
+    fault: 'cluster',
+    advice: 'A registry that the Dockerfile names did not answer from the cluster. Check its address, then retry.',
   },
   PushFailed: { fault: 'user', advice: 'See the last lines of its log.' },
   DigestMissing: { fault: 'platform', advice: 'The Task ended well without a digest: check a Task that is not ours.' },

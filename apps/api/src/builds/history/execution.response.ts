@@ -1,7 +1,9 @@
 import {
+  cpuText,
   EXECUTION_OUTCOMES,
   EXECUTION_STATES,
   FAILURE_CLASSES,
+  memoryText,
   RETRY_DECISIONS,
   RETRY_REASONS,
   STOP_INTENTS,
@@ -24,6 +26,16 @@ export class WaitingResponse {
   @Shown('text', { nullable: true }) readonly message!: string | null;
 }
 
+/** What an attempt was given. */
+export class ExecutionResourcesResponse {
+  @Shown('text', { description: 'As it counts for fairness', example: '2' }) readonly cpu!: string;
+  @Shown('text', { description: 'As it counts for fairness', example: '4Gi' }) readonly memory!: string;
+  @Shown('text', { nullable: true, description: 'Limit of its disk; null: none of ours', example: '10Gi' })
+  readonly ephemeral_storage!: string | null;
+  @Shown('text', { nullable: true, description: 'Null before its placement', example: '2Gi' })
+  readonly workspace_size!: string | null;
+}
+
 /** Why the next attempt was or was not made. */
 export class RetryResponse {
   @Shown('text', { choices: RETRY_DECISIONS }) readonly decision!: string;
@@ -43,6 +55,9 @@ export class ExecutionResponse {
   @Shown('text', { choices: EXECUTION_STATES }) readonly status!: string;
   @ShownAs(() => ProviderReference, { nullable: true }) readonly provider!: ProviderReference | null;
   @Shown('text', { nullable: true }) readonly namespace!: string | null;
+  @Shown('text', { nullable: true, description: 'Node of its last pod; known at the end of one that failed' })
+  readonly node!: string | null;
+  @ShownAs(() => ExecutionResourcesResponse) readonly resources!: ExecutionResourcesResponse;
   @ShownAs(() => PipelineRunReference, { nullable: true }) readonly pipeline_run!: PipelineRunReference | null;
   @ShownAs(() => WaitingResponse, { nullable: true }) readonly waiting!: WaitingResponse | null;
   @Shown('text', { nullable: true, choices: STOP_INTENTS }) readonly stop_intent!: string | null;
@@ -77,6 +92,8 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     status: execution.state,
     provider: providerId === undefined ? null : { id: providerId, name: orNull(execution.providerName) },
     namespace: orNull(execution.namespace),
+    node: orNull(execution.nodeName),
+    resources: toResourcesResponse(execution),
     pipeline_run:
       pipelineRunName === undefined ? null : { name: pipelineRunName, uid: orNull(execution.pipelineRunUid) },
     waiting: waitingReason === undefined ? null : { reason: waitingReason, message: orNull(execution.waitingMessage) },
@@ -98,6 +115,16 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     finished_at: timeOrNull(execution.finishedAt),
     cluster_lost_since: timeOrNull(execution.firstLossAt),
     retry: execution.retry === undefined ? null : toRetryResponse(execution.retry),
+  };
+}
+
+function toResourcesResponse(execution: ExecutionView): ExecutionResourcesResponse {
+  const { cpuMillis, memoryBytes, ephemeralStorageLimitBytes, workspaceBytes } = execution;
+  return {
+    cpu: cpuText(cpuMillis),
+    memory: memoryText(memoryBytes),
+    ephemeral_storage: ephemeralStorageLimitBytes === undefined ? null : memoryText(ephemeralStorageLimitBytes),
+    workspace_size: workspaceBytes === undefined ? null : memoryText(workspaceBytes),
   };
 }
 

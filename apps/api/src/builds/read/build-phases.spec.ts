@@ -91,10 +91,14 @@ describe('what holds a queued build', () => {
     position: 1,
     running: 0,
     maxRunning: 10,
+    guaranteed: 0,
+    weight: 1,
     dispatchPaused: false,
     liveDispatchers: 1,
+    dispatcherSlots: 50,
     installationLimit: undefined,
     installationRunning: 0,
+    activeWeights: 1,
     medianSlotSeconds: undefined,
     samples: 0,
   };
@@ -104,6 +108,7 @@ describe('what holds a queued build', () => {
     ['the limit of all', { ...place, installationLimit: 3, installationRunning: 3 }, 'InstallationAtLimit'],
     ["the tenant's limit", { ...place, running: 10, liveDispatchers: 0 }, 'TenantAtLimit'],
     ['that no dispatcher lives', { ...place, position: 3, liveDispatchers: 0 }, 'DispatcherMissing'],
+    ['that others take all slots', { ...place, position: 3, installationRunning: 50 }, 'SlotsTaken'],
     ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
   ])('is %s', (_name, position, reason) => {
     expect(queueStanding(build, position).binds?.reason).toBe(reason);
@@ -126,8 +131,10 @@ describe('what holds a queued build', () => {
       basis: expect.stringContaining('median'),
     });
     expect(queueStanding(build, { ...known, dispatchPaused: true }).estimate).toBeNull();
-    const shared = { ...known, running: 5, installationLimit: 40, installationRunning: 40 };
+    const shared = { ...known, running: 5, installationLimit: 40, installationRunning: 40, activeWeights: 8 };
     expect(queueStanding(build, shared).estimate?.seconds).toBe(500);
+    const slots = { ...shared, installationLimit: undefined, dispatcherSlots: 40 };
+    expect(queueStanding(build, slots).estimate?.seconds).toBe(500);
     expect(queueStanding(build, place).estimate).toBeNull();
   });
 });

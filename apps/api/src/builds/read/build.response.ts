@@ -19,10 +19,15 @@ export class ImageResponse {
   @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
 }
 
-/** What the build's pod is limited to (null: nobody asked, and the tenant has no cap), and what its place must have. */
+/**
+ * What the build's pod is limited to and its workspace (null: nobody asked, and the tenant has no cap), and what its
+ * place must have.
+ */
 export class RequirementsResponse {
   @Shown('text', { nullable: true, example: '2' }) readonly cpu!: string | null;
   @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
+  @Shown('text', { nullable: true, example: '10Gi' }) readonly ephemeral_storage!: string | null;
+  @Shown('text', { nullable: true, example: '5Gi' }) readonly workspace_size!: string | null;
   @Shown('text', { nullable: true, choices: ARCHITECTURES }) readonly architecture!: string | null;
   @Shown('text', { nullable: true, choices: OPERATING_SYSTEMS }) readonly os!: string | null;
   @Shown('boolean') readonly gpu!: boolean;
@@ -113,10 +118,13 @@ export function toBuildResponse(build: StoredBuild): BuildResponse {
 
 function toRequirementsResponse({ resources, request }: StoredBuild): RequirementsResponse {
   const asked = requirementsOf(request['requirements']);
-  const { cpuLimitMillis, memoryLimitBytes } = resources;
+  const { cpuLimitMillis, memoryLimitBytes, ephemeralStorageLimitBytes, workspaceBytes } = resources;
+  const bytes = (figure: number | undefined): string | null => (figure === undefined ? null : memoryText(figure));
   return {
     cpu: cpuLimitMillis === undefined ? null : cpuText(cpuLimitMillis),
-    memory: memoryLimitBytes === undefined ? null : memoryText(memoryLimitBytes),
+    memory: bytes(memoryLimitBytes),
+    ephemeral_storage: bytes(ephemeralStorageLimitBytes),
+    workspace_size: bytes(workspaceBytes),
     architecture: orNull(asked.architecture),
     os: orNull(asked.os),
     gpu: asked.gpu === true,

@@ -57,10 +57,12 @@ export function queueStanding(build: StoredBuild, place: QueuePosition | undefin
 /** Nothing is expected while an administrator or a missing dispatcher holds everything. */
 function expectedWait(place: QueuePosition, binds: QueueStanding['binds']): WaitEstimate | undefined {
   if (binds?.reason === 'DispatchPaused' || binds?.reason === 'DispatcherMissing') return undefined;
-  const { installationLimit, installationRunning, running, maxRunning } = place;
-  if (installationLimit === undefined) return estimateWait(place);
-  const room = Math.max(0, installationLimit - installationRunning);
-  return estimateWait({ ...place, maxRunning: Math.min(maxRunning, running + room) });
+  const { installationRunning: slotsTaken, activeWeights: weights } = place;
+  return estimateWait({ ...place, slots: slotsOfAll(place), slotsTaken, weights });
+}
+
+function slotsOfAll({ dispatcherSlots, installationLimit }: QueuePosition): number {
+  return Math.min(dispatcherSlots, installationLimit ?? dispatcherSlots);
 }
 
 function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
@@ -81,6 +83,9 @@ function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
   }
   if (place.liveDispatchers === 0) {
     return { reason: 'DispatcherMissing', message: 'no dispatcher is alive; an operator has to start one' };
+  }
+  if (place.installationRunning >= place.dispatcherSlots) {
+    return { reason: 'SlotsTaken', message: `all ${place.dispatcherSlots} slots of the dispatchers are taken` };
   }
   if (place.position > 1) {
     return { reason: 'BuildsAhead', message: `${place.position - 1} builds of the tenant are ahead` };

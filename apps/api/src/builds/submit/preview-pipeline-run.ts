@@ -1,4 +1,10 @@
-import { NAMESPACE_PREFIX, pipelineTimeoutSeconds, type Provider, type RenderContext } from '@image-factory/domain';
+import {
+  NAMESPACE_PREFIX,
+  pipelineTimeoutSeconds,
+  workspaceSize,
+  type Provider,
+  type RenderContext,
+} from '@image-factory/domain';
 import type { NewBuild } from '@image-factory/persistence';
 import { buildPipelineRun } from '@image-factory/tekton-executor';
 
@@ -30,7 +36,8 @@ export function previewPipelineRun(
     resources: build.resources,
     pipelineTimeoutSeconds: pipelineTimeoutSeconds(build.buildTimeoutMinutes, build.startLimitMinutes),
     storageClass: provider.settings.storageClass,
-    workspaceSize: provider.settings.workspaceSize ?? '1Gi',
+    workspaceSize: workspaceSize(provider.settings.workspaceSize, build.resources.workspaceBytes),
+    avoidedNodes: [],
     insecureRegistry: host !== undefined && (provider.settings.insecureRegistries ?? []).includes(host),
     hasGitCredential: build.repositoryAuthId !== undefined,
     traceparent: undefined,

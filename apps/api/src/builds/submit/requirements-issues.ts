@@ -3,28 +3,35 @@ import {
   type BuildResources,
   cpuMillis,
   cpuQuantity,
+  type Grammar,
   memoryBytes,
   memoryQuantity,
   type ResourceFigures,
+  storageQuantity,
 } from '@image-factory/domain';
 import type { Project, Tenant } from '@image-factory/persistence';
 import type { RequirementsRequest } from './requirements.request.js';
 import { type SubmissionIssue, submissionIssue } from './submission-issue.js';
 
+type ResourceField = 'cpu' | 'memory' | 'ephemeral_storage' | 'workspace_size';
+type AskedResources = Readonly<Partial<Record<ResourceField, unknown>>>;
+
 /** What a build asks for beyond its tenant's caps, and what its tenant may not ask for. */
 export function requirementsIssues(asked: RequirementsRequest | undefined, tenant: Tenant): SubmissionIssue[] {
   if (typeof asked !== 'object' || asked === null) return [];
-  const figures = figuresOf(asked.cpu, asked.memory);
-  const caps = figuresOf(tenant.maxCpu, tenant.maxMemory);
-  const beyond = [
-    ['cpu', figures.cpuMillis, caps.cpuMillis, tenant.maxCpu] as const,
-    ['memory', figures.memoryBytes, caps.memoryBytes, tenant.maxMemory] as const,
-  ].filter(([, figure, cap]) => figure !== undefined && cap !== undefined && figure > cap);
+  const limits = capTexts(tenant);
+  const figures = figuresOf(asked);
+  const caps = figuresOf(limits);
+  const beyond = RESOURCE_FIELDS.filter(([field, figure]) => {
+    const [most, wanted] = [caps[figure], figures[figure]];
+    return limits[field] !== undefined && most !== undefined && wanted !== undefined && wanted > most;
+  });
   return [
     ...forbiddenCapabilities(asked, tenant),
-    ...beyond.map(([field, , , cap]) =>
-      submissionIssue(`requirements.${field}`, 'ValidationFailed', `must be at most ${cap}, the tenant's max_${field}`),
-    ),
+    ...beyond.map(([field]) => {
+      const message = `must be at most ${limits[field]}, the tenant's max_${field}`;
+      return submissionIssue(`requirements.${field}`, 'ValidationFailed', message);
+    }),
   ];
 }
 
@@ -43,26 +50,56 @@ function forbiddenCapabilities(asked: RequirementsRequest, tenant: Tenant): Subm
   );
 }
 
+const RESOURCE_FIELDS: readonly (readonly [ResourceField, keyof ResourceFigures])[] = [
+  ['cpu', 'cpuMillis'],
+  ['memory', 'memoryBytes'],
+  ['ephemeral_storage', 'ephemeralStorageBytes'],
+  ['workspace_size', 'workspaceBytes'],
+];
+
+type Learned = Pick<Project, 'learnedMemoryBytes' | 'learnedEphemeralStorageBytes' | 'learnedWorkspaceBytes'>;
+
 /**
- * The figures of a build whose requirements have no issue. One that asks for no memory begins with what an earlier build
- * of its project was given after it had run out of it, within the cap.
+ * The figures of a build whose requirements have no issue. Where one asks for nothing it begins with what an earlier
+ * build of its project succeeded with after it had run out of it, within the cap.
  */
 export function resourcesOf(
   asked: RequirementsRequest | undefined,
   tenant: Tenant,
-  project: Pick<Project, 'learnedMemoryBytes'>,
+  project: Learned | undefined,
 ): BuildResources {
-  const figures = figuresOf(asked?.cpu, asked?.memory);
-  const caps = figuresOf(tenant.maxCpu, tenant.maxMemory);
-  const learned = project.learnedMemoryBytes;
-  const usual = learned === undefined ? undefined : Math.min(learned, caps.memoryBytes ?? learned);
-  return buildResources({ ...figures, memoryBytes: figures.memoryBytes ?? usual }, caps);
+  const figures = figuresOf(asked ?? {});
+  const caps = figuresOf(capTexts(tenant));
+  const orLearned = (figure: keyof ResourceFigures, learned: number | undefined): number | undefined =>
+    figures[figure] ?? (learned === undefined ? undefined : Math.min(learned, caps[figure] ?? learned));
+  return buildResources(
+    {
+      cpuMillis: figures.cpuMillis,
+      memoryBytes: orLearned('memoryBytes', project?.learnedMemoryBytes),
+      ephemeralStorageBytes: orLearned('ephemeralStorageBytes', project?.learnedEphemeralStorageBytes),
+      workspaceBytes: orLearned('workspaceBytes', project?.learnedWorkspaceBytes),
+    },
+    caps,
+  );
+}
+
+function capTexts(tenant: Tenant): Readonly<Record<ResourceField, string | undefined>> {
+  return {
+    cpu: tenant.maxCpu,
+    memory: tenant.maxMemory,
+    ephemeral_storage: tenant.maxEphemeralStorage,
+    workspace_size: tenant.maxWorkspaceSize,
+  };
 }
 
 /** Texts that are no quantities, which their fields report, are as if they were not there. */
-function figuresOf(cpu: unknown, memory: unknown): ResourceFigures {
+function figuresOf(asked: AskedResources): ResourceFigures {
+  const figure = (text: unknown, grammar: Grammar, parse: (quantity: string) => number): number | undefined =>
+    typeof text === 'string' && grammar(text) === undefined ? parse(text) : undefined;
   return {
-    cpuMillis: typeof cpu === 'string' && cpuQuantity(cpu) === undefined ? cpuMillis(cpu) : undefined,
-    memoryBytes: typeof memory === 'string' && memoryQuantity(memory) === undefined ? memoryBytes(memory) : undefined,
+    cpuMillis: figure(asked.cpu, cpuQuantity, cpuMillis),
+    memoryBytes: figure(asked.memory, memoryQuantity, memoryBytes),
+    ephemeralStorageBytes: figure(asked.ephemeral_storage, storageQuantity, memoryBytes),
+    workspaceBytes: figure(asked.workspace_size, storageQuantity, memoryBytes),
   };
 }

@@ -7,6 +7,7 @@ import {
   memoryQuantity,
   OPERATING_SYSTEMS,
   type OperatingSystem,
+  storageQuantity,
 } from '@image-factory/domain';
 import {
   BooleanField,
@@ -32,6 +33,21 @@ export class RequirementsRequest {
     example: '4Gi',
   })
   readonly memory?: string;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    description:
+      "Disk of its node that the build's pod requests and is limited to, at most the tenant's max_ephemeral_storage",
+    example: '10Gi',
+  })
+  readonly ephemeral_storage?: string;
+
+  @TextField(storageQuantity, {
+    optional: true,
+    description: "Least size of the build's workspace, at most the tenant's max_workspace_size",
+    example: '5Gi',
+  })
+  readonly workspace_size?: string;
 
   @ChoiceField(ARCHITECTURES, { optional: true, description: 'The provider has nodes of this architecture' })
   readonly architecture?: Architecture;

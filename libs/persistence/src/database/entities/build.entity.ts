@@ -116,6 +116,15 @@ export class BuildEntity {
   @Column({ type: 'bigint', name: 'memory_limit_bytes', nullable: true })
   readonly memoryLimitBytes!: number | null;
 
+  @Column({ type: 'bigint', name: 'ephemeral_storage_bytes', nullable: true })
+  readonly ephemeralStorageBytes!: number | null;
+
+  @Column({ type: 'bigint', name: 'ephemeral_storage_limit_bytes', nullable: true })
+  readonly ephemeralStorageLimitBytes!: number | null;
+
+  @Column({ type: 'bigint', name: 'workspace_bytes', nullable: true })
+  readonly workspaceBytes!: number | null;
+
   @Column({ type: 'text', nullable: true })
   readonly traceparent!: string | null;
 

@@ -175,6 +175,15 @@ export class BuildExecutionEntity {
 
   @Column({ type: 'boolean' })
   readonly avoided!: boolean;
+
+  @Column({ type: 'bigint', name: 'ephemeral_storage_limit_bytes', nullable: true })
+  readonly ephemeralStorageLimitBytes!: number | null;
+
+  @Column({ type: 'bigint', name: 'workspace_bytes', nullable: true })
+  readonly workspaceBytes!: number | null;
+
+  @Column({ type: 'text', name: 'node_name', nullable: true })
+  readonly nodeName!: string | null;
 }
 
 /** Row of `placement_decisions`. */

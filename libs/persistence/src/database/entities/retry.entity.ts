@@ -20,6 +20,9 @@ export class RegistryHoldEntity {
 
   @Column({ type: 'text', nullable: true })
   readonly message!: string | null;
+
+  @Column({ type: 'uuid', name: 'tenant_id', nullable: true })
+  readonly tenantId!: string | null;
 }
 
 /** Row of `registry_troubles`. */

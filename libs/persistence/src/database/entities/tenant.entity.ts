@@ -57,6 +57,12 @@ export class TenantEntity {
   @Column({ type: 'text', name: 'max_memory', nullable: true })
   readonly maxMemory!: string | null;
 
+  @Column({ type: 'text', name: 'max_ephemeral_storage', nullable: true })
+  readonly maxEphemeralStorage!: string | null;
+
+  @Column({ type: 'text', name: 'max_workspace_size', nullable: true })
+  readonly maxWorkspaceSize!: string | null;
+
   @Column({ type: 'integer', name: 'queue_timeout_minutes' })
   readonly queueTimeoutMinutes!: number;
 
@@ -216,6 +222,12 @@ export class ProjectEntity {
 
   @Column({ type: 'bigint', name: 'learned_memory_bytes', nullable: true })
   readonly learnedMemoryBytes!: number | null;
+
+  @Column({ type: 'bigint', name: 'learned_ephemeral_storage_bytes', nullable: true })
+  readonly learnedEphemeralStorageBytes!: number | null;
+
+  @Column({ type: 'bigint', name: 'learned_workspace_bytes', nullable: true })
+  readonly learnedWorkspaceBytes!: number | null;
 
   @Column({ type: 'integer', name: 'start_limit_minutes', nullable: true })
   readonly startLimitMinutes!: number | null;

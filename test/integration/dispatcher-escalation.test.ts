@@ -1,0 +1,152 @@
+import type { RenderContext, Reason } from '@image-factory/domain';
+import { eventually } from '@image-factory/test-support';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DispatcherHarness } from './dispatcher-harness.js';
+
+const GI = 2 ** 30;
+
+let harness: DispatcherHarness;
+beforeEach(async () => {
+  harness = await DispatcherHarness.open();
+});
+afterEach(() => harness.close());
+
+/** The first `attempts` attempts of every build end so, wherever they run. */
+function failAttempts(attempts: number, reason: Reason): void {
+  const failure = { reason, fault: 'user' as const };
+  harness.cluster.scriptRun = (run) => (run.attempt <= attempts ? { exitCode: 1, failure } : undefined);
+}
+
+interface AttemptRow {
+  retry_reason: string | null;
+  retry_message: string | null;
+  failure_class: string | null;
+  memory_bytes: number;
+  ephemeral_storage_limit_bytes: number | null;
+  workspace_bytes: number | null;
+  /** What the fake executor was asked to render. */
+  document: string;
+}
+
+function attemptsOf(buildId: string): Promise<AttemptRow[]> {
+  return harness.database.query<AttemptRow>(
+    `SELECT * FROM build_executions WHERE build_id = $1 AND state <> 'released' ORDER BY attempt`,
+    [buildId],
+  );
+}
+
+function rendered(row: AttemptRow): RenderContext {
+  return JSON.parse(row.document) as RenderContext;
+}
+
+function learned(): Promise<Record<string, number | null>[]> {
+  return harness.database.query(
+    'SELECT learned_memory_bytes, learned_ephemeral_storage_bytes, learned_workspace_bytes FROM projects',
+  );
+}
+
+const NOTHING_LEARNED = {
+  learned_memory_bytes: null,
+  learned_ephemeral_storage_bytes: null,
+  learned_workspace_bytes: null,
+};
+
+interface Case {
+  readonly reason: Reason;
+  readonly cap: string;
+  readonly learned: string;
+  /** Words of the decision's message. */
+  readonly words: string;
+  /** What a first attempt has of it, in Gi. */
+  readonly usual: number;
+  readonly limitOf: (context: RenderContext) => number | undefined | string;
+  readonly storedOf: (row: AttemptRow) => number | null;
+  /** Limits of a first attempt, of one with so many Gi. */
+  readonly shown: (gibibytes: number, attempt: number) => number | undefined | string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    reason: 'StepOutOfMemory',
+    cap: 'max_memory',
+    learned: 'learned_memory_bytes',
+    words: 'of memory',
+    usual: 2,
+    limitOf: (context) => context.resources.memoryLimitBytes,
+    storedOf: (row) => row.memory_bytes,
+    shown: (gibibytes, attempt) => (attempt === 1 ? undefined : gibibytes * GI),
+  },
+  {
+    reason: 'EphemeralStorageExceeded',
+    cap: 'max_ephemeral_storage',
+    learned: 'learned_ephemeral_storage_bytes',
+    words: 'of ephemeral_storage',
+    usual: 4,
+    limitOf: (context) => context.resources.ephemeralStorageLimitBytes,
+    storedOf: (row) => row.ephemeral_storage_limit_bytes,
+    shown: (gibibytes, attempt) => (attempt === 1 ? undefined : gibibytes * GI),
+  },
+  {
+    reason: 'WorkspaceFull',
+    cap: 'max_workspace_size',
+    learned: 'learned_workspace_bytes',
+    words: 'of workspace_size',
+    usual: 1,
+    limitOf: (context) => context.workspaceSize,
+    storedOf: (row) => row.workspace_bytes,
+    shown: (gibibytes) => `${gibibytes}Gi`,
+  },
+];
+
+describe.each(CASES)('an attempt that ended with $reason', (one) => {
+  it('is followed by attempts with twice as much up to the tenant’s cap, and a failure teaches nothing', async () => {
+    await harness.database.query(`UPDATE tenants SET ${one.cap} = '${one.usual * 3}Gi'`);
+    failAttempts(99, one.reason);
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: one.reason, attempt: 3 });
+    const rows = await attemptsOf(buildId);
+    const given = [one.usual, 2 * one.usual, 3 * one.usual];
+    expect(rows.map((row) => one.limitOf(rendered(row)))).toEqual(given.map((gi, index) => one.shown(gi, index + 1)));
+    expect(rows.map((row) => row.failure_class)).toEqual(['resource', 'resource', 'resource']);
+    expect(rows.map((row) => row.retry_reason)).toEqual(['CauseMayPass', 'CauseMayPass', 'NothingMoreToGive']);
+    expect(rows[0]?.retry_message).toContain(`with ${2 * one.usual}Gi ${one.words}`);
+    expect(await learned()).toEqual([NOTHING_LEARNED]);
+    expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
+  });
+
+  it('teaches the project what it then succeeded with, and keeps it on the attempt', async () => {
+    failAttempts(1, one.reason);
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 2 });
+    expect(one.storedOf((await attemptsOf(buildId))[1]!)).toBe(2 * one.usual * GI);
+    // Written after the end: a hint that may be lost.
+    const known = await eventually('the project knows', async () => {
+      const [project] = await learned();
+      return project?.[one.learned] === null ? undefined : project;
+    });
+    expect(known).toEqual({ ...NOTHING_LEARNED, [one.learned]: 2 * one.usual * GI });
+  });
+
+  it('is the last one when no more can be given', async () => {
+    await harness.database.query(`UPDATE tenants SET ${one.cap} = '${one.usual}Gi'`);
+    failAttempts(99, one.reason);
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: one.reason, attempt: 1 });
+    expect(await attemptsOf(buildId)).toMatchObject([{ failure_class: 'resource', retry_reason: 'NothingMoreToGive' }]);
+  });
+});
+
+describe('what a provider gives', () => {
+  it('is doubled where its own workspaces are larger than usual', async () => {
+    await harness.database.query(`UPDATE providers SET settings = '{"workspace_size": "5Gi"}'`);
+    failAttempts(1, 'WorkspaceFull');
+    await harness.start();
+    const buildId = await harness.submit();
+    await harness.reaches(buildId, 'completed');
+    const sizes = (await attemptsOf(buildId)).map((row) => rendered(row).workspaceSize);
+    expect(sizes).toEqual(['5Gi', '10Gi']);
+  });
+});
