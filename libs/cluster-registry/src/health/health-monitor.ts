@@ -60,18 +60,23 @@ const MINUTE_MS = 60_000;
  */
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
-  readonly #intervalMs: number;
-  readonly #timeoutMs: number;
   readonly #underWay = new Map<string, Promise<void>>();
 
   /** @throws DomainError InvalidInput when the time limit is not below the interval */
   constructor(options: HealthMonitorOptions) {
     this.#options = options;
-    this.#intervalMs = options.intervalMs ?? 30_000;
-    this.#timeoutMs = options.timeoutMs ?? 10_000;
     if (this.#timeoutMs <= 0 || this.#timeoutMs >= this.#intervalMs) {
       throw invalidInput('ValidationFailed', 'The health time limit must be above 0 and below the health interval.');
     }
+  }
+
+  /** Read at each use: an operator's file may change both while the process runs. */
+  get #intervalMs(): number {
+    return this.#options.intervalMs ?? 30_000;
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 10_000;
   }
 
   /** Starts what is due. Call it more often than the interval. @throws what the repository throws */
