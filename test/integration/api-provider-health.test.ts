@@ -46,6 +46,7 @@ describe('the health of a provider', () => {
       providerId: provider.id,
       proberId,
       seen: 'degraded',
+      because: condition,
       shown: { verdict: 'degraded', tektonAnswers: true, streak: 0 },
       conditions: [{ ...condition, lastTransitionTime: new Date() }],
       lost: false,

@@ -46,6 +46,7 @@ describe('stored providers', () => {
       providerId,
       proberId,
       seen: 'degraded',
+      because: condition,
       shown: { verdict: 'degraded', tektonAnswers: true, streak: 0 },
       conditions: [{ ...condition, lastTransitionTime: new Date(0) }],
       lost: false,

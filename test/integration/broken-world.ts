@@ -28,7 +28,7 @@ const BLACK_HOLE = `
     setTimeout(() => Atomics.wait(new Int32Array(workerData), 0, 0), 10);
   });`;
 
-export const HANG_MS = 400;
+export const HANG_MS = 1_000;
 
 /** One cluster that is broken in one way, probed and tested. */
 export class BrokenWorld {

@@ -1,10 +1,10 @@
 import { Module } from '@nestjs/common';
-import { openClusterConnection } from '@image-factory/cluster-connectors';
+import { ConnectObserver, openClusterConnection } from '@image-factory/cluster-connectors';
 import { ConnectionPool } from '@image-factory/cluster-registry';
 import { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { PostgresProviderRepository } from '@image-factory/persistence';
-import { Logger } from '@image-factory/telemetry';
+import { Logger, Metrics } from '@image-factory/telemetry';
 import { ChangeProvider } from './manage/change-provider.js';
 import { ChangeProviderStatus } from './manage/change-provider-status.js';
 import { CreateProvider } from './manage/create-provider.js';
@@ -36,13 +36,14 @@ import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
     WakeParkedBuilds,
     {
       provide: ConnectionPool,
-      inject: [PostgresProviderRepository, EgressPolicy, ProviderAccess, Clock, Logger],
+      inject: [PostgresProviderRepository, EgressPolicy, ProviderAccess, Clock, Logger, Metrics],
       useFactory: (
         providers: PostgresProviderRepository,
         egress: EgressPolicy,
         access: ProviderAccess,
         clock: Clock,
         logger: Logger,
+        metrics: Metrics,
       ) =>
         new ConnectionPool({
           providers,
@@ -50,7 +51,18 @@ import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
           logger,
           maxClients: 10,
           connect: (provider, credential) =>
-            openClusterConnection(provider, credential, { egress, clock, context: access.context(provider.source) }),
+            openClusterConnection(provider, credential, {
+              egress,
+              clock,
+              context: access.context(provider.source),
+              observer: new ConnectObserver({
+                provider,
+                method: provider.settings.authMethod ?? '',
+                logger,
+                metrics,
+                clock,
+              }),
+            }),
         }),
     },
   ],

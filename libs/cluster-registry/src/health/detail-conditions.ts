@@ -1,5 +1,13 @@
+import type { Condition } from '@image-factory/domain';
 import type { DraftCondition } from './probe-conditions.js';
 import type { ClusterDetail } from './probe-detail.js';
+
+const DETAIL_TYPES: readonly string[] = ['PermissionsGranted', 'AdmissionAnswers', 'DiskAvailable'];
+
+/** Something that only the slow questions tell is amiss: they are asked with every probe until it is not. */
+export function isDetailAmiss(conditions: readonly Pick<Condition, 'type' | 'status'>[]): boolean {
+  return conditions.some(({ type, status }) => status === 'False' && DETAIL_TYPES.includes(type));
+}
 
 /** The Conditions of the slow questions. */
 export function detailConditions(detail: ClusterDetail): readonly DraftCondition[] {

@@ -3,13 +3,13 @@ import {
   type Clock,
   DomainError,
   type DueProbe,
-  explainingCondition,
   invalidInput,
   type ProbeRecord,
   type Provider,
   type ProviderRepository,
 } from '@image-factory/domain';
 import type { Logger, Metrics } from '@image-factory/telemetry';
+import { isDetailAmiss } from './detail-conditions.js';
 import { type ClusterProbe, probeCluster, unreached } from './probe-cluster.js';
 import { probeDetail } from './probe-detail.js';
 import { failureOf, type ProbeFailure } from './probe-part.js';
@@ -52,7 +52,7 @@ const MINUTE_MS = 60_000;
  * nothing else. A provider whose probe is still under way is not started again here.
  *
  * A probe that contradicts what is shown is confirmed by another soon after (see `steadyHealth`); slow questions are
- * asked every tenth interval, and when the provider has changed.
+ * asked every tenth interval, when the provider has changed, and while their answers are bad.
  *
  * Failures: whatever goes wrong on the way to a cluster is the result of the probe (Reachable is False with the reason).
  * A record that cannot be written is logged; the next interval writes it. A record that comes after the turn's end is
@@ -123,11 +123,10 @@ export class HealthMonitor {
   }
 
   /** A change of what is shown, once. */
-  #tell(provider: Provider, due: DueProbe, { shown, conditions }: ProbeRecord): void {
+  #tell(provider: Provider, due: DueProbe, { shown, because }: ProbeRecord): void {
     if (shown.verdict === due.shown.verdict) return;
-    const explains = explainingCondition(conditions);
     const fields = { provider: provider.id, name: provider.name, from: due.shown.verdict, to: shown.verdict };
-    const why = explains === undefined ? {} : { reason: explains.reason, message: explains.message };
+    const why = because === undefined ? {} : { reason: because.reason, message: because.message };
     if (shown.verdict === 'healthy') this.#options.logger.info('cluster health changed', fields);
     else this.#options.logger.warn('cluster health changed', { ...fields, ...why });
   }
@@ -143,7 +142,7 @@ export class HealthMonitor {
         const { pressure } = connection;
         const { tektonEnabled, installTasks } = provider.settings;
         const seen = await probeCluster(connection, { ...time, tektonEnabled: tektonEnabled !== false });
-        const asks = due.detailed && seen.versionReachable;
+        const asks = (due.detailed || isDetailAmiss(provider.health.conditions)) && seen.versionReachable;
         const options = { ...time, installTasks: installTasks !== false, tektonListed: seen.tektonListed === true };
         const detail = asks ? { detail: await probeDetail(connection, options) } : {};
         probe = { ...seen, pressure, ...detail };

@@ -28,6 +28,8 @@ export interface ProbeRecord {
   readonly proberId: string;
   /** What this probe alone says. */
   readonly seen: ProviderHealth;
+  /** Why it is not healthy, by the Condition that explains it. */
+  readonly because: Pick<Condition, 'reason' | 'message'> | undefined;
   /** What is shown from now on. */
   readonly shown: SteadyHealth;
   /** Those that this probe judged; others stay as they are. */

@@ -1,4 +1,4 @@
-import { explainingCondition, type ProbeRecord } from '@image-factory/domain';
+import type { ProbeRecord } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 import { FORGET_PROBES, KEEP_PROBE, RECORD_CONDITIONS, RECORD_PROBE } from './probe-statements.js';
 
@@ -8,7 +8,6 @@ export const KEPT_PROBES = 60;
 /** One transaction: the row, the Conditions, the list of last probes. */
 export async function recordProbe(database: Database, record: ProbeRecord): Promise<'recorded' | 'superseded'> {
   const { providerId, conditions, shown, latencyMs } = record;
-  const explains = record.seen === 'healthy' ? undefined : explainingCondition(conditions);
   return database.transaction(async (tx) => {
     const rows = await tx.query(RECORD_PROBE, [
       providerId,
@@ -36,8 +35,8 @@ export async function recordProbe(database: Database, record: ProbeRecord): Prom
       providerId,
       record.proberId,
       record.seen,
-      explains?.reason ?? null,
-      explains?.message ?? null,
+      record.because?.reason ?? null,
+      record.because?.message ?? null,
       latencyMs.version ?? null,
       latencyMs.tekton ?? null,
       latencyMs.nodes ?? null,

@@ -144,6 +144,7 @@ function probe(providerId: string, proberId: string, more: Partial<ProbeRecord> 
     providerId,
     proberId,
     seen: 'healthy',
+    because: undefined,
     shown: HEALTHY,
     conditions: [condition('Reachable', 'True')],
     lost: false,
