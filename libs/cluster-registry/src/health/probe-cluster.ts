@@ -111,12 +111,19 @@ function notKubernetes(): DomainError {
   return new DomainError({ kind: 'Unavailable', reason: 'ClusterUnavailable', message, fault: 'cluster' });
 }
 
+interface ApiGroup {
+  readonly versions?: readonly { readonly version: string }[];
+}
+
 /** Tekton is there, and the version that we speak is not. */
-function servesOtherTekton(connection: ClusterConnection, timeoutMs: number): Promise<boolean> {
-  return connection.request({ ...PROBE, path: '/apis/tekton.dev', timeoutMs }).then(
-    () => true,
-    () => false,
-  );
+async function servesOtherTekton(connection: ClusterConnection, timeoutMs: number): Promise<boolean> {
+  try {
+    const { body } = await connection.request<ApiGroup>({ ...PROBE, path: '/apis/tekton.dev', timeoutMs });
+    return !(body.versions ?? []).some(({ version }) => version === 'v1');
+  } catch (error) {
+    if (isDomainError(error)) return false;
+    throw error;
+  }
 }
 
 function tektonTooOld({ details }: DomainError): DomainError {
