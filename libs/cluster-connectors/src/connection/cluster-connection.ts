@@ -98,6 +98,11 @@ export class ClusterConnection {
     return this.#pressure.view();
   }
 
+  /** True when its cloud says that the cluster is elsewhere now: a new connection is needed. */
+  get outdated(): boolean {
+    return this.#transport.outdated;
+  }
+
   /** How the tokens of a cloud's identity are renewed, for all connections to the cluster; undefined for others. */
   get tokens(): RenewalView | undefined {
     return this.#tokens();
