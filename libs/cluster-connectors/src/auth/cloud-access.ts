@@ -28,11 +28,18 @@ export async function cloudAccess(
   const identity = Object.fromEntries([...oneOf.flat(), ...optional].map((name) => [name, fieldText(fields, name)]));
   const { broker, description } = cloud.session(subject, identity, () => cluster(cloud));
   const described = await description.read();
+  const hasMoved = async (): Promise<boolean> => {
+    // A description that is a minute old is asked for again, an older one of a cluster that stays away less and less often.
+    if (!(await description.invalidate(described))) return false;
+    const { server, ca } = await description.read();
+    return server !== described.server || ca?.reveal() !== described.ca?.reveal();
+  };
   return {
     server: described.server,
     ca: described.ca === undefined ? undefined : { kind: 'value', value: described.ca },
     ...routeAccess(fields),
     identity: described.identity ?? { kind: 'broker', broker },
+    hasMoved,
     ...(described.privateEndpoint === undefined ? {} : { privateEndpoint: described.privateEndpoint }),
   };
 }

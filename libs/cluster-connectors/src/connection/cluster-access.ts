@@ -27,4 +27,6 @@ export interface ClusterAccess {
   readonly proxy?: string;
   /** What to do when the server cannot be reached, for one that answers inside a private network only. */
   readonly privateEndpoint?: string;
+  /** Asks anew where the cluster is: true when its server or CA is another one now. Only clouds can tell. */
+  readonly hasMoved?: () => Promise<boolean>;
 }

@@ -118,6 +118,11 @@ export class ClusterConnection {
     return this.#credentialExpiry();
   }
 
+  /** True when its cloud says that the cluster is elsewhere now: a new connection is needed. */
+  get outdated(): boolean {
+    return this.#transport.outdated;
+  }
+
   /** How the tokens of a cloud's identity are renewed, for all connections to the cluster; undefined for others. */
   get tokens(): RenewalView | undefined {
     return this.#tokens();

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Clock } from '@image-factory/domain';
+import type { Clock, Reason } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
 import type { Dispatcher } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
@@ -39,6 +39,8 @@ interface RawResponse {
   readonly text: string;
 }
 
+/** What a server that is no longer there looks like, or another one at its address. */
+const MOVED: readonly Reason[] = ['ClusterUnreachable', 'ClusterTlsFailed'];
 const ERROR_BODY_BYTES = 64 * 1024;
 /** What a server that closed an idle connection looks like to the request that met it. */
 const STALE_SOCKET_CODES: readonly (string | undefined)[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
@@ -55,6 +57,8 @@ export class ClusterTransport {
   readonly #token: BearerSource | undefined;
   readonly #origin: string;
   readonly #prefix: string;
+  #outdated = false;
+  #looking: Promise<void> | undefined;
 
   constructor(options: ClusterTransportOptions) {
     this.#options = options;
@@ -63,6 +67,11 @@ export class ClusterTransport {
     const url = new URL(options.access.server);
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
+  }
+
+  /** The cluster is elsewhere now: connections that are made from now on reach it, this one does not. */
+  get outdated(): boolean {
+    return this.#outdated;
   }
 
   /** Sends and reads the whole answer; non-2xx is an error. */
@@ -178,6 +187,8 @@ export class ClusterTransport {
       return await limit.cut(answer);
     } catch (error) {
       const known = toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
+      const stopped = limit.signal.aborted && !limit.timedOut;
+      if (!stopped && MOVED.includes(known.reason)) this.#lookAgain();
       throw privateEndpointError(known, this.#options.access.privateEndpoint);
     }
   }
@@ -195,6 +206,20 @@ export class ClusterTransport {
 
   async #bearer(): Promise<string | undefined> {
     return this.#token?.read();
+  }
+
+  /** Finds out whether the cluster has moved, behind the back of the request that did not reach it. */
+  #lookAgain(): void {
+    const { hasMoved } = this.#options.access;
+    if (hasMoved === undefined || this.#outdated || this.#looking !== undefined) return;
+    this.#looking = hasMoved()
+      .then((moved) => {
+        this.#outdated = moved;
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#looking = undefined;
+      });
   }
 
   /** Whether there is another token after a 401; the answer is let go of when asking for one fails. */

@@ -101,8 +101,8 @@ export class ConnectionPool extends ClusterConnectionProvider {
   }
 
   /**
-   * One round of upkeep: connections of replaced generations and removed providers drain and their holders are told;
-   * connections that nobody has used for `maxIdleMs` are closed. Call it every few seconds.
+   * One round of upkeep: connections of replaced generations, moved clusters and removed providers drain and their
+   * holders are told; connections that nobody has used for `maxIdleMs` are closed. Call it every few seconds.
    * @throws what the repository throws
    */
   async runOnce(): Promise<PoolRound> {
@@ -175,7 +175,8 @@ export class ConnectionPool extends ClusterConnectionProvider {
   async #entry(providerId: string): Promise<PoolEntry> {
     const known = this.#current.get(providerId);
     const maxAgeMs = this.#options.generationCheckMs ?? 5_000;
-    if (known !== undefined && this.#nowMs() - known.checkedAtMs < maxAgeMs) return known;
+    const fresh = known !== undefined && this.#nowMs() - known.checkedAtMs < maxAgeMs;
+    if (fresh && !known.connection.outdated) return known;
     const waiting = this.#connecting.get(providerId);
     if (waiting !== undefined) return waiting;
     const work = this.#connect(providerId).finally(() => this.#connecting.delete(providerId));
@@ -192,7 +193,8 @@ export class ConnectionPool extends ClusterConnectionProvider {
       return 'unknown' as const;
     });
     const known = this.#current.get(providerId);
-    if (known !== undefined && (provider === 'unknown' || known.generation === provider?.generation)) {
+    const outdated = known?.connection.outdated === true && provider !== 'unknown';
+    if (known !== undefined && !outdated && (provider === 'unknown' || known.generation === provider?.generation)) {
       known.checkedAtMs = this.#nowMs();
       return known;
     }
@@ -211,10 +213,10 @@ export class ConnectionPool extends ClusterConnectionProvider {
     return entry;
   }
 
-  /** Drains what is of another generation and tells the holders, once; returns how many were not told before. */
+  /** Drains what is of another generation, or of a cluster that has moved, and tells the holders, once; returns how many were not told before. */
   #replaceOlder(providerId: string, generation: number | undefined): number {
     const older = [...this.#current.values(), ...this.#draining].filter(
-      (entry) => entry.providerId === providerId && entry.generation !== generation,
+      (entry) => entry.providerId === providerId && (entry.generation !== generation || entry.connection.outdated),
     );
     const untold = older.filter((entry) => !entry.told);
     for (const entry of older) {
