@@ -120,16 +120,19 @@ describe('chooseProvider', () => {
 
 describe('what a build asks for', () => {
   const arm = provider({ name: 'arm', isGlobal: true, capabilities: ['arm64', 'gpu'], region: 'eu-west-1' });
+  const found = {
+    architectures: ['amd64'],
+    operatingSystems: ['windows'],
+    gpus: 0,
+    largestNode: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
+    undetected: {},
+    detectedAt: '2026-01-01T00:00:00Z',
+  };
   const detected = provider({
     name: 'detected',
     isGlobal: true,
     labels: { environment: 'production', region: 'us-east-1' },
-    detected: {
-      architectures: ['amd64'],
-      operatingSystems: ['windows'],
-      gpus: 0,
-      largestNode: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
-    },
+    detected: found,
   });
   const unknown = provider({ name: 'unknown', isGlobal: true });
   const ask = (requirements: Partial<NonNullable<PlacementRequest['requirements']>>) => {
