@@ -2,12 +2,15 @@ import { toResult, type BenchmarkResult } from '../report.ts';
 import type { LogsBench } from './logs.ts';
 import { chunkWriter } from './log-writers.ts';
 
+/** What a build prints until the next flush, so a chunk: about 5 KB. */
+const LINES_PER_CHUNK = 40;
+
 /** B13: the end of a day of logs: its partition dropped, beside a DELETE of the same chunks from one table. */
 export async function measureRetention(bench: LogsBench): Promise<BenchmarkResult[]> {
-  const lines = bench.quick ? 200_000 : 10_000_000;
+  const lines = bench.retainedLines;
   const world = await bench.world('retention');
   try {
-    const writer = await chunkWriter(world, 4_000);
+    const writer = await chunkWriter(world, LINES_PER_CHUNK);
     await writer.write(lines);
     await world.rows('CREATE TABLE plain_chunks (LIKE build_log_chunks INCLUDING ALL)');
     await world.rows('INSERT INTO plain_chunks SELECT * FROM build_log_chunks');
@@ -26,7 +29,7 @@ export async function measureRetention(bench: LogsBench): Promise<BenchmarkResul
     return [
       toResult({
         id: 'B13-drop',
-        title: `retention of ${lines} lines: drop of their day, ms`,
+        title: `retention of ${lines} lines in chunks of ${LINES_PER_CHUNK}: drop of their day, ms`,
         samples: [dropMs],
         q: 0.5,
         control: { name: 'DELETE and VACUUM of the same chunks', samples: [deleteMs] },
