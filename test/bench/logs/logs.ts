@@ -11,7 +11,7 @@ import { measureTail } from './tail.ts';
 export interface LogsBench {
   readonly quick: boolean;
   readonly rounds: number;
-  /** Lines whose end is measured: ten times the backlog, and a million at least. */
+  /** Lines whose end is measured: ten times the backlog, and ten million at least. */
   readonly retainedLines: number;
   readonly serverUrl: string;
   world(name: string): Promise<BuildWorld>;
@@ -24,7 +24,7 @@ export async function logsBenchmark(options: BenchmarkOptions): Promise<Benchmar
   const bench: LogsBench = {
     quick: options.quick,
     rounds: options.quick ? 3 : 5,
-    retainedLines: Math.max(1_000_000, 10 * options.backlog),
+    retainedLines: Math.max(10_000_000, 10 * options.backlog),
     serverUrl: server.url,
     world: (name) => BuildWorld.open(server.url, name),
     database: (name) => makeDatabase(server.url, name),
