@@ -212,10 +212,11 @@ describe('a build log', () => {
     expect(executions.body.items.map((item: { retry: unknown }) => item.retry)).toEqual([null, null]);
     await harness.sql.query(
       `UPDATE build_executions SET failure_class = 'disruption', retry_decision = 'retry', retry_reason = 'CauseMayPass',
-         retry_message = 'may pass', next_attempt_at = '2026-01-01T00:00:00Z' WHERE build_id = $1 AND attempt = 1`,
+         retry_message = 'may pass', cpu_millis = 500, memory_bytes = 3221225472, next_attempt_at = '2026-01-01T00:00:00Z' WHERE build_id = $1 AND attempt = 1`,
       [id],
     );
     const said = await harness.call('GET', `/api/v1/builds/${id}/executions`, { tenantId });
+    expect(said.body.items[0].resources).toEqual({ cpu: '500m', memory: '3Gi' });
     expect(said.body.items[0].retry).toEqual({
       decision: 'retry',
       class: 'disruption',

@@ -186,6 +186,9 @@ describe('the dispatcher', () => {
     const { durations } = dispatcher.runtime!.parts.metrics.view();
     expect(durations.queueWait).toMatchObject({ count: 1 });
     expect(durations.queueWait?.maxSeconds).toBeLessThan(10);
+    expect(durations.tenantClock?.count).toBeGreaterThan(1);
+    expect(durations.buildDuration).toMatchObject({ count: 1 });
+    expect(durations.buildDuration?.maxSeconds).toBeLessThan(60);
     expect(durations.logLag?.count).toBeGreaterThan(0);
     expect(durations.logLag?.maxSeconds).toBeLessThan(10);
   });

@@ -6,7 +6,14 @@ import type { Clock } from '@image-factory/domain';
 import { EgressPolicy, type EgressOptions } from '@image-factory/egress';
 import { Database, Notifier } from '@image-factory/persistence';
 import { ConnectionPool } from '@image-factory/cluster-registry';
-import { createLogger, type Logger, Metrics, systemClock, toFrameworkLogger } from '@image-factory/telemetry';
+import {
+  createLogger,
+  type Logger,
+  Metrics,
+  observeDatabase,
+  systemClock,
+  toFrameworkLogger,
+} from '@image-factory/telemetry';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import { AccessGuard } from './access/access.guard.js';
 import { API_BASE } from './access/route-table.js';
@@ -34,6 +41,9 @@ const DRAIN_LIMIT_MS = 10_000;
 /** A request, its body included, has to arrive in this time: slow ones must not hold connections for ever. */
 const REQUEST_LIMIT_MS = 60_000;
 
+/** Whoever asks without a key is counted by address: what is remembered of them must not grow with their number. */
+const RATE_LIMIT_CALLERS = 20_000;
+
 /** What tests replace. */
 export interface ApiOverrides {
   readonly logger?: Logger;
@@ -42,6 +52,9 @@ export interface ApiOverrides {
   readonly streams?: Partial<StreamLimits>;
   /** Milliseconds in which a request has to arrive whole. */
   readonly requestLimitMs?: number;
+  /** Milliseconds that a request waits for a database connection. */
+  readonly databaseWaitMs?: number;
+  readonly rateLimitCallers?: number;
   /** How names are resolved for the egress rules. */
   readonly resolve?: NonNullable<EgressOptions['resolve']>;
 }
@@ -81,11 +94,18 @@ export async function createApi(env: ApiEnv, overrides: ApiOverrides = {}): Prom
 
 async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverrides): Promise<NestFastifyApplication> {
   const metrics = overrides.metrics ?? new Metrics();
+  const database = Database.create(
+    {
+      url: env.databaseUrl,
+      poolSize: env.databasePoolSize,
+      applicationName: 'image-factory-api',
+      ...(overrides.databaseWaitMs === undefined ? {} : { waitLimitMs: overrides.databaseWaitMs }),
+    },
+    logger,
+  );
+  observeDatabase(metrics, database);
   const module = AppModule.with({
-    database: Database.create(
-      { url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-api' },
-      logger,
-    ),
+    database,
     cipher: await openCipher(env),
     egress: new EgressPolicy({
       allow: env.egressAllow,
@@ -123,6 +143,7 @@ async function makeApplication(env: ApiEnv, logger: Logger, overrides: ApiOverri
     guard: app.get(AccessGuard, { strict: false }),
     metrics,
     rateLimitPerMinute: env.rateLimitPerMinute,
+    rateLimitCallers: overrides.rateLimitCallers ?? RATE_LIMIT_CALLERS,
   });
   app.setGlobalPrefix(API_BASE.slice(1), { exclude: ['livez', 'readyz'] });
   app.useGlobalPipes(new RequestValidationPipe());

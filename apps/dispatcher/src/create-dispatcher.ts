@@ -22,7 +22,7 @@ import {
   PostgresRetries,
   SecretCipher,
 } from '@image-factory/persistence';
-import { Metrics, systemClock, toFrameworkLogger, type Logger } from '@image-factory/telemetry';
+import { Metrics, observeDatabase, systemClock, toFrameworkLogger, type Logger } from '@image-factory/telemetry';
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
 import type { DispatcherEnv } from './config/env.js';
@@ -64,6 +64,7 @@ export async function createDispatcher(
     { url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-dispatcher' },
     logger,
   );
+  observeDatabase(metrics, database);
   return new Dispatcher({
     settings,
     database,

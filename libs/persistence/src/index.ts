@@ -1,5 +1,5 @@
 export { Database } from './database/database.js';
-export type { DatabaseLogger, DatabaseOptions } from './database/database.js';
+export type { DatabaseConnections, DatabaseLogger, DatabaseOptions } from './database/database.js';
 export type { Subscription } from './database/listener.js';
 export { isUniqueViolation } from './database/sql-state.js';
 export type { Queryable, Statement, Transaction, TransactionOptions } from './database/transaction.js';

@@ -8,6 +8,8 @@ export type { FrameworkLogger } from './log/framework-logger.js';
 export { metricNames } from './metric/metric-names.js';
 export type { CounterName, GaugeName, HistogramName, MetricDefinition, MetricName } from './metric/metric-names.js';
 export { Metrics } from './metric/metrics.js';
+export { observeDatabase } from './metric/observe-database.js';
+export type { ObservedDatabase } from './metric/observe-database.js';
 export type { GaugeReading, MetricsView } from './metric/metrics.js';
 export type { DurationView } from './metric/duration-summary.js';
 export { startTelemetry } from './trace/start-telemetry.js';

@@ -11,6 +11,8 @@ import { measureTail } from './tail.ts';
 export interface LogsBench {
   readonly quick: boolean;
   readonly rounds: number;
+  /** Lines whose end is measured: ten times the backlog, and ten million at least. */
+  readonly retainedLines: number;
   readonly serverUrl: string;
   world(name: string): Promise<BuildWorld>;
   database(name: string): Promise<string>;
@@ -22,6 +24,7 @@ export async function logsBenchmark(options: BenchmarkOptions): Promise<Benchmar
   const bench: LogsBench = {
     quick: options.quick,
     rounds: options.quick ? 3 : 5,
+    retainedLines: Math.max(10_000_000, 10 * options.backlog),
     serverUrl: server.url,
     world: (name) => BuildWorld.open(server.url, name),
     database: (name) => makeDatabase(server.url, name),

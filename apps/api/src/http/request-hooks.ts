@@ -11,6 +11,8 @@ export interface RequestHookOptions {
   readonly guard: AccessGuard;
   readonly metrics: Metrics;
   readonly rateLimitPerMinute: number;
+  /** Keys and addresses whose requests are counted at once; of more, those that were heard last. */
+  readonly rateLimitCallers: number;
 }
 
 /**
@@ -34,6 +36,7 @@ export async function registerRequestHooks(server: FastifyInstance, options: Req
     global: true,
     max: options.rateLimitPerMinute,
     timeWindow: 60_000,
+    cache: options.rateLimitCallers,
     enableDraftSpec: true,
     keyGenerator: (request: FastifyRequest) => request.caller?.keyId ?? `address:${request.ip}`,
     allowList: (request: FastifyRequest) => isPublic(request),

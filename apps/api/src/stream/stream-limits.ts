@@ -1,4 +1,4 @@
-/** What one process gives to event streams. */
+/** What one process gives to event streams. Each open one of a timeline asks the database every two seconds. */
 export interface StreamLimits {
   /** Milliseconds between comments that keep proxies from closing a stream on which nothing happens. */
   readonly keepAliveMs: number;
@@ -24,7 +24,7 @@ export const STREAM_LIMITS: StreamLimits = {
   keyCheckMs: 10_000,
   maxPerKey: 100,
   maxPerTenant: 500,
-  maxOpen: 2_000,
+  maxOpen: 1_000,
   oneTailBytes: 1024 * 1024,
   tailBytes: 64 * 1024 * 1024,
 };

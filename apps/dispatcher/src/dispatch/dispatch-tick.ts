@@ -114,8 +114,10 @@ export class DispatchTick {
       });
     if (claimed.length > 0) this.metrics.count('claims', claimed.length);
     if (skippedForLimit > 0) this.metrics.count('skippedForLimit', skippedForLimit);
-    for (const { attempt, bounces, waitedSeconds } of claimed)
+    for (const { attempt, bounces, tenantId, waitedSeconds } of claimed) {
       if (attempt === 1 && bounces === 0) this.metrics.recordSeconds('queueWait', waitedSeconds);
+      if (bounces === 0) this.metrics.recordSeconds('tenantClock', waitedSeconds, { clock: 'queue', tenant: tenantId });
+    }
     const builds = claimed.map((one) => ({ buildId: one.buildId, placement: this.#start(one, dispatcherId) }));
     return { builds, skippedForLimit };
   }

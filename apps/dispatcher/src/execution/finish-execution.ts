@@ -50,6 +50,10 @@ function noteEnd(
     scope.metrics.count('retryDecisions', 1, { class: decision.failureClass, decision: decision.decision });
     if (decision.decision === 'retry') scope.metrics.count('requeues');
   }
+  if (decision?.decision !== 'retry') {
+    const seconds = (scope.judge.databaseNowMs() - row.submittedAt.getTime()) / 1000;
+    scope.metrics.recordSeconds('buildDuration', seconds, { state: ending.state, method: row.buildMethod });
+  }
   recordClocks(scope, row);
   scope.logger.info('execution finished', {
     build: row.buildId,

@@ -19,6 +19,17 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Longest time of one statement, in milliseconds; default 30,000. */
   readonly statementTimeoutMs?: number;
+  /** Longest wait for a connection, a new one or a free one of the pool, in milliseconds; default 5,000. */
+  readonly waitLimitMs?: number;
+  /** Most callers that wait for a connection at once; default 1,000. */
+  readonly maxWaiting?: number;
+}
+
+/** Connections of the pool now, and callers that wait for one. */
+export interface DatabaseConnections {
+  readonly used: number;
+  readonly idle: number;
+  readonly waiting: number;
 }
 
 /** What the database says about its connections. */
@@ -29,7 +40,8 @@ export interface DatabaseLogger {
 
 const CONFLICT_RETRIES = 5;
 const CONNECT_BACK_OFF_MS = { first: 100, most: 5_000 } as const;
-const CONNECT_TIMEOUT_MS = 5_000;
+const WAIT_LIMIT_MS = 5_000;
+const MAX_WAITING = 1_000;
 const IDLE_TRANSACTION_TIMEOUT_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** The server ends a statement first; who waits for longer than this share of that time waits for a dead connection. */
@@ -42,6 +54,9 @@ const ANSWER_SHARE = 1.2;
  * resolves; the pool replaces broken connections by itself, so a database that goes away makes single calls fail with
  * a retryable DatabaseUnavailable and later ones succeed), *closed* (entered by `close`, never left).
  *
+ * Who finds no free connection waits, for `waitLimitMs` at most and among `maxWaiting` at most; then it is refused with a
+ * retryable DatabaseUnavailable, so that a slow database makes callers fail, not pile up.
+ *
  * A COMMIT whose answer is lost is an unknown outcome: the error then has `details.commitUnknown`, and the caller reads
  * back what it wrote (correctness rule 2).
  */
@@ -49,6 +64,7 @@ export class Database implements Queryable {
   readonly dataSource: DataSource;
   readonly #options: DatabaseOptions;
   readonly #logger: DatabaseLogger | undefined;
+  #onError: (reason: string) => void = () => undefined;
 
   private constructor(options: DatabaseOptions, logger: DatabaseLogger | undefined) {
     const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
@@ -62,7 +78,7 @@ export class Database implements Queryable {
       installExtensions: false,
       poolSize: options.poolSize,
       applicationName: options.applicationName,
-      connectTimeoutMS: CONNECT_TIMEOUT_MS,
+      connectTimeoutMS: options.waitLimitMs ?? WAIT_LIMIT_MS,
       poolErrorHandler: (error: unknown) => this.#warn('an idle database connection was lost', error),
       extra: {
         types: columnTypes,
@@ -109,12 +125,24 @@ export class Database implements Queryable {
     }
   }
 
+  /** Undefined until it is open. */
+  connections(): DatabaseConnections | undefined {
+    if (!this.dataSource.isInitialized) return undefined;
+    const { totalCount, idleCount, waitingCount } = this.#driverPool();
+    return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+  }
+
+  /** `listener` is told the reason of every error that a caller gets; a second one replaces the first. */
+  onError(listener: (reason: string) => void): void {
+    this.#onError = listener;
+  }
+
   async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
     try {
       const result = await this.#pool().query(queryConfig(sql, parameters));
       return result.rows as T[];
     } catch (error) {
-      throw toDatabaseError(error);
+      throw this.#known(error);
     }
   }
 
@@ -128,7 +156,7 @@ export class Database implements Queryable {
       try {
         return await this.#transactionOnce(work, options);
       } catch (error) {
-        if (!isTransactionConflict(error) || retries >= CONFLICT_RETRIES) throw toDatabaseError(error);
+        if (!isTransactionConflict(error) || retries >= CONFLICT_RETRIES) throw this.#known(error);
         await delay(Math.random() * 10 * 2 ** retries);
       }
     }
@@ -196,7 +224,27 @@ export class Database implements Queryable {
         retryable: true,
       });
     }
+    const pool = this.#driverPool();
+    const most = this.#options.maxWaiting ?? MAX_WAITING;
+    if (pool.waitingCount < most) return pool;
+    throw new DomainError({
+      kind: 'Unavailable',
+      reason: 'DatabaseUnavailable',
+      message: `${most} callers wait for a database connection already; try again`,
+      retryable: true,
+      retryAfterSeconds: 1,
+    });
+  }
+
+  #driverPool(): pg.Pool {
     return (this.dataSource.driver as unknown as { master: pg.Pool }).master;
+  }
+
+  /** What a use case throws of its own accord in a transaction is no error of the database's. */
+  #known(error: unknown): DomainError {
+    const known = toDatabaseError(error);
+    if (known !== error || known.reason === 'DatabaseUnavailable') this.#onError(known.reason);
+    return known;
   }
 
   #warn(message: string, error: unknown): void {

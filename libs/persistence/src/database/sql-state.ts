@@ -75,6 +75,11 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return codeOf(cause) === '23505' && fieldsOf(cause).constraint === constraint;
 }
 
+/** What the pool says when its connections are all in use for longer than one may wait, or none can be opened. */
+function isWaitTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('timeout exceeded when trying to connect');
+}
+
 function unavailable(message: string, cause: unknown, code: string): DomainError {
   return new DomainError({
     kind: 'Unavailable',
@@ -94,6 +99,7 @@ function unavailable(message: string, cause: unknown, code: string): DomainError
 export function toDatabaseError(error: unknown): DomainError {
   if (isDomainError(error)) return error;
   const code = codeOf(error);
+  if (isWaitTimeout(error)) return unavailable('no database connection was free in time; try again', error, code);
   if (isConnectionLoss(error)) return unavailable('the database cannot be reached; it is tried again', error, code);
   if (CONFLICTS.has(code)) return unavailable('the database is busy with conflicting work; try again', error, code);
   if (code === '57014' || code === '55P03') return unavailable('the database did not answer in time', error, code);

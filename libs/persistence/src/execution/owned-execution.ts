@@ -42,6 +42,7 @@ export interface OwnedExecution extends Attempt {
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
   readonly traceparent: string | undefined;
+  readonly submittedAt: Date;
   readonly slotHeld: boolean;
   /** `YYYY-MM-DD`: the partition of the attempt's log. */
   readonly logDay: string;

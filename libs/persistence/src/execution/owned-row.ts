@@ -67,6 +67,7 @@ export interface OwnedRow {
   readonly tags: readonly string[];
   readonly build_ordinal: number;
   readonly traceparent: string | null;
+  readonly submitted_at: Date;
   readonly config: Record<string, unknown>;
   readonly git_repository_url: string;
   readonly registry_auth_id: string | null;
@@ -142,6 +143,7 @@ function buildOf(row: OwnedRow) {
     tags: row.tags,
     buildOrdinal: row.build_ordinal,
     traceparent: row.traceparent ?? undefined,
+    submittedAt: row.submitted_at,
     config: toBuildConfig(row.config),
     gitRepositoryUrl: row.git_repository_url,
     registryAuthId: row.registry_auth_id ?? undefined,

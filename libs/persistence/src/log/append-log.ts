@@ -5,7 +5,7 @@ import type { Transaction } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { packRecords, type PlainChunk } from './chunk-format.js';
 import { cursorKey, lastTimeAfter, type CursorRow } from './log-cursor.js';
-import { ENSURE_CURSORS, INSERT_CHUNKS, LOCK_CURSORS, LOG_FENCE, MOVE_CURSORS } from './statements.js';
+import { ENSURE_CURSORS, insertChunks, LOCK_CURSORS, LOG_FENCE, MAX_CHUNK_ROWS, MOVE_CURSORS } from './statements.js';
 import type { LogBatch } from './stored-log.js';
 
 const compress = promisify(zstdCompress);
@@ -73,7 +73,7 @@ export async function appendPacked(
     } else if (cursor.ended_at !== null) throw logConflict(batch, 'has ended already');
   }
   if (mismatches.length > 0) return mismatches;
-  await insertChunks(tx, packed, cursors);
+  await storeChunks(tx, packed, cursors);
   await moveCursors(tx, fence, packed, cursors);
   return 'done';
 }
@@ -109,29 +109,30 @@ export function logConflict(batch: LogBatch, why: string): DomainError {
   });
 }
 
-async function insertChunks(
+async function storeChunks(
   tx: Transaction,
   packed: readonly PackedBatch[],
   cursors: ReadonlyMap<string, CursorRow>,
 ): Promise<void> {
-  const columns: unknown[][] = Array.from({ length: 10 }, () => []);
+  const rows: unknown[][] = [];
   for (const { batch, chunks } of packed) {
     const cursor = cursors.get(cursorKey(batch));
     if (cursor === undefined) continue;
+    const step = logStepKey(batch.step);
     let seq = cursor.next_seq;
     let byteOffset = cursor.byte_offset;
     let lineOffset = cursor.line_offset;
-    for (const chunk of chunks) {
-      const values = [cursor.day, batch.executionId, logStepKey(batch.step), seq, byteOffset, lineOffset];
-      for (const [index, value] of [...values, chunk.lineCount, chunk.rawBytes, chunk.codec, chunk.data].entries()) {
-        columns[index]?.push(value);
-      }
+    for (const { lineCount, rawBytes, codec, data } of chunks) {
+      rows.push([cursor.day, batch.executionId, step, seq, byteOffset, lineOffset, lineCount, rawBytes, codec, data]);
       seq += 1;
-      byteOffset += chunk.rawBytes;
-      lineOffset += chunk.lineCount;
+      byteOffset += rawBytes;
+      lineOffset += lineCount;
     }
   }
-  if (columns[0]?.length !== 0) await tx.query(INSERT_CHUNKS, columns);
+  for (let from = 0; from < rows.length; from += MAX_CHUNK_ROWS) {
+    const some = rows.slice(from, from + MAX_CHUNK_ROWS);
+    await tx.query(insertChunks(some.length), some.flat());
+  }
 }
 
 async function moveCursors(

@@ -24,11 +24,24 @@ export const LOCK_CURSORS = `
    ORDER BY c.execution_id, c.step
      FOR UPDATE OF c`;
 
-/** Index: primary key of the day's partition, which refuses a second chunk under one number. */
-export const INSERT_CHUNKS = `
+const CHUNK_COLUMNS = 10;
+
+/** Rows of one INSERT_CHUNKS: a statement has at most 65,535 parameters. */
+export const MAX_CHUNK_ROWS = 1_000;
+
+/**
+ * A row of parameters for each chunk: `data` goes over the wire as it is, which an array of bytea would not (it is sent as
+ * text of twice the size). Index: primary key of the day's partition, which refuses a second chunk under one number.
+ */
+export function insertChunks(rows: number): string {
+  const values = Array.from({ length: rows }, (_unused, row) => {
+    const first = row * CHUNK_COLUMNS + 1;
+    return `(${Array.from({ length: CHUNK_COLUMNS }, (_none, column) => `$${first + column}`).join(', ')})`;
+  });
+  return `
   INSERT INTO build_log_chunks (day, execution_id, step, seq, byte_offset, line_offset, line_count, raw_bytes, codec, data)
-  SELECT * FROM unnest($1::date[], $2::uuid[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::integer[],
-                       $8::integer[], $9::text[], $10::bytea[])`;
+  VALUES ${values.join(', ')}`;
+}
 
 /** Index: primary key. Locks: nothing new; the cursors are locked already. */
 export const MOVE_CURSORS = `

@@ -45,7 +45,6 @@ export const metricNames = {
   cancels: counter('image_factory_cancels', 'Cancels that were carried out'),
   adoptions: counter('image_factory_adoptions', 'Executions taken over from another dispatcher'),
   leaseLosses: counter('image_factory_lease_losses', 'Writes refused because the shard has another owner'),
-  clusterWrites: counter('image_factory_cluster_writes', 'Requests that change a cluster, by verb and resource'),
   logBytes: counter('image_factory_log_bytes', 'Bytes of step logs stored'),
   logGaps: counter('image_factory_log_gaps', 'Gaps marked in step logs'),
   slotsUsed: gauge('image_factory_slots_used', 'Slots in use in this dispatcher'),
@@ -112,9 +111,12 @@ export const metricNames = {
     'From the end of the run on its cluster to the outcome in the database',
   ),
   logLag: seconds('image_factory_log_lag_seconds', 'From a line in its container to the line stored'),
-  buildDuration: seconds('image_factory_build_seconds', 'From submitted to the final status'),
+  buildDuration: seconds('image_factory_build_seconds', 'From submitted to the end of the last attempt, by its state'),
   clusterClock: seconds('image_factory_cluster_clock_seconds', 'Clocks of ended attempts, by clock and provider'),
-  tenantClock: seconds('image_factory_tenant_clock_seconds', 'Clocks of ended attempts, by clock and tenant'),
+  tenantClock: seconds(
+    'image_factory_tenant_clock_seconds',
+    'Clocks of ended attempts, by clock and tenant; the queue clock of claimed builds',
+  ),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
   configRejected: gauge(
     'image_factory_config_rejected',
@@ -132,7 +134,10 @@ export const metricNames = {
   submissionRefusals: counter('image_factory_submission_refusals', 'Submissions refused, by reason'),
   // both
   databaseErrors: counter('image_factory_database_errors', 'Database errors, by reason'),
-  databaseConnections: gauge('image_factory_database_connections', 'Open database connections'),
+  databaseConnections: gauge(
+    'image_factory_database_connections',
+    'Database connections in use and idle, and callers that wait for one, by state',
+  ),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricNames;

@@ -1,5 +1,6 @@
 import { type Attributes, type Counter, type Histogram, type Meter, metrics as otelMetrics } from '@opentelemetry/api';
 import { DURATION_BUCKETS_S, DurationSummary, type DurationView } from './duration-summary.js';
+import { BoundedLabels } from './bounded-labels.js';
 import { type CounterName, type GaugeName, type HistogramName, metricNames } from './metric-names.js';
 
 /** One value of a gauge, with what tells it apart. */
@@ -20,37 +21,41 @@ export interface MetricsView {
  * registered (`startTelemetry`) before.
  */
 export class Metrics {
-  private readonly counters = new Map<CounterName, { instrument: Counter; total: number }>();
-  private readonly durations = new Map<HistogramName, { instrument: Histogram; summary: DurationSummary }>();
+  private readonly counters = new Map<CounterName, { instrument: Counter; labels: BoundedLabels; total: number }>();
+  private readonly durations = new Map<
+    HistogramName,
+    { instrument: Histogram; labels: BoundedLabels; summary: DurationSummary }
+  >();
   private readonly gauges = new Map<GaugeName, () => readonly GaugeReading[]>();
 
   constructor(private readonly meter: Meter = otelMetrics.getMeter('image-factory')) {}
 
-  /** Adds to a counter. Attributes must have few values: never an id. */
+  /** Adds to a counter. Attributes should have few values; those beyond a bound are counted as `other`. */
   count(name: CounterName, amount = 1, attributes: Attributes = {}): void {
     let entry = this.counters.get(name);
     if (entry === undefined) {
       const { description, unit, name: metricName } = metricNames[name];
-      entry = { instrument: this.meter.createCounter(metricName, { description, unit }), total: 0 };
+      const instrument = this.meter.createCounter(metricName, { description, unit });
+      entry = { instrument, labels: new BoundedLabels(), total: 0 };
       this.counters.set(name, entry);
     }
     entry.total += amount;
-    entry.instrument.add(amount, attributes);
+    entry.instrument.add(amount, entry.labels.bound(attributes));
   }
 
-  /** Records one duration in seconds; a negative one (two machines' clocks) counts as zero. */
+  /** Records one duration in seconds; a negative one (two machines' clocks) counts as zero. Attributes as in `count`. */
   recordSeconds(name: HistogramName, seconds: number, attributes: Attributes = {}): void {
     let entry = this.durations.get(name);
     if (entry === undefined) {
       const { description, unit, name: metricName } = metricNames[name];
       const advice = { explicitBucketBoundaries: [...DURATION_BUCKETS_S] };
       const instrument = this.meter.createHistogram(metricName, { description, unit, advice });
-      entry = { instrument, summary: new DurationSummary() };
+      entry = { instrument, labels: new BoundedLabels(), summary: new DurationSummary() };
       this.durations.set(name, entry);
     }
     const value = Math.max(0, seconds);
     entry.summary.record(value);
-    entry.instrument.record(value, attributes);
+    entry.instrument.record(value, entry.labels.bound(attributes));
   }
 
   /** Registers what a gauge reads when it is scraped; a second registration of a name replaces the first. */

@@ -47,6 +47,12 @@ export class RetryResponse {
   readonly next_attempt_at!: string | null;
 }
 
+/** What the attempt's pod asks its cluster for: an attempt after one that ran out of memory asks for more. */
+export class ResourcesResponse {
+  @Shown('text', { example: '1' }) readonly cpu!: string;
+  @Shown('text', { example: '2Gi' }) readonly memory!: string;
+}
+
 /** One attempt of a build. */
 export class ExecutionResponse {
   @Shown('id') readonly id!: string;
@@ -67,6 +73,7 @@ export class ExecutionResponse {
   @Shown('text', { nullable: true, choices: ['user', 'cluster', 'platform'] }) readonly fault!: string | null;
   @Shown('text', { nullable: true }) readonly image_digest!: string | null;
   @Shown('map') readonly results!: Readonly<Record<string, string>>;
+  @ShownAs(() => ResourcesResponse) readonly resources!: ResourcesResponse;
   @Shown('time') readonly claimed_at!: string;
   @Shown('time', { nullable: true }) readonly placed_at!: string | null;
   @Shown('time', { nullable: true }) readonly created_at!: string | null;
@@ -104,6 +111,10 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     fault: orNull(execution.fault),
     image_digest: orNull(execution.imageDigest),
     results: execution.results,
+    resources: {
+      cpu: cpuText(execution.resources.cpuMillis),
+      memory: memoryText(execution.resources.memoryBytes),
+    },
     claimed_at: execution.claimedAt.toISOString(),
     placed_at: timeOrNull(execution.placedAt),
     created_at: timeOrNull(execution.createdAt),
