@@ -131,6 +131,7 @@ export class DispatcherRuntime {
         ...sweepReport(this.sweeps),
         shards: this.followers.leases.length,
         silent_providers: this.reachability.silent,
+        seal_limit_seconds: this.settings.limits.sealLimitMs / 1000,
       },
       unreachableProviders: this.reachability.unreachable,
       stopping: this.#stopping,
