@@ -95,6 +95,8 @@ describe('the clocks', () => {
     await harness.start();
     const buildId = await harness.submit({ startLimitMinutes: 1 });
     const run = await runOf(buildId);
+    const stored: (string | null)[] = [];
+    harness.cluster.beforeStop = async () => void stored.push((await harness.execution(buildId)).stop_intent);
     run.waiting = { reason: 'Unschedulable', message: '0/3 nodes are available' };
     harness.cluster.changed(run);
     await eventually(
@@ -106,6 +108,7 @@ describe('the clocks', () => {
     await harness.database.query(`UPDATE build_executions SET created_at = now() - interval '2 minutes'`);
     expect(await harness.inState(buildId, 'failed')).toMatchObject({ attempt: 1, reason: 'StartTimeout' });
     expect(harness.cluster.stops).toEqual([{ name: run.name, intent: 'StartLimit' }]);
+    expect(stored).toEqual(['StartLimit']);
   });
 
   it('stop a run that runs too long', async () => {

@@ -7,8 +7,8 @@ import { LEASE_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.
 
 const LIMITS: ExecutionLimits = {
   sealLimitMs: 30_000,
-  lossLimitMs: 60_000,
-  placementBudgetMs: 10_000,
+  lossLimitMs: 180_000,
+  placementBudgetMs: 30_000,
   requestDeadlineMs: 2_000,
   podGraceMs: 2_000,
   publishLimitMs: 30_000,
@@ -45,7 +45,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     runRetentionMs: 0,
     logRetentionDays: 30,
     retry: RETRY_DEFAULTS,
-    clocks: { placementSeconds: 10, sealSeconds: 30, lossMinutes: 1 },
+    clocks: { placementSeconds: 30, sealSeconds: 30, lossMinutes: 3 },
     otlpEndpoint: undefined,
     localWorkspaceDir: `${config.dataDir}/local`,
     localHostId: config.name,

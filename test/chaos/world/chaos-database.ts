@@ -4,10 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDomainError } from '@image-factory/domain';
 import {
   Database,
+  type InvariantReport,
   Notifier,
   PostgresBuildLogs,
   PostgresBuildQueue,
   PostgresBuildSubmissions,
+  PostgresInvariants,
   PostgresProjects,
 } from '@image-factory/persistence';
 import { createTestDatabase, newBuild, type TestDatabase } from '@image-factory/test-support';
@@ -86,6 +88,10 @@ export class ChaosDatabase {
         return undefined;
       throw error;
     }
+  }
+
+  async invariants(): Promise<InvariantReport> {
+    return this.#persistently(() => new PostgresInvariants(this.#database).read());
   }
 
   async cancel(buildId: string): Promise<void> {

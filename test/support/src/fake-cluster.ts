@@ -107,6 +107,8 @@ export class FakeCluster {
   readonly scripts = new Map<string, Partial<RunScript>>();
   defaultScript: RunScript = DEFAULT_SCRIPT;
   reachable = true;
+  /** Another copy of our database has written here: nothing may be written any more. */
+  foreign = false;
   /** Watches deliver nothing while true, and their age grows. */
   silent = false;
   /** Pods of a stopped or ended run stay live until `killPods`. */
@@ -114,6 +116,10 @@ export class FakeCluster {
   /** Awaited by every create before it reaches the cluster, and again before its answer is given. */
   beforeCreate: () => Promise<void> = () => Promise.resolve();
   afterCreate: () => Promise<void> = () => Promise.resolve();
+  /** Awaited by every stop before it reaches the cluster. */
+  beforeStop: (run: FakeRun) => Promise<void> = () => Promise.resolve();
+  /** How often the end of a run was told, by its name. */
+  readonly endsTold = new Map<string, number>();
   /** Awaited by every first list of a follower. */
   beforeList: () => Promise<void> = () => Promise.resolve();
   /** Awaited by every prepare. */

@@ -73,6 +73,8 @@ export class FakeExecutionFollower extends ExecutionFollower {
     }
     const run = this.#own(attempt);
     if (run === undefined) return Promise.resolve({ kind: 'absent' });
+    const { endsTold } = this.cluster;
+    if (run.phase === 'ended') endsTold.set(run.name, (endsTold.get(run.name) ?? 0) + 1);
     return Promise.resolve({
       kind: 'present',
       uid: run.uid,
@@ -93,15 +95,14 @@ export class FakeExecutionFollower extends ExecutionFollower {
     for (const step of run.steps) await this.#followStep(run, step, sink, signal);
   }
 
-  override stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void> {
+  override async stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void> {
     this.#requireContact();
-    if (!mayWrite()) return Promise.resolve();
+    if (!mayWrite()) return;
     const run = this.#own(attempt);
-    if (run !== undefined && run.phase !== 'ended') {
-      this.cluster.stops.push({ name: run.name, intent });
-      this.cluster.stopRun(run, intent);
-    }
-    return Promise.resolve();
+    if (run === undefined || run.phase === 'ended') return;
+    await this.cluster.beforeStop(run);
+    this.cluster.stops.push({ name: run.name, intent });
+    this.cluster.stopRun(run, intent);
   }
 
   override removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -143,6 +144,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   override listCredentials(): Promise<FoundCredentials> {
     this.#requireContact();
+    if (this.cluster.foreign) return Promise.reject(foreignInstallation());
     const own = [...this.cluster.secrets].filter(([, { shard }]) => this.#shards.includes(shard));
     const found = own.map(([name, { executionId }]) => ({ executionId, namespace: 'fake', name }));
     return Promise.resolve({ kind: 'listed', found });
@@ -266,4 +268,13 @@ function indexAt(records: readonly LogRecord[], byteOffset: number): number {
     index += 1;
   }
   return index;
+}
+
+function foreignInstallation(): DomainError {
+  return new DomainError({
+    kind: 'NotAllowed',
+    reason: 'ForeignInstallation',
+    message: 'The fake cluster is known to another copy of this database.',
+    fault: 'cluster',
+  });
 }

@@ -132,6 +132,7 @@ export class DispatcherRuntime {
         silent_providers: this.reachability.silent,
         watch_ages_ms: this.reachability.watchAgesMs(),
         connections: this.parts.places.connections(),
+        seal_limit_seconds: this.settings.limits.sealLimitMs / 1000,
       },
       unreachableProviders: this.reachability.unreachable,
       stopping: this.#stopping,

@@ -6,7 +6,10 @@ import { CLOCK_DEFAULTS } from '@image-factory/domain';
 const NAMED = 20;
 /** What is on its way from one owner to the next is not stranded yet. */
 const STRANDED_AFTER = `interval '1 minute'`;
-const UNSEALED_AFTER = `interval '${CLOCK_DEFAULTS.sealLimitSeconds + 60} seconds'`;
+/** A minute past the longest seal limit that a live dispatcher goes by. */
+const UNSEALED_AFTER = `make_interval(secs => 60 + coalesce(
+  (SELECT max((d.metrics ->> 'seal_limit_seconds')::float8) FROM dispatchers d WHERE d.lease_until > now()),
+  ${CLOCK_DEFAULTS.sealLimitSeconds}))`;
 
 /** Smallest UUIDv7 of a build that is looked at: older ones than 25 hours are not, so that the scan is bounded. */
 const SCAN_FLOOR = `(lpad(to_hex((extract(epoch FROM now() - interval '25 hours') * 1000)::bigint), 12, '0')
@@ -50,7 +53,7 @@ export const DUPLICATES = counted(`
   SELECT 'build ' || build_id || ' has ' || count(*) || ' live executions' AS what FROM build_executions
    WHERE finished_at IS NULL GROUP BY build_id HAVING count(*) > 1`);
 
-/** Logs that are neither sealed nor marked with a gap in their time. Index: build_executions_live. */
+/** Logs that are neither sealed nor marked with a gap in their time. Index: build_executions_live; dispatchers has a handful of rows. */
 export const UNSEALED = counted(`
   SELECT 'execution ' || id || ' has its outcome since ' || outcome_at AS what FROM build_executions
    WHERE finished_at IS NULL AND state = 'sealing' AND log_sealed_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}`);

@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { LANE_DRIFT, PROVIDER_DRIFT } from '../queue/counter-statements.js';
+import { LANE_DRIFT, PROJECT_DRIFT, PROVIDER_DRIFT } from '../queue/counter-statements.js';
 import { DUPLICATES, FOREIGN, ORPHANS, STRANDED, UNSEALED } from './invariant-statements.js';
 
 /** What must never be; each is counted, and should be 0. */
@@ -40,12 +40,14 @@ export class PostgresInvariants {
 
   /** Counters that do not say what they count; the reconciliation of each minute sets them right. */
   async #drift(): Promise<BrokenInvariant> {
-    const [lanes, providers] = await Promise.all([
+    const [lanes, projects, providers] = await Promise.all([
       this.database.query<{ tenant_id: string }>(LANE_DRIFT, [null]),
+      this.database.query<{ project_id: string }>(PROJECT_DRIFT, [null]),
       this.database.query<{ provider_id: string }>(PROVIDER_DRIFT, [null]),
     ]);
     const examples = [
       ...lanes.map((lane) => `the counters of tenant ${lane.tenant_id} are not what they count`),
+      ...projects.map((project) => `the counter of project ${project.project_id} is not what it counts`),
       ...providers.map((provider) => `the counter of provider ${provider.provider_id} is not what it counts`),
     ];
     return { count: examples.length, examples: examples.slice(0, MOST_EXAMPLES) };
