@@ -5,6 +5,7 @@ import type { QueueContender } from './peer/queue-contender.ts';
 import type { QueueBench } from './queue.ts';
 
 const TENANTS = 200;
+const WARM_MS = 300;
 const GRAPHILE = 'graphile-worker, defaults';
 const PREFETCH = 'graphile-worker, prefetch 500';
 const BOSS = 'pg-boss, 100 per fetch';
@@ -80,8 +81,12 @@ async function measureBacklogs(
   const byBacklog: Record<Mode, Map<number, Samples>> = { one: new Map(), many: new Map() };
   for (const backlog of bench.backlogs) {
     for (const mode of ['one', 'many'] as const) {
-      // The first fill may be large and is no part of a round; in a round only what was taken before comes back.
-      for (const contender of contenders[mode]) await contender.topUp(backlog);
+      // The first fill may be large and is no part of a round; in a round only what was taken before comes back. It is
+      // analysed, so that every connection plans anew: what comes first afterwards is no part of a round either.
+      for (const contender of contenders[mode]) {
+        await contender.topUp(backlog);
+        await contender.drain({ jobs: backlog, limitMs: WARM_MS });
+      }
       const samples = await alternate(
         bench.rounds,
         contenders[mode].map((contender) => ({

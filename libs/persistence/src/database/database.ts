@@ -188,16 +188,17 @@ export class Database implements Queryable {
       broken = error;
     };
     client.on('error', onError);
+    const transaction = new OpenTransaction(client);
     try {
       const begun = client.query(beginOf(options));
       // The first statement goes out right behind it; should it fail, so does that.
       begun.catch(() => undefined);
-      const transaction = new OpenTransaction(client);
       const result = await work(transaction);
       await begun;
       await transaction.commit();
       return result;
     } catch (error) {
+      transaction.end();
       if (isConnectionLoss(error) || isCommitUnknown(error)) broken = broken ?? (error as Error);
       else await client.query('ROLLBACK').catch((failure: Error) => onError(failure));
       throw error;
@@ -272,17 +273,26 @@ function queryConfig(sql: string | Statement, parameters: readonly unknown[]): p
 class OpenTransaction implements Transaction {
   readonly inTransaction = true;
   #committed: Promise<pg.QueryResult> | undefined;
+  #over = false;
 
   constructor(private readonly client: pg.PoolClient) {}
 
+  /** Of works that run beside each other one has failed: what another still sends must not run after the ROLLBACK. */
+  end(): void {
+    this.#over = true;
+  }
+
   async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+    this.#assertOpen();
     const result = await this.client.query(queryConfig(sql, parameters));
     return result.rows as T[];
   }
 
   async queryLast<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
+    this.#assertOpen();
     const answered = this.client.query(queryConfig(sql, parameters));
     this.#committed = this.client.query('COMMIT');
+    this.end();
     // Awaited by `commit`; a statement that fails is told first, and the server then rolls back.
     this.#committed.catch(() => undefined);
     try {
@@ -293,6 +303,7 @@ class OpenTransaction implements Transaction {
   }
 
   async commit(): Promise<void> {
+    this.end();
     let command: string;
     try {
       ({ command } = await (this.#committed ?? this.client.query('COMMIT')));
@@ -301,6 +312,10 @@ class OpenTransaction implements Transaction {
     }
     // PostgreSQL answers so when a statement failed whose error nobody passed on.
     if (command === 'ROLLBACK') throw new Error('the transaction was rolled back: one of its statements had failed');
+  }
+
+  #assertOpen(): void {
+    if (this.#over) throw new Error('the transaction is over');
   }
 }
 

@@ -22,10 +22,16 @@ export interface Transaction extends Queryable {
 }
 
 /**
- * A setting for transactions whose named statements take arrays: the planner would find the plan for each call's own
- * short array cheaper than the one for all, and so plan anew at every call, which takes longer than the call.
+ * Settings for transactions whose named statements take arrays of keys. The planner would find the plan for each call's
+ * own short array cheaper than the one for all, and so plan anew at every call, which takes longer than the call. A plan
+ * that is kept was made when the tables may have been empty: it has to go by key whatever their size was.
  */
-export const GENERIC_PLANS = 'plan_cache_mode = force_generic_plan';
+export const KEYED_PLANS: readonly string[] = [
+  'plan_cache_mode = force_generic_plan',
+  'enable_seqscan = off',
+  'enable_hashjoin = off',
+  'enable_mergejoin = off',
+];
 
 export interface TransactionOptions {
   /** Settings for this transaction only, `name = value`, sent together with its BEGIN. Constants of the program. */

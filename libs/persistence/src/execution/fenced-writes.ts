@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../database/database.js';
-import { GENERIC_PLANS } from '../database/transaction.js';
+import { KEYED_PLANS } from '../database/transaction.js';
 import { Batcher } from '../database/batcher.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
@@ -46,7 +46,7 @@ export class FencedWrites {
 
   constructor(private readonly database: Database) {
     this.#batcher = new Batcher({
-      run: (writes) => this.database.transaction((tx) => writeAll(tx, writes), { settings: [GENERIC_PLANS] }),
+      run: (writes) => this.database.transaction((tx) => writeAll(tx, writes), { settings: KEYED_PLANS }),
       keyOf: ({ executionId }) => executionId,
     });
   }

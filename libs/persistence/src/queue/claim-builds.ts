@@ -1,6 +1,6 @@
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../database/database.js';
-import { GENERIC_PLANS } from '../database/transaction.js';
+import { KEYED_PLANS } from '../database/transaction.js';
 import { isLockTimeout } from '../database/sql-state.js';
 import {
   CLAIM_GATE,
@@ -30,7 +30,7 @@ const LANE_WAIT_MS = 1_000;
  * Only builds_claim yields the heads in their order; without this, statistics from an idle time make the planner sort
  * a tenant's whole history instead (the plan guard in the tests shows it).
  */
-export const CLAIM_SETTINGS = ['enable_sort = off', GENERIC_PLANS, `lock_timeout = ${LANE_WAIT_MS}`] as const;
+export const CLAIM_SETTINGS = ['enable_sort = off', ...KEYED_PLANS, `lock_timeout = ${LANE_WAIT_MS}`] as const;
 
 interface LaneRow {
   readonly tenant_id: string;

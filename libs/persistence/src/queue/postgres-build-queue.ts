@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../database/database.js';
-import { GENERIC_PLANS } from '../database/transaction.js';
+import { KEYED_PLANS } from '../database/transaction.js';
 import { Batcher } from '../database/batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { claimBuilds } from './claim-builds.js';
@@ -54,12 +54,12 @@ export class PostgresBuildQueue {
     private readonly notifier?: Notifier,
   ) {
     this.#placing = new Batcher({
-      run: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: [GENERIC_PLANS] }),
+      run: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: KEYED_PLANS }),
       keyOf: ({ executionId }) => executionId,
     });
     this.#unplacing = new Batcher({
       run: async (unplacings) => {
-        const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings: [GENERIC_PLANS] });
+        const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings: KEYED_PLANS });
         return unplacings.map(({ executionId }) => moved.get(executionId));
       },
       keyOf: ({ executionId }) => executionId,

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEYED_PLANS, type Statement } from '../../libs/persistence/src/database/transaction.js';
+import {
+  FREE_SLOTS,
+  LOCK_ATTEMPTS,
+  LOCK_ATTEMPTS_AND_BUILDS,
+  SET_SWEPT,
+} from '../../libs/persistence/src/execution/statements.js';
+import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
+import { CLAIM_HEADS, CLAIM_WRITE } from '../../libs/persistence/src/queue/claim-statements.js';
+import {
+  LOCK_CLAIMS,
+  LOCK_PLACING,
+  PLACE_WRITE,
+  UNPLACE_WRITE,
+} from '../../libs/persistence/src/queue/placement-statements.js';
+import { QueueWorld } from './queue-world.js';
+
+/** A plan that is kept may be as old as the installation: it was made when there was nothing to read. */
+describe('the plan that is kept of a statement over many keys, made on empty tables,', () => {
+  let world: QueueWorld;
+
+  beforeAll(async () => {
+    world = await QueueWorld.open(2);
+  });
+  afterAll(() => world.close());
+
+  const cases: [Statement, readonly string[]][] = [
+    [CLAIM_HEADS, CLAIM_SETTINGS],
+    [CLAIM_WRITE, CLAIM_SETTINGS],
+    [LOCK_CLAIMS, KEYED_PLANS],
+    [PLACE_WRITE, KEYED_PLANS],
+    [LOCK_PLACING, KEYED_PLANS],
+    [UNPLACE_WRITE, KEYED_PLANS],
+    [LOCK_ATTEMPTS, KEYED_PLANS],
+    [LOCK_ATTEMPTS_AND_BUILDS, KEYED_PLANS],
+    [FREE_SLOTS, KEYED_PLANS],
+    [SET_SWEPT, KEYED_PLANS],
+  ];
+
+  it.each(cases.map(([statement, settings]) => ({ name: statement.name, text: statement.text, settings })))(
+    'of $name reads by key',
+    async ({ text, settings }) => {
+      const plan = await world.database.transaction(
+        (tx) => tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN (GENERIC_PLAN) ${text}`),
+        { settings },
+      );
+      const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
+      expect(lines).toContain('Index Scan');
+      expect(lines).not.toMatch(/Seq Scan|Hash Join|Merge Join/);
+    },
+  );
+});
