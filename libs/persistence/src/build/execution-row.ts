@@ -49,8 +49,6 @@ export interface ExecutionView {
   readonly fault: Fault | undefined;
   readonly imageDigest: string | undefined;
   readonly results: Readonly<Record<string, string>>;
-  /** What its pod asks its cluster for, and what fairness counts. */
-  readonly resources: { readonly cpuMillis: number; readonly memoryBytes: number };
   readonly claimedAt: Date;
   readonly placedAt: Date | undefined;
   readonly createdAt: Date | undefined;
@@ -95,8 +93,6 @@ export interface ExecutionRow {
   fault: Fault | null;
   image_digest: string | null;
   results: Record<string, string>;
-  cpu_millis: number;
-  memory_bytes: number;
   claimed_at: Date;
   placed_at: Date | null;
   created_at: Date | null;
@@ -121,7 +117,7 @@ export interface ExecutionRow {
 export const EXECUTION_SELECT = `
   SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, p.name AS provider_name, e.namespace,
          e.pipeline_run_name, e.pipeline_run_uid, e.waiting_reason, e.waiting_message, e.stop_intent, e.outcome, e.reason,
-         e.message, e.fault, e.image_digest, e.results, e.cpu_millis, e.memory_bytes, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
+         e.message, e.fault, e.image_digest, e.results, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
          e.run_seconds, e.start_seconds, e.ended_at, e.outcome_at, e.log_sealed_at, e.log_gap, e.promoted_at, e.finished_at,
          e.node_name, e.cpu_millis, e.memory_bytes, e.ephemeral_storage_limit_bytes, e.workspace_bytes,
          e.first_loss_at, e.failure_class, e.retry_decision, e.retry_reason, e.retry_message, e.next_attempt_at
@@ -153,7 +149,6 @@ export function toExecutionView(row: ExecutionRow): ExecutionView {
     fault: orUndefined(row.fault),
     imageDigest: orUndefined(row.image_digest),
     results: row.results,
-    resources: { cpuMillis: row.cpu_millis, memoryBytes: row.memory_bytes },
     claimedAt: row.claimed_at,
     placedAt: orUndefined(row.placed_at),
     createdAt: orUndefined(row.created_at),

@@ -26,7 +26,7 @@ export class WaitingResponse {
   @Shown('text', { nullable: true }) readonly message!: string | null;
 }
 
-/** What an attempt was given. */
+/** What an attempt was given: one after another that ran out of something has more of it. */
 export class ExecutionResourcesResponse {
   @Shown('text', { description: 'As it counts for fairness', example: '2' }) readonly cpu!: string;
   @Shown('text', { description: 'As it counts for fairness', example: '4Gi' }) readonly memory!: string;
@@ -45,12 +45,6 @@ export class RetryResponse {
   @Shown('text', { nullable: true }) readonly message!: string | null;
   @Shown('time', { nullable: true, description: 'When the next attempt may be claimed; null when there is none' })
   readonly next_attempt_at!: string | null;
-}
-
-/** What the attempt's pod asks its cluster for: an attempt after one that ran out of memory asks for more. */
-export class ResourcesResponse {
-  @Shown('text', { example: '1' }) readonly cpu!: string;
-  @Shown('text', { example: '2Gi' }) readonly memory!: string;
 }
 
 /** One attempt of a build. */
@@ -73,7 +67,6 @@ export class ExecutionResponse {
   @Shown('text', { nullable: true, choices: ['user', 'cluster', 'platform'] }) readonly fault!: string | null;
   @Shown('text', { nullable: true }) readonly image_digest!: string | null;
   @Shown('map') readonly results!: Readonly<Record<string, string>>;
-  @ShownAs(() => ResourcesResponse) readonly resources!: ResourcesResponse;
   @Shown('time') readonly claimed_at!: string;
   @Shown('time', { nullable: true }) readonly placed_at!: string | null;
   @Shown('time', { nullable: true }) readonly created_at!: string | null;
@@ -111,10 +104,6 @@ export function toExecutionResponse(execution: ExecutionView): ExecutionResponse
     fault: orNull(execution.fault),
     image_digest: orNull(execution.imageDigest),
     results: execution.results,
-    resources: {
-      cpu: cpuText(execution.resources.cpuMillis),
-      memory: memoryText(execution.resources.memoryBytes),
-    },
     claimed_at: execution.claimedAt.toISOString(),
     placed_at: timeOrNull(execution.placedAt),
     created_at: timeOrNull(execution.createdAt),
