@@ -142,7 +142,8 @@ function foreignPushReason(last: string): AttemptReason | undefined {
   return 'PushFailed';
 }
 
+/** A word of Tekton's that the table does not have, as for a pod taken away before its step: its pod may tell more. */
 export function findTaskReason(task: FailedTask): AttemptReason {
   const find = TASK_REASONS[task.taskRun.verdict.reason];
-  return (typeof find === 'function' ? find(task) : find) ?? 'UnknownFailure';
+  return (typeof find === 'function' ? find(task) : find) ?? disruptionReason(task) ?? 'UnknownFailure';
 }

@@ -121,6 +121,36 @@ describe('the end of a recorded run', () => {
     expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'PodEvicted', fault: 'cluster' });
   });
 
+  it('is an eviction too when the pod went before its step, for which Tekton has another word', () => {
+    const { view, events, document } = recordedCase('pod-evicted-api');
+    const endWith = (pods: AttemptView['pods']) =>
+      pipelineRunStatus(
+        {
+          ...view,
+          pods,
+          taskRuns: view.taskRuns.map((taskRun) => ({
+            ...taskRun,
+            verdict: { ...taskRun.verdict, reason: 'InitContainerFailed' },
+            steps: [],
+          })),
+        },
+        {
+          ...{ stopIntent: undefined, tail: undefined, events, buildMethod: 'packer', deleted: false },
+          ...{ now: new Date('2026-11-21T10:30:00Z'), finalDocument: document },
+        },
+      ).end;
+    const seen = recordedPodWatch('pod-evicted-api');
+    expect(endWith(seen)).toMatchObject({ reason: 'PodEvicted', fault: 'cluster' });
+    const kept = seen.map((pod) => ({
+      ...pod,
+      disruption: undefined,
+      reason: undefined,
+      gone: false,
+      deleteAt: undefined,
+    }));
+    expect(endWith(kept)).toMatchObject({ reason: 'UnknownFailure' });
+  });
+
   it('is the loss of a node when the pod was deleted for its taint', () => {
     const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({
       ...pod,
