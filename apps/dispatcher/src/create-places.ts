@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openClusterConnection, outcomeOf, type ClusterConnectionProvider } from '@image-factory/cluster-connectors';
-import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
+import { CapabilityDetection, ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
   type BuildExecutor,
@@ -12,7 +12,7 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { ImageRegistryClient } from '@image-factory/image-registry';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
-import { PostgresTenantNamespaces } from '@image-factory/persistence';
+import { PostgresDetections, PostgresTenantNamespaces } from '@image-factory/persistence';
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
@@ -57,16 +57,25 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     logger,
     metrics,
   });
+  const detections = new PostgresDetections(stores.database);
+  const detection = new CapabilityDetection({
+    connections,
+    claimDue: (everyMs, most) => detections.claimDue(everyMs, most),
+    record: (providerId, detected) => detections.record(providerId, detected),
+    clock,
+    logger,
+  });
   observePressure(metrics, () => connections.pressures());
   const local = localExecutor(env, egress, context);
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
     probe: (providerId) => probe(stores.providers, connections, providerId),
-    probeHealth: async () => (await health.runOnce()).started,
+    probeHealth: async () => (await health.runOnce()).started + (await detection.runOnce()),
     upkeep: async () => (await connections.runOnce()).replaced,
     close: async () => {
       await health.settled();
+      await detection.settled();
       await connections.close();
       await registry.close();
     },
