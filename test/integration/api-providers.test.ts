@@ -213,7 +213,7 @@ describe('providers', () => {
       expect(body.items).toMatchObject([{ name: 'environment', source: 'environment', is_global: false }]);
       const [provider] = body.items;
       expect((await own.call('PATCH', `${PROVIDERS}/${provider.id}`, { body: { config: {} } })).body.code).toBe(
-        'Conflict',
+        'ProviderReadOnly',
       );
       await own.sql.query(`UPDATE providers SET health = 'healthy', tekton_answers = true`);
       const tenantId = await own.createTenant();

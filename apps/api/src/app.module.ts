@@ -14,6 +14,7 @@ import { Readiness } from './health/readiness.js';
 import { HttpModule } from './http/http.module.js';
 import { ProjectsModule } from './projects/projects.module.js';
 import { ProvidersModule } from './providers/providers.module.js';
+import { SourcesModule } from './sources/sources.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TenantsModule } from './tenants/tenants.module.js';
 
@@ -58,6 +59,7 @@ export class AppModule {
         BuildsModule,
         TenantsModule,
         ProvidersModule,
+        SourcesModule,
         DispatchModule,
       ],
       controllers: [AuditEventsController, HealthController],

@@ -8,7 +8,7 @@ import {
   outcomeOf,
   type ClusterConnectionProvider,
 } from '@image-factory/cluster-connectors';
-import { ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
+import { CapabilityDetection, ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
 import {
   isDomainError,
   type BuildExecutor,
@@ -19,7 +19,7 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { ImageRegistryClient } from '@image-factory/image-registry';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
-import { PostgresTenantNamespaces } from '@image-factory/persistence';
+import { PostgresDetections, PostgresTenantNamespaces } from '@image-factory/persistence';
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
@@ -67,6 +67,14 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     logger,
     metrics,
   });
+  const detections = new PostgresDetections(stores.database);
+  const detection = new CapabilityDetection({
+    connections,
+    claimDue: (everyMs, most) => detections.claimDue(everyMs, most),
+    record: (providerId, detected) => detections.record(providerId, detected),
+    clock,
+    logger,
+  });
   observePressure(metrics, () => connections.pressures());
   const board = observeClusters(metrics, connections);
   const local = localExecutor(env, egress, context);
@@ -74,7 +82,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
     probe: (providerId) => probe(stores.providers, connections, providerId),
-    probeHealth: async () => (await health.runOnce()).started,
+    probeHealth: async () => (await health.runOnce()).started + (await detection.runOnce()),
     openBreakers: () => openBreakers(connections),
     upkeep: async () => {
       const { replaced, providers } = await connections.runOnce();
@@ -84,6 +92,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
       await health.settled();
+      await detection.settled();
       await connections.close();
       await registry.close();
     },

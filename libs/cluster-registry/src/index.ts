@@ -40,3 +40,14 @@ export type {
   FoundClusterKey,
   ScopeListing,
 } from './discovery/found-cluster.js';
+export {
+  ADOPTION_FIELDS,
+  adoptedConfig,
+  adoptedProviderId,
+  adoptionIssues,
+  isAdoptedByRule,
+} from './discovery/adoption.js';
+export type { AdoptionRule } from './discovery/adoption.js';
+export { CapabilityDetection } from './detection/capability-detection.js';
+export type { CapabilityDetectionOptions } from './detection/capability-detection.js';
+export { detectCapabilities } from './detection/detect-capabilities.js';

@@ -174,3 +174,11 @@ export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/regi
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
 export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';
+export { capabilitiesWithOrigin, DETECTED_PARTS, detectedWords, labelsWithOrigin } from './provider/detected.js';
+export type {
+  CapabilityOrigin,
+  CapabilityWithOrigin,
+  DetectedCapabilities,
+  DetectedPart,
+  LabelWithOrigin,
+} from './provider/detected.js';

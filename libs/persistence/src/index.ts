@@ -115,3 +115,21 @@ export type {
   RefusedName,
 } from './source/declared-provider.js';
 export type { ConditionToStore } from './source/provider-conditions.js';
+export { alreadyAdopted, PostgresDiscoveredClusters } from './source/postgres-discovered-clusters.js';
+export { PostgresDiscoveryRuns } from './source/postgres-discovery-runs.js';
+export { PostgresDetections } from './source/postgres-detections.js';
+export { DISCOVERED_STATES, DISCOVERY_STATUSES } from './source/discovered-cluster.js';
+export type {
+  ClusterToAdopt,
+  DiscoveredChange,
+  DiscoveredCluster,
+  DiscoveredFacts,
+  DiscoveredKey,
+  DiscoveredState,
+  DiscoveryInput,
+  DiscoveryProgress,
+  DiscoveryRun,
+  ListingToRecord,
+  RecordedListing,
+  TakenRun,
+} from './source/discovered-cluster.js';

@@ -21,6 +21,7 @@ import { RevokeProviderGrant } from './grant/revoke-provider-grant.js';
 import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
 
 @Module({
+  exports: [ProviderAccess],
   controllers: [ProvidersController, ProviderChecksController, ProviderPermissionsController],
   providers: [
     ProviderAccess,

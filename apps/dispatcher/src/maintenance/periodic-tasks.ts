@@ -31,6 +31,12 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
       run: (runtime) => runtime.parts.places.probeHealth(),
     },
     { name: 'config-file', everyMs: 5_000, run: (runtime) => runtime.parts.sources.syncFile() },
+    {
+      name: 'discovery',
+      everyMs: 5_000,
+      run: async ({ lease, parts }) =>
+        lease.dispatcherId === undefined ? 0 : parts.sources.discover(lease.dispatcherId),
+    },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },

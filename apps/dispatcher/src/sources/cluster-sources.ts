@@ -1,9 +1,11 @@
 import type { CheckDeclared } from './check-declared.js';
 import type { ConfigFileSync } from './config-file-sync.js';
+import type { Discovery } from './run-discovery.js';
 
 export interface ClusterSourcesParts {
   /** Undefined: no file is configured. */
   readonly file: { readonly sync: ConfigFileSync; readonly check: CheckDeclared } | undefined;
+  readonly discovery: Discovery;
   /** True for one dispatcher per interval. */
   readonly claimCheck: (intervalMs: number, hash: string) => Promise<boolean>;
 }
@@ -29,6 +31,11 @@ export class ClusterSources {
     const { applied } = file.sync;
     if (applied === undefined || !(await claimCheck(CHECK_MS, applied.hash))) return outcome === 'applied' ? 1 : 0;
     return file.check.runOnce(applied.config.clusters);
+  }
+
+  /** A run of discovery, when one is due and no other dispatcher has it. @returns how many clusters were listed */
+  async discover(dispatcherId: string): Promise<number> {
+    return this.parts.discovery.runOnce(dispatcherId);
   }
 
   /** The newest content of the file is wrong, and an older one stays in force. */

@@ -1,12 +1,19 @@
 import { type CloudAccess, describeCluster, ownCloudAccess } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
-import { type Database, PostgresDeclaredProviders } from '@image-factory/persistence';
+import {
+  type Database,
+  PostgresAudit,
+  PostgresDeclaredProviders,
+  PostgresDiscoveredClusters,
+  PostgresDiscoveryRuns,
+} from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { SourcesEnv } from '../config/source-variables.js';
 import { CheckDeclared } from './check-declared.js';
 import type { LiveClusterNumbers } from './cluster-numbers.js';
 import { ClusterSources } from './cluster-sources.js';
 import { ConfigFileSync } from './config-file-sync.js';
+import { Discovery } from './run-discovery.js';
 
 export interface SourcesContext {
   readonly host: string;
@@ -21,7 +28,8 @@ export interface SourcesContext {
 /** The sources of this process. Nothing is read or asked here. */
 export function createSources(env: SourcesEnv, database: Database, context: SourcesContext): ClusterSources {
   const { clock, logger, metrics, host, numbers } = context;
-  const clouds = context.clouds ?? ownCloudAccess((ms, signal) => clock.sleep(ms, signal));
+  const sleep: CloudAccess['sleep'] = (ms, signal) => clock.sleep(ms, signal);
+  const clouds = context.clouds ?? ownCloudAccess({ fetch: globalThis.fetch, sleep });
   const store = new PostgresDeclaredProviders(database);
   const describe = (cluster: Parameters<typeof describeCluster>[0]): ReturnType<typeof describeCluster> =>
     describeCluster(cluster, clouds);
@@ -33,5 +41,15 @@ export function createSources(env: SourcesEnv, database: Database, context: Sour
           sync: new ConfigFileSync({ path, home, store, numbers, host, clock, logger, metrics }),
           check: new CheckDeclared({ store, describe, clock, logger }),
         };
-  return new ClusterSources({ file, claimCheck: (intervalMs, hash) => store.claimCheck(intervalMs, hash) });
+  const discovery = new Discovery({
+    env: env.discovery,
+    clouds,
+    database,
+    audit: new PostgresAudit(database),
+    runs: new PostgresDiscoveryRuns(database),
+    clusters: new PostgresDiscoveredClusters(database),
+    logger,
+    metrics,
+  });
+  return new ClusterSources({ file, discovery, claimCheck: (intervalMs, hash) => store.claimCheck(intervalMs, hash) });
 }

@@ -29,12 +29,12 @@ const ARM_SCOPE = 'https://management.azure.com/.default';
  * The credentials that the process has in each cloud: the default chain of each library. Nothing is loaded or asked until
  * a cloud is.
  */
-export function ownCloudAccess(sleep: CloudAccess['sleep']): CloudAccess {
+export function ownCloudAccess({ fetch, sleep }: Pick<CloudAccess, 'fetch' | 'sleep'>): CloudAccess {
   return {
     eks: { maxAttempts: 5 },
     gcp: { origin: 'https://container.googleapis.com', token: googleToken() },
     azure: { origin: 'https://management.azure.com', token: azureToken() },
-    fetch: globalThis.fetch,
+    fetch,
     sleep,
   };
 }

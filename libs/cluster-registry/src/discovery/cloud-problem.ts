@@ -57,6 +57,18 @@ export function restError(what: string, status: number, code: string | undefined
   });
 }
 
+/** A credential that gives no token: what its library says of the cause is kept to its name. */
+export function tokenError(error: unknown, what: string): DomainError {
+  if (isDomainError(error)) return error;
+  const word = printable(errorName(error));
+  const reason = REASON_OF[word] ?? 'CloudCredentialMissing';
+  return new DomainError({
+    kind: 'Unavailable',
+    reason,
+    message: sentence(`${what} could not be asked: there is no token for it (${word})`, reason),
+  });
+}
+
 /** An answer that is not what the API documents. */
 export function answerError(what: string, problem: string): DomainError {
   const message = `${what} answered something else than its documentation says: ${problem}.`;

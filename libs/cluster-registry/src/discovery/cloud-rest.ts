@@ -1,5 +1,5 @@
 import type { CloudAccess, RestAccess } from './cloud-access.js';
-import { answerError, restError } from './cloud-problem.js';
+import { answerError, restError, tokenError } from './cloud-problem.js';
 
 const TRIES = 4;
 const REQUEST_MS = 20_000;
@@ -20,7 +20,7 @@ export interface RestRequest {
 
 /**
  * One answer in JSON. What the cloud refuses for load, or cannot answer now, is tried again after as long as it says.
- * @throws DomainError with a reason of clouds; what the token's library throws
+ * @throws DomainError with a reason of clouds; what `fetch` throws
  */
 export async function askCloud(
   rest: RestAccess,
@@ -31,10 +31,12 @@ export async function askCloud(
   const { method, url, what } = request;
   if (new URL(url).origin !== new URL(rest.origin).origin) throw answerError(what, 'a page of another host');
   for (let tried = 1; ; tried += 1) {
-    const authorization = `Bearer ${await rest.token(signal)}`;
+    const token = await rest.token(signal).catch((error: unknown) => {
+      throw tokenError(error, what);
+    });
     const answer = await access.fetch(url, {
       method,
-      headers: { authorization, accept: 'application/json' },
+      headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
     });

@@ -1,5 +1,6 @@
 import type { BuildMethod, InfrastructureType } from '../build/build-method.js';
 import type { Condition } from './condition.js';
+import type { DetectedCapabilities } from './detected.js';
 
 export const PROVIDER_TYPES = ['kubernetes', 'aws-eks', 'gcp-gke', 'azure-aks', 'local'] as const;
 export type ProviderType = (typeof PROVIDER_TYPES)[number];
@@ -42,6 +43,10 @@ export interface Provider {
   readonly pricePerMinute: number | undefined;
   readonly allowPrivileged: boolean;
   readonly shardCount: number;
+  /** Its source no longer names it: nothing new is placed there, and it does not come back by an admin's word. */
+  readonly retiredAt?: Date | undefined;
+  /** Undefined: it was not looked at yet. */
+  readonly detected?: DetectedCapabilities | undefined;
   readonly health: ProviderHealthView;
   readonly createdAt: Date;
   readonly updatedAt: Date;

@@ -1,6 +1,7 @@
 import type {
   Condition,
   ConditionStatus,
+  DetectedCapabilities,
   Provider,
   ProviderHealth,
   ProviderSettings,
@@ -19,6 +20,8 @@ export interface ProviderDetail extends Provider {
   readonly config: StoredSettings;
   readonly credential: ProviderCredentialFacts;
   readonly clusterUid: string | undefined;
+  /** Where its source names it: line of the file, or key in its cloud. */
+  readonly sourceRef: Readonly<Record<string, unknown>> | undefined;
   /** What the last probe saw: version, latencies in ms, node counts. */
   readonly lastProbe: Readonly<Record<string, unknown>> | undefined;
 }
@@ -65,6 +68,9 @@ export interface ProviderRow {
   probed_at: Date | null;
   last_probe: Record<string, unknown> | null;
   conditions: { type: string; status: ConditionStatus; reason: string; message: string; at: string }[] | null;
+  source_ref: Record<string, unknown> | null;
+  retired_at: Date | null;
+  detected: DetectedCapabilities | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -75,7 +81,7 @@ export const PROVIDER_SELECT = `
          p.settings, p.credential_fingerprint, p.credential_version, p.credential_expires_at, p.credential_last_used_at,
          p.capabilities, p.labels, p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.region, p.price_per_minute, p.allow_privileged,
          p.shard_count, p.cluster_uid, p.health, p.tekton_answers, p.watch_fresh, p.first_loss_at, p.probed_at,
-         p.last_probe, p.created_at, p.updated_at,
+         p.last_probe, p.source_ref, p.retired_at, p.detected, p.created_at, p.updated_at,
          (SELECT json_agg(json_build_object('type', c.type, 'status', c.status, 'reason', c.reason, 'message', c.message,
                                             'at', c.last_transition_at) ORDER BY c.type)
             FROM provider_conditions c WHERE c.provider_id = p.id) AS conditions
@@ -111,6 +117,8 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
       tektonAnswers: row.tekton_answers,
       watchFresh: row.watch_fresh,
     },
+    retiredAt: orUndefined(row.retired_at),
+    detected: orUndefined(row.detected),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     config: row.settings,
@@ -121,6 +129,7 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
       lastUsedAt: orUndefined(row.credential_last_used_at),
     },
     clusterUid: orUndefined(row.cluster_uid),
+    sourceRef: orUndefined(row.source_ref),
     lastProbe: orUndefined(row.last_probe),
   };
 }

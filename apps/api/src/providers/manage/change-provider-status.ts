@@ -7,6 +7,7 @@ import { expectedVersion } from '../../http/write/etag.js';
 import type { RequestScope } from '../../http/request-scope.js';
 import { refuseIssues } from '../../http/validation/validate-request.js';
 import { ChangeProviderStatusRequest } from './provider.request.js';
+import { refuseReturn } from './read-only-fields.js';
 import { WakeParkedBuilds } from './wake-parked-builds.js';
 
 /** What an admin wants of a provider. Who may only cordon may also drain and enable, but not disable. */
@@ -31,6 +32,7 @@ export class ChangeProviderStatus {
     const drainDeadlineAt = deadline === undefined ? undefined : new Date(deadline);
     const provider = await this.audited.run(scope, async (tx) => {
       const before = await this.providers.get(id, tx);
+      refuseReturn(before, status);
       const result = await this.providers.setState(tx, id, { state: status, drainDeadlineAt }, against);
       const note = {
         action: 'provider.status',

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { DomainError } from '@image-factory/domain';
 import { Database, PostgresProviders, type ProviderChange, type ProviderDetail } from '@image-factory/persistence';
 import { AuditedWrites } from '../../http/write/audited-writes.js';
 import { expectedVersion } from '../../http/write/etag.js';
@@ -8,6 +7,7 @@ import { refuseIssues } from '../../http/validation/validate-request.js';
 import { localIssues } from './create-provider.js';
 import { mergeConfig } from './merge-config.js';
 import { ProviderAccess } from './provider-access.js';
+import { refuseReadOnly } from './read-only-fields.js';
 import { ChangeProviderRequest } from './provider.request.js';
 import { toProviderResponse } from './provider.response.js';
 import { WakeParkedBuilds } from './wake-parked-builds.js';
@@ -29,7 +29,7 @@ export class ChangeProvider {
   async execute(scope: RequestScope, id: string, request: ChangeProviderRequest): Promise<ProviderDetail> {
     const expected = expectedVersion(scope.ifMatch);
     const before = await this.providers.get(id);
-    refuseReadOnly(before, request);
+    refuseReadOnly(before, fieldsOf(request));
     const config =
       request.config === undefined
         ? undefined
@@ -61,6 +61,13 @@ export class ChangeProvider {
   }
 }
 
+/** Fields that are sent. */
+function fieldsOf(request: ChangeProviderRequest): string[] {
+  return Object.entries(request)
+    .filter(([, value]) => value !== undefined)
+    .map(([field]) => field);
+}
+
 function toProviderChange(
   request: ChangeProviderRequest,
   config: ProviderChange['config'],
@@ -77,14 +84,4 @@ function toProviderChange(
     allowPrivileged: request.allow_privileged,
     ...(config === undefined ? {} : { config, credentialExpiresAt }),
   } as ProviderChange;
-}
-
-/** The config of a provider that comes from a file or the environment is changed there. */
-function refuseReadOnly(provider: ProviderDetail, request: ChangeProviderRequest): void {
-  if (provider.source === 'api' || (request.config === undefined && request.name === undefined)) return;
-  throw new DomainError({
-    kind: 'Conflict',
-    reason: 'Conflict',
-    message: `name and config of provider ${provider.id} come from the ${provider.source}; change them there`,
-  });
 }

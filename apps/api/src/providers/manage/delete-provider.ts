@@ -3,6 +3,7 @@ import { PostgresProviders } from '@image-factory/persistence';
 import { AuditedWrites } from '../../http/write/audited-writes.js';
 import { expectedVersion } from '../../http/write/etag.js';
 import type { RequestScope } from '../../http/request-scope.js';
+import { refuseDelete } from './read-only-fields.js';
 import { toProviderResponse } from './provider.response.js';
 
 /** Refused while anything of ours is there, from reserved to swept. */
@@ -16,7 +17,9 @@ export class DeleteProvider {
   async execute(scope: RequestScope, id: string): Promise<void> {
     const version = expectedVersion(scope.ifMatch);
     await this.audited.run(scope, async (tx) => {
-      const before = toProviderResponse(await this.providers.get(id, tx));
+      const provider = await this.providers.get(id, tx);
+      refuseDelete(provider);
+      const before = toProviderResponse(provider);
       await this.providers.delete(tx, id, version === undefined ? undefined : new Date(version));
       return { result: undefined, note: { action: 'provider.delete', objectType: 'provider', objectId: id, before } };
     });

@@ -1,11 +1,14 @@
 import {
+  capabilitiesWithOrigin,
   type Condition,
+  labelsWithOrigin,
   PROVIDER_HEALTHS,
   PROVIDER_SOURCES,
   PROVIDER_STATES,
   PROVIDER_TYPES,
 } from '@image-factory/domain';
 import { type ProviderDetail, SECRET_CONFIG_FIELDS } from '@image-factory/persistence';
+import { CapabilityResponse, DetectedResponse, LabelResponse, toDetectedResponse } from './detected.response.js';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class ProviderCredentialResponse {
@@ -36,6 +39,19 @@ export class ProviderResponse {
   @Shown('text', { nullable: true }) readonly region!: string | null;
   @Shown('number', { nullable: true }) readonly price_per_minute!: number | null;
   @Shown('boolean') readonly allow_privileged!: boolean;
+  @Shown('object', { nullable: true, description: 'Where its source names it: line of the file, or key in its cloud' })
+  readonly source_ref!: Readonly<Record<string, unknown>> | null;
+  @Shown('time', { nullable: true, description: 'Since when its source no longer names it' })
+  readonly retired_at!: string | null;
+  @ShownAs(() => CapabilityResponse, { list: true, description: 'Declared and detected' })
+  readonly known_capabilities!: readonly CapabilityResponse[];
+  @ShownAs(() => LabelResponse, { list: true, description: 'Declared and detected' })
+  readonly known_labels!: readonly LabelResponse[];
+  @ShownAs(() => DetectedResponse, {
+    nullable: true,
+    description: 'What was found on the cluster; null: not looked at',
+  })
+  readonly detected!: DetectedResponse | null;
   @Shown('integer', { description: 'Counts changes of its config' }) readonly generation!: number;
   @Shown('time') readonly created_at!: string;
   @Shown('time') readonly updated_at!: string;
@@ -67,6 +83,11 @@ export function toProviderResponse(provider: ProviderDetail): ProviderResponse {
     region: orNull(provider.region),
     price_per_minute: orNull(provider.pricePerMinute),
     allow_privileged: provider.allowPrivileged,
+    source_ref: orNull(provider.sourceRef),
+    retired_at: timeOrNull(provider.retiredAt),
+    known_capabilities: capabilitiesWithOrigin(provider),
+    known_labels: labelsWithOrigin(provider),
+    detected: provider.detected === undefined ? null : toDetectedResponse(provider.detected),
     generation: provider.generation,
     created_at: provider.createdAt.toISOString(),
     updated_at: provider.updatedAt.toISOString(),
