@@ -1,7 +1,9 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { CloudHttp } from '@image-factory/cluster-connectors';
 import { type CloudAccess, environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
+import { EgressPolicy } from '@image-factory/egress';
 import {
   Database,
   generateEncryptionKeys,
@@ -71,7 +73,9 @@ export async function createDispatcher(
     openParts: async () => {
       await mirrorEnvironment(database, env, logger);
       const numbers = new LiveClusterNumbers(env, logger);
-      const sourcesContext = { host, numbers, clock, logger, metrics, clouds: overrides.clouds };
+      const egress = new EgressPolicy({ allow: env.egressAllow });
+      const fetch = new CloudHttp(egress, env.cloudEndpoints ?? {}).fetch(false);
+      const sourcesContext = { host, numbers, clock, logger, metrics, fetch, clouds: overrides.clouds };
       const sources = createSources(env.sources, database, sourcesContext);
       await sources.start();
       const stores = openStores(database, cipher);

@@ -19,6 +19,7 @@ export { connectorTable, isAuthMethod, isCloudMethod, resolveAccess } from './au
 export { CLOUD_REASONS } from './cloud/cloud-error.js';
 export { credentialExpiry } from './auth/credential-expiry.js';
 export { parseCloudEndpoints } from './cloud/cloud-endpoints.js';
+export { CloudHttp } from './cloud/cloud-http.js';
 export { CloudSessions } from './cloud/cloud-sessions.js';
 export type { CloudSubject } from './cloud/cloud-sessions.js';
 export { TokenBroker } from './broker/token-broker.js';

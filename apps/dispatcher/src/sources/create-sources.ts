@@ -21,6 +21,8 @@ export interface SourcesContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** How clouds are reached: behind the egress rules. */
+  readonly fetch: typeof globalThis.fetch;
   /** Where and as whom clouds are asked; the process's own credentials unless given. */
   readonly clouds?: CloudAccess | undefined;
 }
@@ -29,7 +31,7 @@ export interface SourcesContext {
 export function createSources(env: SourcesEnv, database: Database, context: SourcesContext): ClusterSources {
   const { clock, logger, metrics, host, numbers } = context;
   const sleep: CloudAccess['sleep'] = (ms, signal) => clock.sleep(ms, signal);
-  const clouds = context.clouds ?? ownCloudAccess({ fetch: globalThis.fetch, sleep });
+  const clouds = context.clouds ?? ownCloudAccess({ fetch: context.fetch, sleep });
   const store = new PostgresDeclaredProviders(database);
   const describe = (cluster: Parameters<typeof describeCluster>[0]): ReturnType<typeof describeCluster> =>
     describeCluster(cluster, clouds);

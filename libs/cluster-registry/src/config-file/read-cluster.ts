@@ -192,6 +192,7 @@ function judge(
     const place = auth.fields.get(field);
     // What is missing or foreign was said at its own place already.
     if (/^(?:is required|is not a field)/.test(issue.message)) continue;
+    if (field === 'cluster_name' && !cluster.has(field)) continue;
     if (place === undefined) cluster.problem(field, issue.message);
     else place.map.problem(place.key, issue.message);
   }
