@@ -6,6 +6,7 @@ import { CreatePlatform1795219440000 } from './1795219440000-create-platform.js'
 import { OrderBuilds1795219500000 } from './1795219500000-order-builds.js';
 import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js';
+import { ExplainProviderStates1795219580000 } from './1795219580000-explain-provider-states.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -17,6 +18,7 @@ export const MIGRATIONS = [
   OrderBuilds1795219500000,
   AddRetries1795219510000,
   CapUnsweptRuns1795219520000,
+  ExplainProviderStates1795219580000,
 ] as const;
 
-export const SCHEMA_VERSION = CapUnsweptRuns1795219520000.name;
+export const SCHEMA_VERSION = ExplainProviderStates1795219580000.name;
