@@ -8,6 +8,7 @@ import { AddRetries1795219510000 } from './1795219510000-add-retries.js';
 import { CapUnsweptRuns1795219520000 } from './1795219520000-cap-unswept-runs.js';
 import { KeepUpdatesHot1795219530000 } from './1795219530000-keep-updates-hot.js';
 import { AddSources1795219570000 } from './1795219570000-add-sources.js';
+import { ExplainProviderStates1795219580000 } from './1795219580000-explain-provider-states.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   CapUnsweptRuns1795219520000,
   KeepUpdatesHot1795219530000,
   AddSources1795219570000,
+  ExplainProviderStates1795219580000,
   KeepProbes1795219590000,
   GiveMoreDisk1795219600000,
 ] as const;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,6 +154,55 @@ describe('providers', () => {
     ).toBe(400);
     expect((await harness.call('DELETE', path)).status).toBe(204);
     expect((await harness.call('GET', path)).body.code).toBe('ProviderNotFound');
+  });
+
+  it('say who drains them, why, and what is left there, and the audit trail does too', async () => {
+    const { body } = await create(tokenConfig());
+    const path = `${PROVIDERS}/${body.id}`;
+    expect(body).toMatchObject({ status_reason: null, status_changed_by: null, status_changed_at: null });
+    const reason = 'kernel update, change 4711';
+    const change = { status: 'draining', deadline: '2020-01-01T00:00:00Z', reason };
+    const changed = await harness.call('PATCH', `${path}/status`, { body: change });
+    const who = { status_reason: reason, status_changed_by: 'user:bootstrap-admin' };
+    expect(changed.body).toMatchObject(who);
+    expect((await harness.call('GET', path)).body).toMatchObject(who);
+    const drained = {
+      status: 'draining',
+      reason,
+      changed_by: 'user:bootstrap-admin',
+      past_deadline: true,
+      remaining: 0,
+    };
+    expect((await harness.call('GET', `${path}/drain`)).body).toMatchObject({ ...drained, drained: true });
+    const left = { build: randomUUID(), tenant: randomUUID() };
+    await harness.sql.query(
+      `INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, provider_id, shard,
+         document, document_hash, pipeline_run_name, namespace, cluster_uid, log_day, stop_intent)
+       VALUES (gen_random_uuid(), $1, $2, 1, 'running', gen_random_uuid(), gen_random_uuid(), $3, 0, '{}', 'h', 'run',
+               'n', 'u', current_date, 'Drain')`,
+      [left.build, left.tenant, body.id],
+    );
+    expect((await harness.call('GET', `${path}/drain`)).body).toMatchObject({
+      drained: false,
+      remaining: 1,
+      moving: 1,
+      finishing: 0,
+      executions: [{ build_id: left.build, tenant_id: left.tenant, state: 'running', moving: true }],
+    });
+    const audit = await harness.call('GET', `/api/v1/admin/audit-events?object_id=${body.id}`);
+    expect(audit.body.items[0]).toMatchObject({
+      action: 'provider.status',
+      actor: 'user:bootstrap-admin',
+      before: { status: 'enabled', deadline: null, reason: null },
+      after: { status: 'draining', deadline: '2020-01-01T00:00:00Z', reason },
+    });
+    await harness.sql.query('DELETE FROM build_executions WHERE provider_id = $1', [body.id]);
+    await harness.call('PATCH', `${path}/status`, { body: { status: 'enabled' } });
+    expect((await harness.call('GET', `${path}/drain`)).body).toMatchObject({
+      reason: null,
+      deadline: null,
+      drained: false,
+    });
   });
 
   it('show what runs there, and are not deleted meanwhile', async () => {

@@ -67,6 +67,8 @@ export { PostgresProbes } from './provider/postgres-probes.js';
 export type { DispatcherSight, KeptProbe } from './provider/postgres-probes.js';
 export { PostgresProviderRepository } from './provider/postgres-provider-repository.js';
 export { PostgresProviders } from './provider/postgres-providers.js';
+export { PostgresDrains } from './provider/postgres-drains.js';
+export type { DrainingExecution, DrainProgress } from './provider/postgres-drains.js';
 export { PostgresProviderPermissions } from './provider/postgres-provider-permissions.js';
 export type { ProviderPermission } from './provider/postgres-provider-permissions.js';
 export type { ProviderChange, ProviderInput, ProviderStateChange } from './provider/provider-change.js';

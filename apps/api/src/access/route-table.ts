@@ -79,6 +79,7 @@ export const ROUTES: readonly RouteRule[] = [
   platform('PATCH', `${PROVIDERS}/:id`, 'provider:manage'),
   platform('DELETE', `${PROVIDERS}/:id`, 'provider:manage'),
   platform('PATCH', `${PROVIDERS}/:id/status`, 'provider:cordon'),
+  platform('GET', `${PROVIDERS}/:id/drain`, 'provider:read'),
   platform('POST', `${PROVIDERS}/:id/test-connection`, 'provider:read'),
   platform('GET', `${PROVIDERS}/:id/health`, 'provider:read'),
   platform('GET', `${PROVIDERS}/:id/readiness`, 'provider:read'),

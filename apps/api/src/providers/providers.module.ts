@@ -15,6 +15,7 @@ import { GetProviderHealth } from './check/get-provider-health.js';
 import { ProbeProvider } from './check/probe-provider.js';
 import { ProviderAccess } from './manage/provider-access.js';
 import { ProviderChecksController } from './check/provider-checks.controller.js';
+import { ProviderDrainController } from './drain/provider-drain.controller.js';
 import { ProviderPermissionsController } from './grant/provider-permissions.controller.js';
 import { ProvidersController } from './manage/providers.controller.js';
 import { RevokeProviderGrant } from './grant/revoke-provider-grant.js';
@@ -22,7 +23,7 @@ import { WakeParkedBuilds } from './manage/wake-parked-builds.js';
 
 @Module({
   exports: [ProviderAccess],
-  controllers: [ProvidersController, ProviderChecksController, ProviderPermissionsController],
+  controllers: [ProvidersController, ProviderChecksController, ProviderDrainController, ProviderPermissionsController],
   providers: [
     ProviderAccess,
     CreateProvider,

@@ -2,6 +2,7 @@ import { isDomainError, type CreateOutcome, type DomainError, type StopIntent } 
 import type { OwnedExecution } from '@image-factory/persistence';
 import { backOffMs } from '../loop/back-off.js';
 import { endBeforeCreate, endOfStopped } from './attempt-end.js';
+import { isDrainDue } from './drain-due.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { fixEnd } from './fix-outcome.js';
 import { judgeLoss } from './judge-loss.js';
@@ -15,7 +16,7 @@ const SHOWN_MS = 250;
  * the same names, so it is never made twice. Nobody is told "starting" before all of it is there (rule 10).
  */
 export async function createAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
-  const intent = stopIntentOf(row);
+  const intent = stopIntentOf(row) ?? (isDrainDue(scope, row) ? 'Drain' : undefined);
   if (intent !== undefined) return stopBeforeCreate(scope, row, intent);
   if (row.createUnknownSince !== undefined && budgetOver(scope, row)) return unanswered(scope, row);
   scope.journal.writePlace(row);

@@ -9,6 +9,7 @@ import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
 import { seekAttemptImage } from './attempt-image.js';
 import { stopIntentOf } from './create-attempt.js';
+import { isDrainDue } from './drain-due.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { fixEnd } from './fix-outcome.js';
 import { judgeClocks } from './judge-clocks.js';
@@ -76,8 +77,7 @@ async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: Pre
 function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
   const asked = stopIntentOf(row);
   if (asked !== undefined) return asked;
-  const drainDeadlineAt = scope.provider?.state === 'draining' ? scope.provider.drainDeadlineAt : undefined;
-  if (drainDeadlineAt !== undefined && scope.judge.hasPassed(drainDeadlineAt, 0)) return 'Drain';
+  if (isDrainDue(scope, row)) return 'Drain';
   const verdict = judgeClocks(seen, {
     nowMs: scope.judge.databaseNowMs(),
     createdMs: (row.createdAt ?? row.claimedAt).getTime(),

@@ -79,8 +79,12 @@ export class ProviderFollower {
     return this.#follower;
   }
 
+  /** A drain that begins, ends or gets another deadline is looked at at once. */
   update(provider: Provider): void {
+    const { state, drainDeadlineAt } = this.#provider;
     this.#provider = provider;
+    if (state === provider.state && drainDeadlineAt?.getTime() === provider.drainDeadlineAt?.getTime()) return;
+    for (const executionId of this.#tracked.keys()) this.#queue.add(executionId);
   }
 
   hold(leases: readonly ShardLease[]): void {

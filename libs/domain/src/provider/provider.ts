@@ -26,6 +26,8 @@ export interface Provider {
   readonly isDefault: boolean;
   readonly state: ProviderState;
   readonly drainDeadlineAt: Date | undefined;
+  /** Since when its state is wanted, by the database's clock; undefined where nobody has changed it. */
+  readonly stateChangedAt?: Date | undefined;
   /** Bumped by every change of endpoint, credential or settings; pooled clients are keyed by it. */
   readonly generation: number;
   /** Settings without secrets: see {@link ProviderSettings}. */

@@ -72,6 +72,22 @@ describe('the next attempt', () => {
       'stop',
       'LossUnproved',
     ],
+    [
+      'a drain, whatever was used up before',
+      { reason: 'Drain', end: 'moved', attempt: 8 },
+      9,
+      7 * 3_600_000,
+      'retry',
+      'CauseMayPass',
+    ],
+    [
+      'a drain of a packer build out of sight',
+      { reason: 'Drain', end: 'moved', provedOver: false, buildMethod: 'packer' },
+      0,
+      0,
+      'stop',
+      'LossUnproved',
+    ],
     ['an evicted packer build', { buildMethod: 'packer' }, 0, 0, 'retry', 'CauseMayPass'],
   ] as const)('after %s', (_, over, before, elapsedMs, decision, reason) => {
     expect(decide(over, before, elapsedMs)).toMatchObject({ decision, reason });
@@ -88,11 +104,12 @@ describe('the next attempt', () => {
         if (found.decision === 'stop') return true;
         const failureClass = failureClassOf(end.reason, end.fault);
         expect(failureClass).not.toBe('user');
+        expect(end.provedOver || end.buildMethod !== 'packer').toBe(true);
+        expect(mayBeRepeated(end, RETRY_DEFAULTS)).toBe(true);
+        if (end.reason === 'Drain') return true;
         expect(end.attempt).toBeLessThan(RETRY_DEFAULTS.maxAttempts);
         expect(before + 1).toBeLessThan(RETRY_DEFAULTS.policies[failureClass].attempts);
         expect(elapsedMs + found.delayMs).toBeLessThanOrEqual(RETRY_DEFAULTS.maxTotalMs);
-        expect(end.provedOver || end.buildMethod !== 'packer').toBe(true);
-        expect(mayBeRepeated(end, RETRY_DEFAULTS)).toBe(true);
         return true;
       },
     );

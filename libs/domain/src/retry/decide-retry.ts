@@ -62,6 +62,9 @@ export type RetryDecision =
       readonly message: string;
     };
 
+/** An attempt that we ended for a drain: the build has done nothing to use its attempts and its time up. */
+const MOVED_BY_US: Reason = 'Drain';
+
 /** Whether a cause may be repeated at all: before such an end is taken, the attempt's own tag is looked for (rule 5). */
 export function mayBeRepeated(cause: { readonly reason: Reason; readonly fault: Fault }, limits: RetryLimits): boolean {
   return limits.policies[failureClassOf(cause.reason, cause.fault)].attempts > 1;
@@ -85,7 +88,7 @@ export function decideRetry(
   const obstacle = obstacleOf(ended, policy, endedSo, limits);
   if (obstacle !== undefined) return { decision: 'stop', failureClass, ...obstacle };
   const delayMs = retryDelayMs(policy, endedSo, random);
-  if (history.elapsedMs + delayMs > limits.maxTotalMs) {
+  if (ended.reason !== MOVED_BY_US && history.elapsedMs + delayMs > limits.maxTotalMs) {
     const message = `the first attempt began ${minutes(history.elapsedMs)} ago, and all take at most ${minutes(limits.maxTotalMs)}`;
     return { decision: 'stop', failureClass, reason: 'TimeUsed', message };
   }
@@ -123,6 +126,7 @@ function obstacleOf(
   if (policy.escalates && !ended.canEscalate) {
     return { reason: 'NothingMoreToGive', message: 'it needs more than it may be given, and would end so again' };
   }
+  if (ended.reason === MOVED_BY_US) return undefined;
   if (ended.attempt >= limits.maxAttempts) {
     return { reason: 'AttemptsUsed', message: `attempt ${ended.attempt} of at most ${limits.maxAttempts}` };
   }

@@ -55,11 +55,13 @@ export class PostgresProviders {
     expectedUpdatedAt?: Date,
   ): Promise<ProviderDetail> {
     await this.lock(tx, id, expectedUpdatedAt);
-    await tx.query(`UPDATE providers SET state = $2, drain_deadline_at = $3, ${TOUCH} WHERE id = $1`, [
-      id,
-      change.state,
-      change.drainDeadlineAt ?? null,
-    ]);
+    // Its time is read under the lock: whatever was placed before the change was claimed before it.
+    await tx.query(
+      `UPDATE providers SET state = $2, drain_deadline_at = $3, state_reason = $4, state_changed_by = $5,
+              state_changed_at = clock_timestamp(), ${TOUCH}
+        WHERE id = $1`,
+      [id, change.state, change.drainDeadlineAt ?? null, change.reason ?? null, change.actor],
+    );
     return this.get(id, tx);
   }
 

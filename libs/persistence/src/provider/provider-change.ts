@@ -26,6 +26,10 @@ export type ProviderChange = Partial<Omit<ProviderInput, 'type' | 'source'>>;
 export interface ProviderStateChange {
   readonly state: ProviderState;
   readonly drainDeadlineAt: Date | undefined;
+  /** In the words of who wants it. */
+  readonly reason: string | undefined;
+  /** `user:<key name>`, or what else changed it. */
+  readonly actor: string;
 }
 
 export const PROVIDER_CHANGE_COLUMNS = {

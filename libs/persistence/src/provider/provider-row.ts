@@ -22,6 +22,12 @@ export interface ProviderDetail extends Provider {
   readonly clusterUid: string | undefined;
   /** Where its source names it: line of the file, or key in its cloud. */
   readonly sourceRef: Readonly<Record<string, unknown>> | undefined;
+  /** Who wanted its state, why and since when; undefined where nobody has changed it. */
+  readonly stateChange: {
+    readonly reason: string | undefined;
+    readonly actor: string | undefined;
+    readonly at: Date | undefined;
+  };
   /** What the last probe saw: version, latencies in ms, node counts. */
   readonly lastProbe: Readonly<Record<string, unknown>> | undefined;
 }
@@ -44,6 +50,9 @@ export interface ProviderRow {
   is_default: boolean;
   state: ProviderState;
   drain_deadline_at: Date | null;
+  state_reason: string | null;
+  state_changed_by: string | null;
+  state_changed_at: Date | null;
   generation: number;
   settings: StoredSettings;
   credential_fingerprint: string | null;
@@ -78,6 +87,7 @@ export interface ProviderRow {
 /** Every column but the sealed one, with the provider's Conditions. */
 export const PROVIDER_SELECT = `
   SELECT p.id, p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.drain_deadline_at, p.generation,
+         p.state_reason, p.state_changed_by, p.state_changed_at,
          p.settings, p.credential_fingerprint, p.credential_version, p.credential_expires_at, p.credential_last_used_at,
          p.capabilities, p.labels, p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.region, p.price_per_minute, p.allow_privileged,
          p.shard_count, p.cluster_uid, p.health, p.tekton_answers, p.watch_fresh, p.first_loss_at, p.probed_at,
@@ -97,6 +107,7 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
     isDefault: row.is_default,
     state: row.state,
     drainDeadlineAt: orUndefined(row.drain_deadline_at),
+    stateChangedAt: orUndefined(row.state_changed_at),
     generation: row.generation,
     settings: toSettings(row.settings),
     capabilities: row.capabilities,
@@ -130,6 +141,11 @@ export function toProviderDetail(row: ProviderRow): ProviderDetail {
     },
     clusterUid: orUndefined(row.cluster_uid),
     sourceRef: orUndefined(row.source_ref),
+    stateChange: {
+      reason: orUndefined(row.state_reason),
+      actor: orUndefined(row.state_changed_by),
+      at: orUndefined(row.state_changed_at),
+    },
     lastProbe: orUndefined(row.last_probe),
   };
 }

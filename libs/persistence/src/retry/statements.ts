@@ -3,11 +3,14 @@ import { NOT_RELEASED } from '../execution/not-released.js';
 
 /* SQL about attempts that ended and registries that are held. None of it takes a lock that another room takes. */
 
-/** How earlier attempts of a build ended. Index: build_executions_attempt. Locks nothing. */
+/**
+ * How earlier attempts of a build ended; those that a drain moved count for nothing. Index: build_executions_attempt.
+ * Locks nothing.
+ */
 export const ENDED_ATTEMPTS: Statement = {
   name: 'ended_attempts',
   text: `
-  SELECT failure_class, count(*)::integer AS ended,
+  SELECT failure_class, (count(*) FILTER (WHERE reason IS DISTINCT FROM 'Drain'))::integer AS ended,
          (extract(epoch FROM now() - min(claimed_at)) * 1000)::double precision AS elapsed_ms
     FROM build_executions e
    WHERE e.build_id = $1 AND ${NOT_RELEASED}

@@ -3,6 +3,7 @@ import { isAllowed } from '@image-factory/domain';
 import { PostgresProviders, type ProviderDetail } from '@image-factory/persistence';
 import { forbidden } from '../../access/access.guard.js';
 import { AuditedWrites } from '../../http/write/audited-writes.js';
+import { timeOrNull } from '../../http/response/shown.js';
 import { expectedVersion } from '../../http/write/etag.js';
 import type { RequestScope } from '../../http/request-scope.js';
 import { refuseIssues } from '../../http/validation/validate-request.js';
@@ -20,7 +21,7 @@ export class ChangeProviderStatus {
   ) {}
 
   async execute(scope: RequestScope, id: string, request: ChangeProviderStatusRequest): Promise<ProviderDetail> {
-    const { status, deadline } = request;
+    const { status, deadline, reason } = request;
     if (status === 'disabled' && !isAllowed(scope.caller.role, 'provider:manage')) {
       throw forbidden(`the role ${scope.caller.role} may cordon and drain a provider, but not disable it`);
     }
@@ -33,13 +34,19 @@ export class ChangeProviderStatus {
     const provider = await this.audited.run(scope, async (tx) => {
       const before = await this.providers.get(id, tx);
       refuseReturn(before, status);
-      const result = await this.providers.setState(tx, id, { state: status, drainDeadlineAt }, against);
+      const { actor } = scope.caller;
+      const change = { state: status, drainDeadlineAt, reason, actor };
+      const result = await this.providers.setState(tx, id, change, against);
       const note = {
         action: 'provider.status',
         objectType: 'provider',
         objectId: id,
-        before: { status: before.state },
-        after: { status, deadline: deadline ?? null },
+        before: {
+          status: before.state,
+          deadline: timeOrNull(before.drainDeadlineAt),
+          reason: before.stateChange.reason ?? null,
+        },
+        after: { status, deadline: deadline ?? null, reason: reason ?? null },
       };
       return { result, note };
     });

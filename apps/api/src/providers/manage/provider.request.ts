@@ -70,6 +70,12 @@ export class ChangeProviderStatusRequest {
 
   @TimeField({ optional: true, description: 'draining: what runs then is moved' })
   readonly deadline?: string;
+
+  @TextField(boundedText(1, 500), {
+    optional: true,
+    description: 'Why; shown with the provider and in the audit trail',
+  })
+  readonly reason?: string;
 }
 
 export class GrantProviderRequest {

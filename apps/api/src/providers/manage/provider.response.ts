@@ -26,6 +26,9 @@ export class ProviderResponse {
   @Shown('text', { choices: PROVIDER_TYPES }) readonly provider_type!: string;
   @Shown('text', { choices: PROVIDER_SOURCES }) readonly source!: string;
   @Shown('text', { choices: PROVIDER_STATES, description: 'What an admin wants' }) readonly status!: string;
+  @Shown('text', { nullable: true, description: 'Why an admin wants it' }) readonly status_reason!: string | null;
+  @Shown('text', { nullable: true, example: 'user:ops' }) readonly status_changed_by!: string | null;
+  @Shown('time', { nullable: true }) readonly status_changed_at!: string | null;
   @Shown('time', { nullable: true }) readonly drain_deadline!: string | null;
   @Shown('text', { choices: PROVIDER_HEALTHS, description: 'What probes say' }) readonly health!: string;
   @Shown('boolean') readonly is_global!: boolean;
@@ -64,6 +67,9 @@ export function toProviderResponse(provider: ProviderDetail): ProviderResponse {
     provider_type: provider.type,
     source: provider.source,
     status: provider.state,
+    status_reason: orNull(provider.stateChange.reason),
+    status_changed_by: orNull(provider.stateChange.actor),
+    status_changed_at: timeOrNull(provider.stateChange.at),
     drain_deadline: timeOrNull(provider.drainDeadlineAt),
     health: provider.health.verdict,
     is_global: provider.isGlobal,

@@ -29,6 +29,15 @@ export class ProviderEntity {
   @Column({ type: 'timestamptz', name: 'drain_deadline_at', nullable: true })
   readonly drainDeadlineAt!: Date | null;
 
+  @Column({ type: 'text', name: 'state_reason', nullable: true })
+  readonly stateReason!: string | null;
+
+  @Column({ type: 'text', name: 'state_changed_by', nullable: true })
+  readonly stateChangedBy!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'state_changed_at', nullable: true })
+  readonly stateChangedAt!: Date | null;
+
   @Column({ type: 'integer' })
   readonly generation!: number;
 
