@@ -50,6 +50,11 @@ describe('judgeClocks', () => {
     expect(judgeClocks(seen({ runSeconds: 1800, waitingSince: at(95) }), ahead).kind).toBe('due');
   });
 
+  it('adds nothing for a clock that is an hour behind', () => {
+    const behind = { ...clock, aheadMs: -60 * MINUTE };
+    expect(judgeClocks(seen({ runSeconds: 0 }), behind)).toEqual({ kind: 'running', remainingMs: 30 * MINUTE });
+  });
+
   it('stops nothing that has ended', () => {
     expect(judgeClocks(seen({ phase: 'ended', runSeconds: 9999 }), clock).kind).toBe('running');
   });
