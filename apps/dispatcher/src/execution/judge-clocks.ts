@@ -8,8 +8,8 @@ export interface ClockReading {
   readonly startLimitMs: number;
   readonly runLimitMs: number;
   /**
-   * So much too long is the time of a step that runs now, because it was measured by a clock that is ahead. What one that is behind measured is
-   * too short, and at least 0 already: nothing is added.
+   * So much too long is the time of a step that runs now, because it was measured by a clock that is ahead. What one that
+   * is behind measured is too short, and at least 0 already: nothing is added.
    */
   readonly aheadMs: number;
 }
