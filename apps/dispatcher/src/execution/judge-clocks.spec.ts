@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { judgeClocks } from './judge-clocks.js';
 
 const MINUTE = 60_000;
-const clock = { nowMs: 100 * MINUTE, createdMs: 80 * MINUTE, startLimitMs: 15 * MINUTE, runLimitMs: 30 * MINUTE };
+const clock = {
+  nowMs: 100 * MINUTE,
+  createdMs: 80 * MINUTE,
+  startLimitMs: 15 * MINUTE,
+  runLimitMs: 30 * MINUTE,
+  aheadMs: 0,
+};
 const seen = (part: Partial<PresentAttempt>): PresentAttempt => ({
   kind: 'present',
   uid: 'u',
@@ -35,6 +41,18 @@ describe('judgeClocks', () => {
     ['steps that ran too long', { runSeconds: 1800 }, 'RunLimit'],
   ] as const)('stops %s', (_, part, intent) => {
     expect(judgeClocks(seen(part), clock)).toEqual({ kind: 'due', intent });
+  });
+
+  it('takes off what a clock that is an hour ahead has added to a step that runs, and nothing of one that ended', () => {
+    const ahead = { ...clock, aheadMs: 60 * MINUTE };
+    const remainingMs = 20 * MINUTE;
+    expect(judgeClocks(seen({ runSeconds: 4200 }), ahead)).toEqual({ kind: 'running', remainingMs });
+    expect(judgeClocks(seen({ runSeconds: 1800, waitingSince: at(95) }), ahead).kind).toBe('due');
+  });
+
+  it('adds nothing for a clock that is an hour behind', () => {
+    const behind = { ...clock, aheadMs: -60 * MINUTE };
+    expect(judgeClocks(seen({ runSeconds: 0 }), behind)).toEqual({ kind: 'running', remainingMs: 30 * MINUTE });
   });
 
   it('stops nothing that has ended', () => {

@@ -7,6 +7,11 @@ export interface ClockReading {
   readonly createdMs: number;
   readonly startLimitMs: number;
   readonly runLimitMs: number;
+  /**
+   * So much too long is the time of a step that runs now, because it was measured by a clock that is ahead. What one that
+   * is behind measured is too short, and at least 0 already: nothing is added.
+   */
+  readonly aheadMs: number;
 }
 
 export type ClockVerdict =
@@ -20,7 +25,8 @@ export type ClockVerdict =
  */
 export function judgeClocks(seen: PresentAttempt, clock: ClockReading): ClockVerdict {
   if (seen.phase === 'ended') return { kind: 'running', remainingMs: Number.POSITIVE_INFINITY };
-  const runMs = seen.runSeconds * 1000;
+  const runsNow = seen.phase === 'running' && seen.waitingSince === undefined;
+  const runMs = Math.max(0, seen.runSeconds * 1000 - (runsNow ? Math.max(0, clock.aheadMs) : 0));
   if (runMs >= clock.runLimitMs) return { kind: 'due', intent: 'RunLimit' };
   const waitingMs = waitingSinceMs(seen, clock);
   if (waitingMs === undefined) return { kind: 'running', remainingMs: clock.runLimitMs - runMs };

@@ -23,14 +23,20 @@ const IMAGE_MS = 2_000;
 /** `starting` and `running`: follows the run's log, its waits and its clocks, stops it when told, and takes its end. */
 export async function watchAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   scope.journal.follow(row, scope.follower);
+  const aheadMs = scope.judge.wallAheadMs();
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);
   const leaseLost = await contactIsBack(scope, row);
   if (leaseLost !== undefined) return leaseLost;
-  return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen);
+  return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen, aheadMs);
 }
 
-async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
+async function followPresent(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  seen: PresentAttempt,
+  aheadMs: number,
+): Promise<StepResult> {
   if (seen.phase === 'ended') return seen.end === undefined ? wait(ENDING_MS) : takeEnd(scope, row, seen, seen.end);
   if (row.state === 'starting' && seen.firstStepStartedAt !== undefined) {
     const { firstStepStartedAt } = seen;
@@ -40,7 +46,7 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
     const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
     if (fenced === 'lease-lost') return { kind: 'leaseLost' };
   }
-  return stopWhenDue(scope, row, seen);
+  return stopWhenDue(scope, row, seen, aheadMs);
 }
 
 /**
@@ -65,16 +71,26 @@ async function takeEnd(
 }
 
 /** The intent is committed before the place is told, so that an adopter reads the end right (rule 11). */
-async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
+async function stopWhenDue(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  seen: PresentAttempt,
+  aheadMs: number,
+): Promise<StepResult> {
   if (row.stopIntent !== undefined) return stop(scope, row, row.stopIntent);
-  const due = dueIntent(scope, row, seen);
+  const due = dueIntent(scope, row, seen, aheadMs);
   if (typeof due === 'number') return wait(Math.min(due, scope.limits.lookAgainMs));
   const fenced = await scope.executions.setStopIntent(row.fence, row.executionId, due);
   scope.logger.info('execution is to be stopped', { build: row.buildId, execution: row.executionId, intent: due });
   return fenced === 'lease-lost' ? afterWrite(fenced) : AGAIN;
 }
 
-function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
+function dueIntent(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  seen: PresentAttempt,
+  aheadMs: number,
+): StopIntent | number {
   const asked = stopIntentOf(row);
   if (asked !== undefined) return asked;
   if (isDrainDue(scope, row)) return 'Drain';
@@ -83,6 +99,8 @@ function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAtte
     createdMs: (row.createdAt ?? row.claimedAt).getTime(),
     startLimitMs: row.startLimitMinutes * 60_000,
     runLimitMs: row.buildTimeoutMinutes * 60_000,
+    // The clock may have been moved, or set right, since the attempt was looked at.
+    aheadMs: Math.max(aheadMs, scope.judge.wallAheadMs()),
   });
   if (verdict.kind === 'running') return verdict.remainingMs;
   return scope.judge.isSettled() ? verdict.intent : 1_000;

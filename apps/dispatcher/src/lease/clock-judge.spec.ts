@@ -59,6 +59,15 @@ describe('ClockJudge', () => {
     expect(judge.hasPassed(since, 60_000)).toBe(false);
   });
 
+  it('knows how far the wall clock is ahead of the database', () => {
+    const clock = new HandClock();
+    const judge = new ClockJudge(clock, LEASE_MS);
+    expect(judge.wallAheadMs()).toBe(0);
+    beats(judge, clock, 2);
+    clock.wall += 3_600_000;
+    expect(judge.wallAheadMs()).toBe(3_600_000);
+  });
+
   it('says nothing when no heartbeat has come for a whole lease', () => {
     const clock = new HandClock();
     const judge = new ClockJudge(clock, LEASE_MS);

@@ -50,6 +50,11 @@ export class ClockJudge {
     return this.#last.databaseMs + (this.clock.monotonicMs() - this.#last.monotonicMs);
   }
 
+  /** How far the wall clock of this process is ahead of the database's time: what it measured by it is too long by that. */
+  wallAheadMs(): number {
+    return this.clock.now().getTime() - this.databaseNowMs();
+  }
+
   /** True when `limitMs` have passed since `since` by the database's time, and we are in a position to say so. */
   hasPassed(since: Date, limitMs: number): boolean {
     return this.isSettled() && this.databaseNowMs() - since.getTime() >= limitMs;
