@@ -1,5 +1,6 @@
 import { runSteps } from '../measure/step.ts';
 import type { BenchmarkOptions, BenchmarkRun } from '../report.ts';
+import { measureBroker } from './measure-broker.ts';
 import { measureConnectTime } from './connect-time.ts';
 import { measureIdleMemory } from './idle-memory.ts';
 import { measurePlacement } from './placement-time.ts';
@@ -14,7 +15,8 @@ export async function connectBenchmark(options: BenchmarkOptions): Promise<Bench
     { id: 'connect', title: 'connecting, cold and warm', run: () => measureConnectTime(quick) },
     { id: 'idle', title: 'memory of idle clusters', run: () => measureIdleMemory(quick) },
     { id: 'token', title: 'latency of a token that is kept current', run: () => measureTokenLatency(quick) },
-    { id: 'placement', title: 'a placement over 500 clusters', run: () => measurePlacement(quick) },
+    { id: 'broker', title: 'a token of a broker', run: () => measureBroker(quick) },
+    { id: 'placement', title: 'a placement over 500 clusters', run: async () => measurePlacement(quick) },
   ]);
   return { versions: { '@kubernetes/client-node': '2.0.1', undici: '8.12.4' }, results };
 }

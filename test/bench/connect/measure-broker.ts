@@ -1,23 +1,11 @@
 import { TokenBroker } from '@image-factory/cluster-connectors';
 import { systemClock } from '@image-factory/telemetry';
-
-/** What the broker adds to a request, beside a control that only awaits a value. */
-export interface BrokerFigure {
-  /** Microseconds for each token that is asked for. */
-  readonly microsPerRequest: number;
-  /** Microseconds for awaiting a promise that is there. */
-  readonly controlMicros: number;
-  /** Of the means of 200 batches, the 99th percentile. */
-  readonly p99Micros: number;
-  readonly requests: number;
-  /** Tokens that were made meanwhile. */
-  readonly renewals: number;
-}
+import { toResult, type BenchmarkResult } from '../report.ts';
 
 const BATCHES = 200;
 
-/** Asks a broker for its token, again and again. */
-export async function measureBroker(requests = 1_000_000): Promise<BrokerFigure> {
+/** What a request waits for its token when a broker keeps one, beside awaiting a value that is there. */
+export async function measureBroker(quick: boolean): Promise<BenchmarkResult[]> {
   let minted = 0;
   const broker = new TokenBroker({
     name: 'a cluster',
@@ -27,21 +15,25 @@ export async function measureBroker(requests = 1_000_000): Promise<BrokerFigure>
       expiresAt: new Date(systemClock.now().getTime() + 30_000),
     }),
   });
-  const size = Math.ceil(requests / BATCHES);
-  await batch(size, () => broker.read());
-  const batches: number[] = [];
-  for (let index = 0; index < BATCHES; index += 1) batches.push(await batch(size, () => broker.read()));
+  const size = quick ? 1_000 : 5_000;
   const ready = Promise.resolve('token');
-  const controls: number[] = [];
-  for (let index = 0; index < BATCHES; index += 1) controls.push(await batch(size, () => ready));
-  batches.sort((a, b) => a - b);
-  return {
-    microsPerRequest: mean(batches),
-    controlMicros: mean(controls),
-    p99Micros: batches[Math.floor(BATCHES * 0.99)] ?? 0,
-    requests: size * BATCHES,
-    renewals: broker.view().renewals,
-  };
+  await batch(size, () => broker.read());
+  const ours: number[] = [];
+  const control: number[] = [];
+  for (let index = 0; index < BATCHES; index += 1) {
+    ours.push(await batch(size, () => broker.read()));
+    control.push(await batch(size, () => ready));
+  }
+  return [
+    toResult({
+      id: 'broker',
+      title: 'a token of a broker, µs',
+      samples: ours,
+      q: 0.5,
+      control: { name: 'a value that is there', samples: control },
+      target: { text: 'under 50', met: (value) => value < 50 },
+    }),
+  ];
 }
 
 /** Microseconds for each. */
@@ -49,8 +41,4 @@ async function batch(size: number, ask: () => Promise<string>): Promise<number> 
   const startedMs = performance.now();
   for (let count = 0; count < size; count += 1) await ask();
   return ((performance.now() - startedMs) * 1000) / size;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,3 +1,4 @@
+import type { RenewalView } from '@image-factory/cluster-connectors';
 import type { ConnectionPool } from '@image-factory/cluster-registry';
 import { PROVIDER_HEALTHS, type Provider } from '@image-factory/domain';
 import type { GaugeReading, Metrics } from '@image-factory/telemetry';
@@ -12,7 +13,10 @@ export interface ClusterBoard {
 }
 
 /** Health and Conditions of each provider, open connections of each, and the pool by state. */
-export function observeClusters(metrics: Metrics, pool: Pick<ConnectionPool, 'view' | 'openSockets'>): ClusterBoard {
+export function observeClusters(
+  metrics: Metrics,
+  pool: Pick<ConnectionPool, 'view' | 'openSockets' | 'tokens'>,
+): ClusterBoard {
   let shown: readonly Provider[] = [];
   metrics.observeMany('clusterHealth', () => shown.flatMap(healthOf));
   metrics.observeMany('clusterCondition', () => shown.flatMap(conditionsOf));
@@ -24,11 +28,27 @@ export function observeClusters(metrics: Metrics, pool: Pick<ConnectionPool, 'vi
     const states = { idle, in_use: inUse, draining, connecting };
     return Object.entries(states).map(([state, value]) => ({ value, attributes: { state } }));
   });
+  observeTokens(metrics, () => [...pool.tokens()].slice(0, MAX_CLUSTERS));
   return {
     show: (providers) => {
       shown = providers.slice(0, MAX_CLUSTERS);
     },
   };
+}
+
+/** How tokens of clouds are renewed. */
+function observeTokens(metrics: Metrics, tokens: () => (readonly [string, RenewalView])[]): void {
+  metrics.observeMany('clusterTokenExpiry', () =>
+    tokens().flatMap(([provider, { expiresAt }]) =>
+      expiresAt === undefined ? [] : [{ value: expiresAt.getTime() / 1000, attributes: { provider } }],
+    ),
+  );
+  metrics.observeMany('clusterTokenRenewals', () =>
+    tokens().flatMap(([provider, { renewals, failures }]) => [
+      { value: renewals, attributes: { provider, result: 'success' } },
+      { value: failures, attributes: { provider, result: 'failure' } },
+    ]),
+  );
 }
 
 function healthOf({ id, health }: Provider): GaugeReading[] {

@@ -7,7 +7,7 @@ import type { ClusterIdentity } from './cluster-access.js';
 /** When what we are known by ends. */
 export interface CredentialExpiry {
   readonly expiresAt: Date;
-  /** It is replaced without us (a file that is rotated): an end that is near is no reason to warn. */
+  /** It is replaced without an admin (a file that is rotated, a cloud's token): an end that is near is no reason to warn. */
   readonly replaced: boolean;
 }
 
@@ -17,6 +17,10 @@ export async function credentialExpiry(
   fileRules: CredentialFileRules,
   clock: Clock,
 ): Promise<CredentialExpiry | undefined> {
+  if (identity.kind === 'broker') {
+    const { expiresAt } = identity.broker.view();
+    return expiresAt === undefined ? undefined : { expiresAt, replaced: true };
+  }
   const text = expiringText(identity);
   if (text === undefined) return undefined;
   const value = await new CredentialReader(text, fileRules, clock).read().catch(() => undefined);

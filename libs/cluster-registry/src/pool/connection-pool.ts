@@ -3,6 +3,7 @@ import {
   ClusterConnectionProvider,
   type HeldConnection,
   type PressureView,
+  type RenewalView,
 } from '@image-factory/cluster-connectors';
 import {
   type Clock,
@@ -131,6 +132,14 @@ export class ConnectionPool extends ClusterConnectionProvider {
       (entry) => [entry.providerId, entry.inUse > 0 ? 'in_use' : 'idle'] as const,
     );
     return new Map<string, ConnectionState>([...draining, ...current]);
+  }
+
+  /** How the tokens of each connected cluster of a cloud are renewed. */
+  tokens(): ReadonlyMap<string, RenewalView> {
+    const views = [...this.#current.values()].map(
+      ({ providerId, connection }) => [providerId, connection.tokens] as const,
+    );
+    return new Map(views.filter((entry): entry is readonly [string, RenewalView] => entry[1] !== undefined));
   }
 
   /** Open sockets of each cluster that is connected, those of draining connections too. */

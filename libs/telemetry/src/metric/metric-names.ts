@@ -51,6 +51,14 @@ export const metricNames = {
   slots: gauge('image_factory_slots', 'Slots of this dispatcher'),
   clusterRate: gauge('image_factory_cluster_rate', 'Requests per second that a cluster is asked at most now'),
   clusterTokens: gauge('image_factory_cluster_tokens', 'Requests that may go to a cluster at once now'),
+  clusterTokenExpiry: gauge(
+    'image_factory_cluster_token_expiry_timestamp_seconds',
+    'When the token of a cloud’s cluster ends, in seconds since 1970',
+  ),
+  clusterTokenRenewals: gauge(
+    'image_factory_cluster_token_renewals',
+    'Tokens got for a cloud’s cluster since the process began, by result',
+  ),
   clusterBreaker: gauge('image_factory_cluster_breaker', 'Breaker of a cluster: 0 closed, 1 half open, 2 open'),
   clusterWaiting: gauge('image_factory_cluster_waiting', 'Requests that wait for their turn, by cluster and class'),
   clusterInFlight: gauge('image_factory_cluster_in_flight', 'Requests under way, by cluster and class'),
