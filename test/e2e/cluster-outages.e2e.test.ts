@@ -92,4 +92,30 @@ describe('a cluster of two', () => {
       /^Fetching .*\n(?:.*\n)*Checked out [0-9a-f]{40}\n$/,
     );
   });
+
+  it('gives up what runs there when it is drained, once nothing of it runs any more', async () => {
+    const setStatus = (id: string, body: Json): Promise<Json> =>
+      platform.admin.ok('PATCH', `${PROVIDERS}/${id}/status`, body);
+    await setStatus(platform.providerId, { status: 'cordoned' });
+    const { id } = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko' });
+    await until('the build to run on the second cluster', 60_000, async () => {
+      const rows = await platform.sql(
+        `SELECT 1 FROM build_executions WHERE build_id = $1 AND state = 'running' AND provider_id = $2`,
+        [id, secondId],
+      );
+      return rows.length > 0 ? true : undefined;
+    });
+    await setStatus(platform.providerId, { status: 'enabled' });
+    await setStatus(secondId, { status: 'draining', deadline: new Date().toISOString(), reason: 'maintenance' });
+    undo = async () => void (await setStatus(secondId, { status: 'enabled' }));
+    expect(await tenant.client.ended(id)).toMatchObject({ status: 'completed', attempt: 2 });
+    const attempts = await platform.sql<{ provider_id: string; state: string }>(
+      `SELECT provider_id, state FROM build_executions WHERE build_id = $1 AND state <> 'released' ORDER BY attempt`,
+      [id],
+    );
+    expect(attempts).toEqual([
+      { provider_id: secondId, state: 'moved' },
+      { provider_id: platform.providerId, state: 'succeeded' },
+    ]);
+  });
 });

@@ -216,7 +216,7 @@ describe('a build log', () => {
       [id],
     );
     const said = await harness.call('GET', `/api/v1/builds/${id}/executions`, { tenantId });
-    expect(said.body.items[0].resources).toEqual({ cpu: '500m', memory: '3Gi' });
+    expect(said.body.items[0].resources).toMatchObject({ cpu: '500m', memory: '3Gi' });
     expect(said.body.items[0].retry).toEqual({
       decision: 'retry',
       class: 'disruption',

@@ -230,7 +230,7 @@ describe('a placed execution', () => {
   function decision(before: number): RetryDecision {
     const ended = { end: 'failed', reason: 'PodEvicted', fault: 'cluster', attempt: 2, buildMethod: 'kaniko' } as const;
     const facts = { ...ended, provedOver: true, ownRetriesUsed: false, canEscalate: false };
-    return decideRetry(facts, { sameClassBefore: () => before, elapsedMs: 0 }, RETRY_DEFAULTS, 0);
+    return decideRetry(facts, { sameClassBefore: () => before, elapsedMs: 0, movedBefore: 0 }, RETRY_DEFAULTS, 0);
   }
 
   it('that is lost frees its slots and may be tried again', async () => {

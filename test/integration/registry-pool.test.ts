@@ -107,6 +107,20 @@ describe('the connection pool', () => {
     held.release();
   });
 
+  it('tells holders of a refused connection as soon as another one stands, of the same generation too', async () => {
+    const held = await pool.hold('a');
+    const told: number[] = [];
+    pool.onChanged('a', () => told.push(1));
+    server.tokens.clear();
+    await expect(pool.withConnection('a', pods)).rejects.toMatchObject({ reason: 'ClusterUnauthorized' });
+    server.tokens.set('fake-token', 'fake-admin');
+    await pool.withConnection('a', pods);
+    expect(told).toHaveLength(1);
+    await pool.withConnection('a', pods);
+    expect(told).toHaveLength(1);
+    held.release();
+  });
+
   it('tells holders when their provider is gone', async () => {
     const held = await pool.hold('a');
     const told: number[] = [];

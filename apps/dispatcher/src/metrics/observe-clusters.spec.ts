@@ -11,6 +11,7 @@ function world() {
   const pool = {
     view: () => ({ idle: 3, inUse: 2, draining: 1, connecting: 0 }),
     openSockets: () => new Map([['p', 4]]),
+    tokens: () => new Map([['p', { renewals: 7, failures: 1, expiresAt: new Date(5_000), failure: undefined }]]),
   };
   const board = observeClusters(metrics, pool);
   /** `label value` of each series. */
@@ -40,6 +41,8 @@ describe('the metrics of clusters', () => {
     expect(read('clusterHealth')).toEqual(['p healthy 0', 'p degraded 1', 'p unhealthy 0', 'p unknown 0']);
     expect(read('clusterCondition')).toEqual(['p Reachable 1', 'p ApiResponsive 0', 'p Schedulable -1']);
     expect(read('clusterConnections')).toEqual(['p 4']);
+    expect(read('clusterTokenExpiry')).toEqual(['p 5']);
+    expect(read('clusterTokenRenewals')).toEqual(['p success 7', 'p failure 1']);
     expect(read('pooledConnections')).toEqual(['idle 3', 'in_use 2', 'draining 1', 'connecting 0']);
   });
 

@@ -40,7 +40,7 @@ export class CredentialReader {
   async invalidate(refused: string): Promise<boolean> {
     if (this.#credential.kind === 'value') return false;
     this.#kept = undefined;
-    return (await this.#readFile()) !== refused;
+    return (await this.#readFile()).trim() !== refused.trim();
   }
 
   #readFile(): Promise<string> {

@@ -47,7 +47,6 @@ describe('the nodes of a cluster', () => {
       operatingSystems: ['linux'],
       gpus: 0,
       gpuKinds: {},
-      largestNode: { cpuMillis: 0, memoryBytes: 0 },
     });
   });
 });

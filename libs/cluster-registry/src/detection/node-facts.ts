@@ -9,9 +9,8 @@ export interface NodeObject {
   };
 }
 
-type NodeFacts = Required<
-  Pick<DetectedCapabilities, 'architectures' | 'operatingSystems' | 'gpus' | 'gpuKinds' | 'largestNode'>
->;
+type NodeFacts = Required<Pick<DetectedCapabilities, 'architectures' | 'operatingSystems' | 'gpus' | 'gpuKinds'>> &
+  Pick<DetectedCapabilities, 'largestNode'>;
 
 /** Extended resources that are GPUs, or slices of one. */
 const GPU_RESOURCE = /^(?:nvidia\.com\/(?:gpu|mig-.+)|amd\.com\/gpu|gpu\.intel\.com\/.+)$/;
@@ -45,7 +44,7 @@ export class NodeTally {
       operatingSystems: [...this.#operatingSystems].sort(),
       gpus: [...this.#gpus.values()].reduce((sum, count) => sum + count, 0),
       gpuKinds: Object.fromEntries([...this.#gpus].sort(([a], [b]) => (a < b ? -1 : 1))),
-      largestNode: { cpuMillis: this.#cpuMillis, memoryBytes: this.#memoryBytes },
+      ...(this.#cpuMillis === 0 ? {} : { largestNode: { cpuMillis: this.#cpuMillis, memoryBytes: this.#memoryBytes } }),
     };
   }
 }

@@ -80,7 +80,10 @@ export class ConnectionPool extends ClusterConnectionProvider {
     try {
       return await use(entry.connection);
     } catch (error) {
-      if (isDomainError(error) && error.reason === 'ClusterUnauthorized') this.#retire(entry);
+      if (isDomainError(error) && error.reason === 'ClusterUnauthorized') {
+        entry.refused = true;
+        this.#retire(entry);
+      }
       throw error;
     } finally {
       leave();
@@ -222,10 +225,15 @@ export class ConnectionPool extends ClusterConnectionProvider {
     return entry;
   }
 
-  /** Drains what is of another generation, or of a cluster that has moved, and tells the holders, once; returns how many were not told before. */
+  /**
+   * Drains what is of another generation, of a cluster that has moved, or refused by it, and tells the holders, once;
+   * returns how many were not told before.
+   */
   #replaceOlder(providerId: string, generation: number | undefined): number {
     const older = [...this.#current.values(), ...this.#draining].filter(
-      (entry) => entry.providerId === providerId && (entry.generation !== generation || entry.connection.outdated),
+      (entry) =>
+        entry.providerId === providerId &&
+        (entry.generation !== generation || entry.refused || entry.connection.outdated),
     );
     const untold = older.filter((entry) => !entry.told);
     for (const entry of older) {

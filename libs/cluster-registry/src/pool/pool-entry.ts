@@ -12,6 +12,8 @@ export class PoolEntry {
   checkedAtMs: number;
   /** Holders have been told that this generation is over. */
   told = false;
+  /** The cluster does not know its credential: a connection that opens it anew may be known. */
+  refused = false;
 
   constructor(
     readonly providerId: string,

@@ -164,7 +164,8 @@ export const PLACEMENT_FILTERS: readonly PlacementFilter[] = [
   },
   {
     name: 'size',
-    lasting: true,
+    // A pool that is scaled to nothing grows for a pod that waits for it.
+    lasting: false,
     field: 'requirements',
     refuse: tooSmall,
   },

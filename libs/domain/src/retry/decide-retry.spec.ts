@@ -16,7 +16,11 @@ const ended: EndedAttempt = {
   ownRetriesUsed: false,
   canEscalate: false,
 };
-const history = (before: number, elapsedMs = 0) => ({ sameClassBefore: () => before, elapsedMs });
+const history = (before: number, elapsedMs = 0, movedBefore = 0) => ({
+  sameClassBefore: () => before,
+  elapsedMs,
+  movedBefore,
+});
 const decide = (over: Partial<EndedAttempt>, before = 0, elapsedMs = 0) =>
   decideRetry({ ...ended, ...over }, history(before, elapsedMs), RETRY_DEFAULTS, 0.5);
 
@@ -114,6 +118,12 @@ describe('the next attempt', () => {
       },
     );
     fc.assert(property, { numRuns: 2_000 });
+  });
+
+  it('counts no attempt that a drain moved', () => {
+    const eighth = { ...ended, attempt: 8 };
+    expect(decideRetry(eighth, history(0, 0, 7), RETRY_DEFAULTS, 0)).toMatchObject({ decision: 'retry' });
+    expect(decideRetry(eighth, history(0, 0, 0), RETRY_DEFAULTS, 0)).toMatchObject({ reason: 'AttemptsUsed' });
   });
 
   it('goes elsewhere after a disruption and a cluster’s trouble, and stays after a registry’s', () => {

@@ -25,6 +25,8 @@ export interface EndedAttempt {
 export interface RetryHistory {
   /** Earlier attempts that ended with the class of this one. */
   readonly sameClassBefore: (failureClass: FailureClass) => number;
+  /** Earlier attempts that we moved ourselves: they use up none. */
+  readonly movedBefore: number;
   /** From the claim of the first attempt to now, in milliseconds. */
   readonly elapsedMs: number;
 }
@@ -85,7 +87,7 @@ export function decideRetry(
   const failureClass = failureClassOf(ended.reason, ended.fault);
   const policy = limits.policies[failureClass];
   const endedSo = history.sameClassBefore(failureClass) + 1;
-  const obstacle = obstacleOf(ended, policy, endedSo, limits);
+  const obstacle = obstacleOf(ended, policy, { endedSo, made: ended.attempt - history.movedBefore }, limits);
   if (obstacle !== undefined) return { decision: 'stop', failureClass, ...obstacle };
   const delayMs = retryDelayMs(policy, endedSo, random);
   if (ended.reason !== MOVED_BY_US && history.elapsedMs + delayMs > limits.maxTotalMs) {
@@ -109,7 +111,7 @@ type Obstacle = { readonly reason: Exclude<RetryReason, 'CauseMayPass'>; readonl
 function obstacleOf(
   ended: EndedAttempt,
   policy: RetryPolicy,
-  endedSo: number,
+  { endedSo, made }: { readonly endedSo: number; readonly made: number },
   limits: RetryLimits,
 ): Obstacle | undefined {
   if (ended.end === 'cancelled') return { reason: 'BuildCancelled', message: 'the build was cancelled' };
@@ -127,8 +129,8 @@ function obstacleOf(
     return { reason: 'NothingMoreToGive', message: 'it needs more than it may be given, and would end so again' };
   }
   if (ended.reason === MOVED_BY_US) return undefined;
-  if (ended.attempt >= limits.maxAttempts) {
-    return { reason: 'AttemptsUsed', message: `attempt ${ended.attempt} of at most ${limits.maxAttempts}` };
+  if (made >= limits.maxAttempts) {
+    return { reason: 'AttemptsUsed', message: `attempt ${made} of at most ${limits.maxAttempts}` };
   }
   if (endedSo >= policy.attempts) {
     const message = `${endedSo} of at most ${policy.attempts} attempts ended for a cause of this class`;

@@ -42,7 +42,8 @@ const CONFLICT_RETRIES = 5;
 const CONNECT_BACK_OFF_MS = { first: 100, most: 5_000 } as const;
 const WAIT_LIMIT_MS = 5_000;
 const MAX_WAITING = 1_000;
-const IDLE_TRANSACTION_TIMEOUT_MS = 60_000;
+/** A process that is frozen in the middle of a transaction holds its locks no longer than this. */
+const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** The server ends a statement first; who waits for longer than this share of that time waits for a dead connection. */
 const ANSWER_SHARE = 1.2;

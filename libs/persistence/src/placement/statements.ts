@@ -59,6 +59,6 @@ export const RUNNING_BY_TENANT: Statement = {
   text: `
   SELECT provider_id, tenant_id, count(*)::integer AS running
     FROM build_executions
-   WHERE state <> 'placing' AND state <> 'released' AND swept_at IS NULL AND slot_held
+   WHERE provider_id IS NOT NULL AND swept_at IS NULL AND slot_held
    GROUP BY provider_id, tenant_id`,
 };

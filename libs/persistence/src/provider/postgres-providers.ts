@@ -145,7 +145,8 @@ export class PostgresProviders {
       `UPDATE providers SET settings = $2, credential_sealed = $3, credential_key_id = $4,
               credential_version = credential_version
                 + CASE WHEN $6 = 1 AND coalesce(credential_fingerprint, '') <> ALL ($7::text[]) THEN 1 ELSE 0 END,
-              credential_fingerprint = $5, credential_expires_at = $8, generation = generation + $6, probe_due_at = now()
+              credential_fingerprint = $5, credential_expires_at = $8, generation = generation + $6, probe_due_at = now(),
+              detect_due_at = now()
         WHERE id = $1`,
       [
         id,

@@ -36,19 +36,24 @@ interface GivenRow {
   readonly max_workspace_size: string | null;
 }
 
+interface EndedRow {
+  readonly failure_class: FailureClass | null;
+  readonly ended: number;
+  readonly moved: number;
+  readonly elapsed_ms: number;
+}
+
 /** What earlier attempts of a build say about its next one. Attempts that touched no cluster do not count. */
 export class PostgresRetries {
   constructor(private readonly database: Database) {}
 
   /** The build's attempts so far; the one that is ending has no class yet, and counts only for the time. */
   async history(buildId: string): Promise<RetryHistory> {
-    const rows = await this.database.query<{ failure_class: FailureClass | null; ended: number; elapsed_ms: number }>(
-      ENDED_ATTEMPTS,
-      [buildId],
-    );
+    const rows = await this.database.query<EndedRow>(ENDED_ATTEMPTS, [buildId]);
     const ended = new Map(rows.map((row) => [row.failure_class, row.ended]));
     return {
       sameClassBefore: (failureClass) => ended.get(failureClass) ?? 0,
+      movedBefore: rows.reduce((sum, row) => sum + row.moved, 0),
       elapsedMs: Math.max(0, ...rows.map((row) => row.elapsed_ms)),
     };
   }

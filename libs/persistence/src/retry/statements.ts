@@ -11,6 +11,7 @@ export const ENDED_ATTEMPTS: Statement = {
   name: 'ended_attempts',
   text: `
   SELECT failure_class, (count(*) FILTER (WHERE reason IS DISTINCT FROM 'Drain'))::integer AS ended,
+         (count(*) FILTER (WHERE reason = 'Drain'))::integer AS moved,
          (extract(epoch FROM now() - min(claimed_at)) * 1000)::double precision AS elapsed_ms
     FROM build_executions e
    WHERE e.build_id = $1 AND ${NOT_RELEASED}

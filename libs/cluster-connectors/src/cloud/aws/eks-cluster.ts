@@ -55,9 +55,8 @@ export class EksCluster implements CloudCluster {
       return describedCluster(this.name, cluster, this.#config);
     } catch (error) {
       throw awsError(error, this.#attempt('describe'));
-    } finally {
-      client.destroy();
     }
+    // The client is not destroyed: that would end what others have under way on the agents that all share.
   }
 
   async mint(): Promise<EndingValue<string>> {
