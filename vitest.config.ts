@@ -10,6 +10,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node', 'default'], externalConditions: ['node', 'default'] } },
   test: {
     pool: 'forks',
+    // Much of what integration tests do is to wait: on two cores the default of one at a time would take twice as long.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,

@@ -4,6 +4,7 @@ import { EgressPolicy } from '@image-factory/egress';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kubeApiContract } from '../support/src/contracts/kube-api-contract.js';
 import { readCluster } from './support/cluster.ts';
+import { until } from './support/rest-client.ts';
 
 /** The same checks as on the fake: what the fake does is what this server does. */
 kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'the real API server', async () => {
@@ -22,6 +23,11 @@ kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'the real API s
   const stranger = await connect('unknown-token');
   const namespace = `contract-${randomUUID().slice(0, 8)}`;
   await cluster.kube('POST', '/api/v1/namespaces', { metadata: { name: namespace } });
+  // What a cluster makes in each namespace by itself comes first.
+  await until('the CA bundle of the namespace', 30_000, async () => {
+    const { status } = await cluster.kube('GET', `/api/v1/namespaces/${namespace}/configmaps/kube-root-ca.crt`);
+    return status === 200 ? true : undefined;
+  });
   return {
     connection,
     stranger,

@@ -51,6 +51,8 @@ describe('the attempt after an eviction', () => {
       apiVersion: 'policy/v1',
       kind: 'Eviction',
       metadata: { name, namespace },
+      // In its usual half minute the step may well succeed.
+      deleteOptions: { gracePeriodSeconds: 1 },
     });
     expect(evicted.status).toBe(201);
     const preferred = {
