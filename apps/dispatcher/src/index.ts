@@ -5,7 +5,7 @@ export type { Readiness } from './dispatcher.js';
 export { readEnv } from './config/env.js';
 export type { DispatcherEnv, EnvProblem, EnvResult } from './config/env.js';
 export { NO_SOURCES } from './config/source-variables.js';
-export type { AdoptRule, DiscoveryEnv, SourcesEnv } from './config/source-variables.js';
+export type { DiscoveryEnv, SourcesEnv } from './config/source-variables.js';
 export { ENV_NAMES } from './config/env-variables.js';
 export { EXECUTION_LIMIT_DEFAULTS } from './runtime/dispatcher-settings.js';
 export type { DispatcherSettings } from './runtime/dispatcher-settings.js';

@@ -16,6 +16,7 @@ export type {
   InClusterLocation,
 } from './auth/connector-strategy.js';
 export { connectorTable, isAuthMethod, isCloudMethod, resolveAccess } from './auth/connector-table.js';
+export { AKS_API_VERSION } from './cloud/azure/aks-cluster.js';
 export { CLOUD_REASONS } from './cloud/cloud-error.js';
 export { credentialExpiry } from './auth/credential-expiry.js';
 export { parseCloudEndpoints } from './cloud/cloud-endpoints.js';

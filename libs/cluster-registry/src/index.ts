@@ -2,9 +2,9 @@ export { ConnectionPool } from './pool/connection-pool.js';
 export type { ConnectionPoolOptions, ConnectionState, PoolRound, PoolView } from './pool/connection-pool.js';
 export { HealthMonitor } from './health/health-monitor.js';
 export type { HealthMonitorOptions, HealthRound } from './health/health-monitor.js';
-export { probeCluster, readClusterUid } from './health/probe-cluster.js';
+export { readClusterUid } from './health/probe-cluster.js';
 export type { ClusterProbe } from './health/probe-cluster.js';
-export { localRecord, probeRecord } from './health/probe-record.js';
+export { probeRecord } from './health/probe-record.js';
 export { checkReadiness } from './readiness/readiness.js';
 export type { Readiness, ReadinessCheck, ReadinessOptions } from './readiness/readiness.js';
 export {
@@ -29,7 +29,6 @@ export { formatDuration } from './config-file/duration.js';
 export { ownCloudAccess } from './discovery/cloud-access.js';
 export type { CloudAccess, RestAccess } from './discovery/cloud-access.js';
 export { describeCluster } from './discovery/describe-cluster.js';
-export type { ClusterDescription } from './discovery/describe-cluster.js';
 export { discover } from './discovery/discover.js';
 export { scopeName } from './discovery/found-cluster.js';
 export type {

@@ -109,7 +109,7 @@ export {
   healthVerdict,
   worseHealth,
 } from './provider/provider-health.js';
-export { HEALTH_CONFIRMATIONS, steadyHealth } from './provider/steady-health.js';
+export { steadyHealth } from './provider/steady-health.js';
 export type { HealthLevel, SteadyHealth } from './provider/steady-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
@@ -130,13 +130,12 @@ export type {
 } from './placement/placement-decision.js';
 export type {
   AvoidedProviders,
-  PlacedProvider,
   PlacementFacts,
   PlacementRequest,
   ProviderHistory,
 } from './placement/placement-request.js';
-export { architecturesOf, offers, regionOf } from './placement/provider-features.js';
-export type { DetectedFeatures, FeaturedProvider } from './placement/provider-features.js';
+export { offers } from './placement/provider-features.js';
+export type { FeaturedProvider } from './placement/provider-features.js';
 export { ARCHITECTURES, NO_REQUIREMENTS, OPERATING_SYSTEMS, requirementsOf } from './placement/requirements.js';
 export type { Architecture, OperatingSystem, Requirements } from './placement/requirements.js';
 export { isAllowed, PERMISSIONS, ROLE_PERMISSIONS, ROLES, TENANT_ROLES } from './access/role.js';
@@ -174,7 +173,7 @@ export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/regi
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
 export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';
-export { capabilitiesWithOrigin, DETECTED_PARTS, detectedWords, labelsWithOrigin } from './provider/detected.js';
+export { capabilitiesWithOrigin, labelsWithOrigin } from './provider/detected.js';
 export type {
   CapabilityOrigin,
   CapabilityWithOrigin,

@@ -1,4 +1,4 @@
-import { chooseProvider, type PlacedProvider, type PlacementFacts, type PlacementRequest } from '@image-factory/domain';
+import { chooseProvider, type PlacementFacts, type PlacementRequest, type Provider } from '@image-factory/domain';
 import { toResult, type BenchmarkResult } from '../report.ts';
 
 const CLUSTERS = 500;
@@ -62,7 +62,7 @@ function fleetOf(clusters: number): PlacementFacts {
   };
 }
 
-function clusterOf(index: number): PlacedProvider {
+function clusterOf(index: number): Provider {
   const id = `01930000-0000-7000-8000-${String(index).padStart(12, '0')}`;
   const at = new Date(0);
   return {

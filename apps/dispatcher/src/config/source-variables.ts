@@ -1,3 +1,4 @@
+import type { AdoptionRule } from '@image-factory/cluster-registry';
 import { homedir } from 'node:os';
 
 /** Clouds that are asked for their clusters, and what of them is used without an administrator. */
@@ -9,16 +10,7 @@ export interface DiscoveryEnv {
   /** `-` is every location of a project. */
   readonly gcpLocations: readonly string[];
   readonly azureSubscriptions: readonly string[];
-  readonly adopt: readonly AdoptRule[];
-}
-
-/** A cluster that matches is adopted without an administrator. `*` stands for any letters. */
-export interface AdoptRule {
-  readonly cloud: 'aws' | 'gcp' | 'azure' | '*';
-  readonly location: string;
-  readonly name: string;
-  /** A tag or label that it must have. */
-  readonly tag: { readonly key: string; readonly value: string } | undefined;
+  readonly adopt: readonly AdoptionRule[];
 }
 
 /** Where providers come from beside the API. */
@@ -47,12 +39,12 @@ export const ADOPT_FORM =
 const RULE = /^(aws|gcp|azure|\*)\/([A-Za-z0-9*-]{1,60})\/([A-Za-z0-9*_-]{1,100})(?:#([^=#,]{1,128})=([^#,]{0,256}))?$/;
 
 /** Rules of adoption, as in `aws/eu-west-1/build-*#image-factory=true`; undefined when one is none. */
-export function parseAdoptRules(items: readonly string[]): readonly AdoptRule[] | undefined {
+export function parseAdoptRules(items: readonly string[]): readonly AdoptionRule[] | undefined {
   const rules = items.map((item) => {
     const [, cloud, location = '', name = '', key, value = ''] = RULE.exec(item) ?? [];
     if (cloud === undefined) return undefined;
     const tag = key === undefined ? undefined : { key, value };
-    return { cloud: cloud as AdoptRule['cloud'], location, name, tag };
+    return { cloud: cloud as AdoptionRule['cloud'], location, name, tag };
   });
   return rules.every((rule) => rule !== undefined) ? rules : undefined;
 }

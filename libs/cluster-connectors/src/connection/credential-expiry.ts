@@ -1,7 +1,7 @@
-import { X509Certificate } from 'node:crypto';
 import type { Clock } from '@image-factory/domain';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
+import { certificateExpiry, tokenExpiry } from '../auth/token-expiry.js';
 import type { ClusterIdentity } from './cluster-access.js';
 
 /** When what we are known by ends. */
@@ -25,7 +25,7 @@ export async function credentialExpiry(
   if (text === undefined) return undefined;
   const value = await new CredentialReader(text, fileRules, clock).read().catch(() => undefined);
   if (value === undefined) return undefined;
-  const expiresAt = identity.kind === 'client-cert' ? certificateEnd(value) : tokenEnd(value);
+  const expiresAt = identity.kind === 'client-cert' ? certificateExpiry(value) : tokenExpiry(value);
   return expiresAt === undefined ? undefined : { expiresAt, replaced: text.kind === 'file' };
 }
 
@@ -37,26 +37,5 @@ function expiringText(identity: ClusterIdentity) {
       return identity.certificate;
     default:
       return undefined;
-  }
-}
-
-/** `notAfter` of the first certificate of a PEM. */
-function certificateEnd(pem: string): Date | undefined {
-  try {
-    return new X509Certificate(pem).validToDate;
-  } catch {
-    return undefined;
-  }
-}
-
-/** `exp` of a JWT (RFC 7519), unverified: it only tells when to look again. Other tokens say nothing. */
-function tokenEnd(token: string): Date | undefined {
-  const payload = token.trim().split('.')[1];
-  if (payload === undefined) return undefined;
-  try {
-    const { exp } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as { exp?: unknown };
-    return typeof exp === 'number' && Number.isFinite(exp) ? new Date(exp * 1000) : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -48,12 +48,12 @@ export function adoptionIssues(cloud: FoundClusterKey['cloud'], identity: Readon
   });
 }
 
-/** A rule of adoption without an administrator. */
+/** A cluster that matches is adopted without an administrator. `*` stands for any letters. */
 export interface AdoptionRule {
   readonly cloud: FoundClusterKey['cloud'] | '*';
-  /** `*` stands for any letters. */
   readonly location: string;
   readonly name: string;
+  /** A tag or label that it must have. */
   readonly tag: { readonly key: string; readonly value: string } | undefined;
 }
 

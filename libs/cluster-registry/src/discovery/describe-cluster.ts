@@ -1,10 +1,10 @@
+import { AKS_API_VERSION } from '@image-factory/cluster-connectors';
 import { DomainError, isDomainError } from '@image-factory/domain';
 import { parseDocument } from 'yaml';
 import type { CloudCluster } from '../config-file/cluster-config.js';
 import type { CloudAccess } from './cloud-access.js';
 import { answerError, cloudProblem, notActive } from './cloud-problem.js';
 import { askCloud, listAt, textAt } from './cloud-rest.js';
-import { AKS_API_VERSION } from './list-aks.js';
 import { decodeCa, describeEks } from './list-eks.js';
 import { gkeEndpoint } from './list-gke.js';
 

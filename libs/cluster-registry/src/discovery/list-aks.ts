@@ -1,10 +1,8 @@
+import { AKS_API_VERSION } from '@image-factory/cluster-connectors';
 import type { CloudAccess } from './cloud-access.js';
 import { answerError, cloudProblem } from './cloud-problem.js';
 import { askCloud, type Json, listAt, textAt, textsAt, valueAt } from './cloud-rest.js';
 import type { DiscoveryProblem, FoundCluster, ScopeListing } from './found-cluster.js';
-
-/** Version of the resource manager's API for managed clusters. */
-export const AKS_API_VERSION = '2025-10-01';
 
 /** More pages than this are a loop. */
 const MOST_PAGES = 200;

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Provider } from '../provider/provider.js';
 import { chooseProvider } from './choose-provider.js';
 import { boundedDecision, seenByTenant } from './placement-decision.js';
 import { PLACEMENT_FILTERS } from './placement-filters.js';
-import type { PlacedProvider, PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
+import type { PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
 import { provider } from './provider.fixture.js';
 
 const request: PlacementRequest = { tenantId: 't', buildMethod: 'kaniko', infrastructureType: 'kubernetes' };
@@ -81,7 +82,7 @@ describe('chooseProvider', () => {
     const second = provider({ name: 'second', isGlobal: true });
     const full = { ...second, maxConcurrentBuilds: 1, running: 1 };
     const avoided = new Map([['first', { attempt: 1, message: 'attempt 1 ended there with PodEvicted' }]]);
-    const choose = (providers: PlacedProvider[], over: Partial<PlacementRequest> = {}) =>
+    const choose = (providers: Provider[], over: Partial<PlacementRequest> = {}) =>
       chooseProvider({ ...request, avoided, ...over }, { providers, grantedProviderIds: granted() });
     expect(choose([first, second])).toMatchObject({
       chosen: { name: 'second' },
@@ -304,7 +305,7 @@ describe('every placement', () => {
       buildMethod,
       requirements: { capabilities, labels, ...wish },
     }));
-  const facts = (providers: readonly PlacedProvider[]): PlacementFacts => ({
+  const facts = (providers: readonly Provider[]): PlacementFacts => ({
     providers,
     grantedProviderIds: granted('a', 'c'),
   });
@@ -324,7 +325,7 @@ describe('every placement', () => {
 
   it('has no candidate less when a filter is removed', () => {
     const without = fc.subarray([...PLACEMENT_FILTERS]);
-    const eligible = (providers: PlacedProvider[], asked: PlacementRequest, filters = PLACEMENT_FILTERS) => {
+    const eligible = (providers: Provider[], asked: PlacementRequest, filters = PLACEMENT_FILTERS) => {
       const { candidates, rejected } = chooseProvider(asked, facts(providers), filters);
       const outranked = rejected.filter(({ reason }) => reason === 'ProviderOutranked');
       return [...candidates, ...outranked].map(({ providerId }) => providerId);

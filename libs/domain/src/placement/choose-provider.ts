@@ -1,3 +1,4 @@
+import type { Provider } from '../provider/provider.js';
 import {
   PLACEMENT_BASES,
   type PlacementBasis,
@@ -6,7 +7,7 @@ import {
   type ScoredProvider,
 } from './placement-decision.js';
 import { firstRefusal, PLACEMENT_FILTERS, type FilterInput, type PlacementFilter } from './placement-filters.js';
-import type { PlacedProvider, PlacementFacts, PlacementRequest } from './placement-request.js';
+import type { PlacementFacts, PlacementRequest } from './placement-request.js';
 import { scoreProviders } from './score-providers.js';
 
 /**
@@ -24,7 +25,7 @@ export function chooseProvider(
   filters: readonly PlacementFilter[] = PLACEMENT_FILTERS,
 ): PlacementDecision {
   const rejected: RejectedProvider[] = [];
-  const eligible: PlacedProvider[] = [];
+  const eligible: Provider[] = [];
   for (const provider of facts.providers) {
     if (request.providerId !== undefined && provider.id !== request.providerId) continue;
     const refusal = firstRefusal(filterInput(provider, facts), request, filters);
@@ -39,7 +40,7 @@ export function chooseProvider(
 
 /** What the filters are asked about a provider. */
 export function filterInput(
-  provider: PlacedProvider,
+  provider: Provider,
   { grantedProviderIds, history, openBreakers }: PlacementFacts,
 ): FilterInput {
   const noted = provider.health.conditions.some(({ reason }) => reason === 'BreakerOpen');
@@ -54,17 +55,17 @@ export function filterInput(
   };
 }
 
-function named({ id, name }: PlacedProvider): Pick<RejectedProvider, 'providerId' | 'name'> {
+function named({ id, name }: Provider): Pick<RejectedProvider, 'providerId' | 'name'> {
   return { providerId: id, name };
 }
 
 function leastFailed(
-  eligible: readonly PlacedProvider[],
+  eligible: readonly Provider[],
   { avoided }: PlacementRequest,
   rejected: RejectedProvider[],
-): readonly PlacedProvider[] {
+): readonly Provider[] {
   if (avoided === undefined || avoided.size === 0) return eligible;
-  const failedIn = ({ id }: PlacedProvider): number => avoided.get(id)?.attempt ?? 0;
+  const failedIn = ({ id }: Provider): number => avoided.get(id)?.attempt ?? 0;
   const least = Math.min(...eligible.map(failedIn));
   for (const provider of eligible) {
     if (failedIn(provider) === least) continue;
@@ -75,10 +76,10 @@ function leastFailed(
 }
 
 function ofFirstRank(
-  providers: readonly PlacedProvider[],
+  providers: readonly Provider[],
   request: PlacementRequest,
   rejected: RejectedProvider[],
-): readonly PlacedProvider[] {
+): readonly Provider[] {
   const ranks = providers.map((provider) => PLACEMENT_BASES.indexOf(basisOf(provider, request)));
   const first = Math.min(...ranks);
   const basis = PLACEMENT_BASES[first];
@@ -91,7 +92,7 @@ function ofFirstRank(
   return providers.filter((_, index) => ranks[index] === first);
 }
 
-function basisOf(provider: PlacedProvider, request: PlacementRequest): PlacementBasis {
+function basisOf(provider: Provider, request: PlacementRequest): PlacementBasis {
   if (request.providerId !== undefined) return 'named';
   if (provider.isDefault) return 'default_cluster';
   if (provider.isGlobal) return 'is_global';
@@ -99,11 +100,7 @@ function basisOf(provider: PlacedProvider, request: PlacementRequest): Placement
   return 'granted';
 }
 
-function ranked(
-  providers: readonly PlacedProvider[],
-  request: PlacementRequest,
-  facts: PlacementFacts,
-): ScoredProvider[] {
+function ranked(providers: readonly Provider[], request: PlacementRequest, facts: PlacementFacts): ScoredProvider[] {
   if (providers.length === 0) return [];
   const scores = scoreProviders(providers, request, facts);
   const scored = providers.flatMap((provider, index): ScoredProvider[] => {

@@ -1,6 +1,7 @@
+import type { Provider } from '../provider/provider.js';
 import { firstRefusal, PLACEMENT_FILTERS, type Refusal } from './placement-filters.js';
 import { filterInput } from './choose-provider.js';
-import type { PlacedProvider, PlacementFacts, PlacementRequest } from './placement-request.js';
+import type { PlacementFacts, PlacementRequest } from './placement-request.js';
 
 /** What a build asks for and no provider of its tenant offers. */
 export interface Unsatisfiable extends Refusal {
@@ -33,7 +34,7 @@ export function neverEligible(request: PlacementRequest, facts: PlacementFacts):
   return told.map((one) => ({ ...one, message: sentence(one, byAll.length > 0, usable.length) }));
 }
 
-function refusalsOf(provider: PlacedProvider, request: PlacementRequest, facts: PlacementFacts): Unsatisfiable[] {
+function refusalsOf(provider: Provider, request: PlacementRequest, facts: PlacementFacts): Unsatisfiable[] {
   const input = filterInput(provider, facts);
   return ASKED.flatMap(({ field, refuse }) => {
     const refusal = refuse(input, request);

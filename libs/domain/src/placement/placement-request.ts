@@ -1,6 +1,5 @@
 import type { BuildMethod, InfrastructureType } from '../build/build-method.js';
 import type { Provider } from '../provider/provider.js';
-import type { FeaturedProvider } from './provider-features.js';
 import type { Requirements } from './requirements.js';
 
 /** What placement has to know about a build. */
@@ -38,11 +37,8 @@ export interface ProviderHistory {
   readonly runningByTenant: ReadonlyMap<string, number>;
 }
 
-/** A provider as placement sees it. */
-export type PlacedProvider = Provider & FeaturedProvider;
-
 export interface PlacementFacts {
-  readonly providers: readonly PlacedProvider[];
+  readonly providers: readonly Provider[];
   /** Ids of providers that are granted to the tenant (and whose grant has not expired). */
   readonly grantedProviderIds: ReadonlySet<string>;
   /** By provider id. */

@@ -1,20 +1,9 @@
+import { detectedWords } from '../provider/detected.js';
 import type { Provider } from '../provider/provider.js';
 import { ARCHITECTURES, OPERATING_SYSTEMS } from './requirements.js';
 
-/** What a look at a cluster's nodes found; a part that nobody looked for is left out. */
-export interface DetectedFeatures {
-  readonly architectures?: readonly string[];
-  readonly operatingSystems?: readonly string[];
-  /** GPUs of all nodes together. */
-  readonly gpus?: number;
-  /** The largest allocatable figures of one node: thousandths of a CPU, bytes. */
-  readonly largestNode?: { readonly cpuMillis?: number; readonly memoryBytes?: number };
-}
-
 /** What a provider's features are read from: what its admin declared, and what was detected. */
-export type FeaturedProvider = Pick<Provider, 'capabilities' | 'labels' | 'region'> & {
-  readonly detected?: DetectedFeatures | undefined;
-};
+export type FeaturedProvider = Pick<Provider, 'capabilities' | 'labels' | 'region' | 'detected'>;
 
 /** The word for a GPU among capabilities. */
 export const GPU = 'gpu';
@@ -27,9 +16,7 @@ export function offers(provider: FeaturedProvider, word: string): boolean {
   const { capabilities, detected } = provider;
   if (capabilities.includes(word)) return true;
   if (word === 'linux' && !isAnyOsKnown(provider)) return true;
-  if (detected === undefined) return false;
-  if (word === GPU && (detected.gpus ?? 0) > 0) return true;
-  return detected.architectures?.includes(word) === true || detected.operatingSystems?.includes(word) === true;
+  return detectedWords(detected).includes(word);
 }
 
 function isAnyOsKnown({ capabilities, detected }: FeaturedProvider): boolean {

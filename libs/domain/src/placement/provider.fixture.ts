@@ -1,9 +1,9 @@
-import type { PlacedProvider } from './placement-request.js';
+import type { Provider } from '../provider/provider.js';
 
 const AT = new Date('2026-01-01T00:00:00Z');
 
 /** A healthy cluster that nobody was given yet. */
-export function provider(over: Partial<PlacedProvider> = {}): PlacedProvider {
+export function provider(over: Partial<Provider> = {}): Provider {
   return {
     id: over.name ?? 'p',
     name: 'p',

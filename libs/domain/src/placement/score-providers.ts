@@ -1,6 +1,7 @@
+import type { Provider } from '../provider/provider.js';
 import { loadBounds, ringDistances, type RingMember } from './bounded-hash.js';
 import type { ScorePart, ScoreParts } from './placement-decision.js';
-import type { PlacedProvider, PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
+import type { PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
 import { regionOf } from './provider-features.js';
 
 /** What each part of a score is worth; only the parts that say something about a choice count. */
@@ -29,7 +30,7 @@ export interface Score {
 
 /** Scores providers that are eligible and of one rank against each other, in the order that they come in. */
 export function scoreProviders(
-  providers: readonly PlacedProvider[],
+  providers: readonly Provider[],
   request: PlacementRequest,
   facts: PlacementFacts,
 ): Score[] {
@@ -56,7 +57,7 @@ export function scoreProviders(
 }
 
 /** One without a limit has the mean share of those that have one. */
-function ringMembers(providers: readonly PlacedProvider[]): RingMember[] {
+function ringMembers(providers: readonly Provider[]): RingMember[] {
   const limits = providers.flatMap(({ maxConcurrentBuilds: limit }) => (limit > 0 ? [limit] : []));
   const usual = limits.length === 0 ? 1 : limits.reduce((sum, limit) => sum + limit, 0) / limits.length;
   return providers.map(({ id, running, maxConcurrentBuilds: limit }) => ({
@@ -80,7 +81,7 @@ function idOf(members: readonly RingMember[], index: number): string {
   return members[index]?.id ?? '';
 }
 
-function headroomOf({ maxConcurrentBuilds: limit, running }: PlacedProvider): number {
+function headroomOf({ maxConcurrentBuilds: limit, running }: Provider): number {
   return limit > 0 ? Math.max(0, 1 - running / limit) : HALF_FULL / (HALF_FULL + running);
 }
 
@@ -93,7 +94,7 @@ interface PriceRange {
   readonly highest: number;
 }
 
-function priceRange(providers: readonly PlacedProvider[]): PriceRange | undefined {
+function priceRange(providers: readonly Provider[]): PriceRange | undefined {
   let lowest = Number.POSITIVE_INFINITY;
   let highest = Number.NEGATIVE_INFINITY;
   for (const { pricePerMinute: price } of providers) {

@@ -30,7 +30,8 @@ interface AksDescription {
 }
 
 const ARM = 'https://management.azure.com';
-const API_VERSION = '2025-10-01';
+/** Of Azure's API of managed clusters. */
+export const AKS_API_VERSION = '2025-10-01';
 /** The Entra application of every AKS API server. */
 const SERVER_SCOPE = '6dae42f8-4368-4678-94ff-3960e28e3630/.default';
 const NOT_SERVING: readonly string[] = ['Creating', 'Deleting', 'Canceled'];
@@ -97,7 +98,7 @@ export class AksCluster implements CloudCluster {
   ): Promise<CloudJson> {
     const { subscriptionId, resourceGroup, clusterName } = this.#config;
     const path = `/subscriptions/${subscriptionId}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers/Microsoft.ContainerService/managedClusters/${clusterName}`;
-    const url = `${ARM}${path}${action}?api-version=${API_VERSION}${query}`;
+    const url = `${ARM}${path}${action}?api-version=${AKS_API_VERSION}${query}`;
     return this.#http.json(method, url, token, signal).catch((error: unknown) => {
       throw azureTokenError(error, this.name);
     });
