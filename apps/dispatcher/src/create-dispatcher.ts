@@ -28,7 +28,7 @@ import { Metrics, observeDatabase, systemClock, toFrameworkLogger, type Logger }
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
 import type { DispatcherEnv } from './config/env.js';
-import { keptSecret } from './config/kept-secret.js';
+import { keptSecret } from '@image-factory/configuration';
 import { createPlaces } from './create-places.js';
 import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
 import { settingsFrom, type DispatcherSettings } from './runtime/dispatcher-settings.js';
