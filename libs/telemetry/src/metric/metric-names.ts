@@ -103,6 +103,10 @@ export const metricNames = {
     'image_factory_cluster_condition',
     'Conditions of a provider: 1 True, 0 False, -1 Unknown, by provider and type',
   ),
+  clusterCredentialExpiresSoon: gauge(
+    'image_factory_cluster_credential_expires_soon',
+    '1 when the credential of a provider ends within days and nobody has replaced it, by provider',
+  ),
   clusterWatchAge: gauge(
     'image_factory_cluster_watch_age_seconds',
     'Since the slowest watch on a cluster that is followed here has proved anything, by provider',
