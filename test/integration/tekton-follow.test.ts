@@ -221,6 +221,19 @@ describe('what others do to a run', () => {
     expect(current.server.store.find('pods', namespace, `${attempt.name}-build-pod`)).toBeUndefined();
   });
 
+  it('knows that a pod has gone though the watch before this one never told it', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await follower.close();
+    current.server.fault({ path: /\/pods$/ }, { kind: 'silence' });
+    follower = await openFollower();
+    await until('it runs', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    const ended = await until('it ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(ended).toMatchObject({ podsOver: false });
+    follower.setShards([3, 4]);
+    await until('its pods are over', attempt, (seen) => seen.kind === 'present' && seen.podsOver);
+  });
+
   it('tells an evicted step from a failed one although its pod is gone', async () => {
     const attempt = await created({ build: { ending: 'hangs' } });
     await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, ExecutionFollower, LogRecord } from '@image-factory/domain';
-import { eventually, RecordingLogSink } from '@image-factory/test-support';
+import { eventually, RecordingLogSink, TestSignal } from '@image-factory/test-support';
 import type { FaultMatch } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
@@ -246,6 +246,75 @@ describe('the log of a step', () => {
     await following;
     expect(sink.isEnded('build/build')).toBe(true);
     expect(sink.records('build/build')).toEqual([]);
+  });
+
+  it('is not sealed before its TaskRun has ended, though the run has and its pod is not there', async () => {
+    const attempt = await hanging('one');
+    current.tekton.paused = true;
+    const { namespace } = attempt.place;
+    const pod = current.server.store.delete('pods', namespace, podOf(attempt, 'build'));
+    current.server.store.update('pipelineruns', namespace, attempt.name, (object) => {
+      object['status'] = { conditions: [{ type: 'Succeeded', status: 'False', reason: 'Cancelled' }] };
+    });
+    await follower.close();
+    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await follower.ready(AbortSignal.timeout(20_000));
+    const following = follow(attempt);
+    await stored('cloned\n', 'clone/clone');
+    await eventually(
+      'a look at the pods',
+      () => current.server.seen({ path: `/api/v1/namespaces/${namespace}/pods` }).length > 0,
+    );
+    current.server.store.put('pods', pod);
+    await stored('one\n');
+    current.server.logs.end(namespace, podOf(attempt, 'build'), 'step-build');
+    current.server.store.update('pods', namespace, podOf(attempt, 'build'), (object) => {
+      object['status'] = {
+        phase: 'Failed',
+        containerStatuses: [{ name: 'step-build', state: { terminated: { exitCode: 1 } } }],
+      };
+    });
+    current.server.store.update('taskruns', namespace, `${attempt.name}-build`, (object) => {
+      const conditions = [{ type: 'Succeeded', status: 'False', reason: 'TaskRunCancelled' }];
+      object['status'] = { ...(object['status'] as object), conditions };
+    });
+    await following;
+    expect(sink.text('build/build')).toBe('one\n');
+    expect(sink.isEnded('build/build')).toBe(true);
+  });
+
+  it('is not sealed by who has given its shard up while the step runs', async () => {
+    const attempt = await hanging('one');
+    const following = follow(attempt);
+    following.catch(() => undefined);
+    await stored('one\n');
+    follower.setShards([4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    current.server.dropConnections();
+    await expect(following).rejects.toMatchObject({ reason: 'LeaseLost' });
+    expect(sink.isEnded('build/build')).toBe(false);
+  });
+
+  it('is not sealed by who has given its shard up when the run had ended and its pod was not seen', async () => {
+    const attempt = await hanging('one');
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    await follower.close();
+    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await follower.ready(AbortSignal.timeout(20_000));
+    const accepting = new TestSignal();
+    const accepted = new TestSignal();
+    sink.beforeAppend = async () => {
+      accepting.raise();
+      await accepted.raised;
+    };
+    const following = follow(attempt);
+    following.catch(() => undefined);
+    await accepting.raised;
+    follower.setShards([4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    accepted.raise();
+    await expect(following).rejects.toMatchObject({ reason: 'LeaseLost' });
+    expect(sink.isEnded('build/build')).toBe(false);
   });
 
   it('ends with what the sink throws, as when the lease is lost', async () => {

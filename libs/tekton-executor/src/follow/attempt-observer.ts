@@ -9,7 +9,8 @@ import { isEnded, podOf } from '../status/attempt-view.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { LogTail } from '../status/log-tail.js';
 import { pipelineRunStatus } from '../status/pipeline-run-status.js';
-import { isOver } from '../status/pods-over.js';
+import { isOver, podsOver } from '../status/pods-over.js';
+import type { OverduePods } from '../status/pods-over.js';
 import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
 import type { EventObject } from './kube-objects.js';
@@ -22,6 +23,7 @@ export interface AttemptObserverOptions {
   readonly keeper: WatchKeeper;
   readonly views: AttemptViews;
   readonly tails: LogTails;
+  readonly overdue: OverduePods;
   /** Something that preparation makes is missing in the attempt's namespace. */
   readonly onPlaceBroken: (request: PrepareRequest) => void;
   readonly clock: Clock;
@@ -129,7 +131,6 @@ export class AttemptObserver {
    * shown as it was, then it is `absent`, and the caller looks for the attempt's image before it judges (rule 15).
    */
   #gone(attempt: Attempt, seen: SeenAttempt, run: RunView): AttemptObservation {
-    const { clock } = this.#options;
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods: seen.pods };
     const ended = this.#ended.get(attempt.executionId);
     if (ended !== undefined || isEnded(run.verdict)) {
@@ -137,7 +138,7 @@ export class AttemptObserver {
       const last = ended === undefined ? view : this.#newest(ended, view);
       return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
     }
-    if (view.pods.every((pod) => isOver(pod, clock.now()))) return { kind: 'absent' };
+    if (podsOver(view.pods, this.#options.overdue.has)) return { kind: 'absent' };
     return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
   }
 
@@ -200,13 +201,14 @@ export class AttemptObserver {
     ended: Ended,
     view: AttemptView,
   ): Promise<boolean> {
+    const isOverdue = this.#options.overdue.has;
     const unknown = ended.read.view.pods.some(
-      (pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, this.#options.clock.now()),
+      (pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, isOverdue),
     );
     if (!unknown) return false;
     const again = await readAttempt(connection, attempt);
     const pods = mergePods(again?.view.pods ?? [], view.pods);
-    return pods.every((pod) => isOver(pod, this.#options.clock.now()));
+    return podsOver(pods, isOverdue);
   }
 
   #status(
@@ -218,6 +220,7 @@ export class AttemptObserver {
       stopIntent: attempt.stopIntent,
       buildMethod: attempt.buildMethod,
       now: this.#options.clock.now(),
+      isOverdue: this.#options.overdue.has,
       finalDocument: context.document,
       tail: context.tail,
       events: context.events,

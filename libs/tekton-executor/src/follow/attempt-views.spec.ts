@@ -46,6 +46,21 @@ describe('the views of attempts', () => {
     expect(views.size).toBe(1);
   });
 
+  it('keep a removed attempt while a pod of it may live', () => {
+    const { views, forgotten, pass } = opened();
+    views.putRun(run('a'));
+    views.putPod(pod('a'));
+    views.release('a');
+    views.dropRun(run('a'));
+    pass(2 * 60_000);
+    views.putRun(run('b'));
+    expect(forgotten).toEqual([]);
+    views.putPod({ ...pod('a'), gone: true });
+    pass(2 * 60_000);
+    views.putRun(run('b'));
+    expect(forgotten).toEqual(['a']);
+  });
+
   it('keep a run that others deleted for an hour, and then forget it', () => {
     const { views, forgotten, pass } = opened();
     views.putRun(run('a'));

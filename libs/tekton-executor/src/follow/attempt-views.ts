@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isEnded } from '../status/attempt-view.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { PodView, RunView, TaskRunView } from './run-views.js';
@@ -7,6 +8,13 @@ export interface SeenAttempt {
   readonly run: RunView | undefined;
   /** The run's deletion was seen; `run` is its last state. */
   readonly runGone: boolean;
+  readonly taskRuns: readonly TaskRunView[];
+  readonly pods: readonly PodView[];
+}
+
+/** Everything that a set of watches knows at one moment. */
+export interface WatchedObjects {
+  readonly runs: readonly RunView[];
   readonly taskRuns: readonly TaskRunView[];
   readonly pods: readonly PodView[];
 }
@@ -135,6 +143,34 @@ export class AttemptViews {
     this.#sweep();
   }
 
+  /**
+   * New watches took over from others, which wrote here until they were closed and may have been behind: what they had not
+   * heard of they never tell. So what the new ones know stands, and what they do not know is gone, and nobody saw it go.
+   */
+  replace({ runs, taskRuns, pods }: WatchedObjects, shards: ReadonlySet<number>): void {
+    this.retain(shards);
+    const listed = new Set([...runs, ...pods].map(({ uid }) => uid));
+    for (const run of runs) if (!isDeepStrictEqual(this.#of(run)?.run, run)) this.putRun(run);
+    for (const taskRun of taskRuns) {
+      if (!isDeepStrictEqual(this.#of(taskRun)?.taskRuns.get(taskRun.uid), taskRun)) this.putTaskRun(taskRun);
+    }
+    for (const pod of pods) {
+      const known = this.#of(pod)?.pods.get(pod.uid);
+      const disruption = pod.disruption ?? known?.disruption;
+      if (known?.gone !== true && !isDeepStrictEqual(known, { ...pod, disruption })) this.putPod(pod);
+    }
+    for (const { run, runGone, pods: known } of [...this.#entries.values()]) {
+      if (run !== undefined && !runGone && !listed.has(run.uid)) this.dropRun(run);
+      for (const pod of [...known.values()]) {
+        if (!pod.gone && !listed.has(pod.uid)) this.putPod({ ...pod, gone: true, lastStateUnseen: true });
+      }
+    }
+  }
+
+  #of({ executionId = '' }: { readonly executionId: string | undefined }): Entry | undefined {
+    return this.#entries.get(executionId);
+  }
+
   #sweep(): void {
     const nowMs = this.nowMs();
     this.#sweptAtMs = nowMs;
@@ -143,7 +179,9 @@ export class AttemptViews {
       const gone = goneAtMs !== undefined && goneAtMs < nowMs - KEEP_GONE_MS;
       // Late news of a run that was forgotten make an entry without a run.
       const stray = entry.run === undefined && changedAtMs < nowMs - KEEP_GONE_MS;
-      if (gone || stray || (released && changedAtMs < nowMs - KEEP_RELEASED_MS)) this.#forget(executionId);
+      // While a pod of it may live, what is known of that decides whether it is over.
+      const over = released && [...entry.pods.values()].every((pod) => pod.gone);
+      if (gone || stray || (over && changedAtMs < nowMs - KEEP_RELEASED_MS)) this.#forget(executionId);
     }
   }
 

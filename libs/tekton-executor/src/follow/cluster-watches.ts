@@ -4,7 +4,7 @@ import { ListWatch } from '@image-factory/cluster-connectors';
 import type { ClusterConnection, KubernetesObject, TableRow } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
-import type { AttemptViews } from './attempt-views.js';
+import type { AttemptViews, WatchedObjects } from './attempt-views.js';
 import { podView, runView, taskRunView } from './run-views.js';
 import type { PodView, RunView, TaskRunView } from './run-views.js';
 
@@ -82,6 +82,16 @@ export class ClusterWatches {
   /** Age of the slowest. */
   ageMs(): number {
     return Math.max(...this.#all().map((watch) => watch.ageMs()));
+  }
+
+  /** All that is known here now. */
+  known(): WatchedObjects {
+    const [runs, taskRuns, pods] = this.#all();
+    return {
+      runs: [...runs.items().values()],
+      taskRuns: [...taskRuns.items().values()],
+      pods: [...pods.items().values()],
+    };
   }
 
   runs(): ReadonlyMap<string, RunView> {

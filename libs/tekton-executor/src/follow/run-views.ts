@@ -79,8 +79,8 @@ export interface PodView extends Ownership {
   readonly pipelineTask: string;
   readonly createdAt: Date;
   readonly nodeName: string | undefined;
-  /** When it is to be gone: deletion plus its grace period. */
-  readonly deleteAt: Date | undefined;
+  /** It is being deleted, and has so long to end; undefined while it is not. */
+  readonly deletionGraceMs: number | undefined;
   /** The watch saw it go: this is its last state. */
   readonly gone: boolean;
   /** It is gone and nobody saw it go: its containers may have done more than this says. */
@@ -152,7 +152,8 @@ export function podView(pod: PodObject, gone = false): PodView {
     pipelineTask: labels[TEKTON_LABELS.pipelineTask] ?? '',
     createdAt: time(metadata.creationTimestamp) ?? new Date(0),
     nodeName: pod.spec?.nodeName,
-    deleteAt: time(metadata.deletionTimestamp),
+    deletionGraceMs:
+      metadata.deletionTimestamp === undefined ? undefined : (metadata.deletionGracePeriodSeconds ?? 0) * 1000,
     gone,
     lastStateUnseen: false,
     phase: status?.phase ?? 'Pending',

@@ -23,7 +23,7 @@ import { followAttemptLogs } from '../log/attempt-log-follower.js';
 import { LogTails } from '../log/log-tails.js';
 import type { InstallationGuard } from '../place/installation-guard.js';
 import { isEnded } from '../status/attempt-view.js';
-import { isOver } from '../status/pods-over.js';
+import { isOver, OverduePods } from '../status/pods-over.js';
 import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
 import { shardSelector } from './cluster-watches.js';
@@ -52,6 +52,7 @@ export class TektonFollower extends ExecutionFollower {
   readonly #options: TektonFollowerOptions;
   readonly #views: AttemptViews;
   readonly #tails = new LogTails();
+  readonly #overdue: OverduePods;
   readonly #keeper: WatchKeeper;
   readonly #observer: AttemptObserver;
 
@@ -59,16 +60,21 @@ export class TektonFollower extends ExecutionFollower {
     super();
     const { connections, providerId, installationId, onChange, clock, logger } = options;
     this.#options = options;
+    this.#overdue = new OverduePods(() => clock.monotonicMs());
     this.#views = new AttemptViews(
       onChange,
       () => clock.monotonicMs(),
-      (executionId) => this.#forget(executionId),
+      (executionId) => {
+        this.#forget(executionId);
+        this.#overdue.forget(executionId);
+      },
     );
     this.#keeper = new WatchKeeper({ connections, providerId, installationId, views: this.#views, clock, logger });
     this.#observer = new AttemptObserver({
       keeper: this.#keeper,
       views: this.#views,
       tails: this.#tails,
+      overdue: this.#overdue,
       onPlaceBroken: options.onPlaceBroken,
       clock,
       logger,
@@ -112,9 +118,16 @@ export class TektonFollower extends ExecutionFollower {
 
   override async followLogs(attempt: Attempt, sink: LogSink, signal: AbortSignal): Promise<void> {
     await this.#keeper.ready(signal);
-    const { clock } = this.#options;
-    const connection = (): ReturnType<WatchKeeper['connection']> => this.#keeper.connection();
-    await followAttemptLogs({ attempt, sink, signal, connection, views: this.#views, tails: this.#tails, clock });
+    await followAttemptLogs({
+      attempt,
+      sink,
+      signal,
+      connection: () => this.#keeper.connection(),
+      views: this.#views,
+      tails: this.#tails,
+      overdue: this.#overdue,
+      clock: this.#options.clock,
+    });
   }
 
   override async stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void> {
@@ -131,10 +144,9 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    const now = this.#options.clock.now();
     const live = this.#views
       .find(attempt.executionId)
-      .pods.filter((pod) => !isOver(pod, now) && pod.deleteAt === undefined);
+      .pods.filter((pod) => !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined);
     await removeRun(await this.#writable(), attempt, live, mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);

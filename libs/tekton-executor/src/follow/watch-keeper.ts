@@ -179,7 +179,7 @@ export class WatchKeeper {
     this.#running = { held, watches, shards };
     this.#lastError = undefined;
     await release(previous);
-    views.retain(new Set(shards));
+    views.replace(watches.known(), new Set(shards));
   }
 
   async #stop(): Promise<void> {

@@ -1,11 +1,12 @@
-import { isDomainError, logStepKey } from '@image-factory/domain';
+import { DomainError, isDomainError, logStepKey } from '@image-factory/domain';
 import type { Attempt, Clock, LogSink, LogStep } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { AttemptViews, SeenAttempt } from '../follow/attempt-views.js';
 import { readAttempt } from '../follow/read-attempt.js';
 import type { PodView } from '../follow/run-views.js';
 import { isEnded } from '../status/attempt-view.js';
-import { isOver } from '../status/pods-over.js';
+import { podsOver } from '../status/pods-over.js';
+import type { OverduePods } from '../status/pods-over.js';
 import { gapRecord } from './log-position.js';
 import { tailKey } from './log-tails.js';
 import type { LogTails } from './log-tails.js';
@@ -20,6 +21,7 @@ export interface FollowLogsRequest {
   readonly connection: () => ClusterConnection;
   readonly views: AttemptViews;
   readonly tails: LogTails;
+  readonly overdue: OverduePods;
   readonly clock: Clock;
 }
 
@@ -30,11 +32,14 @@ const LOOK_AGAIN_MS = 2_000;
 
 /**
  * Follows every step of an attempt from the moment its container starts, each in its own reader, until the run has ended
- * and all of them are read. A step that never started is sealed empty; one whose pod went before it was read at all
- * leaves a gap.
+ * and all of them are read. A step is sealed empty only when it provably never started; one whose pod went before it was
+ * read to its end leaves a gap.
+ *
+ * Nothing is concluded from what the watches do not know: when they forget the attempt, because its shard is given up,
+ * this ends with LeaseLost, and whoever holds the shard then reads on.
  */
 export async function followAttemptLogs(request: FollowLogsRequest): Promise<void> {
-  const { attempt, views, clock, signal } = request;
+  const { attempt, views, signal } = request;
   const abort = new AbortController();
   const inner: FollowLogsRequest = { ...request, signal: AbortSignal.any([signal, abort.signal]) };
   const readers = new Map<string, Promise<void>>();
@@ -56,7 +61,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
           failed.abort();
         });
       }
-      if (isFinished(seen, clock.now())) {
+      if (isFinished(seen, request.overdue)) {
         if (confirmed) break;
         confirmed = await confirm(request);
         if (confirmed) continue;
@@ -64,7 +69,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
       await nextChange(request, AbortSignal.any([signal, failed.signal]));
     }
     await Promise.all(readers.values());
-    await sealUnread(inner, views.find(attempt.executionId), read);
+    await sealUnread(inner, watched(inner), read);
   } finally {
     abort.abort();
     await Promise.allSettled(readers.values());
@@ -73,13 +78,15 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
 
 /**
  * The watches of runs, TaskRuns and pods are not in step: the end of a run may be seen before a pod of it is. So once it
- * has ended what there is of it is read, and what no watch has told yet is added. False when it could not be read now.
+ * has ended what there is of it is read, and what no watch has told yet is added. Tekton ends a run that is cancelled
+ * before its TaskRuns, whose pods may still come. False when it could not be read now, or a TaskRun goes on.
  */
 async function confirm({ attempt, views, connection }: FollowLogsRequest): Promise<boolean> {
   try {
     const read = await readAttempt(connection(), attempt);
-    if (read !== undefined) views.addMissing(read.view);
-    return true;
+    if (read === undefined) return true;
+    views.addMissing(read.view);
+    return read.view.taskRuns.every(({ verdict }) => isEnded(verdict));
   } catch (error) {
     if (isDomainError(error)) return false;
     throw error;
@@ -123,8 +130,20 @@ function readContainer(request: FollowLogsRequest, step: LogStep, pod: PodView, 
   });
 }
 
-function podSource({ attempt, views }: FollowLogsRequest, pod: PodView, container: string): LogSource {
-  const now = (): PodView | undefined => views.find(attempt.executionId).pods.find(({ uid }) => uid === pod.uid);
+/** What the watches know of an attempt whose run they have shown. @throws DomainError LeaseLost when they know it no more */
+function watched({ attempt, views }: FollowLogsRequest): SeenAttempt {
+  const seen = views.find(attempt.executionId);
+  if (seen.run !== undefined) return seen;
+  throw new DomainError({
+    kind: 'Conflict',
+    reason: 'LeaseLost',
+    message: `Attempt ${attempt.name} is not watched here any more; its log is read on by whoever holds its shard.`,
+  });
+}
+
+function podSource(request: FollowLogsRequest, pod: PodView, container: string): LogSource {
+  const { attempt, views } = request;
+  const now = (): PodView | undefined => watched(request).pods.find(({ uid }) => uid === pod.uid);
   return {
     namespace: pod.namespace,
     pod: pod.name,
@@ -138,7 +157,7 @@ function podSource({ attempt, views }: FollowLogsRequest, pod: PodView, containe
     },
     isDeleting: () => {
       const current = now();
-      return current === undefined || current.gone || current.deleteAt !== undefined;
+      return current === undefined || current.gone || current.deletionGraceMs !== undefined;
     },
     onChange: (callback) => views.listen(attempt.executionId, callback),
   };
@@ -167,13 +186,13 @@ function pipelineTasks(attempt: Attempt): readonly string[] {
 }
 
 /** Nothing of the attempt will write any more: the run has ended (or is gone) and no container lives. */
-function isFinished(seen: SeenAttempt, now: Date): boolean {
+function isFinished(seen: SeenAttempt, overdue: OverduePods): boolean {
   const ended = seen.runGone || (seen.run !== undefined && isEnded(seen.run.verdict));
-  return ended && seen.pods.every((pod) => isOver(pod, now));
+  return ended && podsOver(seen.pods, overdue.has);
 }
 
 /**
- * Seals the steps that no reader sealed: those that never started are empty; one that may have started in a pod which
+ * Seals the steps that no reader sealed: those that never started are empty; one that may have started in a pod that
  * nobody saw running is a gap.
  */
 async function sealUnread(

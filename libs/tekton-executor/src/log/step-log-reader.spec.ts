@@ -1,6 +1,14 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Clock, LogSink, type LogCursor, type LogRecord, type LogStep } from '@image-factory/domain';
+import {
+  Clock,
+  DomainError,
+  isDomainError,
+  LogSink,
+  type LogCursor,
+  type LogRecord,
+  type LogStep,
+} from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import { readStepLog } from './step-log-reader.js';
 import type { LogSource } from './step-log-reader.js';
@@ -44,25 +52,79 @@ const OVER: LogSource = {
   onChange: () => () => undefined,
 };
 
+const LINE = Buffer.from('2026-11-21T09:00:00.000000001Z all of it\n');
+
+/** What the API server says to one request after the other; an error is thrown. */
+type Answer = Readable | DomainError;
+
+async function readWith(source: LogSource, answers: Answer[]): Promise<KeptLog> {
+  const stream = () => {
+    const answer = answers.shift();
+    if (answer === undefined || isDomainError(answer)) return Promise.reject(answer ?? new Error('asked too often'));
+    return Promise.resolve({ status: 200, headers: {}, body: answer });
+  };
+  const sink = new KeptLog();
+  await readStepLog({
+    connection: () => ({ stream }) as unknown as ClusterConnection,
+    source,
+    step: { task: 'build', step: 'build', ordinal: 1 },
+    sink,
+    clock: new HastyClock(),
+    signal: AbortSignal.timeout(5_000),
+    onLines: () => undefined,
+  });
+  return sink;
+}
+
+function refused(reason: 'ObjectNotFound' | 'ObjectInvalid'): DomainError {
+  return new DomainError({ kind: 'NotFound', reason, message: 'no', fault: 'cluster' });
+}
+
+function told(sink: KeptLog): string[] {
+  return sink.records.map((record) => (record.kind === 'line' ? Buffer.from(record.text).toString() : record.reason));
+}
+
+/** Seen to run so often, and then over. */
+function runningFor(looks: number): LogSource {
+  let left = looks;
+  return { ...OVER, sight: () => (left-- > 0 ? 'running' : 'over') };
+}
+
+const silent = (): Readable => new Readable({ read: () => undefined });
+
 describe('the log of a container that is over', () => {
   it('is read again when an answer stalls on a connection that stays open', async () => {
-    const stalled = new Readable({ read: () => undefined });
-    const whole = Readable.from([Buffer.from('2026-11-21T09:00:00.000000001Z all of it\n')]);
-    const answers = [stalled, whole];
-    const connection = { stream: () => Promise.resolve({ status: 200, headers: {}, body: answers.shift() }) };
-    const sink = new KeptLog();
-    await readStepLog({
-      connection: () => connection as unknown as ClusterConnection,
-      source: OVER,
-      step: { task: 'build', step: 'build', ordinal: 1 },
-      sink,
-      clock: new HastyClock(),
-      signal: AbortSignal.timeout(5_000),
-      onLines: () => undefined,
-    });
-    expect(
-      sink.records.map((record) => (record.kind === 'line' ? Buffer.from(record.text).toString() : record.kind)),
-    ).toEqual(['all of it']);
+    const sink = await readWith(OVER, [silent(), Readable.from([LINE])]);
+    expect(told(sink)).toEqual(['all of it']);
     expect(sink.ended).toBe(true);
+  });
+
+  it.each([
+    ['its pod is gone', 'ObjectNotFound', 'PodDeleted'],
+    ['its node has no log of it', 'ObjectInvalid', 'LogGap'],
+  ] as const)('has a gap when %s before it was read', async (_what, reason, gap) => {
+    const sink = await readWith(OVER, [refused(reason)]);
+    expect(told(sink)).toEqual([gap]);
+    expect(sink.ended).toBe(true);
+  });
+
+  it('is whole when its stream had ended by itself', async () => {
+    const sink = await readWith(runningFor(1), [Readable.from([LINE]), refused('ObjectNotFound')]);
+    expect(told(sink)).toEqual(['all of it']);
+  });
+
+  it('has a gap when its stream ended within a line', async () => {
+    const cut = Readable.from([LINE, Buffer.from('2026-11-21T09:00:00.000000002Z and')]);
+    const sink = await readWith(runningFor(1), [cut, refused('ObjectNotFound')]);
+    expect(told(sink)).toEqual(['all of it', 'PodDeleted']);
+  });
+
+  it('has a gap when the last stream was only silent while it ran', async () => {
+    const sink = await readWith(runningFor(Number.POSITIVE_INFINITY), [
+      Readable.from([LINE]),
+      silent(),
+      refused('ObjectNotFound'),
+    ]);
+    expect(told(sink)).toEqual(['all of it', 'PodDeleted']);
   });
 });

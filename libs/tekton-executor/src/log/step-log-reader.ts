@@ -13,7 +13,7 @@ export interface LogSource {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
-  /** `over`: terminated, or its pod is gone. */
+  /** `over`: terminated, or its pod is gone. @throws DomainError LeaseLost when nothing is known of it any more */
   sight(): 'waiting' | 'running' | 'over';
   /** The pod is being deleted, or gone: it may not be there for another read. */
   isDeleting(): boolean;
@@ -52,8 +52,8 @@ type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
  *
  * Modes: `following` while the container runs: the stream is opened again when it breaks, ends early (rotation) or is
  * silent for long; `finishing` once it is over: one read without follow from the stored end, which also gives a last line
- * without line feed; then sealed. A pod that is gone before all was read leaves a gap; a follow that had ended by
- * itself had given all.
+ * without line feed; then sealed. What cannot be read any more leaves a gap, unless the last follow had ended by itself:
+ * that one had given all.
  *
  * Appending is awaited: a slow sink slows the stream, it never grows memory. What the sink throws (LeaseLost) ends this.
  */
@@ -70,22 +70,27 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     const before = reading.linesRead;
     const end = await reading.once(!finishing);
     if (end === 'end' && finishing) break;
-    if (end === 'gone') {
-      if (!whole)
-        await reading.gap(
-          'PodDeleted',
-          `Pod ${source.pod} was deleted before the log of ${source.container} was read to its end.`,
-        );
+    if (end === 'gone' || (end === 'notStarted' && finishing)) {
+      if (!whole) await reading.gap(...(end === 'gone' ? podDeleted(source) : logUnknown(source)));
       break;
     }
-    if (end === 'notStarted' && finishing) break;
-    whole = end === 'end' || (whole && end === 'interrupted');
+    // A follow that is only silent while the container runs has given all that there was, not all that will be.
+    whole = end === 'end' || (whole && end === 'interrupted' && source.sight() === 'over');
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
     const pauseMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
     await changeOr(source, clock, pauseMs, signal);
   }
   await sink.end(step);
+}
+
+function podDeleted({ pod, container }: LogSource): readonly [string, string] {
+  return ['PodDeleted', `Pod ${pod} was deleted before the log of ${container} was read to its end.`];
+}
+
+/** A container that was seen to start, and whose node says that it has no log of it. */
+function logUnknown({ pod, container }: LogSource): readonly [string, string] {
+  return ['LogGap', `The node of pod ${pod} has no log of ${container} any more; it was not read to its end.`];
 }
 
 /** One container's reading over several requests. */
@@ -161,10 +166,10 @@ class Reading {
       next = settled(chunks.next());
     }
     // A rest without line feed is the log's last line only when the container is over; else it comes again.
-    const rest = follow ? [] : parser.end();
-    await this.#take(filter.push(rest));
+    const rest = parser.end();
+    if (!follow) await this.#take(filter.push(rest));
     await this.#take(filter.settle());
-    return 'end';
+    return follow && rest.length > 0 ? 'broken' : 'end';
   }
 
   async #take({ lines, gap }: Filtered): Promise<void> {

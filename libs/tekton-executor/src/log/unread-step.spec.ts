@@ -32,11 +32,25 @@ const waiting = podIn({ waiting: { reason: 'PodInitializing' } });
 const cases: readonly (readonly [string, boolean, TaskRunView | undefined, readonly PodView[]])[] = [
   ['no TaskRun was made', false, undefined, []],
   ['its TaskRun had no pod', false, taskRunOf({ podName: '' }), []],
+  [
+    'its TaskRun does not name the pod that was seen to run',
+    true,
+    taskRunOf({ podName: '' }),
+    [podIn({ running: {} })],
+  ],
   ['it started after its TaskRun was made', true, taskRunOf({ startedAt: '2026-11-21T09:17:32Z' }), [waiting]],
   ['nobody saw its pod', true, taskRunOf(), []],
   ['its pod was seen to go while it waited', false, taskRunOf(), [waiting]],
   ['its pod waited when it was seen last, and went unseen', true, taskRunOf(), [{ ...waiting, lastStateUnseen: true }]],
   ['its pod was seen to end', true, taskRunOf(), [podIn({ terminated: { exitCode: 137 } })]],
+  ['its pod waits, is deleted and does not go', true, taskRunOf(), [{ ...waiting, gone: false, deletionGraceMs: 0 }]],
+  ['its pod was evicted while it waited', false, taskRunOf(), [{ ...waiting, gone: false, phase: 'Failed' }]],
+  [
+    'its pod cannot start',
+    false,
+    taskRunOf(),
+    [{ ...podIn({ waiting: { reason: 'InvalidImageName' } }), gone: false }],
+  ],
   ['its image cannot be had', false, taskRunOf({ reason: 'TaskRunImagePullFailed' }), []],
 ];
 

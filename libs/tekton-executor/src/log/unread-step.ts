@@ -1,4 +1,5 @@
 import type { PodView, StepView, TaskRunView } from '../follow/run-views.js';
+import { hasEnded, isStuck } from '../status/pods-over.js';
 
 /** Tekton ended the TaskRun because an image of its pod cannot be had: no container of it ever started. */
 const PULL_FAILED = 'TaskRunImagePullFailed';
@@ -6,8 +7,10 @@ const PULL_FAILED = 'TaskRunImagePullFailed';
 /**
  * Whether a step whose container no reader met may have printed something that is lost. Tekton gives a step that it saw
  * waiting when it ended the TaskRun that TaskRun's creation as its start. A container that started in that same second, or
- * that Tekton had not looked at since, looks the same, so only the pod's last state proves that a step never ran.
+ * that Tekton had not looked at since, looks the same, so only the pod's last state proves that a step never ran; and a
+ * state is the last only when the pod was seen to go with it, has ended, or cannot start.
  *
+ * @param taskRun as the API server has it; undefined when none was made
  * @param step of the TaskRun's status; undefined while that names none
  * @param container of the step in its pod
  * @param pods what is known of the run's pods, also of those that are gone
@@ -18,11 +21,14 @@ export function mayHavePrinted(
   container: string,
   pods: readonly PodView[],
 ): boolean {
-  if (taskRun === undefined || taskRun.podName === undefined || taskRun.podName === '') return false;
+  if (taskRun === undefined) return false;
   if (step?.startedAt !== undefined) return true;
   if (taskRun.verdict.reason === PULL_FAILED) return false;
-  const pod = pods.find(({ name, taskRun: owner }) => name === taskRun.podName && owner === taskRun.name);
-  if (pod === undefined || pod.lastStateUnseen) return true;
+  const { podName = '' } = taskRun;
+  const pod = pods.find(({ name, taskRun: owner }) => owner === taskRun.name && (podName === '' || name === podName));
+  if (pod === undefined) return podName !== '';
+  if (pod.lastStateUnseen) return true;
   const state = pod.containers.find(({ name }) => name === container)?.state;
-  return state === 'running' || state === 'terminated';
+  if (state === 'running' || state === 'terminated') return true;
+  return !(pod.gone || hasEnded(pod) || isStuck(pod));
 }

@@ -108,7 +108,7 @@ function disruptionReason({ pod, step }: FailedTask): AttemptReason | undefined 
     return evictionReason(pod, pod.message ?? '');
   }
   const killed = step?.exitCode !== undefined && KILLED.has(step.exitCode);
-  const deleted = pod === undefined || pod.gone || pod.deleteAt !== undefined;
+  const deleted = pod === undefined || pod.gone || pod.deletionGraceMs !== undefined;
   return killed && deleted ? 'PodDeleted' : undefined;
 }
 

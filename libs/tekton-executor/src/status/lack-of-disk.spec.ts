@@ -11,6 +11,7 @@ function endOf(name: string, lines: readonly string[], change: (view: AttemptVie
     tail: { lines },
     events,
     now: new Date('2026-11-21T10:30:00Z'),
+    isOverdue: () => false,
     buildMethod: 'kaniko',
     finalDocument: document,
     deleted: false,

@@ -10,6 +10,7 @@ interface Seen {
   readonly pods?: AttemptView['pods'];
   readonly deleted?: boolean;
   readonly now?: string;
+  readonly overdue?: boolean;
 }
 
 function statusOf(name: string, seen: Seen = {}): PresentAttempt {
@@ -19,6 +20,7 @@ function statusOf(name: string, seen: Seen = {}): PresentAttempt {
     tail,
     events,
     now: new Date(seen.now ?? '2026-11-21T10:30:00Z'),
+    isOverdue: () => seen.overdue ?? false,
     buildMethod: seen.buildMethod ?? 'packer',
     finalDocument: document,
     deleted: seen.deleted ?? false,
@@ -136,7 +138,7 @@ describe('the end of a recorded run', () => {
         },
         {
           ...{ stopIntent: undefined, tail: undefined, events, buildMethod: 'packer', deleted: false },
-          ...{ now: new Date('2026-11-21T10:30:00Z'), finalDocument: document },
+          ...{ now: new Date('2026-11-21T10:30:00Z'), isOverdue: () => false, finalDocument: document },
         },
       ).end;
     const seen = recordedPodWatch('pod-evicted-api');
@@ -146,7 +148,7 @@ describe('the end of a recorded run', () => {
       disruption: undefined,
       reason: undefined,
       gone: false,
-      deleteAt: undefined,
+      deletionGraceMs: undefined,
     }));
     expect(endWith(kept)).toMatchObject({ reason: 'UnknownFailure' });
   });
@@ -179,6 +181,7 @@ describe('the end of a recorded run', () => {
       tail: undefined,
       events,
       now: new Date(),
+      isOverdue: () => false,
       buildMethod: 'kaniko',
       finalDocument: document,
       deleted: false,
@@ -222,11 +225,11 @@ describe('the pods of a recorded run', () => {
       gone: false,
       lastStateUnseen: false,
       phase: 'Running',
-      deleteAt: new Date('2026-11-21T09:17:02Z'),
+      deletionGraceMs: 30_000,
       containers: pod.containers.map((container) => ({ ...container, state: 'running' as const })),
     }));
-    expect(statusOf('cancelled', { pods, now: '2026-11-21T09:16:35Z' }).podsOver).toBe(false);
-    expect(statusOf('cancelled', { pods, now: '2026-11-21T09:18:35Z' }).podsOver).toBe(true);
+    expect(statusOf('cancelled', { pods, now: '2026-11-22T09:16:35Z' }).podsOver).toBe(false);
+    expect(statusOf('cancelled', { pods, overdue: true }).podsOver).toBe(true);
   });
 
   it('never count the affinity assistant', () => {
@@ -259,13 +262,14 @@ describe('a waiting attempt', () => {
               },
             },
       ),
-      pods: view.pods.map((pod) => ({ ...pod, deleteAt: undefined })),
+      pods: view.pods.map((pod) => ({ ...pod, deletionGraceMs: undefined })),
     };
     return pipelineRunStatus(before, {
       stopIntent: undefined,
       tail: undefined,
       events,
       now: new Date(now),
+      isOverdue: () => false,
       buildMethod: 'packer',
       finalDocument: document,
       deleted: false,
@@ -317,6 +321,7 @@ describe('a waiting attempt', () => {
         tail: undefined,
         events: [],
         now: new Date(),
+        isOverdue: () => false,
         buildMethod: 'kaniko',
         finalDocument: document,
         deleted: false,

@@ -5,6 +5,7 @@ import type { AttemptView } from './attempt-view.js';
 import { classifyFailure } from './classify-failure.js';
 import type { FailureContext } from './classify-failure.js';
 import { podsOver } from './pods-over.js';
+import type { IsOverdue } from './pods-over.js';
 import { adviceMessage, REASON_ADVICE } from './reason-advice.js';
 import type { AttemptReason } from './reason-advice.js';
 import { stepTimes } from './step-times.js';
@@ -12,6 +13,7 @@ import { waitingReason } from './waiting-reason.js';
 
 export interface StatusContext extends FailureContext {
   readonly now: Date;
+  readonly isOverdue: IsOverdue;
   readonly buildMethod: BuildMethod;
   /** The final PipelineRun as JSON; read once the run has ended. */
   readonly finalDocument: string;
@@ -38,7 +40,7 @@ export function pipelineRunStatus(view: AttemptView, context: StatusContext): Pr
     runSeconds: times.runSeconds,
     waitingSince: ended ? undefined : times.waitingSince,
     endedAt: ended ? (view.run.completedAt ?? now) : undefined,
-    podsOver: ended && podsOver(view.pods, now),
+    podsOver: ended && podsOver(view.pods, context.isOverdue),
     end: ended ? attemptEnd(view, context) : undefined,
   };
 }
