@@ -1,6 +1,6 @@
 import { BatchedLogSink, LogBatcher } from '@image-factory/dispatcher';
 import { DomainError, type LogRecord, type LogStep } from '@image-factory/domain';
-import { PostgresBuildLogs, type Fenced, type LogBatch, type ShardLease } from '@image-factory/persistence';
+import { PostgresBuildLogs, type LogAnswer, type LogWrite } from '@image-factory/persistence';
 import { createSilentLogger, Metrics, systemClock } from '@image-factory/telemetry';
 import { eventually } from '@image-factory/test-support';
 import { createHash } from 'node:crypto';
@@ -22,14 +22,17 @@ function line(text: Uint8Array | string): LogRecord {
 
 /** The log store with faults. */
 class FaultyLogs extends PostgresBuildLogs {
-  /** So many appends take effect and lose their answers. */
+  /** So many flushes take effect and lose their answers. */
   answersToLose = 0;
-  refuses: (batches: readonly LogBatch[]) => boolean = () => false;
+  refuses: (writes: readonly LogWrite[]) => boolean = () => false;
+  /** Transactions that were asked for. */
+  flushes = 0;
 
-  override async append(fence: ShardLease, batches: readonly LogBatch[]): Promise<Fenced> {
-    if (this.refuses(batches)) throw new DomainError({ kind: 'Internal', reason: 'Internal', message: 'refused' });
-    const fenced = await super.append(fence, batches);
-    if (this.answersToLose === 0) return fenced;
+  override async write(writes: readonly LogWrite[]): Promise<LogAnswer[]> {
+    this.flushes += 1;
+    if (this.refuses(writes)) throw new DomainError({ kind: 'Internal', reason: 'Internal', message: 'refused' });
+    const answers = await super.write(writes);
+    if (this.answersToLose === 0) return answers;
     this.answersToLose -= 1;
     throw new DomainError({
       kind: 'Unavailable',
@@ -59,7 +62,13 @@ describe('the way of a log from its follower to the store', () => {
     logs = new FaultyLogs(world.database);
     batcher = new LogBatcher(
       { logs, mayWrite: () => true, clock: systemClock, logger: createSilentLogger(), metrics: new Metrics() },
-      { flushBytes: 64 * 1024, flushAfterMs: 20, maxBufferedBytes: MAX_BUFFERED_BYTES, maxBatchBytes: 2 * 1024 * 1024 },
+      {
+        flushBytes: 64 * 1024,
+        flushAfterMs: 20,
+        flushGapMs: 5,
+        maxBufferedBytes: MAX_BUFFERED_BYTES,
+        maxBatchBytes: 2 * 1024 * 1024,
+      },
     );
     target = { executionId, day: row.day, fence };
     sink = new BatchedLogSink(batcher, logs, target, 1024 * 1024 * 1024);
@@ -181,7 +190,7 @@ describe('the way of a log from its follower to the store', () => {
   it('stores the steps of a shard although the store refuses one of them', async () => {
     await sink.cursor(STEP);
     await sink.cursor(OTHER);
-    logs.refuses = (batches) => batches.some(({ step }) => step.task === OTHER.task);
+    logs.refuses = (writes) => writes.some(({ batch }) => batch.step.task === OTHER.task);
     await sink.append(OTHER, [line('refused')]);
     await sink.append(STEP, [line('stored')]);
     await sink.end(STEP);
@@ -189,6 +198,27 @@ describe('the way of a log from its follower to the store', () => {
     logs.refuses = () => false;
     await sink.end(OTHER);
     expect(await digestOf(stored(OTHER))).toEqual(await digestOf([line('refused')]));
+  });
+
+  it('ends many steps in few flushes, whoever asks while one is under way', async () => {
+    const steps = Array.from({ length: 100 }, (_, n) => ({ task: 'build', step: `step${n}`, ordinal: n }));
+    for (const step of steps) await sink.cursor(step);
+    await Promise.all(
+      steps.map(async (step) => {
+        await sink.append(step, [line(step.step)]);
+        await sink.end(step);
+      }),
+    );
+    expect((await logs.listSteps(executionId)).filter(({ ended }) => ended)).toHaveLength(100);
+    expect(logs.flushes).toBeLessThan(5);
+  });
+
+  it('ends a step that never began, and ends none twice', async () => {
+    await sink.end(STEP);
+    expect((await logs.cursor(executionId, STEP)).ended).toBe(true);
+    await anotherReader().end(STEP);
+    await sink.end(STEP);
+    expect(logs.flushes).toBe(1);
   });
 
   it('is read in few requests, although a live log was stored in many small chunks', async () => {

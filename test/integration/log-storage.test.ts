@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogCursor, LogRecord, LogStep } from '@image-factory/domain';
 import type { LogReadRequest, ShardLease, StoredLogRecord } from '@image-factory/persistence';
@@ -110,14 +110,36 @@ describe('stored logs', () => {
     expect(await world.logs.cursor(id, STEP)).toMatchObject({ lastTime: 't2', lastTimeCount: 3 });
   });
 
-  it('take a flush of several steps together or not at all', async () => {
+  it('take of a flush what fits, and refuse by itself what stands elsewhere', async () => {
     expect(await world.logs.append(fence, [batch([line('x')], 0), batch([line('y')], 0, CLONE)])).toBe('done');
-    const flush = [batch([line('more')], 2), batch([line('lost')], 7, CLONE)];
-    await expect(world.logs.append(fence, flush)).rejects.toMatchObject({ kind: 'Conflict' });
-    expect((await world.logs.listSteps(id)).map((step) => [step.step, step.byteOffset])).toEqual([
-      ['clone', 2],
-      ['build', 2],
+    const flush = [batch([line('lost')], 7, CLONE), batch([line('more')], 2)];
+    const answers = await world.logs.write(flush.map((one) => ({ fence, batch: one, ends: true })));
+    expect(answers.map(({ kind }) => kind)).toEqual(['conflict', 'done']);
+    expect((await world.logs.listSteps(id)).map((step) => [step.step, step.byteOffset, step.ended])).toEqual([
+      ['clone', 2, false],
+      ['build', 7, true],
     ]);
+  });
+
+  it('of many shards are stored in one flush, and a shard that is lost keeps out its own only', async () => {
+    const lost = { ...fence, token: randomUUID() };
+    await world.submit(await world.tenant());
+    const other = await world.placed(dispatcher, await world.provider());
+    const writes = [
+      { fence: lost, batch: batch([line('late')], 0), ends: false },
+      { fence: other.fence, batch: { ...batch([line('new')], 0), executionId: other.claimed.executionId }, ends: true },
+    ];
+    expect((await world.logs.write(writes)).map(({ kind }) => kind)).toEqual(['lease-lost', 'done']);
+    expect(await world.logs.listSteps(id)).toEqual([]);
+    expect(await world.logs.listSteps(other.claimed.executionId)).toMatchObject([{ byteOffset: 4, ended: true }]);
+  });
+
+  it('end although the answer to the flush that held their last line was lost', async () => {
+    const last = batch([line('last')], 0);
+    expect(await world.logs.append(fence, [last])).toBe('done');
+    expect(await world.logs.write([{ fence, batch: last, ends: true }])).toEqual([{ kind: 'done' }]);
+    expect(await world.logs.write([{ fence, batch: last, ends: true }])).toEqual([{ kind: 'done' }]);
+    expect(await world.logs.listSteps(id)).toMatchObject([{ byteOffset: 5, ended: true }]);
   });
 
   it('take the same flush twice as once, and refuse other bytes in its place', async () => {

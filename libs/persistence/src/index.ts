@@ -46,7 +46,15 @@ export type {
   TagReservation,
   MoreOfResource,
 } from './execution/owned-execution.js';
-export type { LogBatch, LogReadRequest, StoredLogRecord, StoredStep } from './log/stored-log.js';
+export type {
+  LogAnswer,
+  LogBatch,
+  LogReadRequest,
+  LogWrite,
+  StoredCursor,
+  StoredLogRecord,
+  StoredStep,
+} from './log/stored-log.js';
 export { queueKeyNow } from './queue/queue-key.js';
 export { PostgresTenantNamespaces } from './tenant-namespace/postgres-tenant-namespaces.js';
 export { PostgresBuildQueue } from './queue/postgres-build-queue.js';

@@ -62,6 +62,10 @@ export class Clusters {
     return new Clusters(child, configs);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async report(): Promise<ClusterReport> {
     const heard = hear<ClusterReport>(this.#child, 'report');
     this.#child.send({ kind: 'report' } satisfies ClusterOrder);

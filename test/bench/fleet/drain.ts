@@ -3,6 +3,8 @@ import type { BuildWorld } from '../queue/build-world.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
+import { attemptStages } from './stages.ts';
+import { DrainCpu } from './drain-cpu.ts';
 import { statusLag } from './status-lag.ts';
 
 const DISPATCHERS = 2;
@@ -26,15 +28,20 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
     await world.fill(tenants, { perTenant, priority: PRIORITY, method: 'packer' });
     await world.rows('VACUUM ANALYZE');
     await installation.addClusters(clusters.configs);
-    await installation.startDispatchers(DISPATCHERS, { IF_DISPATCHER_SLOTS: '200', IF_HEALTH_INTERVAL_MS: '5000' });
+    const dispatchers = await installation.startDispatchers(DISPATCHERS, {
+      IF_DISPATCHER_SLOTS: '200',
+      IF_HEALTH_INTERVAL_MS: '5000',
+    });
     await installation.reaches('the first builds to end', finished(''), 1, 180_000);
     await wait(warmMs);
     const before = await world.number(finished(''));
     const beforeWrites = (await clusters.report()).writes;
+    const cpu = await DrainCpu.start(world, dispatchers, clusters);
     const fromMs = performance.now();
     await wait(windowMs);
     const ended = (await world.number(finished(''))) - before;
     const seconds = (performance.now() - fromMs) / 1000;
+    const used = await cpu.perBuild(ended);
     const report = await clusters.report();
     return [
       toResult({
@@ -53,6 +60,8 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
         target: { text: 'at most 4', met: (value) => value <= 4 },
       }),
       await statusLag(world, report, 'at full load'),
+      ...used,
+      ...(await attemptStages(world, 5_000)),
     ];
   } finally {
     await installation.close();

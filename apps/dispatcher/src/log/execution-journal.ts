@@ -4,6 +4,7 @@ import {
   type Clock,
   type ExecutionFollower,
   type LogSink,
+  logStepKey,
   type LogStep,
 } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
@@ -22,6 +23,8 @@ export interface ExecutionJournalParts {
 }
 
 const RETRY = { baseMs: 500, capMs: 15_000 };
+/** More lines than a step of ours can have. */
+const ENDED = Number.POSITIVE_INFINITY;
 /** Longest that a write of ours may hold up the execution's own reconcile. */
 const WRITE_LIMIT_MS = 3_000;
 
@@ -34,7 +37,8 @@ const WRITE_LIMIT_MS = 3_000;
  * followed (every step was read to its end) or stopped (`stop`: at a hand-over, or past the seal deadline).
  */
 export class ExecutionJournal {
-  readonly #written = new Set<string>();
+  /** Lines of our own steps that were given to the sink; all of them once the step has ended. */
+  readonly #lines = new Map<string, number>();
   readonly #stop = new AbortController();
   #head: Promise<void> | undefined;
   #following: Promise<void> | undefined;
@@ -99,12 +103,17 @@ export class ExecutionJournal {
   async #follow(row: OwnedExecution, follower: ExecutionFollower): Promise<void> {
     const subject = subjectOf(row);
     const lines = [placeLine(subject), createdLine(subject)];
-    await this.#head;
-    await this.#retrying(row, () => this.#writeLines(EXECUTION_START_STEP, lines, true));
+    const head = (async () => {
+      await this.#head;
+      await this.#retrying(row, () => this.#writeLines(EXECUTION_START_STEP, lines, true));
+    })();
+    let whole = false;
     await this.#retrying(row, async (signal) => {
       await follower.followLogs(row, this.parts.sink, signal);
-      this.#followed = !signal.aborted;
+      whole = !signal.aborted;
     });
+    await head;
+    this.#followed = whole;
   }
 
   async #retrying(row: OwnedExecution, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
@@ -120,17 +129,20 @@ export class ExecutionJournal {
     }
   }
 
-  /** Idempotent over processes, because the stored lines are counted. */
+  /** Idempotent over processes, because the stored lines are counted: once, and anew after a failure. */
   async #writeLines(step: LogStep, lines: readonly string[], end: boolean): Promise<void> {
-    const key = `${step.step}:${lines.length}`;
-    if (this.#written.has(key)) return;
-    const cursor = await this.parts.sink.cursor(step);
-    if (!cursor.ended) {
-      const missing = lines.slice(cursor.lineOffset).map((line) => toRecord(line, this.parts.clock.now()));
-      if (missing.length > 0) await this.parts.sink.append(step, missing);
-      if (end) await this.parts.sink.end(step);
-    }
-    this.#written.add(key);
+    const key = logStepKey(step);
+    const given = this.#lines.get(key) ?? (await this.#storedLines(step));
+    this.#lines.delete(key);
+    const missing = lines.slice(given).map((line) => toRecord(line, this.parts.clock.now()));
+    if (missing.length > 0) await this.parts.sink.append(step, missing);
+    if (end && given !== ENDED) await this.parts.sink.end(step);
+    this.#lines.set(key, end ? ENDED : Math.max(given, lines.length));
+  }
+
+  async #storedLines(step: LogStep): Promise<number> {
+    const { ended, lineOffset } = await this.parts.sink.cursor(step);
+    return ended ? ENDED : lineOffset;
   }
 
   /** @returns false when the work has failed, or is not done yet and goes on by itself */

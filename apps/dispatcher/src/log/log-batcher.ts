@@ -8,16 +8,18 @@ import {
   type LogRecord,
   type LogStep,
 } from '@image-factory/domain';
-import type { Fenced, LogBatch, PostgresBuildLogs, ShardLease } from '@image-factory/persistence';
+import type { LogAnswer, LogBatch, PostgresBuildLogs } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import { backOffMs } from '../loop/back-off.js';
-import { StepBuffer, type LogTarget } from './step-buffer.js';
+import { StepBuffer, type LogTarget, type TakenBatch } from './step-buffer.js';
 
 export interface LogBatcherOptions {
   /** Flush as soon as this much memory waits (as all sizes here: texts and what each record costs beside)… */
   readonly flushBytes: number;
-  /** …or the oldest has waited this long. */
+  /** …or the oldest has waited this long… */
   readonly flushAfterMs: number;
+  /** …or somebody waits for it, as a step's end does: then at once, but so long after the last flush began. */
+  readonly flushGapMs: number;
   /** Followers wait while this much is unwritten in the whole process: the bound of its memory. */
   readonly maxBufferedBytes: number;
   /** At most this much of one step goes into one transaction. */
@@ -27,6 +29,7 @@ export interface LogBatcherOptions {
 export const LOG_BATCHER_DEFAULTS: LogBatcherOptions = {
   flushBytes: 64 * 1024,
   flushAfterMs: 250,
+  flushGapMs: 50,
   maxBufferedBytes: 16 * 1024 * 1024,
   maxBatchBytes: 2 * 1024 * 1024,
 };
@@ -43,19 +46,24 @@ export interface LogBatcherParts {
 const RETRY = { baseMs: 250, capMs: 5_000 };
 
 /**
- * One micro-batcher for all logs of the process: about two transactions a second however many builds print.
+ * One micro-batcher for all logs of the process: a few transactions a second, twenty at most, however many builds print
+ * and end, and on however many shards.
  *
- * Records wait in a buffer per step until a flush writes them with a compare-and-set on the step's cursor. Memory is
+ * Records wait in a buffer per step until a flush writes them with a compare-and-set on the step's cursor; a step's end
+ * goes with its last records. Memory is
  * bounded: when it is full, `append` waits, so a database that is down or a full disk makes followers wait and loses
  * nothing. A flush whose answer was lost is sent again and finds itself stored (correctness rule 2). A lost lease drops the
  * buffers of its shard: the new owner reads on from the cursor.
  */
 export class LogBatcher {
   readonly #buffers = new Map<string, StepBuffer>();
+  /** Those of which something waits. */
+  readonly #dirty = new Set<StepBuffer>();
   readonly #room = new Set<() => void>();
   #bufferedBytes = 0;
   #timer: AbortController | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
   #flushing: Promise<void> | undefined;
   #failures = 0;
   #closed = false;
@@ -70,15 +78,20 @@ export class LogBatcher {
     return this.#bufferedBytes;
   }
 
-  /** Reads where the step's stored log ends, once what is buffered of it is written, and starts its buffer there. */
-  async open(target: LogTarget, step: LogStep): Promise<LogCursor> {
+  /**
+   * Starts the step's buffer where its stored log ends: at `known`, when the reader knows it and nothing of the step is
+   * buffered; else that is read, once what is buffered of it is written.
+   */
+  async open(target: LogTarget, step: LogStep, known?: LogCursor): Promise<LogCursor> {
     const key = keyOf(target.executionId, step);
     const old = this.#buffers.get(key);
-    if (old !== undefined && old.size > 0 && old.target.fence.token === target.fence.token) {
-      this.#schedule(0);
-      await old.drained();
+    if (old?.isDirty === true && old.target.fence.token === target.fence.token) {
+      const drained = old.drained();
+      this.#soon();
+      await drained;
     }
-    const cursor = await this.parts.logs.cursor(target.executionId, step);
+    const believed = old === undefined ? known : undefined;
+    const cursor = believed ?? (await this.parts.logs.cursor(target.executionId, step));
     if (this.#buffers.get(key) !== old) throw lost('another reader has opened the step meanwhile');
     if (old !== undefined) this.#drop(old, lost('the step is read anew'));
     this.#buffers.set(key, new StepBuffer(target, step, cursor.byteOffset));
@@ -91,28 +104,29 @@ export class LogBatcher {
     while (this.#bufferedBytes >= this.options.maxBufferedBytes && buffer.failure === undefined) await this.#roomMade();
     if (buffer.failure !== undefined) throw buffer.failure;
     this.#bufferedBytes += buffer.add(records);
+    this.#dirty.add(buffer);
     if (this.#bufferedBytes >= this.options.flushBytes) this.#schedule(0);
     else this.#schedule(this.options.flushAfterMs);
   }
 
   /**
-   * Resolves when everything appended to the step since it was opened is stored.
+   * Resolves when everything appended to the step since it was opened is stored, and that no more will come.
    * @throws DomainError LeaseLost, also when its buffer has gone meanwhile: then nobody knows what of it is stored
    */
-  async flush(target: LogTarget, step: LogStep): Promise<void> {
+  async end(target: LogTarget, step: LogStep): Promise<void> {
     const buffer = this.#bufferOf(target, step);
-    this.#schedule(0);
-    await buffer.drained();
+    const ended = buffer.end();
+    this.#dirty.add(buffer);
+    this.#soon();
+    await ended;
+    const key = keyOf(target.executionId, step);
+    if (this.#buffers.get(key) === buffer) this.#buffers.delete(key);
   }
 
   /** Writes what is buffered of the execution, for at most `graceMs`; what is not written is read again by whoever follows. */
   async settle(executionId: string, graceMs: number): Promise<void> {
-    const buffers = [...this.#buffers.values()].filter(
-      (buffer) => buffer.target.executionId === executionId && buffer.size > 0,
-    );
-    if (buffers.length === 0) return;
-    this.#schedule(0);
-    await this.#within(graceMs, buffers);
+    const buffers = [...this.#dirty].filter((buffer) => buffer.target.executionId === executionId);
+    if (buffers.length > 0) await this.#within(graceMs, buffers);
   }
 
   /** The execution's buffers under this lease are not needed any more: written or not, they go. */
@@ -127,9 +141,7 @@ export class LogBatcher {
   /** Writes what it can within `graceMs` and takes nothing more. */
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
-    const buffers = [...this.#buffers.values()].filter((buffer) => buffer.size > 0);
-    this.#schedule(0);
-    await this.#within(graceMs, buffers);
+    await this.#within(graceMs, [...this.#dirty]);
     this.#timer?.abort();
     for (const buffer of this.#buffers.values()) this.#drop(buffer, lost('the process stops'));
     this.#buffers.clear();
@@ -139,6 +151,7 @@ export class LogBatcher {
   async #within(graceMs: number, buffers: readonly StepBuffer[]): Promise<void> {
     const grace = new AbortController();
     const drained = Promise.allSettled(buffers.map((buffer) => buffer.drained()));
+    this.#soon();
     await Promise.race([drained, this.parts.clock.sleep(graceMs, grace.signal).catch(() => undefined)]);
     grace.abort();
   }
@@ -152,6 +165,11 @@ export class LogBatcher {
     if (buffer === undefined || buffer.target !== target) throw lost('the step is not open to this reader');
     if (buffer.failure !== undefined) throw buffer.failure;
     return buffer;
+  }
+
+  /** Somebody waits for a flush: at once, or as soon as the last one is long enough ago. */
+  #soon(): void {
+    this.#schedule(Math.max(0, this.#flushedAtMs + this.options.flushGapMs - this.parts.clock.monotonicMs()));
   }
 
   /** A timer that is due sooner stands: lines that come without a pause must not put their flush off. */
@@ -171,104 +189,76 @@ export class LogBatcher {
     );
   }
 
+  /** What is asked for while a flush is under way is due when it has ended. */
   #startFlush(): void {
     if (this.#flushing !== undefined) return;
+    this.#flushedAtMs = this.parts.clock.monotonicMs();
     this.#flushing = this.#flushAll().finally(() => {
       this.#flushing = undefined;
-      if (this.#bufferedBytes > 0 || this.#hasRecords()) {
-        this.#schedule(this.#failures > 0 ? backOffMs(this.#failures, RETRY) : this.#nextDelay());
-      }
+      if (this.#dirty.size === 0) return;
+      if (this.#failures > 0) this.#schedule(backOffMs(this.#failures, RETRY));
+      else if (this.#closed || this.#bufferedBytes >= this.options.flushBytes) this.#schedule(0);
+      else if ([...this.#dirty].some((buffer) => buffer.isAwaited)) this.#soon();
+      else this.#schedule(this.options.flushAfterMs);
     });
   }
 
-  #nextDelay(): number {
-    return this.#bufferedBytes >= this.options.flushBytes || this.#closed ? 0 : this.options.flushAfterMs;
-  }
-
-  #hasRecords(): boolean {
-    for (const buffer of this.#buffers.values()) if (buffer.size > 0) return true;
-    return false;
-  }
-
+  /** All that waits goes into one transaction, whatever its shards. */
   async #flushAll(): Promise<void> {
-    const byFence = new Map<string, StepBuffer[]>();
-    for (const buffer of this.#buffers.values()) {
-      if (buffer.size === 0) continue;
-      const token = buffer.target.fence.token;
-      byFence.set(token, [...(byFence.get(token) ?? []), buffer]);
+    if (!this.parts.mayWrite()) {
+      this.#failures += 1;
+      return;
     }
-    for (const buffers of byFence.values()) {
-      const fence = buffers[0]?.target.fence;
-      if (fence === undefined) continue;
-      if (!this.parts.mayWrite()) {
-        this.#failures += 1;
-        return;
-      }
-      await this.#flushFence(fence, buffers);
-    }
-  }
-
-  async #flushFence(fence: ShardLease, buffers: readonly StepBuffer[]): Promise<void> {
-    const batches = buffers.map((buffer) => ({ buffer, batch: buffer.take(this.options.maxBatchBytes) }));
+    const flushes = [...this.#dirty].map((buffer) => ({ buffer, taken: buffer.take(this.options.maxBatchBytes) }));
+    if (flushes.length === 0) return;
     try {
-      const fenced = await this.#append(
-        fence,
-        batches.map(({ batch }) => batch),
-      );
-      if (fenced === 'done') for (const { buffer, batch } of batches) this.#written(buffer, batch);
-      else if (fenced === 'lease-lost')
-        for (const { buffer } of batches) this.#drop(buffer, lost('the shard has another owner'));
-      else for (const { buffer, batch } of batches) await this.#flushAlone(fence, buffer, batch);
+      await this.#flush(flushes);
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
       this.parts.logger.warn('logs cannot be stored; followers wait', { error, bufferedBytes: this.#bufferedBytes });
-      if (batches.length > 1 && !isUnavailable(error)) await this.#flushEachAlone(fence, batches);
+      if (flushes.length > 1 && !isUnavailable(error)) await this.#flushEachAlone(flushes);
     }
   }
 
-  /** What the store refuses of one step must not keep all others of its shard from being stored. */
-  async #flushEachAlone(
-    fence: ShardLease,
-    batches: readonly { readonly buffer: StepBuffer; readonly batch: LogBatch }[],
-  ): Promise<void> {
-    for (const { buffer, batch } of batches) {
+  async #flush(flushes: readonly StepFlush[]): Promise<void> {
+    const writes = flushes.map(({ buffer, taken }) => ({ fence: buffer.target.fence, ...taken }));
+    const answers = await this.parts.logs.write(writes);
+    for (const [index, flush] of flushes.entries()) {
+      const answer = answers[index];
+      if (answer !== undefined) this.#answered(flush, answer);
+    }
+  }
+
+  /** What the store refuses of one step must not keep all others from being stored. */
+  async #flushEachAlone(flushes: readonly StepFlush[]): Promise<void> {
+    for (const flush of flushes) {
       try {
-        await this.#flushAlone(fence, buffer, batch);
+        await this.#flush([flush]);
       } catch (error) {
-        const { executionId: execution, step } = batch;
+        const { executionId: execution, step } = flush.taken.batch;
         this.parts.logger.error('a step’s log is refused by the store', { execution, step: logStepKey(step), error });
       }
     }
   }
 
-  /** One step of the flush stands elsewhere than we believe: alone, each is stored, or its follower reads it anew. */
-  async #flushAlone(fence: ShardLease, buffer: StepBuffer, batch: LogBatch): Promise<void> {
-    const fenced = await this.#append(fence, [batch]);
-    if (fenced === 'done') return this.#written(buffer, batch);
-    this.parts.logger.warn('a step’s stored log is not what its follower believes; it is read anew', {
-      execution: batch.executionId,
-      step: logStepKey(batch.step),
-      expectedByteOffset: batch.expectedByteOffset,
-    });
+  /** A step that stands elsewhere than its follower believes is read anew by it. */
+  #answered({ buffer, taken }: StepFlush, answer: LogAnswer): void {
+    if (answer.kind === 'done') return this.#written(buffer, taken);
+    if (answer.kind === 'lease-lost') return this.#drop(buffer, lost('the shard has another owner'));
+    const { executionId: execution, step, expectedByteOffset } = taken.batch;
+    const why = answer.kind === 'conflict' ? answer.why : 'is of an execution that is not placed here';
+    const message = 'a step’s stored log is not what its follower believes; it is read anew';
+    this.parts.logger.warn(message, { execution, step: logStepKey(step), expectedByteOffset, why });
     this.#drop(buffer, lost('its stored log stands elsewhere'));
   }
 
-  /** A flush that was stored already (its answer was lost) counts as done; other bytes there are a conflict. */
-  async #append(fence: ShardLease, batches: readonly LogBatch[]): Promise<Fenced | 'conflict'> {
-    try {
-      return await this.parts.logs.append(fence, batches);
-    } catch (error) {
-      if (isDomainError(error) && error.kind === 'Conflict') return 'conflict';
-      throw error;
-    }
-  }
-
-  #written(buffer: StepBuffer, batch: LogBatch): void {
-    const { bytes, weight } = buffer.written(batch);
+  #written(buffer: StepBuffer, taken: TakenBatch): void {
+    const { bytes, weight } = buffer.written(taken);
+    if (taken.ends || !buffer.isDirty) this.#dirty.delete(buffer);
     this.#bufferedBytes -= weight;
     this.parts.metrics.count('logBytes', bytes);
-    this.#measureLag(batch);
+    this.#measureLag(taken.batch);
     this.#makeRoom();
   }
 
@@ -282,6 +272,7 @@ export class LogBatcher {
 
   #drop(buffer: StepBuffer, failure: DomainError): void {
     this.#bufferedBytes -= buffer.fail(failure);
+    this.#dirty.delete(buffer);
     this.#makeRoom();
   }
 
@@ -293,6 +284,12 @@ export class LogBatcher {
     for (const resolve of this.#room) resolve();
     this.#room.clear();
   }
+}
+
+/** A step's part of a flush. */
+interface StepFlush {
+  readonly buffer: StepBuffer;
+  readonly taken: TakenBatch;
 }
 
 function keyOf(executionId: string, step: LogStep): string {

@@ -27,6 +27,27 @@ function weigh(records: readonly LogRecord[]): number {
   return records.reduce((sum, record) => sum + weightOf(record), 0);
 }
 
+/** What is taken of a step for one flush, and stays so until it is known to be stored. */
+export interface TakenBatch {
+  readonly batch: LogBatch;
+  /** It is the rest: the step's end is stored with it. */
+  readonly ends: boolean;
+}
+
+interface Ending {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: DomainError) => void;
+}
+
+function newEnding(): Ending {
+  let settle: Omit<Ending, 'promise'> = { resolve: () => undefined, reject: () => undefined };
+  const promise = new Promise<void>((resolve, reject) => (settle = { resolve, reject }));
+  // Whoever waits is told of its failure; nobody has to wait.
+  promise.catch(() => undefined);
+  return { promise, ...settle };
+}
+
 /** What a batch that is stored leaves behind: raw bytes of the log, and memory that is free again. */
 export interface Written {
   readonly bytes: number;
@@ -44,8 +65,9 @@ export class StepBuffer {
   #records: LogRecord[] = [];
   #weight = 0;
   #offset: number;
-  #taken: LogBatch | undefined;
+  #taken: TakenBatch | undefined;
   #waiters: { resolve: () => void; reject: (error: DomainError) => void; remaining: number }[] = [];
+  #ending: Ending | undefined;
   failure: DomainError | undefined;
 
   constructor(
@@ -56,9 +78,21 @@ export class StepBuffer {
     this.#offset = byteOffset;
   }
 
-  /** Records that wait. */
-  get size(): number {
-    return this.#records.length;
+  /** Something waits to be stored: records, or the step's end. */
+  get isDirty(): boolean {
+    return this.#records.length > 0 || (this.#ending !== undefined && this.failure === undefined);
+  }
+
+  /** Somebody waits for what is here to be stored. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0 || this.#ending !== undefined;
+  }
+
+  /** No more records will come: resolves when all of them and the step's end are stored. */
+  end(): Promise<void> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.#ending ??= newEnding();
+    return this.#ending.promise;
   }
 
   /** @returns the memory taken, in bytes */
@@ -70,7 +104,7 @@ export class StepBuffer {
   }
 
   /** The batch that is not known to be stored, else the next one: at least one record, then as many as fit. */
-  take(maxWeight: number): LogBatch {
+  take(maxWeight: number): TakenBatch {
     if (this.#taken !== undefined) return this.#taken;
     let weight = 0;
     let count = 0;
@@ -82,12 +116,13 @@ export class StepBuffer {
     }
     const { executionId, day } = this.target;
     const records = this.#records.slice(0, count);
-    this.#taken = { executionId, day, step: this.step, records, expectedByteOffset: this.#offset };
+    const batch = { executionId, day, step: this.step, records, expectedByteOffset: this.#offset };
+    this.#taken = { batch, ends: this.#ending !== undefined && count === this.#records.length };
     return this.#taken;
   }
 
   /** The batch is stored. */
-  written(batch: LogBatch): Written {
+  written({ batch, ends }: TakenBatch): Written {
     if (this.failure !== undefined) return { bytes: 0, weight: 0 };
     const bytes = recordBytes(batch.records);
     const weight = weigh(batch.records);
@@ -97,6 +132,7 @@ export class StepBuffer {
     this.#offset = batch.expectedByteOffset + bytes;
     for (const waiter of this.#waiters) waiter.remaining -= batch.records.length;
     this.#settle((waiter) => waiter.remaining <= 0);
+    if (ends) this.#ending?.resolve();
     return { bytes, weight };
   }
 
@@ -109,6 +145,7 @@ export class StepBuffer {
     this.#taken = undefined;
     for (const waiter of this.#waiters) waiter.reject(this.failure);
     this.#waiters = [];
+    this.#ending?.reject(this.failure);
     return weight;
   }
 

@@ -1,22 +1,28 @@
-import { logStepKey, type LogCursor, type LogStep } from '@image-factory/domain';
+import { DomainError, logStepKey, type LogCursor, type LogStep } from '@image-factory/domain';
+import { Batcher } from '../database/batcher.js';
 import type { Database } from '../database/database.js';
 import { isPartitionMissing } from '../database/sql-state.js';
+import { KEYED_PLANS } from '../database/transaction.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
-import {
-  appendPacked,
-  lockCursors,
-  logConflict,
-  packBatches,
-  type CursorMismatch,
-  type PackedBatch,
-} from './append-log.js';
 import { packRecords } from './chunk-format.js';
-import { cursorKey, type CursorRow } from './log-cursor.js';
+import type { CursorRow } from './log-cursor.js';
 import { dropPartitionsBefore, ensurePartition, ensurePartitions } from './log-partitions.js';
+import { packWrites, type PackedWrite } from './pack-log.js';
 import { readLog } from './read-log.js';
-import { END_CURSOR, LIST_CURSORS, LOG_FENCE, READ_CURSOR } from './statements.js';
-import type { LogBatch, LogReadRequest, StoredLogRecord, StoredStep } from './stored-log.js';
+import { LIST_CURSORS, READ_ALL_CURSORS } from './statements.js';
+import type {
+  LogAnswer,
+  LogBatch,
+  LogReadRequest,
+  LogWrite,
+  StoredCursor,
+  StoredLogRecord,
+  StoredStep,
+} from './stored-log.js';
+import { writePacked, type CursorMismatch } from './write-log.js';
+
+type CursorColumns = Omit<CursorRow, 'day' | 'next_seq'>;
 
 interface StepRow extends Pick<CursorRow, 'byte_offset' | 'line_offset' | 'gaps' | 'ended_at'> {
   readonly task: string;
@@ -27,65 +33,79 @@ interface StepRow extends Pick<CursorRow, 'byte_offset' | 'line_offset' | 'gaps'
 /**
  * Logs of executions: compressed chunks in day partitions, and a cursor per step.
  *
- * Model: one flush is one transaction behind the shard's token; it compares each step's cursor with what the writer
- * believes and sets it, so that two writers over an adoption cannot both be right. Bytes come out as they went in.
+ * Model: one flush is one transaction for all shards of a writer, each behind its token; it compares each step's cursor
+ * with what the writer believes and sets it, so that two writers over an adoption cannot both be right. What is refused
+ * of a flush keeps nothing else of it from being stored. Bytes come out as they went in.
  *
- * Failures: a flush that met another cursor changes nothing. When the stored bytes there are the very same (its own
- * COMMIT whose answer was lost) it counts as done; other bytes are an error, never swallowed. A missing day partition
+ * Failures: a write that met another cursor changes nothing. When the stored bytes there are the very same (its own
+ * COMMIT whose answer was lost) it counts as done; other bytes are a conflict, never swallowed. A missing day partition
  * is made at once.
  */
 export class PostgresBuildLogs {
+  readonly #cursors: Batcher<string, ReadonlyMap<string, StoredCursor>>;
+
   constructor(
     private readonly database: Database,
     private readonly notifier?: Notifier,
-  ) {}
+  ) {
+    this.#cursors = new Batcher({ run: (executionIds) => this.#readCursors(executionIds) });
+  }
 
   /** Where a step's stored log ends: from here its follower goes on. */
   async cursor(executionId: string, step: LogStep): Promise<LogCursor> {
-    const [row] = await this.database.query<CursorRow>(READ_CURSOR, [executionId, logStepKey(step)]);
-    return {
-      byteOffset: row?.byte_offset ?? 0,
-      lineOffset: row?.line_offset ?? 0,
-      lastTime: row?.last_time ?? undefined,
-      lastTimeCount: row?.last_time_count ?? 0,
-      ended: (row?.ended_at ?? null) !== null,
-    };
+    const cursors = await this.cursors(executionId);
+    const { gaps: _gaps, ...cursor } = cursors.get(logStepKey(step)) ?? NO_LOG;
+    return cursor;
+  }
+
+  /** The same of every step that has a log, by `logStepKey`. Those that are asked for at the same time share a query. */
+  cursors(executionId: string): Promise<ReadonlyMap<string, StoredCursor>> {
+    return this.#cursors.submit(executionId);
   }
 
   /**
-   * Stores one flush of any number of steps of one shard, at most one batch for each step.
-   * `state-moved`: an execution is not placed on this shard.
+   * Stores one flush of any number of steps, at most one write for each step. Answers in the order of the writes.
+   * @throws DomainError Unavailable DatabaseUnavailable: whether it was stored is not known; the same flush finds itself
+   */
+  async write(writes: readonly LogWrite[]): Promise<LogAnswer[]> {
+    const packed = await packWrites(writes);
+    const met = await this.#writeOnce(packed);
+    const answers = await Promise.all(
+      met.map(async (answer, index): Promise<LogAnswer> => {
+        if (answer.kind !== 'mismatch') return answer;
+        const write = writes[index];
+        return write === undefined ? { kind: 'state-moved' } : this.#settle(write, answer);
+      }),
+    );
+    for (const [index, { kind }] of answers.entries()) {
+      const write = writes[index];
+      if (kind === 'done' && write !== undefined) this.notifier?.touch(CHANNELS.logs, write.batch.executionId);
+    }
+    return answers;
+  }
+
+  /**
+   * Stores one flush of steps of one shard.
    * @throws DomainError Conflict when a step's stored log is not what its writer believes
    */
   async append(fence: ShardLease, batches: readonly LogBatch[]): Promise<Fenced> {
     const wanted = batches.filter((batch) => batch.records.length > 0);
-    if (wanted.length === 0) return 'done';
-    let packed = await packBatches(wanted);
-    while (packed.length > 0) {
-      const answer = await this.#appendOnce(fence, packed);
-      if (typeof answer === 'string') {
-        if (answer === 'done') this.#touch(wanted);
-        return answer;
-      }
-      for (const mismatch of answer) await this.#assertStored(mismatch);
-      const stored = new Set(answer.map((mismatch) => cursorKey(mismatch.batch)));
-      packed = packed.filter(({ batch }) => !stored.has(cursorKey(batch)));
+    const answers = await this.write(wanted.map((batch) => ({ fence, batch, ends: false })));
+    for (const [index, answer] of answers.entries()) {
+      const batch = wanted[index];
+      if (answer.kind === 'conflict' && batch !== undefined) throw conflictOf(batch, answer.why);
+      if (answer.kind === 'lease-lost' || answer.kind === 'state-moved') return answer.kind;
     }
     return 'done';
   }
 
   /** No more bytes will come for this step; a step that never began ends empty. May be repeated. */
   async endStep(fence: ShardLease, executionId: string, step: LogStep): Promise<Fenced> {
-    const fenced = await this.database.transaction<Fenced>(async (tx) => {
-      const held = await tx.query(LOG_FENCE, [fence.providerId, fence.host, fence.shard, fence.token]);
-      if (held.length === 0) return 'lease-lost';
-      const cursors = await lockCursors(tx, fence, [{ executionId, step }]);
-      if (cursors.size === 0) return 'state-moved';
-      await tx.query(END_CURSOR, [executionId, logStepKey(step), fence.token]);
-      return 'done';
-    });
-    if (fenced === 'done') this.notifier?.touch(CHANNELS.logs, executionId);
-    return fenced;
+    const { byteOffset } = await this.cursor(executionId, step);
+    const batch = { executionId, day: '', step, records: [], expectedByteOffset: byteOffset };
+    const [answer] = await this.write([{ fence, batch, ends: true }]);
+    if (answer?.kind === 'conflict') throw conflictOf(batch, answer.why);
+    return answer?.kind ?? 'done';
   }
 
   /** The steps of an execution that have a log, in the order of the whole log. */
@@ -117,31 +137,74 @@ export class PostgresBuildLogs {
     return dropPartitionsBefore(this.database, day);
   }
 
-  async #appendOnce(fence: ShardLease, packed: readonly PackedBatch[]): Promise<Fenced | readonly CursorMismatch[]> {
+  async #writeOnce(packed: readonly PackedWrite[]): Promise<(LogAnswer | CursorMismatch)[]> {
+    const once = (): Promise<(LogAnswer | CursorMismatch)[]> =>
+      this.database.transaction((tx) => writePacked(tx, packed), { settings: KEYED_PLANS });
     try {
-      return await this.database.transaction((tx) => appendPacked(tx, fence, packed));
+      return packed.length === 0 ? [] : await once();
     } catch (error) {
       if (!isPartitionMissing(error)) throw error;
     }
-    for (const day of new Set(packed.map(({ batch }) => batch.day))) await ensurePartition(this.database, day);
-    return this.database.transaction((tx) => appendPacked(tx, fence, packed));
+    const days = packed.filter(({ chunks }) => chunks.length > 0).map(({ write }) => write.batch.day);
+    for (const day of new Set(days)) await ensurePartition(this.database, day);
+    return once();
   }
 
-  /** Reads back what lies where the batch should go: the same bytes are a repeated flush, others a conflict. */
-  async #assertStored({ batch, storedByteOffset }: CursorMismatch): Promise<void> {
+  /**
+   * Reads back what lies where the batch should go: the same bytes are a repeated flush, others a conflict. A flush that
+   * was stored when its step was not yet to end is ended now.
+   */
+  async #settle(write: LogWrite, { storedByteOffset, ended }: CursorMismatch): Promise<LogAnswer> {
+    const { batch } = write;
     const wanted = packRecords(batch.records);
     const rawBytes = wanted.reduce((sum, chunk) => sum + chunk.rawBytes, 0);
-    const missing = batch.expectedByteOffset + rawBytes !== storedByteOffset || rawBytes === 0;
-    if (missing) throw logConflict(batch, `ends at byte ${storedByteOffset}, not where its writer believes`);
+    if (batch.expectedByteOffset + rawBytes !== storedByteOffset || rawBytes === 0)
+      return { kind: 'conflict', why: `ends at byte ${storedByteOffset}, not where its writer believes` };
     const records = [];
     const request = { executionId: batch.executionId, step: batch.step, fromByteOffset: batch.expectedByteOffset };
     for await (const { record } of this.read(request)) records.push(record);
     const stored = Buffer.concat(packRecords(records).map((chunk) => chunk.data));
     if (!stored.equals(Buffer.concat(wanted.map((chunk) => chunk.data))))
-      throw logConflict(batch, 'has other bytes there');
+      return { kind: 'conflict', why: 'has other bytes there' };
+    if (!write.ends || ended) return { kind: 'done' };
+    const rest = { ...write, batch: { ...batch, records: [], expectedByteOffset: storedByteOffset } };
+    const [answer] = await this.write([rest]);
+    return answer ?? { kind: 'done' };
   }
 
-  #touch(batches: readonly LogBatch[]): void {
-    for (const batch of batches) this.notifier?.touch(CHANNELS.logs, batch.executionId);
+  async #readCursors(executionIds: readonly string[]): Promise<ReadonlyMap<string, StoredCursor>[]> {
+    const found = new Map<string, Map<string, StoredCursor>>(executionIds.map((id) => [id, new Map()]));
+    const rows = await this.database.query<CursorColumns>(READ_ALL_CURSORS, [[...found.keys()]]);
+    for (const row of rows) {
+      found.get(row.execution_id)?.set(row.step, {
+        byteOffset: row.byte_offset,
+        lineOffset: row.line_offset,
+        lastTime: row.last_time ?? undefined,
+        lastTimeCount: row.last_time_count,
+        ended: row.ended_at !== null,
+        gaps: row.gaps,
+      });
+    }
+    return executionIds.map((id) => found.get(id) ?? new Map());
   }
+}
+
+const NO_LOG: StoredCursor = {
+  byteOffset: 0,
+  lineOffset: 0,
+  lastTime: undefined,
+  lastTimeCount: 0,
+  ended: false,
+  gaps: 0,
+};
+
+/** An error that stops the writer: bytes of a step would be stored twice, or in the wrong place. */
+function conflictOf(batch: LogBatch, why: string): DomainError {
+  return new DomainError({
+    kind: 'Conflict',
+    reason: 'Conflict',
+    message: `the stored log of step ${logStepKey(batch.step)} of execution ${batch.executionId} ${why}`,
+    fault: 'platform',
+    details: { expectedByteOffset: batch.expectedByteOffset },
+  });
 }

@@ -1,28 +1,41 @@
-/* SQL of the logs. Lock order: shard (shared) → cursors in the order of their keys. */
+import type { Statement } from '../database/transaction.js';
 
-/** Index: primary key of cluster_shards. Locks: the shard, shared: it cannot change hands while the batch is written. */
-export const LOG_FENCE = `
-  SELECT 1 FROM cluster_shards WHERE provider_id = $1 AND host = $2 AND shard = $3 AND token = $4 FOR SHARE`;
+/* SQL of the logs. Lock order: shards (shared) → cursors in the order of their keys. */
 
-/** Index: primary key. Locks: the cursors that are new. */
-export const ENSURE_CURSORS = `
+/** What is flushed, one row each: of which execution and step, and behind which fence. */
+const FLUSHED = `unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::uuid[])
+           AS k (execution_id, step, provider_id, host, shard, token)`;
+
+/**
+ * Cursors of steps that begin, where the fence holds and the execution is on its shard. Runs behind LOCK_SHARDS: a shard
+ * whose token fits cannot change hands any more. Index: primary keys. Locks: the cursors that are new.
+ */
+export const ENSURE_CURSORS: Statement = {
+  name: 'ensure_log_cursors',
+  text: `
   INSERT INTO build_log_cursors (execution_id, step, task, step_name, ordinal, day, token)
-  SELECT c.execution_id, c.step, c.task, c.step_name, c.ordinal, e.log_day, $6::uuid
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[])
-      AS c (execution_id, step, task, step_name, ordinal)
-    JOIN build_executions e ON e.id = c.execution_id
-     AND e.provider_id = $7 AND e.host = $8 AND e.shard = $9 AND e.log_day IS NOT NULL
-   ORDER BY c.execution_id, c.step
-      ON CONFLICT DO NOTHING`;
+  SELECT k.execution_id, k.step, k.task, k.step_name, k.ordinal, e.log_day, k.token
+    FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::uuid[], $7::text[], $8::text[], $9::integer[])
+      AS k (execution_id, step, provider_id, host, shard, token, task, step_name, ordinal)
+    JOIN cluster_shards s ON s.provider_id = k.provider_id AND s.host = k.host AND s.shard = k.shard AND s.token = k.token
+    JOIN build_executions e ON e.id = k.execution_id
+     AND e.provider_id = k.provider_id AND e.host = k.host AND e.shard = k.shard AND e.log_day IS NOT NULL
+   ORDER BY k.execution_id, k.step
+      ON CONFLICT DO NOTHING`,
+};
 
-/** Cursors of executions on the fence's shard. Index: primary keys. Locks: the cursors, in the order of their keys. */
-export const LOCK_CURSORS = `
+/** Cursors of executions on their fences' shards. Index: primary keys. Locks: the cursors, in the order of their keys. */
+export const LOCK_CURSORS: Statement = {
+  name: 'lock_log_cursors',
+  text: `
   SELECT c.execution_id, c.step, c.day, c.next_seq, c.byte_offset, c.line_offset, c.last_time, c.last_time_count, c.gaps, c.ended_at
-    FROM unnest($1::uuid[], $2::text[]) AS k (execution_id, step)
+    FROM ${FLUSHED}
     JOIN build_log_cursors c ON c.execution_id = k.execution_id AND c.step = k.step
-    JOIN build_executions e ON e.id = c.execution_id AND e.provider_id = $3 AND e.host = $4 AND e.shard = $5
+    JOIN build_executions e ON e.id = c.execution_id
+     AND e.provider_id = k.provider_id AND e.host = k.host AND e.shard = k.shard
    ORDER BY c.execution_id, c.step
-     FOR UPDATE OF c`;
+     FOR UPDATE OF c`,
+};
 
 const CHUNK_COLUMNS = 10;
 
@@ -44,22 +57,31 @@ export function insertChunks(rows: number): string {
 }
 
 /** Index: primary key. Locks: nothing new; the cursors are locked already. */
-export const MOVE_CURSORS = `
+export const MOVE_CURSORS: Statement = {
+  name: 'move_log_cursors',
+  text: `
   UPDATE build_log_cursors c
-     SET token = $8::uuid, next_seq = m.next_seq, byte_offset = m.byte_offset, line_offset = m.line_offset,
-         last_time = m.last_time, last_time_count = m.last_time_count, gaps = c.gaps + m.gaps
-    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::integer[], $9::integer[])
-      AS m (execution_id, step, next_seq, byte_offset, line_offset, last_time, last_time_count, gaps)
-   WHERE c.execution_id = m.execution_id AND c.step = m.step`;
-
-/** Index: primary key. Locks: the cursor. */
-export const END_CURSOR = `
-  UPDATE build_log_cursors SET ended_at = coalesce(ended_at, now()), token = $3 WHERE execution_id = $1 AND step = $2`;
+     SET token = m.token, next_seq = m.next_seq, byte_offset = m.byte_offset, line_offset = m.line_offset,
+         last_time = m.last_time, last_time_count = m.last_time_count, gaps = c.gaps + m.gaps,
+         ended_at = CASE WHEN m.ends THEN coalesce(c.ended_at, now()) ELSE c.ended_at END
+    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::integer[], $8::integer[],
+                $9::uuid[], $10::boolean[])
+      AS m (execution_id, step, next_seq, byte_offset, line_offset, last_time, last_time_count, gaps, token, ends)
+   WHERE c.execution_id = m.execution_id AND c.step = m.step`,
+};
 
 /** Index: primary key. Locks nothing. */
 export const READ_CURSOR = `
   SELECT day, byte_offset, line_offset, last_time, last_time_count, ended_at
     FROM build_log_cursors WHERE execution_id = $1 AND step = $2`;
+
+/** Of many executions. Index: primary key. Locks nothing. */
+export const READ_ALL_CURSORS: Statement = {
+  name: 'read_log_cursors',
+  text: `
+  SELECT execution_id, step, day, byte_offset, line_offset, last_time, last_time_count, gaps, ended_at
+    FROM build_log_cursors WHERE execution_id = ANY ($1::uuid[])`,
+};
 
 /** Index: primary key. Locks nothing. */
 export const LIST_CURSORS = `

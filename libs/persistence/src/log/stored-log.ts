@@ -1,4 +1,5 @@
-import type { LogRecord, LogStep } from '@image-factory/domain';
+import type { LogCursor, LogRecord, LogStep } from '@image-factory/domain';
+import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 
 /** What one flush adds to one step. */
 export interface LogBatch {
@@ -9,6 +10,26 @@ export interface LogBatch {
   readonly records: readonly LogRecord[];
   /** Raw bytes that the writer believes are stored: compared with the cursor under its lock. */
   readonly expectedByteOffset: number;
+}
+
+/** One step's part of a flush. */
+export interface LogWrite {
+  readonly fence: ShardLease;
+  /** Without records when only the end is to be stored. */
+  readonly batch: LogBatch;
+  /** No more bytes will come for this step. */
+  readonly ends: boolean;
+}
+
+/**
+ * What became of it. `state-moved`: the execution is not placed on this shard. `conflict`: the step's stored log is not
+ * what its writer believes; nothing of this write was stored.
+ */
+export type LogAnswer = { readonly kind: Fenced } | { readonly kind: 'conflict'; readonly why: string };
+
+/** Where a step's stored log ends, and how many gaps it has. */
+export interface StoredCursor extends LogCursor {
+  readonly gaps: number;
 }
 
 export interface StoredStep extends LogStep {
