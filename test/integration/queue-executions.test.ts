@@ -93,9 +93,11 @@ describe('a placed execution', () => {
     expect(await world.execution(id)).toMatchObject({ state: 'promoting' });
     const [owned] = await world.executions.findOwned(dispatcher);
     expect(owned).toMatchObject({ executionId: id, state: 'promoting', imageDigest: DIGEST, fence, tags: ['latest'] });
-    const tags = { repository: 'registry.example/app', tags: ['latest'] };
-    const reservation = { ...tags, digest: DIGEST, buildOrdinal: owned?.buildOrdinal ?? 0 };
-    expect(await world.executions.reserveTags(fence, id, reservation)).toEqual({ granted: ['latest'], superseded: [] });
+    const tags = ['latest'];
+    expect(await world.executions.reserveTags(fence, id, { tags, digest: DIGEST })).toEqual({
+      granted: ['latest'],
+      superseded: [],
+    });
     expect(await world.executions.markTagsPromoted(fence, id, tags)).toEqual({ promoted: ['latest'], superseded: [] });
     const finish = {
       state: 'succeeded' as const,
@@ -314,12 +316,9 @@ describe('a placed execution', () => {
     await placeAgain();
     await runTo(outcome({ imageDigest: `sha256:${'b'.repeat(64)}` }));
     await world.executions.markSealed(fence, id, {});
-    const owned = await world.executions.findOwned(dispatcher);
-    const ordinal = (execution: string): number =>
-      owned.find((one) => one.executionId === execution)?.buildOrdinal ?? 0;
-    const tags = { repository: 'registry.example/app', tags: ['latest', 'v1'] };
+    const tags = ['latest', 'v1'];
     const reserve = (execution: string, digest: string) =>
-      world.executions.reserveTags(fence, execution, { ...tags, digest, buildOrdinal: ordinal(execution) });
+      world.executions.reserveTags(fence, execution, { tags, digest });
     expect(await reserve(older.id, DIGEST)).toEqual({ granted: ['latest', 'v1'], superseded: [] });
     const newer = `sha256:${'b'.repeat(64)}`;
     expect(await reserve(id, newer)).toEqual({ granted: ['latest', 'v1'], superseded: [] });

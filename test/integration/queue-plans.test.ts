@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEYED_PLANS, type Statement } from '../../libs/persistence/src/database/transaction.js';
 import {
+  FIND_TAGS,
   FREE_SLOTS,
+  LOCK_TAGS,
   LOCK_ATTEMPTS,
   LOCK_ATTEMPTS_AND_BUILDS,
   SET_SWEPT,
@@ -36,6 +38,8 @@ describe('the plan that is kept of a statement over many keys, made on empty tab
     [LOCK_ATTEMPTS_AND_BUILDS, KEYED_PLANS],
     [FREE_SLOTS, KEYED_PLANS],
     [SET_SWEPT, KEYED_PLANS],
+    [LOCK_TAGS, KEYED_PLANS],
+    [FIND_TAGS, KEYED_PLANS],
   ];
 
   it.each(cases.map(([statement, settings]) => ({ name: statement.name, text: statement.text, settings })))(

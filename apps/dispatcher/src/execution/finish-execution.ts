@@ -32,10 +32,10 @@ export async function finishExecution(scope: ExecutionScope, row: OwnedExecution
     ...(again ? { retryAfterMs: decision.delayMs } : {}),
     ...(more === undefined ? {} : { more }),
   });
+  if (fenced === 'done') noteEnd(scope, row, ending, decision);
   if (fenced === 'done' && state === 'succeeded' && row.attempt > 1) {
     await scope.retry.retries.learnFrom(row.projectId, row.buildId);
   }
-  if (fenced === 'done') noteEnd(scope, row, ending, decision);
   return afterWrite(fenced);
 }
 

@@ -22,31 +22,23 @@ export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): 
   if (!BUILD_METHOD_TABLE[row.buildMethod].makesImage || row.imageRepository === undefined)
     return succeed(scope, row, []);
   try {
-    return await publish(scope, row, row.imageRepository);
+    return await publish(scope, row);
   } catch (error) {
     if (!isDomainError(error) || error.reason === 'LeaseLost' || error.reason === 'DatabaseUnavailable') throw error;
     return retryOrFail(scope, row, error);
   }
 }
 
-async function publish(scope: ExecutionScope, row: OwnedExecution, repository: string): Promise<StepResult> {
+async function publish(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   const image = await imageOfAttempt(scope, row);
   if (image.kind === 'later') return wait(RETRY.capMs / 10);
   if (image.kind === 'absent') return fail(scope, row, 'no manifest stands under the attempt’s tag');
   const { digest } = image;
-  const { buildOrdinal, tags } = row;
-  const reserved = await scope.executions.reserveTags(row.fence, row.executionId, {
-    repository,
-    tags,
-    digest,
-    buildOrdinal,
-  });
+  const { tags } = row;
+  const reserved = await scope.executions.reserveTags(row.fence, row.executionId, { tags, digest });
   if (!scope.mayWrite()) return wait(500);
   if (reserved.granted.length > 0) await scope.publisher.putTags(row, digest, reserved.granted);
-  const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, {
-    repository,
-    tags,
-  });
+  const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, tags);
   for (const { tag, digest: winner } of promoted.superseded) await restoreWinner(scope, row, tag, winner);
   return succeed(scope, row, promoted.promoted);
 }

@@ -1,6 +1,7 @@
 import { DomainError } from '@image-factory/domain';
 import { describe, expect, it } from 'vitest';
-import { Batcher } from './batcher.js';
+import { Batcher, batchSettings } from './batcher.js';
+import { toDatabaseError } from './sql-state.js';
 
 interface Call {
   readonly items: readonly string[];
@@ -130,5 +131,79 @@ describe('Batcher', () => {
     await next;
     calls[1]?.answer();
     expect(await Promise.all([first, ...waiting])).toEqual(['A', 'B', 'C']);
+  });
+
+  it('finds a row that cannot be written by halves, not row by row', async () => {
+    const sizes: number[] = [];
+    const items = Array.from({ length: 128 }, (_none, index) => (index === 77 ? 'bad' : `${index}`));
+    const batcher = new Batcher<string, string>({
+      run: (some) => {
+        sizes.push(some.length);
+        return some.includes('bad') ? Promise.reject(new Error('refused')) : Promise.resolve([...some]);
+      },
+      atOnce: 1,
+    });
+    const answers = await Promise.allSettled(items.map((item) => batcher.submit(item)));
+    expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(answers[77]?.status).toBe('rejected');
+    expect(sizes).toHaveLength(1 + 2 * 7);
+  });
+
+  it.each(['55P03', '40P01'])('lets a row that is in others’ way (%s) fail its caller only', async (sqlState) => {
+    const waits: number[] = [];
+    const batcher = new Batcher<string, string>({
+      run: (items, halvings) => {
+        waits.push(Number(/lock_timeout = (\d+)/.exec(batchSettings(halvings).join())?.[1]));
+        const error = toDatabaseError(Object.assign(new Error('locked'), { code: sqlState }));
+        return items.includes('locked') ? Promise.reject(error) : Promise.resolve([...items]);
+      },
+    });
+    const answers = await Promise.allSettled(['a', 'b', 'c', 'locked'].map((item) => batcher.submit(item)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
+    expect(answers[3]).toMatchObject({ reason: { reason: 'DatabaseUnavailable', retryable: true } });
+    expect(waits).toEqual([1000, 500, 500, 250, 250]);
+  });
+
+  it('tells every caller that the answer to a COMMIT was lost, and writes nothing again by itself', async () => {
+    const { batcher, calls, nextCall } = held();
+    const begun = nextCall();
+    const answers = Promise.allSettled([batcher.submit('a'), batcher.submit('b')]);
+    await begun;
+    const details = { commitUnknown: true };
+    calls[0]?.answer(new DomainError({ kind: 'Unavailable', reason: 'DatabaseUnavailable', message: 'lost', details }));
+    expect(await answers).toMatchObject([{ reason: { details } }, { reason: { details } }]);
+    expect(calls).toHaveLength(1);
+  });
+
+  it('leaves nobody without an answer when the database is closed while a batch is under way', async () => {
+    const { batcher, calls, nextCall } = held();
+    const begun = nextCall();
+    const first = batcher.submit('a1');
+    await begun;
+    const waiting = Promise.allSettled(['a2', 'b', 'c'].map((item) => batcher.submit(item)));
+    const next = nextCall();
+    calls[0]?.answer();
+    expect(await first).toBe('A1');
+    await next;
+    calls[1]?.answer(new DomainError({ kind: 'Unavailable', reason: 'DatabaseUnavailable', message: 'closed' }));
+    expect((await waiting).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    const late = nextCall();
+    const again = batcher.submit('d');
+    await late;
+    calls[2]?.answer();
+    expect(await again).toBe('D');
+  });
+
+  it('forgets nothing that is asked in the turn in which the last batch ends', async () => {
+    const { batcher, calls, nextCall } = held();
+    const begun = nextCall();
+    const late = batcher.submit('a1').then(() => batcher.submit('a2'));
+    await begun;
+    const next = nextCall();
+    calls[0]?.answer();
+    await next;
+    calls[1]?.answer();
+    expect(await late).toBe('A2');
+    expect(calls.map(({ items }) => items)).toEqual([['a1'], ['a2']]);
   });
 });

@@ -1,8 +1,13 @@
 import { DomainError, isDomainError } from '@image-factory/domain';
+import { isConflictOrLockTimeout } from './sql-state.js';
+import { KEYED_PLANS } from './transaction.js';
 
 export interface BatcherOptions<Item, Answer> {
-  /** Does all of them, in one transaction when it writes; answers in their order. A refusal is an answer, not an error. */
-  readonly run: (items: readonly Item[]) => Promise<readonly Answer[]>;
+  /**
+   * Does all of them, in one transaction when it writes; answers in their order. A refusal is an answer, not an error.
+   * `halvings`: how often the batch was divided because of what one of its items met (`batchSettings`).
+   */
+  readonly run: (items: readonly Item[], halvings: number) => Promise<readonly Answer[]>;
   /** Items of one key are done one after the other: the later one sees what the earlier one did. Default: no keys. */
   readonly keyOf?: (item: Item) => string;
   /** Batches under way at once; default 2. */
@@ -22,6 +27,18 @@ interface Waiting<Item, Answer> {
 const AT_ONCE = 2;
 const MOST = 200;
 const MOST_WAITING = 10_000;
+const LOCK_WAIT_MS = 1_000;
+const LEAST_LOCK_WAIT_MS = 50;
+
+/**
+ * Settings for a transaction of many rows. A lock that somebody keeps ends the wait long before the statement's own limit
+ * would; a divided batch waits half as long each time, so that the row behind that lock is found within twice the first
+ * wait, however many rows share the batch.
+ */
+export function batchSettings(halvings: number): readonly string[] {
+  const waitMs = Math.max(LEAST_LOCK_WAIT_MS, LOCK_WAIT_MS / 2 ** halvings);
+  return [...KEYED_PLANS, `lock_timeout = ${Math.floor(waitMs)}`];
+}
 
 /**
  * Gathers what many callers ask of the database at once into few transactions or queries.
@@ -31,10 +48,10 @@ const MOST_WAITING = 10_000;
  * to be done, the more rows share a commit. Two may be under way, so that one that waits for a lock holds up only its
  * own. Each caller gets the answer for its own row, and gets it after the commit: what it frees here is freed there.
  *
- * Failures: a lost connection or a busy database is told to all callers of the batch, who repeat what they asked. Any
- * other error is somebody's own: the batch was rolled back and each item is done alone, so that a row which cannot be
- * written fails its caller only. A database that does not keep up is told to callers too, instead of gathering without
- * end.
+ * Failures: a lost connection or a slow database is told to all callers of the batch, who repeat what they asked. Any
+ * other error is somebody's own, a lock that is not free among them: the batch was rolled back and is done again in two
+ * halves, and so on, so that a row which cannot be written fails its caller only and costs its mates a few transactions,
+ * not one each. A database that does not keep up is told to callers too, instead of gathering without end.
  */
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
@@ -82,19 +99,24 @@ export class Batcher<Item, Answer> {
     return batch;
   }
 
-  async #run(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
+  async #run(batch: readonly Waiting<Item, Answer>[], halvings = 0): Promise<void> {
     try {
-      const answers = await this.options.run(batch.map(({ item }) => item));
+      const answers = await this.options.run(
+        batch.map(({ item }) => item),
+        halvings,
+      );
       batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
     } catch (error) {
-      if (batch.length > 1 && !isOfAll(error)) for (const one of batch) await this.#run([one]);
-      else for (const { reject } of batch) reject(error);
+      if (batch.length === 1 || isOfAll(error)) return batch.forEach(({ reject }) => reject(error));
+      const middle = batch.length >> 1;
+      await this.#run(batch.slice(0, middle), halvings + 1);
+      await this.#run(batch.slice(middle), halvings + 1);
     }
   }
 }
 
 function isOfAll(error: unknown): boolean {
-  return isDomainError(error) && error.reason === 'DatabaseUnavailable';
+  return isDomainError(error) && error.reason === 'DatabaseUnavailable' && !isConflictOrLockTimeout(error);
 }
 
 function overloaded(): DomainError {

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
-import { DomainError, isDomainError } from '@image-factory/domain';
+import { DomainError } from '@image-factory/domain';
 import { columnTypes } from './column-types.js';
 import { ENTITIES } from './entities/index.js';
 import { Listener, type Subscription } from './listener.js';
 import { assertSchemaVersion } from './schema-version.js';
-import { isConnectionLoss, isTransactionConflict, toDatabaseError } from './sql-state.js';
+import { isCommitUnknown, isConnectionLoss, isTransactionConflict, toDatabaseError } from './sql-state.js';
 import type { Queryable, Statement, Transaction, TransactionOptions } from './transaction.js';
 
 export type { Queryable, Statement, Transaction, TransactionOptions } from './transaction.js';
@@ -328,10 +328,6 @@ function commitUnknown(cause: unknown): DomainError {
     details: { commitUnknown: true },
     cause,
   });
-}
-
-function isCommitUnknown(error: unknown): boolean {
-  return isDomainError(error) && error.details?.['commitUnknown'] === true;
 }
 
 async function delay(ms: number, signal?: AbortSignal): Promise<void> {

@@ -146,3 +146,13 @@ export function toDatabaseError(error: unknown): DomainError {
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(isDomainError(error) ? error.cause : error) === '55P03';
 }
+
+/** True when others were in the way, not the database: a lock that was not free in time, or a conflict that came back. */
+export function isConflictOrLockTimeout(error: unknown): boolean {
+  return isLockTimeout(error) || isTransactionConflict(isDomainError(error) ? error.cause : error);
+}
+
+/** True when nobody knows whether the transaction took effect (correctness rule 2). */
+export function isCommitUnknown(error: unknown): boolean {
+  return isDomainError(error) && error.details?.['commitUnknown'] === true;
+}

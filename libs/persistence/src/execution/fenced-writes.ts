@@ -1,23 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDomainError } from '@image-factory/domain';
+import { Batcher, batchSettings } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
-import { KEYED_PLANS } from '../database/transaction.js';
-import { Batcher } from '../database/batcher.js';
+import { isCommitUnknown } from '../database/sql-state.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
 import { LOCK_LANES } from '../queue/statements.js';
 import { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
+import { lockTags, type TagNames } from './reserve-tags.js';
 import { LOCK_ATTEMPTS, LOCK_ATTEMPTS_AND_BUILDS, LOCK_SHARDS } from './statements.js';
+
+const REPEAT = { tries: 20, firstMs: 50, mostMs: 5_000 } as const;
 
 /** One write about one execution. */
 export interface FencedWrite {
   readonly fence: ShardLease;
   readonly executionId: string;
-  /** False: the row is in a state that does not take this write, and nothing was changed. Runs again on a conflict. */
-  readonly work: (tx: Transaction, attempt: LockedAttempt, joined: JoinedStatements) => Promise<boolean>;
+  /**
+   * False: the row is in a state that does not take this write, and nothing was changed. Runs again on a conflict, and
+   * after a COMMIT whose answer was lost: `repeated` then says that what it finds may be its own doing.
+   */
+  readonly work: (
+    tx: Transaction,
+    attempt: LockedAttempt,
+    joined: JoinedStatements,
+    repeated: boolean,
+  ) => Promise<boolean>;
   /** The write moves the build too. */
   readonly movesBuild?: boolean;
   /** The write may change counters of the lane and the provider. */
   readonly counts?: (attempt: LockedAttempt) => boolean;
+  /** The write reads or changes these tags of the build's repository. */
+  readonly tags?: readonly string[];
+}
+
+interface AskedWrite extends FencedWrite {
+  readonly repeated: boolean;
 }
 
 export interface FencedAnswer {
@@ -36,27 +55,41 @@ interface HeldShard {
 /**
  * Writes about executions under their fences, many in one transaction (see `Batcher`).
  *
- * A batch locks in the order of all transactions: shards, executions with the builds that move, then the lanes and the
- * providers whose counters change, each kind by its key. Then the writes go out together. Each row is fenced by itself:
+ * A batch locks in the order of all transactions: shards, executions with the builds that move, the lanes and the
+ * providers whose counters change, then tags, each kind by its key. Then the writes go out together. Each row is fenced by itself:
  * only a miss of its fence means that its shard is lost (correctness rule 12), and a row that is refused changes nothing
  * and holds up no other.
+ *
+ * A COMMIT whose answer was lost is asked again until the database says what became of it, so that what follows a write
+ * (wake-ups, the log line, what is measured and learnt) follows it then too (rule 2).
  */
 export class FencedWrites {
-  readonly #batcher: Batcher<FencedWrite, FencedAnswer>;
+  readonly #batcher: Batcher<AskedWrite, FencedAnswer>;
 
   constructor(private readonly database: Database) {
     this.#batcher = new Batcher({
-      run: (writes) => this.database.transaction((tx) => writeAll(tx, writes), { settings: KEYED_PLANS }),
+      run: (writes, halvings) =>
+        this.database.transaction((tx) => writeAll(tx, writes), { settings: batchSettings(halvings) }),
       keyOf: ({ executionId }) => executionId,
     });
   }
 
-  submit(write: FencedWrite): Promise<FencedAnswer> {
-    return this.#batcher.submit(write);
+  async submit(write: FencedWrite): Promise<FencedAnswer> {
+    let repeated = false;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await this.#batcher.submit({ ...write, repeated });
+      } catch (error) {
+        repeated ||= isCommitUnknown(error);
+        const again = repeated && isDomainError(error) && error.reason === 'DatabaseUnavailable';
+        if (!again || tries >= REPEAT.tries) throw error;
+        await sleep(Math.min(REPEAT.firstMs * 2 ** tries, REPEAT.mostMs), undefined, { ref: false });
+      }
+    }
   }
 }
 
-async function writeAll(tx: Transaction, writes: readonly FencedWrite[]): Promise<FencedAnswer[]> {
+async function writeAll(tx: Transaction, writes: readonly AskedWrite[]): Promise<FencedAnswer[]> {
   const { shards, attempts } = await lockAll(tx, writes);
   const taken = writes.map((write) => {
     const shard = shards.get(fenceKey(write.fence));
@@ -67,14 +100,15 @@ async function writeAll(tx: Transaction, writes: readonly FencedWrite[]): Promis
   const counted = taken.flatMap(({ write, attempt }) =>
     attempt !== undefined && write.counts?.(attempt) === true ? [attempt] : [],
   );
-  const locked = lockCounters(tx, counted);
+  const tagged = taken.flatMap(({ write, attempt }) => tagsOf(write, attempt));
+  const locked = Promise.all([lockCounters(tx, counted), lockTags(tx, tagged)]);
   const joined = new JoinedStatements(tx);
   const answers = taken.map(async ({ write, attempt }): Promise<FencedAnswer> => {
     if (attempt === undefined) {
       const fenced = shards.has(fenceKey(write.fence)) ? 'state-moved' : 'lease-lost';
       return { fenced, buildId: undefined };
     }
-    const fenced = (await write.work(tx, attempt, joined)) ? 'done' : 'state-moved';
+    const fenced = (await write.work(tx, attempt, joined, write.repeated)) ? 'done' : 'state-moved';
     return { fenced, buildId: attempt.build_id };
   });
   const [all] = await Promise.all([Promise.all(answers), locked]);
@@ -108,6 +142,11 @@ async function lockAll(
 
 function fenceKey({ providerId, host, shard, token }: ShardLease): string {
   return [providerId, host, shard, token].join('|');
+}
+
+function tagsOf(write: FencedWrite, attempt: LockedAttempt | undefined): TagNames[] {
+  const repository = attempt?.image_repository ?? null;
+  return write.tags === undefined || repository === null ? [] : [{ repository, tags: write.tags }];
 }
 
 function isOn(row: LockedAttempt, fence: ShardLease): boolean {

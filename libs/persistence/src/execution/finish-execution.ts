@@ -85,6 +85,12 @@ export async function finishExecution(
   return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued', othersWoken };
 }
 
+/** What an earlier finish of the same attempt did, whose answer was lost: what may be waiting is woken once too often. */
+export function finishedBefore(attempt: LockedAttempt, finish: ExecutionFinish): Finished | undefined {
+  if (attempt.state !== finish.state) return undefined;
+  return { tenantId: attempt.tenant_id, slotFreed: true, requeued: finish.retry, othersWoken: true };
+}
+
 /** Under the lane, which is locked already; the end of an attempt whose slot is free already still frees its key. */
 async function wakeOthers(tx: Transaction, buildId: string, row: FinishedRow): Promise<boolean> {
   if (!row.keyed && !row.others_wait) return false;

@@ -24,6 +24,7 @@ export interface LockedAttempt {
   readonly build_method: BuildMethod;
   readonly image_repository: string | null;
   readonly tags: readonly string[];
+  /** Order of submission over the whole installation: a newer build's tags win. */
   readonly build_ordinal: number;
   /** Others may wait for the build's concurrency key. */
   readonly keyed: boolean;

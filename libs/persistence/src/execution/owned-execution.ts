@@ -36,8 +36,6 @@ export interface OwnedExecution extends Attempt {
   readonly imageDigest: string | undefined;
   readonly imageRepository: string | undefined;
   readonly tags: readonly string[];
-  /** Order of submission over the whole installation: a newer build's tags win. */
-  readonly buildOrdinal: number;
   readonly gitRepositoryUrl: string;
   readonly registryAuthId: string | undefined;
   readonly repositoryAuthId: string | undefined;
@@ -94,12 +92,10 @@ export interface ExecutionFinish {
   readonly promotedTags?: readonly string[];
 }
 
+/** Tags of the build's own repository that its manifest is to stand under. */
 export interface TagReservation {
-  /** `registry/repository` without a tag. */
-  readonly repository: string;
   readonly tags: readonly string[];
   readonly digest: string;
-  readonly buildOrdinal: number;
 }
 
 export interface ReservedTags {

@@ -141,7 +141,6 @@ function buildOf(row: OwnedRow) {
     startLimitMinutes: row.start_limit_minutes,
     imageRepository: row.image_repository ?? undefined,
     tags: row.tags,
-    buildOrdinal: row.build_ordinal,
     traceparent: row.traceparent ?? undefined,
     submittedAt: row.submitted_at,
     config: toBuildConfig(row.config),

@@ -7,8 +7,9 @@ import { unblockAfter } from '../queue/unblock-builds.js';
 import { wakeBuilds } from '../queue/wake-builds.js';
 import { storableText } from '../sql/storable.js';
 import { FencedWrites, type FencedWrite } from './fenced-writes.js';
-import { finishExecution, promotesImage, type Finished } from './finish-execution.js';
+import { finishedBefore, finishExecution, promotesImage, type Finished } from './finish-execution.js';
 import { fixOutcome } from './fix-outcome.js';
+import type { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type {
   ExecutionFinish,
@@ -58,8 +59,8 @@ interface SummaryRow {
  * (FencedWrites). It says `done`, `lease-lost` (another owner: drop the work) or `state-moved` (ours, but not in a state
  * that takes it: read again). Marks may be repeated: a second `done` changes nothing. Times are the database's.
  *
- * Failures: a COMMIT with a lost answer is repeated by the caller, and answers `done` or `state-moved`. Wake-ups of
- * parked builds follow the commit and are hints; parked builds have a time as well.
+ * Failures: a COMMIT with a lost answer is asked again here (FencedWrites) and then answers as if it had not been lost.
+ * Wake-ups of parked builds follow the commit and are hints; parked builds have a time as well.
  */
 export class PostgresExecutions {
   readonly #writes: FencedWrites;
@@ -165,14 +166,17 @@ export class PostgresExecutions {
 
   /** Commits the verdict: → sealing, immutable (rule 18). */
   async fixOutcome(fence: ShardLease, executionId: string, outcome: FixedOutcome): Promise<Fenced> {
-    return this.#write(fence, executionId, (tx, attempt) => fixOutcome(tx, attempt, outcome));
+    return this.#write(fence, executionId, async (tx, attempt, _joined, repeated) => {
+      if (repeated && attempt.state === 'sealing') return attempt.outcome === outcome.outcome;
+      return fixOutcome(tx, attempt, outcome);
+    });
   }
 
   /** Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken. */
   async markPodsOver(fence: ShardLease, executionId: string): Promise<Fenced> {
     let freed: LockedAttempt | undefined;
-    const work: Work = async (tx, attempt, joined) => {
-      freed = attempt.slot_held ? attempt : undefined;
+    const work: Work = async (tx, attempt, joined, repeated) => {
+      freed = attempt.slot_held || repeated ? attempt : undefined;
       if (attempt.slot_held && (await joined.freeSlot(attempt.id))?.othersWait === true)
         await unblockAfter(tx, [attempt.build_id]);
       return true;
@@ -201,13 +205,15 @@ export class PostgresExecutions {
   /** Ends the attempt and moves its build by the total table. */
   async finish(fence: ShardLease, executionId: string, finish: ExecutionFinish): Promise<Fenced> {
     let finished: Finished | undefined;
-    const work: Work = async (tx, attempt) => {
-      finished = await finishExecution(tx, attempt, finish);
+    const work: Work = async (tx, attempt, _joined, repeated) => {
+      const before = repeated ? finishedBefore(attempt, finish) : undefined;
+      finished = before ?? (await finishExecution(tx, attempt, finish));
       return finished !== undefined;
     };
     const fenced = await this.#write(fence, executionId, work, {
       movesBuild: true,
       counts: (attempt) => attempt.slot_held || attempt.keyed || finish.retry,
+      ...(finish.promotedTags === undefined ? {} : { tags: finish.promotedTags }),
     });
     if (finished !== undefined && fenced === 'done') {
       if (finished.slotFreed) await this.#slotFreed(finished.tenantId, fence.providerId);
@@ -232,16 +238,13 @@ export class PostgresExecutions {
 
   /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
   async reserveTags(fence: ShardLease, executionId: string, reservation: TagReservation): Promise<ReservedTags> {
-    return this.#promote(fence, executionId, (tx, attempt) => reserveTags(tx, attempt, reservation));
+    const { tags } = reservation;
+    return this.#promote(fence, executionId, tags, (_tx, attempt, joined) => reserveTags(attempt, joined, reservation));
   }
 
   /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
-  async markTagsPromoted(
-    fence: ShardLease,
-    executionId: string,
-    tags: { readonly repository: string; readonly tags: readonly string[] },
-  ): Promise<PromotedTags> {
-    return this.#promote(fence, executionId, (tx, attempt) => markTagsPromoted(tx, attempt, tags));
+  async markTagsPromoted(fence: ShardLease, executionId: string, tags: readonly string[]): Promise<PromotedTags> {
+    return this.#promote(fence, executionId, tags, (tx, attempt) => markTagsPromoted(tx, attempt, tags));
   }
 
   async #readAll(reads: readonly OwnedRead[]): Promise<(OwnedExecution | undefined)[]> {
@@ -256,13 +259,15 @@ export class PostgresExecutions {
   async #promote<T>(
     fence: ShardLease,
     executionId: string,
-    work: (tx: Transaction, attempt: LockedAttempt) => Promise<T | undefined>,
+    tags: readonly string[],
+    work: (tx: Transaction, attempt: LockedAttempt, joined: JoinedStatements) => Promise<T | undefined>,
   ): Promise<T> {
     let result: T | undefined;
-    const fenced = await this.#write(fence, executionId, async (tx, attempt) => {
-      result = await work(tx, attempt);
+    const write: Work = async (tx, attempt, joined) => {
+      result = await work(tx, attempt, joined);
       return result !== undefined;
-    });
+    };
+    const fenced = await this.#write(fence, executionId, write, { tags });
     if (fenced === 'done' && result !== undefined) return result;
     throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
   }
@@ -271,7 +276,7 @@ export class PostgresExecutions {
     fence: ShardLease,
     executionId: string,
     work: Work,
-    locks: Pick<FencedWrite, 'movesBuild' | 'counts'> = {},
+    locks: Pick<FencedWrite, 'movesBuild' | 'counts' | 'tags'> = {},
   ): Promise<Fenced> {
     const { fenced, buildId } = await this.#writes.submit({ fence, executionId, work, ...locks });
     if (fenced === 'done' && buildId !== undefined) this.notifier?.touch(CHANNELS.events, buildId);

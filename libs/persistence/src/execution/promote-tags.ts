@@ -1,28 +1,29 @@
 import { DomainError } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
 import type { Fenced } from '../lease/shard-lease.js';
+import type { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { PromotedTags, ReservedTags, TagReservation } from './owned-execution.js';
-import { LOCK_TAGS, PROMOTE_TAGS, RESERVE_TAGS, SET_PROMOTED } from './statements.js';
+import { FIND_TAGS, PROMOTE_TAGS, SET_PROMOTED } from './statements.js';
 
 /** One row per (repository, tag), ordered by build: the newer build's row wins (correctness rule 5). */
 export async function reserveTags(
-  tx: Transaction,
   attempt: LockedAttempt,
-  reservation: TagReservation,
+  joined: JoinedStatements,
+  { tags, digest }: TagReservation,
 ): Promise<ReservedTags | undefined> {
-  if (attempt.state !== 'promoting') return undefined;
-  const rows = await tx.query<{ tag: string }>(RESERVE_TAGS, [
-    reservation.repository,
-    [...new Set(reservation.tags)],
-    attempt.build_id,
-    reservation.buildOrdinal,
-    reservation.digest,
-  ]);
-  const granted = new Set(rows.map((row) => row.tag));
+  if (attempt.state !== 'promoting' || attempt.image_repository === null) return undefined;
+  const granted = await joined.reserveTags({
+    repository: attempt.image_repository,
+    tags: [...new Set(tags)],
+    executionId: attempt.id,
+    buildId: attempt.build_id,
+    buildOrdinal: attempt.build_ordinal,
+    digest,
+  });
   return {
-    granted: reservation.tags.filter((tag) => granted.has(tag)),
-    superseded: reservation.tags.filter((tag) => !granted.has(tag)),
+    granted: tags.filter((tag) => granted.has(tag)),
+    superseded: tags.filter((tag) => !granted.has(tag)),
   };
 }
 
@@ -30,15 +31,15 @@ export async function reserveTags(
 export async function markTagsPromoted(
   tx: Transaction,
   attempt: LockedAttempt,
-  tags: { readonly repository: string; readonly tags: readonly string[] },
+  tags: readonly string[],
 ): Promise<PromotedTags | undefined> {
-  if (attempt.state !== 'promoting') return undefined;
-  const rows = await tx.query<{ tag: string; build_id: string; digest: string }>(LOCK_TAGS, [
-    tags.repository,
-    [...tags.tags],
+  if (attempt.state !== 'promoting' || attempt.image_repository === null) return undefined;
+  const rows = await tx.query<{ tag: string; build_id: string; digest: string }>(FIND_TAGS, [
+    attempt.image_repository,
+    tags,
   ]);
   const promoted = rows.filter((row) => row.build_id === attempt.build_id).map((row) => row.tag);
-  await tx.query(PROMOTE_TAGS, [tags.repository, promoted, attempt.build_id]);
+  await tx.query(PROMOTE_TAGS, [attempt.image_repository, promoted, attempt.build_id]);
   await tx.query(SET_PROMOTED, [attempt.id]);
   return {
     promoted,

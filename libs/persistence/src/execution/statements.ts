@@ -281,27 +281,42 @@ export const GIVE_MORE: Readonly<Record<EscalatedResource, string>> = {
 /** Where an attempt that failed was, for the next one. Index: primary key. Locks: the execution, locked already. */
 export const SET_NODE = 'UPDATE build_executions SET node_name = $2 WHERE id = $1';
 
+/** Tags that a batch touches: $1 repositories, $2 tags. Index: primary key of image_tags. Locks: the tags' rows, in their order. */
+export const LOCK_TAGS: Statement = {
+  name: 'lock_tags',
+  text: `
+  SELECT 1
+    FROM unnest($1::text[], $2::text[]) AS a (repository, tag)
+    JOIN image_tags t ON t.repository = a.repository AND t.tag = a.tag
+   ORDER BY t.repository, t.tag
+     FOR UPDATE OF t`,
+};
+
 /**
- * Order of promotion: one row per tag, the newer build's row wins. Index: primary key of image_tags.
- * Locks: the tags' rows, in their order.
+ * Order of promotion: one row per tag, the newer build's row wins. $1 repositories, $2 tags, $3 builds, $4 their
+ * ordinals, $5 digests; no tag twice. Index: primary key of image_tags. Locks: new rows in their order; those that are
+ * there are locked already.
  */
 export const RESERVE_TAGS: Statement = {
   name: 'reserve_tags',
   text: `
   INSERT INTO image_tags AS t (repository, tag, build_id, build_ordinal, digest, state)
-  SELECT $1, tag, $3, $4, $5, 'promoting' FROM unnest($2::text[]) AS tag ORDER BY tag
+  SELECT repository, tag, build_id, build_ordinal, digest, 'promoting'
+    FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[])
+      AS a (repository, tag, build_id, build_ordinal, digest)
+   ORDER BY repository, tag
       ON CONFLICT (repository, tag) DO UPDATE
      SET build_id = excluded.build_id, build_ordinal = excluded.build_ordinal, digest = excluded.digest,
          state = 'promoting', updated_at = now()
    WHERE t.build_ordinal <= excluded.build_ordinal
-  RETURNING tag`,
+  RETURNING build_id, tag`,
 };
 
-/** Index: primary key of image_tags. Locks: the tags' rows, in their order. */
-export const LOCK_TAGS: Statement = {
-  name: 'lock_tags',
+/** Index: primary key of image_tags. Locks: nothing new. */
+export const FIND_TAGS: Statement = {
+  name: 'find_tags',
   text: `
-  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag FOR UPDATE`,
+  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag`,
 };
 
 /** Index: primary key of image_tags. Locks: nothing new. */
@@ -329,7 +344,7 @@ function findOwned(name: string, narrowed: string): Statement {
     name,
     text: `
   SELECT e.*, s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
-         b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags, b.ordinal AS build_ordinal, b.traceparent, b.created_at AS submitted_at,
+         b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags, b.traceparent, b.created_at AS submitted_at,
          to_jsonb(g) - 'build_id' - 'build_method' AS config,
          c.git_repository_url, c.registry_auth_id, c.repository_auth_id, i.id AS installation_id
     FROM cluster_shards s

@@ -28,6 +28,8 @@ interface ClaimRow {
   readonly build_method: BuildMethod;
   readonly infrastructure_type: InfrastructureType;
   readonly requested_provider_id: string | null;
+  readonly provider_id: string | null;
+  readonly shard: number | null;
 }
 
 interface ProviderRow {
@@ -89,7 +91,8 @@ class LockedProviders {
 /**
  * The second half of a claim (correctness rule 8), for many at once: under the provider's lock its state, generation,
  * health, grant and limit are checked again, its slot is reserved, and everything that creating the attempt needs is
- * stored. Each has its own answer; one that is refused holds up no other. Locks executions with their builds, then lanes
+ * stored. Each has its own answer; one that is refused holds up no other, and one whose answer was lost with its COMMIT
+ * is told again that it is placed (rule 2). Locks executions with their builds, then lanes
  * (only for what was cancelled meanwhile), then providers, each in the order of their ids.
  */
 export async function placeExecutions(
@@ -105,7 +108,20 @@ export async function placeExecutions(
   const running = ours.filter(({ claim }) => claim.status === 'running');
   if (running.length < ours.length) await endCancelled(tx, ours);
   const results = await checkAndReserve(tx, running);
-  return commits.map((commit) => results.get(commit.executionId) ?? { kind: 'claim-lost' });
+  return commits.map((commit): PlacementResult => {
+    const before = byId.get(commit.executionId);
+    return results.get(commit.executionId) ?? { kind: isPlaced(before, commit) ? 'placed' : 'claim-lost' };
+  });
+}
+
+/** A claim is placed once, by whoever knows its token: it was this commit, whatever has become of it since. */
+function isPlaced(claim: ClaimRow | undefined, commit: PlacementCommit): boolean {
+  return (
+    claim?.claim_token === commit.claimToken &&
+    claim.owner === commit.dispatcherId &&
+    claim.provider_id === commit.providerId &&
+    claim.shard === commit.shard
+  );
 }
 
 function isHeld(claim: ClaimRow, commit: PlacementCommit): boolean {

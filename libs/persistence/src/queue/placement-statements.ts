@@ -12,7 +12,7 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 export const LOCK_CLAIMS: Statement = {
   name: 'lock_claims',
   text: `
-  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state,
+  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state, e.provider_id, e.shard,
          b.status, b.build_method, b.infrastructure_type, b.requested_provider_id
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
@@ -99,7 +99,7 @@ export const PLACE_WRITE: Statement = {
 export const LOCK_PLACING: Statement = {
   name: 'lock_placing',
   text: `
-  SELECT e.id
+  SELECT e.id AS execution_id, e.owner, e.state, e.reason, b.id, b.tenant_id, b.status
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
    WHERE e.id = ANY ($1::uuid[])

@@ -1,6 +1,5 @@
 import type { Database, Transaction } from '../database/database.js';
-import { KEYED_PLANS } from '../database/transaction.js';
-import { Batcher } from '../database/batcher.js';
+import { Batcher, batchSettings } from '../database/batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { claimBuilds } from './claim-builds.js';
 import type {
@@ -54,12 +53,14 @@ export class PostgresBuildQueue {
     private readonly notifier?: Notifier,
   ) {
     this.#placing = new Batcher({
-      run: (commits) => database.transaction((tx) => placeExecutions(tx, commits), { settings: KEYED_PLANS }),
+      run: (commits, halvings) =>
+        database.transaction((tx) => placeExecutions(tx, commits), { settings: batchSettings(halvings) }),
       keyOf: ({ executionId }) => executionId,
     });
     this.#unplacing = new Batcher({
-      run: async (unplacings) => {
-        const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings: KEYED_PLANS });
+      run: async (unplacings, halvings) => {
+        const settings = batchSettings(halvings);
+        const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings });
         return unplacings.map(({ executionId }) => moved.get(executionId));
       },
       keyOf: ({ executionId }) => executionId,

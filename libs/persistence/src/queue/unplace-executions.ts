@@ -1,4 +1,4 @@
-import type { BuildStatus, PlacementDecision, Reason } from '@image-factory/domain';
+import type { BuildStatus, ExecutionState, PlacementDecision, Reason } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
 import { storableJson, storableText } from '../sql/storable.js';
 import { LOCK_LANES_OF, LOCK_PLACING, PARK_DECISIONS, UNPLACE_WRITE } from './placement-statements.js';
@@ -26,6 +26,16 @@ export interface UnplacedBuild {
   readonly status: BuildStatus;
 }
 
+interface LockedClaim {
+  readonly execution_id: string;
+  readonly owner: string;
+  readonly state: ExecutionState;
+  readonly reason: string | null;
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly status: BuildStatus;
+}
+
 interface UnplacedRow {
   readonly id: string;
   readonly tenant_id: string;
@@ -37,7 +47,8 @@ interface UnplacedRow {
 
 /**
  * Takes claims back, whatever becomes of each. Locks executions with their builds, then lanes, each in their order, then
- * writes: one round trip, and more only where others wait for what is free now. @returns by execution what was taken back
+ * writes: one round trip, and more only where others wait for what is free now. @returns by execution what was taken
+ * back, now or by the same request before, whose answer was lost with its COMMIT (correctness rule 2)
  */
 export async function unplace(
   tx: Transaction,
@@ -45,8 +56,8 @@ export async function unplace(
 ): Promise<ReadonlyMap<string, UnplacedBuild>> {
   const executionIds = unplacings.map((one) => one.executionId);
   const column = (of: (one: Unplacing) => unknown): unknown[] => unplacings.map((one) => of(one) ?? null);
-  const [, , rows] = await Promise.all([
-    tx.query(LOCK_PLACING, [executionIds]),
+  const [locked, , rows] = await Promise.all([
+    tx.query<LockedClaim>(LOCK_PLACING, [executionIds]),
     tx.query(LOCK_LANES_OF, [executionIds]),
     tx.query<UnplacedRow>(UNPLACE_WRITE, [
       executionIds,
@@ -70,7 +81,15 @@ export async function unplace(
     return row === undefined || !row.others_wait || (target === 'queued' && row.status === 'queued') ? [] : [row.id];
   });
   if (freeing.length > 0) await unblockAfter(tx, freeing);
-  return new Map(rows.map((row) => [row.execution_id, { id: row.id, tenantId: row.tenant_id, status: row.status }]));
+  const asked = new Map(unplacings.map((one) => [one.executionId, one]));
+  const before = locked.filter((claim) => wasTakenBack(claim, asked.get(claim.execution_id)));
+  return new Map(
+    [...before, ...rows].map((row) => [row.execution_id, { id: row.id, tenantId: row.tenant_id, status: row.status }]),
+  );
+}
+
+function wasTakenBack(claim: LockedClaim, asked: Unplacing | undefined): boolean {
+  return claim.state === 'released' && claim.owner === asked?.owner && claim.reason === asked.reason;
 }
 
 async function storeDecisions(tx: Transaction, unplaced: readonly Unplacing[]): Promise<void> {
