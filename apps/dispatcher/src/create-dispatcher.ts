@@ -75,7 +75,7 @@ export async function createDispatcher(
       await mirrorEnvironment(database, env, logger);
       const numbers = new LiveClusterNumbers(env, logger);
       const egress = new EgressPolicy({ allow: env.egressAllow });
-      const fetch = new CloudHttp(egress, env.cloudEndpoints ?? {}).fetch(false);
+      const fetch = new CloudHttp(egress, env.cloudEndpoints ?? {}).fetch('api');
       const sourcesContext = { host, numbers, clock, logger, metrics, fetch, clouds: overrides.clouds };
       const sources = createSources(env.sources, database, sourcesContext);
       await sources.start();

@@ -1,7 +1,5 @@
 export { addressClass } from './address-class.js';
 export type { AddressClass } from './address-class.js';
-export { egressAgents } from './egress-agent.js';
-export type { EgressAgents } from './egress-agent.js';
 export { egressConnector, pinnedLookup } from './egress-connector.js';
 export { EgressPolicy } from './egress-policy.js';
 export type { EgressOptions } from './egress-policy.js';

@@ -1,9 +1,19 @@
-import { type EgressAgents, egressAgents, egressConnector, type EgressPolicy } from '@image-factory/egress';
+import { egressConnector, type EgressPolicy } from '@image-factory/egress';
 import { Agent, fetch as undiciFetch, type RequestInit } from 'undici';
+import { cloudError } from './cloud-error.js';
 
 /** Where instance metadata is served: spoken to for the identity of our own process only, never for a config's sake. */
 const METADATA_HOSTS: readonly string[] = ['169.254.169.254', '[fd00:ec2::254]', 'metadata.google.internal'];
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A page of a thousand clusters is a tenth of it. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
+/**
+ * On whose word an address is asked. `api`: a cloud's API, judged by the egress rules. `identity`: as `api`, but what asks
+ * is the identity of our own process, which may ask the metadata server. `host`: the identity endpoint of this host,
+ * which the operator's environment or a library names and no config can change.
+ */
+export type CloudRoute = 'api' | 'identity' | 'host';
 
 export interface CloudJson {
   readonly status: number;
@@ -13,13 +23,11 @@ export interface CloudJson {
 
 /**
  * HTTP to the clouds' own APIs, behind the egress rules: every socket's address is judged as a cluster's is (public and
- * private ones pass, for private links; link-local and loopback ones do not). Credential chains ask the metadata server
- * of the host by themselves, at addresses that no config can change.
+ * private ones pass, for private links; link-local and loopback ones do not). Every answer is read whole, up to 16 MiB.
  *
- * `redirects`: an API's origin → where the operator says it is reached (private service connect, sovereign clouds).
+ * `redirects`: an API's origin → where the operator says it is reached (private service connect).
  */
 export class CloudHttp {
-  readonly agents: EgressAgents;
   readonly #egress: EgressPolicy;
   readonly #redirects: Readonly<Record<string, string>>;
   #policed: Agent | undefined;
@@ -28,7 +36,6 @@ export class CloudHttp {
   constructor(egress: EgressPolicy, redirects: Readonly<Record<string, string>> = {}) {
     this.#egress = egress;
     this.#redirects = redirects;
-    this.agents = egressAgents(egress, 'cluster');
   }
 
   /** The URL as it is asked for, after redirects. */
@@ -38,15 +45,23 @@ export class CloudHttp {
     return other === undefined ? text : other + text.slice(origin.length);
   }
 
-  /** `fetch` for a library. `ambient`: its identity is our process's own, so that it may ask the metadata server. */
-  fetch(ambient: boolean): typeof globalThis.fetch {
-    const ask = (input: unknown, init: unknown): Promise<unknown> => {
+  /** `fetch` for a library: it follows no redirect, and its answer is bounded. */
+  fetch(route: CloudRoute): typeof globalThis.fetch {
+    return async (input: unknown, init: unknown): Promise<Response> => {
       const url = this.url(input instanceof Request ? input.url : String(input));
-      const metadata = ambient && METADATA_HOSTS.includes(new URL(url).hostname);
-      const dispatcher = metadata ? this.#directAgent() : this.#policedAgent();
-      return undiciFetch(url, { ...(init as RequestInit), redirect: 'error', dispatcher });
+      const dispatcher = this.#agentFor(route, url);
+      const sent = undiciFetch(url, { ...(init as RequestInit), redirect: 'error', dispatcher });
+      const answer = await sent.catch((error: unknown) => {
+        // Libraries judge by a system error's code whether to try again; fetch wraps it.
+        throw error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+      });
+      const bytes = await readBounded(answer.body, url);
+      const headers = new Headers([...answer.headers]);
+      headers.delete('content-encoding');
+      headers.delete('content-length');
+      const { status, statusText } = answer;
+      return new Response(bytes.length === 0 ? null : bytes, { status, statusText, headers });
     };
-    return ask as typeof globalThis.fetch;
   }
 
   /** One request with a bearer token, for an answer in JSON. @throws what fetch throws */
@@ -57,7 +72,7 @@ export class CloudHttp {
     signal: AbortSignal,
     body?: unknown,
   ): Promise<CloudJson> {
-    const response = await this.fetch(false)(url, {
+    const response = await this.fetch('api')(url, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -71,6 +86,11 @@ export class CloudHttp {
     return { status: response.status, body: parse(text), retryAfter: response.headers.get('retry-after') };
   }
 
+  #agentFor(route: CloudRoute, url: string): Agent {
+    const direct = route === 'host' || (route === 'identity' && METADATA_HOSTS.includes(new URL(url).hostname));
+    return direct ? this.#directAgent() : this.#policedAgent();
+  }
+
   #policedAgent(): Agent {
     this.#policed ??= new Agent({
       connect: egressConnector(this.#egress, 'cluster', { timeout: CONNECT_TIMEOUT_MS }),
@@ -81,9 +101,27 @@ export class CloudHttp {
   }
 
   #directAgent(): Agent {
-    this.#direct ??= new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, headersTimeout: 10_000 });
+    this.#direct ??= new Agent({
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: 10_000,
+      bodyTimeout: 10_000,
+    });
     return this.#direct;
   }
+}
+
+/** The bytes as they are after decompression: neither a length that is not said nor a small body that grows gets past. */
+async function readBounded(body: AsyncIterable<Uint8Array> | null, url: string): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > MOST_BYTES) {
+      throw cloudError('CloudUnavailable', `${new URL(url).host} answered with more than 16 MiB, which is not read.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function parse(text: string): unknown {

@@ -4,6 +4,7 @@ import type { CloudCluster, DescribedCluster } from '../cloud-cluster.js';
 import { cloudError } from '../cloud-error.js';
 import type { CloudHttp } from '../cloud-http.js';
 import { awsError, type AwsAttempt } from './aws-error.js';
+import { awsHandler } from './aws-handler.js';
 import { type AwsKeys, eksToken } from './eks-token.js';
 
 /** Config of `eks-iam` (product.md), opened. */
@@ -47,7 +48,7 @@ export class EksCluster implements CloudCluster {
     if (endpoint !== undefined && ca !== undefined) return { server: endpoint, ca: new Secret(ca) };
     const sdk = await loadSdk();
     const credentials = await this.#credentials(sdk);
-    const client = new sdk.EKSClient({ ...this.#clientConfig(sdk), credentials });
+    const client = new sdk.EKSClient({ ...this.#clientConfig(), credentials });
     try {
       const { cluster } = await client.send(new sdk.DescribeClusterCommand({ name: clusterName }), {
         abortSignal: signal,
@@ -75,7 +76,7 @@ export class EksCluster implements CloudCluster {
 
   async #ownCredentials(sdk: Loaded): Promise<AwsKeys> {
     if (this.#config.keys !== undefined) return this.#config.keys;
-    this.#chain ??= sdk.fromNodeProviderChain({ clientConfig: this.#clientConfig(sdk) });
+    this.#chain ??= sdk.fromNodeProviderChain({ clientConfig: this.#clientConfig() });
     try {
       return await this.#chain();
     } catch (error) {
@@ -94,7 +95,7 @@ export class EksCluster implements CloudCluster {
         DurationSeconds: ROLE_SECONDS,
         ...(externalId === undefined ? {} : { ExternalId: externalId }),
       },
-      clientConfig: { ...this.#clientConfig(sdk), region },
+      clientConfig: { ...this.#clientConfig(), region },
     });
     try {
       return await assume();
@@ -104,16 +105,8 @@ export class EksCluster implements CloudCluster {
   }
 
   /** Two tries at most: the broker backs off by itself. */
-  #clientConfig(sdk: Loaded) {
-    const { agents } = this.#http;
-    const requestHandler = new sdk.NodeHttpHandler({
-      httpAgent: agents.http,
-      httpsAgent: agents.https,
-      connectionTimeout: 5_000,
-      requestTimeout: 10_000,
-      throwOnRequestTimeout: true,
-    });
-    return { region: this.#config.region, maxAttempts: 2, requestHandler };
+  #clientConfig() {
+    return { region: this.#config.region, maxAttempts: 2, requestHandler: awsHandler(this.#http) };
   }
 
   #attempt(doing: AwsAttempt['doing']): AwsAttempt {
@@ -123,15 +116,10 @@ export class EksCluster implements CloudCluster {
 
 /** Only what a process with an EKS cluster needs is loaded, when it is. */
 async function loadSdk() {
-  const [eks, providers, handler] = await Promise.all([
-    import('@aws-sdk/client-eks'),
-    import('@aws-sdk/credential-providers'),
-    import('@smithy/node-http-handler'),
-  ]);
+  const [eks, providers] = await Promise.all([import('@aws-sdk/client-eks'), import('@aws-sdk/credential-providers')]);
   const { EKSClient, DescribeClusterCommand } = eks;
   const { fromNodeProviderChain, fromTemporaryCredentials } = providers;
-  const { NodeHttpHandler } = handler;
-  return { EKSClient, DescribeClusterCommand, fromNodeProviderChain, fromTemporaryCredentials, NodeHttpHandler };
+  return { EKSClient, DescribeClusterCommand, fromNodeProviderChain, fromTemporaryCredentials };
 }
 
 interface EksDescription {

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { EndingValue } from '../../broker/renewed-value.js';
+import { urlOf } from './aws-handler.js';
 
 /** What signs: an access key, with the session's token and end when it has them. */
 export interface AwsKeys {
@@ -60,10 +61,7 @@ export async function eksToken(
     unhoistableHeaders: new Set(['x-k8s-aws-id']),
     signableHeaders: only,
   });
-  const query = Object.entries(signed.query ?? {}).map(
-    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`,
-  );
-  const url = `https://${host}/?${query.join('&')}`;
+  const url = urlOf(signed);
   const sessionEndMs = keys.expiration === undefined ? Infinity : keys.expiration.getTime() - SESSION_MARGIN_MS;
   return {
     value: PREFIX + Buffer.from(url).toString('base64url'),

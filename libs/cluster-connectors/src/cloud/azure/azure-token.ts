@@ -1,6 +1,7 @@
 import type { EndingValue } from '../../broker/renewed-value.js';
 import type { CloudHttp } from '../cloud-http.js';
 import { azureTokenError } from './azure-error.js';
+import { azureHttpClient } from './azure-http-client.js';
 
 /** Who asks Microsoft Entra. */
 export interface AzureIdentity {
@@ -44,7 +45,7 @@ export async function azureToken(
 async function credentialOf({ clientId, tenantId, clientSecret }: AzureIdentity, http: CloudHttp): Promise<Credential> {
   const { ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential } =
     await import('@azure/identity');
-  const policed = { retryOptions: { maxRetries: 1 }, additionalPolicies: [policedBy(http)] };
+  const policed = { retryOptions: { maxRetries: 1 }, httpClient: azureHttpClient(http.fetch('api')) };
   if (clientSecret !== undefined && clientId !== undefined && tenantId !== undefined) {
     return new ClientSecretCredential(tenantId, clientId, clientSecret, policed);
   }
@@ -58,29 +59,8 @@ async function credentialOf({ clientId, tenantId, clientSecret }: AzureIdentity,
     // Its environment is not there. What a managed identity asks is the host's own endpoint, which no config names.
     return new ManagedIdentityCredential({
       ...(clientId === undefined ? {} : { clientId }),
-      retryOptions: { maxRetries: 1 },
+      ...policed,
+      httpClient: azureHttpClient(http.fetch('host')),
     });
   }
-}
-
-/** What a policy of the Azure pipeline needs of a request. */
-interface PipelineRequest {
-  url: string;
-  agent?: unknown;
-  allowInsecureConnection?: boolean;
-}
-
-/** Sends the library's requests through agents that ask the egress policy. */
-function policedBy(http: CloudHttp): never {
-  const policy = {
-    name: 'imageFactoryEgress',
-    sendRequest: (request: PipelineRequest, next: (request: PipelineRequest) => Promise<unknown>) => {
-      request.url = http.url(request.url);
-      const plain = request.url.startsWith('http:');
-      request.agent = plain ? http.agents.http : http.agents.https;
-      if (plain) request.allowInsecureConnection = true;
-      return next(request);
-    },
-  };
-  return { policy, position: 'perCall' } as never;
 }

@@ -43,14 +43,14 @@ async function keyToken(
     email: key.email,
     key: key.privateKey,
     scopes: [SCOPE],
-    transporterOptions: { fetchImplementation: http.fetch(false), retry: false },
+    transporterOptions: { fetchImplementation: http.fetch('api'), retry: false },
   });
   return tokenOf(name, client);
 }
 
 async function ambientToken(name: string, projectId: string, http: CloudHttp): Promise<EndingValue<string>> {
   const { GoogleAuth } = await import('google-auth-library');
-  const clientOptions = { transporterOptions: { fetchImplementation: http.fetch(true), retry: false } };
+  const clientOptions = { transporterOptions: { fetchImplementation: http.fetch('identity'), retry: false } };
   const auth = new GoogleAuth({ scopes: [SCOPE], projectId, clientOptions: clientOptions as never });
   try {
     const client = await auth.getClient();
