@@ -2,6 +2,7 @@ export { DomainError, invalidInput, isDomainError } from './errors/domain-error.
 export type { DomainErrorOptions, ErrorKind, Fault, Issue } from './errors/domain-error.js';
 export { isReason, REASONS } from './errors/reasons.js';
 export type { Reason } from './errors/reasons.js';
+export { tenantText } from './errors/tenant-text.js';
 export { canTransition, sourcesOf, terminalStates } from './build/transition-table.js';
 export type { TransitionTable } from './build/transition-table.js';
 export {
