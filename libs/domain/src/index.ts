@@ -114,6 +114,7 @@ export { steadyHealth } from './provider/steady-health.js';
 export type { HealthLevel, SteadyHealth } from './provider/steady-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
+export { ADMIN_CONFIG_FIELDS, isOwnedBySource } from './provider/config-owner.js';
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
 export { chooseProvider } from './placement/choose-provider.js';
 export { neverEligible } from './placement/never-eligible.js';
