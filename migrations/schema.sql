@@ -324,8 +324,17 @@ CREATE TABLE config_file (
   rejected_by text,
   problems jsonb NOT NULL DEFAULT '[]'::jsonb,
   check_due_at timestamp with time zone NOT NULL DEFAULT now(),
+  stale_hash text,
+  stale_by text,
+  stale_at timestamp with time zone,
   CONSTRAINT config_file_singleton CHECK (singleton),
   CONSTRAINT config_file_pkey PRIMARY KEY (singleton)
+);
+
+CREATE TABLE config_file_contents (
+  hash text NOT NULL,
+  first_applied_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT config_file_contents_pkey PRIMARY KEY (hash)
 );
 
 CREATE TABLE discovered_clusters (
@@ -342,6 +351,7 @@ CREATE TABLE discovered_clusters (
   last_seen_at timestamp with time zone NOT NULL DEFAULT now(),
   changed_at timestamp with time zone,
   vanished_at timestamp with time zone,
+  retired_at timestamp with time zone,
   CONSTRAINT discovered_clusters_cloud CHECK (cloud = ANY (ARRAY['aws'::text, 'gcp'::text, 'azure'::text])),
   CONSTRAINT discovered_clusters_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE SET NULL,
   CONSTRAINT discovered_clusters_pkey PRIMARY KEY (id)
@@ -361,6 +371,7 @@ CREATE TABLE dispatchers (
   lease_until timestamp with time zone NOT NULL,
   metrics jsonb NOT NULL DEFAULT '{}'::jsonb,
   unreachable_providers uuid[] NOT NULL DEFAULT '{}'::uuid[],
+  open_breakers uuid[] NOT NULL DEFAULT '{}'::uuid[],
   CONSTRAINT dispatchers_state CHECK (state = ANY (ARRAY['running'::text, 'stopping'::text, 'stopped'::text])),
   CONSTRAINT dispatchers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);

@@ -75,7 +75,7 @@ describe('a tenant', () => {
     expect(named).toBe(await refer('/builds', 'POST', { ...build, project_id: unknown }));
     const local = { ...build, project_id: ownProject, infrastructure_type: 'local' };
     expect(await refer('/builds', 'POST', { ...local, infrastructure_provider_id: theirs.provider })).toContain(
-      'ProviderNotGranted',
+      'ProviderNotFound',
     );
     const validated = await harness.call('POST', `${API_BASE}/builds/validate`, {
       key,

@@ -224,7 +224,7 @@ describe('what a build asks for and what holds it', () => {
     const waits = await queueOf(tenantId, second.id);
     expect(waits).toMatchObject({
       binds: { reason: 'SlotsTaken', message: 'all 1 slots of the dispatchers are taken' },
-      estimate: { basis: expect.stringContaining('of 1 slots') },
+      estimate: { basis: expect.stringContaining('a share of 0.1 slots') },
     });
     expect((waits['estimate'] as { seconds: number }).seconds).toBeGreaterThanOrEqual(360);
     await harness.sql.query('UPDATE lanes SET running = 0 WHERE tenant_id = $1', [other.tenantId]);

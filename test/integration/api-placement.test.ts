@@ -222,7 +222,7 @@ describe('the placement of a build', () => {
     const { body: build } = await harness.submit(tenantId, projectId);
     const named = hidden.map((providerId) => ({ providerId, name: 'x', reason: 'ProviderNotGranted', message: '' }));
     const decision = {
-      chosen: asAdmin.chosen,
+      chosen: { providerId: own, name: 'own', basis: 'is_global', score: 1, parts: {}, overShare: false },
       candidates: [],
       rejected: named.slice(0, 2),
       more: [{ reason: 'ProviderNotGranted', count: 118, providerIds: hidden.slice(2) }],

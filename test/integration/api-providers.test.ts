@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { API_BASE } from '@image-factory/api';
 import { FakeKubeApiServer } from '@image-factory/test-support';
+import { Database, PostgresMirroredProviders } from '@image-factory/persistence';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlacedAttempt } from './api-execution-support.ts';
-import { type Answer, ApiHarness } from './api-support.ts';
+import { type Answer, ApiHarness, expectProblem } from './api-support.ts';
 
 const PROVIDERS = `${API_BASE}/admin/infrastructure/providers`;
 
@@ -262,9 +263,17 @@ describe('providers', () => {
       const { body } = await own.call('GET', PROVIDERS);
       expect(body.items).toMatchObject([{ name: 'environment', source: 'environment', is_global: false }]);
       const [provider] = body.items;
-      expect((await own.call('PATCH', `${PROVIDERS}/${provider.id}`, { body: { config: {} } })).body.code).toBe(
-        'ProviderReadOnly',
-      );
+      const patch = (config: object) => own.call('PATCH', `${PROVIDERS}/${provider.id}`, { body: { config } });
+      expectProblem(await patch({ kubeconfig_path: '/etc/other' }), 409, 'ProviderReadOnly');
+      expect((await patch({ storage_class: 'fast' })).status).toBe(200);
+      const database = Database.create({ url: own.database.url, poolSize: 1, applicationName: 'mirror-test' });
+      await database.connect();
+      const { id, name } = provider as { id: string; name: string };
+      const config = { auth_method: 'kubeconfig', kubeconfig_path: '/etc/moved' };
+      const row = { id, name, type: 'kubernetes', source: 'environment', isGlobal: false, config } as const;
+      expect(await new PostgresMirroredProviders(database).mirror(row)).toBe('mirrored');
+      await database.close();
+      expect((await own.call('GET', `${PROVIDERS}/${id}`)).body.config).toEqual({ ...config, storage_class: 'fast' });
       await own.sql.query(`UPDATE providers SET health = 'healthy', tekton_answers = true`);
       const tenantId = await own.createTenant();
       const answer = await own.call('POST', `${API_BASE}/builds/validate`, {

@@ -70,7 +70,8 @@ describe('providers of the configuration file', () => {
 
     it.each([
       ['name', { name: 'other' }],
-      ['config', { config: { storage_class: 'fast' } }],
+      ['config.endpoint', { config: { endpoint: 'https://other.example' } }],
+      ['config.token_path', { config: { token_path: null } }],
       ['capabilities', { capabilities: ['gpu'] }],
       ['labels', { labels: { a: 'b' } }],
       ['region', { region: null }],
@@ -100,6 +101,26 @@ describe('providers of the configuration file', () => {
         retired_at: null,
       });
       await harness.call('PATCH', `${PROVIDERS}/${ID}/status`, { body: { status: 'enabled' } });
+    });
+
+    it('take what stands between us and the cluster from administrators, and keep it over the next content', async () => {
+      const theirs = {
+        proxy_url: 'http://93.184.215.14:3128',
+        storage_class: 'fast',
+        workspace_size: '5Gi',
+        tekton_task_images: { kaniko: 'registry.example/kaniko:1' },
+      };
+      const before = (await harness.call('GET', `${PROVIDERS}/${ID}`)).body;
+      const answer = await patch({ config: { ...theirs, auth_method: 'token', endpoint: 'https://k.example' } });
+      expect(answer, answer.text).toMatchObject({ status: 200, body: { config: theirs } });
+      expect(answer.body.generation).toBe(before.generation + 1);
+      await apply(declared({ config: { ...declared().config, endpoint: 'https://moved.example' } }));
+      const { body } = await harness.call('GET', `${PROVIDERS}/${ID}`);
+      expect(body.config).toEqual({ ...declared().config, endpoint: 'https://moved.example', ...theirs });
+      await apply(declared());
+      expect((await patch({ config: { proxy_url: null, tekton_task_images: null } })).status).toBe(200);
+      await apply(declared());
+      expect((await harness.call('GET', `${PROVIDERS}/${ID}`)).body.config).not.toHaveProperty('proxy_url');
     });
 
     it('are not deleted while the file names them; retired ones take no builds, and are', async () => {

@@ -134,16 +134,43 @@ describe('discovery', () => {
     expect(adopted.headers['location']).toBe(`${PROVIDERS}/${adopted.body.id}`);
     expectProblem(await harness.call('POST', path, { body: {} }), 409, 'AlreadyAdopted');
     expect(await find('one')).toMatchObject({ status: 'adopted', infrastructure_provider_id: adopted.body.id });
-    const patch = await harness.call('PATCH', adopted.headers['location'] as string, {
-      body: { config: { region: 'x' } },
-    });
-    expectProblem(patch, 409, 'ProviderReadOnly');
     const two = await find('two');
     expectProblem(
       await harness.call('POST', `${DISCOVERY}/clusters/${two.id}/adopt`, { body: { name: 'Builds' } }),
       409,
       'NameTaken',
     );
+  });
+
+  it('takes from administrators how it is entered and used, and keeps that over the next run', async () => {
+    const path = `${PROVIDERS}/${(await find('one')).infrastructure_provider_id}`;
+    for (const [field, value] of [
+      ['region', 'us-east-1'],
+      ['cluster_name', 'another'],
+      ['endpoint', 'https://elsewhere.example'],
+      ['ca_cert', 'x'],
+    ] as const) {
+      const refused = await harness.call('PATCH', path, { body: { config: { [field]: value } } });
+      expectProblem(refused, 409, 'ProviderReadOnly');
+      expect(refused.body.detail).toContain(`config.${field} of provider builds`);
+      expect(refused.body.detail).toContain('its cloud');
+    }
+    const theirs = {
+      role_arn: 'arn:aws:iam::123456789012:role/other',
+      proxy_url: 'http://93.184.215.14:3128',
+      storage_class: 'fast',
+      tekton_task_images: { kaniko: 'registry.example/kaniko:1' },
+    };
+    const changed = await harness.call('PATCH', path, { body: { config: theirs, labels: { team: 'a' } } });
+    expect(changed, changed.text).toMatchObject({ status: 200, body: { config: theirs } });
+    regions.get('eu-west-1')?.set('one', { version: '1.35' });
+    expect((await run('eu-west-1')).scopes).toMatchObject([{ changed: 1 }]);
+    expect((await harness.call('GET', path)).body).toMatchObject({
+      config: { ...theirs, cluster_name: 'one', region: 'eu-west-1' },
+      labels: { team: 'a' },
+    });
+    regions.get('eu-west-1')?.set('one', {});
+    await run('eu-west-1');
   });
 
   it('shows changes and what has vanished; a refused region makes nothing vanish', async () => {
@@ -153,7 +180,7 @@ describe('discovery', () => {
     expect((await run('eu-west-1')).scopes).toMatchObject([{ clusters: 1, found: 0, changed: 1, vanished: 1 }]);
     expect(await find('two')).toMatchObject({ status: 'vanished', vanished_at: expect.any(String) });
     const one = await find('one');
-    expect(one.changes.map(({ field, from, to }: Record<string, unknown>) => [field, from, to])).toEqual([
+    expect(one.changes.slice(-2).map(({ field, from, to }: Record<string, unknown>) => [field, from, to])).toEqual([
       ['endpoint', 'https://one.eu-west-1.eks.example', 'https://moved.example'],
       ['version', '1.34', '1.35'],
     ]);
@@ -220,6 +247,28 @@ describe('discovery', () => {
       `SELECT actor FROM audit_events WHERE action = 'provider.adopt' ORDER BY id DESC LIMIT 1`,
     );
     expect(trail).toEqual([{ actor: 'discovery-rule' }]);
+  });
+
+  it('applies its rules to everything that is there, and never again to what an administrator has given up', async () => {
+    await Promise.all(dispatchers.splice(0).map((dispatcher) => dispatcher.stop()));
+    const providerOf = async (name: string) => (await find(name)).infrastructure_provider_id as string;
+    const given = await providerOf('build-1');
+    expect((await harness.call('DELETE', `${PROVIDERS}/${given}`)).status).toBe(204);
+    expect(await find('build-1')).toMatchObject({ status: 'retired', retired_at: expect.any(String) });
+    // A rule that is newer than what it is for.
+    await startDispatcher({ adopt: [{ cloud: 'aws', location: '*', name: '*', tag: undefined }] });
+    expect((await run('us-west-2')).scopes).toMatchObject([{ found: 0, changed: 0, adopted: 1 }]);
+    expect(await find('other')).toMatchObject({ status: 'adopted' });
+    expect(await find('build-1')).toMatchObject({ status: 'retired', infrastructure_provider_id: null });
+    const disabled = await providerOf('other');
+    const status = await harness.call('PATCH', `${PROVIDERS}/${disabled}/status`, { body: { status: 'disabled' } });
+    expect(status.status).toBe(200);
+    regions.get('us-west-2')?.set('other', { endpoint: 'https://moved.example' });
+    expect((await run('us-west-2')).scopes).toMatchObject([{ changed: 1, adopted: 0 }]);
+    expect((await harness.call('GET', `${PROVIDERS}/${disabled}`)).body).toMatchObject({ status: 'disabled' });
+    const again = await harness.call('POST', `${DISCOVERY}/clusters/${(await find('build-1')).id}/adopt`, { body: {} });
+    expect(again).toMatchObject({ status: 201, body: { id: given } });
+    expect(await find('build-1')).toMatchObject({ status: 'adopted', retired_at: null });
   });
 
   it('takes over a run whose dispatcher is dead, and leaves one alone whose dispatcher lives', async () => {

@@ -207,7 +207,7 @@ describe('a placed execution', () => {
       avoided: false,
     });
     expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'AttemptsExhausted' });
-    expect((await world.build(build)).message).toContain('PodEvicted: the node went away');
+    expect((await world.build(build)).message).toContain('PodEvicted: its pod was evicted');
   });
 
   it('of a build that is being cancelled is not repeated, and says so', async () => {

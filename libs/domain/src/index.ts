@@ -2,6 +2,7 @@ export { DomainError, invalidInput, isDomainError } from './errors/domain-error.
 export type { DomainErrorOptions, ErrorKind, Fault, Issue } from './errors/domain-error.js';
 export { isReason, REASONS } from './errors/reasons.js';
 export type { Reason } from './errors/reasons.js';
+export { tenantText } from './errors/tenant-text.js';
 export { canTransition, sourcesOf, terminalStates } from './build/transition-table.js';
 export type { TransitionTable } from './build/transition-table.js';
 export {
@@ -113,6 +114,7 @@ export { steadyHealth } from './provider/steady-health.js';
 export type { HealthLevel, SteadyHealth } from './provider/steady-health.js';
 export type { ProbeResult } from './provider/provider-health.js';
 export { AUTH_METHOD_TABLE, AUTH_METHODS, COMMON_CONFIG_FIELDS } from './provider/provider-config.js';
+export { ADMIN_CONFIG_FIELDS, isOwnedBySource } from './provider/config-owner.js';
 export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js';
 export { chooseProvider } from './placement/choose-provider.js';
 export { neverEligible } from './placement/never-eligible.js';

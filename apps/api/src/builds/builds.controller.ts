@@ -66,7 +66,7 @@ export class BuildsController {
   @ApiOperation({ summary: 'Builds, newest first' })
   @ListedAs(BuildResponse)
   list(@InTenant() scope: TenantScope, @Query() query: ListBuildsRequest): Promise<ListResponse<BuildResponse>> {
-    return this.listBuilds.execute(scope.tenantId, query);
+    return this.listBuilds.execute(scope, query);
   }
 
   @Get(':id')
@@ -74,7 +74,7 @@ export class BuildsController {
   @ApiOperation({ summary: 'One build: status, queue position and what binds, phases, latest execution, image' })
   @ApiOkResponse({ type: BuildDetailResponse })
   get(@InTenant() scope: TenantScope, @Param('id', IdPipe) id: string): Promise<BuildDetailResponse> {
-    return this.getBuild.execute(scope.tenantId, id);
+    return this.getBuild.execute(scope, id);
   }
 
   @Post(':id/cancel')

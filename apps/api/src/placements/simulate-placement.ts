@@ -31,7 +31,10 @@ export class SimulatePlacement {
       ...requirementIssues(placement, facts),
     ];
     const decision = boundedDecision(chooseProvider(placement, facts));
-    return { ...toDecisionResponse(decision), errors: issues.map(({ path, message }) => ({ path, message })) };
+    return {
+      ...toDecisionResponse(decision, 'platform'),
+      errors: issues.map(({ path, message }) => ({ path, message })),
+    };
   }
 
   private describe(request: SimulatePlacementRequest, { tenant, project }: SubmissionFacts): PlacedBuild {

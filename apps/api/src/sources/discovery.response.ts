@@ -70,6 +70,8 @@ export class DiscoveredClusterResponse {
   @Shown('time', { nullable: true }) readonly changed_at!: string | null;
   @Shown('time', { nullable: true, description: 'Since when its cloud no longer lists it' })
   readonly vanished_at!: string | null;
+  @Shown('time', { nullable: true, description: 'Since when its provider is deleted: no rule adopts it again' })
+  readonly retired_at!: string | null;
 }
 
 export function toDiscoveryRunResponse(run: DiscoveryRun): DiscoveryRunResponse {
@@ -103,5 +105,6 @@ export function toDiscoveredClusterResponse(cluster: DiscoveredCluster): Discove
     last_seen_at: cluster.lastSeenAt.toISOString(),
     changed_at: timeOrNull(cluster.changedAt),
     vanished_at: timeOrNull(cluster.vanishedAt),
+    retired_at: timeOrNull(cluster.retiredAt),
   };
 }

@@ -3,6 +3,7 @@ import {
   chooseProvider,
   infrastructureTypeOf,
   isDomainError,
+  tenantText,
   type AvoidedProviders,
   type BuildExecutor,
   type Clock,
@@ -265,7 +266,8 @@ export class PlaceBuild {
     for (const { reason, message, notReady } of passedOver.values()) {
       if (notReady === undefined) continue;
       const { provider, retryAfterMs } = notReady;
-      return this.#parkNotReady(claimed, dispatcherId, provider, { kind: 'notReady', reason, message, retryAfterMs });
+      const refusal: NotReady = { kind: 'notReady', reason, message, retryAfterMs };
+      return this.#parkNotReady(claimed, dispatcherId, { provider, decision }, refusal);
     }
     return this.#parkWithoutProvider(claimed, dispatcherId, decision);
   }
@@ -301,14 +303,15 @@ export class PlaceBuild {
   async #parkNotReady(
     claimed: ClaimedExecution,
     dispatcherId: string,
-    provider: Provider,
-    notReady: NotReady,
+    { provider, decision }: Pick<Chosen, 'provider' | 'decision'>,
+    { reason, message: whole, retryAfterMs }: NotReady,
   ): Promise<PlacementOutcome> {
-    const message = `provider ${provider.name} cannot take it now (${notReady.reason}): ${notReady.message}`;
-    const waitMs = Math.max(notReady.retryAfterMs, backOffMs(claimed.bounces, BUSY));
+    const message = `provider ${provider.name} cannot take it now (${reason}): ${tenantText(reason, whole)}`;
+    const waitMs = Math.max(retryAfterMs, backOffMs(claimed.bounces, BUSY));
     const wakeAt = new Date(this.options.databaseNowMs() + waitMs);
-    await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt });
-    return { kind: 'ProviderNotReady', providerId: provider.id, reason: notReady.reason, message };
+    this.parts.logger.warn('a provider is not ready', { provider: provider.name, reason, message: whole });
+    await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt }, decision);
+    return { kind: 'ProviderNotReady', providerId: provider.id, reason, message };
   }
 
   async #park(

@@ -1,6 +1,7 @@
 import {
   registryOf,
   seenByTenant,
+  tenantText,
   type AvoidedProviders,
   type PlacementDecision,
   type PlacementRequest,
@@ -27,12 +28,15 @@ export function placementRequest(claimed: ClaimedExecution, avoided: AvoidedProv
   };
 }
 
-/** What a build without a provider is told: nothing of providers that its tenant may not know of. */
+/**
+ * What a build without a provider is told: nothing of providers that its tenant may not know of, and of the others what
+ * a tenant may read. The stored decision has the whole.
+ */
 export function noProviderMessage(decision: PlacementDecision, named: string | undefined): string {
   const seen = seenByTenant(decision);
   const why = seen.rejected
     .slice(0, NAMED)
-    .map((rejected) => `${rejected.name} ${rejected.message} (${rejected.reason})`);
+    .map(({ name, reason, message }) => `${name} ${tenantText(reason, message)} (${reason})`);
   const others = seen.more.reduce((sum, { count }) => sum + count, seen.rejected.length - why.length);
   if (others > 0) why.push(`and ${others} more`);
   if (named !== undefined && why.length === 0) return `the named provider ${named} does not exist any more`;

@@ -1,4 +1,4 @@
-import type { InfrastructureType, LogRecord } from '@image-factory/domain';
+import { tenantText, type InfrastructureType, type LogRecord } from '@image-factory/domain';
 
 /** What the product's own lines are made of. */
 export interface LineSubject {
@@ -11,7 +11,7 @@ export interface LineSubject {
 export function placeLine(subject: LineSubject): string {
   return subject.infrastructureType === 'kubernetes'
     ? `Using Kubernetes namespace: ${subject.namespace}`
-    : `Using local host: ${subject.namespace}`;
+    : 'Using a local host.';
 }
 
 /** The contract's line once the run exists. */
@@ -21,14 +21,15 @@ export function createdLine(subject: LineSubject): string {
     : `Created local run: ${subject.name}`;
 }
 
-/** The completion line: verdict, reason, duration. */
+/** The completion line: verdict, reason, duration. The log is the tenant's, so the message is what a tenant may read. */
 export function endLine(
   subject: LineSubject,
   end: { readonly outcome: string; readonly reason: string; readonly message: string; readonly seconds: number },
 ): string {
   const what = subject.infrastructureType === 'kubernetes' ? 'PipelineRun' : 'Local run';
   const duration = `${end.seconds.toFixed(1)} s`;
-  const why = end.message === '' ? '' : `: ${firstLine(end.message)}`;
+  const said = tenantText(end.reason, end.message);
+  const why = said === '' ? '' : `: ${firstLine(said)}`;
   return `${what} ${subject.name} ${end.outcome} (${end.reason}) after ${duration}${why}`;
 }
 

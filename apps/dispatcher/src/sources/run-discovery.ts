@@ -90,8 +90,8 @@ export class Discovery {
   async #record(run: TakenRun, listing: ScopeListing): Promise<boolean> {
     const { runs, clusters, logger } = this.parts;
     const scope = scopeName(listing.scope);
-    const { found, changed, vanished } = await clusters.record(toRecord(listing));
-    const adopted = await this.#adoptByRule([...found, ...changed]);
+    const { seen, found, changed, vanished } = await clusters.record(toRecord(listing));
+    const adopted = await this.#adoptByRule(seen);
     for (const problem of listing.problems) logger.warn('a scope could not be discovered whole', { scope, ...problem });
     return runs.progress(run, {
       scope,
@@ -104,6 +104,7 @@ export class Discovery {
     });
   }
 
+  /** Of all that is there, new or not: a rule may be newer than what it is for. */
   async #adoptByRule(ids: readonly string[]): Promise<number> {
     const { env, clusters } = this.parts;
     if (ids.length === 0 || env.adopt.length === 0) return 0;

@@ -36,7 +36,7 @@ describe('the expected wait', () => {
   it('says what it is made of', () => {
     expect(estimateWait(facts)?.basis).toBe('position 1, 10 of 10 run, the last 20 attempts took 100 s in the median');
     expect(estimateWait({ ...beside, weights: 7 })?.basis).toBe(
-      'position 1, 10 of 100 run, a share of 10 of 50 slots, the last 20 attempts took 100 s in the median',
+      'position 1, 10 of 100 run, a share of 10 slots, the last 20 attempts took 100 s in the median',
     );
   });
 

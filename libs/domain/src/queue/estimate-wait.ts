@@ -34,7 +34,7 @@ export function estimateWait(facts: WaitFacts): WaitEstimate | undefined {
   const share = expectedShare(facts);
   if (share <= 0 || medianSlotSeconds === undefined) return undefined;
   const ahead = position - Math.max(0, Math.min(maxRunning - running, freeSlots(facts)));
-  const beside = share < maxRunning ? `, a share of ${Math.round(share * 10) / 10} of ${facts.slots} slots` : '';
+  const beside = share < maxRunning ? `, a share of ${Math.round(share * 10) / 10} slots` : '';
   return {
     seconds: ahead <= 0 ? 0 : Math.round((ahead * medianSlotSeconds) / share),
     basis:

@@ -31,7 +31,7 @@ export function observeRun(
     phase,
     waiting:
       phase === 'pending'
-        ? { reason: 'WaitingForPod', message: `The run waits for its supervisor process on ${hostName}.` }
+        ? { reason: 'WaitingForPod', message: 'The run waits for its supervisor process.' }
         : undefined,
     firstStepStartedAt,
     runSeconds: runSeconds(state, end === undefined ? now : new Date(end.endedAt)),

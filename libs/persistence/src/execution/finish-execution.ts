@@ -4,6 +4,7 @@ import {
   concludeBuild,
   EXECUTION_TRANSITIONS,
   exhaustionOf,
+  tenantText,
   type BuildConclusion,
   type ExecutionState,
   type RetryDecision,
@@ -125,5 +126,7 @@ function buildMessage(
 ): string {
   if (conclusion.reason === undefined) return message;
   const why = finish.decision === undefined ? '' : ` (${finish.decision.message})`;
-  return `attempt ${attempt.attempt} was the last${why}; it ended with ${finish.reason}: ${message}`;
+  // The build's reason is another one than its attempt's, which decides what a tenant may read.
+  const ended = tenantText(finish.reason, message);
+  return `attempt ${attempt.attempt} was the last${why}; it ended with ${finish.reason}: ${ended}`;
 }

@@ -1,4 +1,4 @@
-import type { ProviderSource, ProviderType } from '@image-factory/domain';
+import { ADMIN_CONFIG_FIELDS, type ProviderSource, type ProviderType } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
 
 /** A cluster that an operator configured outside the API, as a provider row with a read-only config. */
@@ -12,6 +12,10 @@ export interface ProviderToMirror {
   /** By product.md's names; no secret is in it, files are named by path. */
   readonly config: Readonly<Record<string, string>>;
 }
+
+/** What the operator says, over what administrators have set of the fields of $7. */
+const MERGED = `((SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(p.settings) WHERE key = ANY ($7::text[]))
+                 || excluded.settings)`;
 
 /** Rows that mirror the operator's own configuration (product.md: every cluster is a provider row). */
 export class PostgresMirroredProviders {
@@ -28,12 +32,12 @@ export class PostgresMirroredProviders {
        SELECT $1, $2, $3, $4, $5, $6::jsonb
         WHERE NOT EXISTS (SELECT 1 FROM providers other WHERE lower(other.name) = lower($2) AND other.id <> $1)
            ON CONFLICT (id) DO UPDATE
-          SET name = excluded.name, settings = excluded.settings,
-              generation = p.generation + (p.settings <> excluded.settings)::integer,
-              updated_at = CASE WHEN p.settings = excluded.settings THEN p.updated_at
+          SET name = excluded.name, settings = ${MERGED},
+              generation = p.generation + (p.settings <> ${MERGED})::integer,
+              updated_at = CASE WHEN p.settings = ${MERGED} THEN p.updated_at
                                 ELSE greatest(clock_timestamp(), p.updated_at + interval '1 millisecond') END
        RETURNING id`,
-      [id, name, type, source, isGlobal, JSON.stringify(config)],
+      [id, name, type, source, isGlobal, JSON.stringify(config), ADMIN_CONFIG_FIELDS],
     );
     return rows.length > 0 ? 'mirrored' : 'name-taken';
   }

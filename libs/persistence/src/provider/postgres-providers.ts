@@ -80,6 +80,8 @@ export class PostgresProviders {
         message: `provider ${id} has ${live?.count} executions that are not cleaned up; set its status to draining and wait`,
       });
     }
+    // An adopted cluster that an administrator gives up is not adopted again by a rule.
+    await tx.query('UPDATE discovered_clusters SET retired_at = now() WHERE provider_id = $1', [id]);
     await tx.query('DELETE FROM providers WHERE id = $1', [id]);
   }
 

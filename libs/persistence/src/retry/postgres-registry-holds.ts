@@ -58,7 +58,7 @@ export class PostgresRegistryHolds {
       if (builds < policy.builds) return undefined;
       const level = row.held_for_some ? row.level : row.recent ? row.level + 1 : 0;
       const tenantId = row.held_for_some ? null : (counted?.tenant_id ?? null);
-      const message = `${builds} builds met 5xx, 429 or no answer from ${registry} at once`;
+      const message = `builds met 5xx, 429 or no answer from ${registry} at once`;
       const [held] = await tx.query<{ held_until: Date }>(HOLD_REGISTRY, [
         registry,
         level,

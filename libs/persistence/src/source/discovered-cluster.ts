@@ -21,8 +21,11 @@ export interface DiscoveredChange {
   readonly at: string;
 }
 
-/** Not adopted and not gone; used as a provider; no longer in its cloud. */
-export const DISCOVERED_STATES = ['found', 'adopted', 'vanished'] as const;
+/**
+ * Not adopted and not gone; used as a provider; given up by an administrator, so that no rule takes it again; no longer in
+ * its cloud.
+ */
+export const DISCOVERED_STATES = ['found', 'adopted', 'retired', 'vanished'] as const;
 export type DiscoveredState = (typeof DISCOVERED_STATES)[number];
 
 /** A cluster that discovery has found. */
@@ -37,6 +40,7 @@ export interface DiscoveredCluster extends DiscoveredKey {
   readonly lastSeenAt: Date;
   readonly changedAt: Date | undefined;
   readonly vanishedAt: Date | undefined;
+  readonly retiredAt: Date | undefined;
 }
 
 /** What one scope has, to be compared with what is stored. */
@@ -53,6 +57,8 @@ export interface ListingToRecord {
 
 /** What a listing has changed, by ids. */
 export interface RecordedListing {
+  /** Every cluster that is in it, also those of which nothing is new. */
+  readonly seen: readonly string[];
   readonly found: readonly string[];
   readonly changed: readonly string[];
   readonly vanished: readonly string[];

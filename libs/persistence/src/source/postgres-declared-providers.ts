@@ -1,4 +1,4 @@
-import type { ProviderSource } from '@image-factory/domain';
+import { ADMIN_CONFIG_FIELDS, type ProviderSource } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 import type { Transaction } from '../database/transaction.js';
 import type {
@@ -65,7 +65,7 @@ export class PostgresDeclaredProviders {
       const providers = file.providers.filter(({ name }) => !taken.has(name));
       const rows = JSON.stringify(providers.map(toRow));
       await tx.query(CLEAR_DEFAULT, [providers.find(({ isDefault }) => isDefault)?.id ?? null]);
-      const written = await tx.query<NamedRow>(UPSERT_DECLARED, [rows]);
+      const written = await tx.query<NamedRow>(UPSERT_DECLARED, [rows, ADMIN_CONFIG_FIELDS]);
       const limited = await tx.query<NamedRow>(SET_LIMITS, [rows]);
       const retired = await tx.query<NamedRow>(RETIRE_VANISHED, [providers.map(({ id }) => id)]);
       await storeConditions(tx, declaredConditions(file.path, written, retired));

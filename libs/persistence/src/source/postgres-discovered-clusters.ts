@@ -10,6 +10,7 @@ import type {
   DiscoveredCluster,
   DiscoveredFacts,
   DiscoveredKey,
+  DiscoveredState,
   ListingToRecord,
   RecordedListing,
 } from './discovered-cluster.js';
@@ -29,6 +30,7 @@ interface ClusterRow {
   last_seen_at: Date;
   changed_at: Date | null;
   vanished_at: Date | null;
+  retired_at: Date | null;
 }
 
 const TYPE_OF: Readonly<Record<DiscoveredKey['cloud'], ProviderType>> = {
@@ -64,11 +66,12 @@ export class PostgresDiscoveredClusters {
         const row = known.get(keyOf(key));
         if (row === undefined) found.push(await insert(tx, key, facts));
         else if (await refresh(tx, row, facts, at)) changed.push(row.id);
+        if (row !== undefined) known.delete(keyOf(key));
       }
-      const seen = new Set(listing.clusters.map(({ key }) => keyOf(key)));
-      const gone = listing.complete ? stored.filter((row) => !seen.has(keyOf(fromRow(row)))) : [];
-      const vanished = await vanish(tx, gone);
-      return { found, changed, vanished };
+      const unseen = [...known.values()];
+      const vanished = listing.complete ? await vanish(tx, unseen) : [];
+      const seen = stored.filter((row) => !unseen.includes(row)).map(({ id }) => id);
+      return { seen: [...found, ...seen], found, changed, vanished };
     });
   }
 
@@ -92,10 +95,11 @@ export class PostgresDiscoveredClusters {
     throw new DomainError({ kind: 'NotFound', reason: 'NotFound', message: `there is no discovered cluster ${id}` });
   }
 
-  /** Those of these ids that are not adopted and are there. */
+  /** Those of these ids that are there, are not adopted, and were not given up by an administrator. */
   async adoptable(ids: readonly string[]): Promise<readonly DiscoveredCluster[]> {
     const rows = await this.database.query<ClusterRow>(
-      'SELECT * FROM discovered_clusters WHERE id = ANY ($1::uuid[]) AND provider_id IS NULL AND vanished_at IS NULL',
+      `SELECT * FROM discovered_clusters
+        WHERE id = ANY ($1::uuid[]) AND provider_id IS NULL AND vanished_at IS NULL AND retired_at IS NULL`,
       [ids],
     );
     return rows.map(fromRow);
@@ -133,7 +137,10 @@ export class PostgresDiscoveredClusters {
         JSON.stringify(ref),
       ],
     );
-    await tx.query('UPDATE discovered_clusters SET provider_id = $2 WHERE id = $1', [cluster.id, providerId]);
+    await tx.query('UPDATE discovered_clusters SET provider_id = $2, retired_at = NULL WHERE id = $1', [
+      cluster.id,
+      providerId,
+    ]);
     await storeConditions(tx, [discoveredCondition(providerId, true)]);
     return this.get(cluster.id, tx);
   }
@@ -250,10 +257,9 @@ function keyOf({ cloud, account, location, resourceGroup, name }: DiscoveredKey)
 }
 
 function fromRow(row: ClusterRow): DiscoveredCluster {
-  const state = row.vanished_at !== null ? 'vanished' : row.provider_id === null ? 'found' : 'adopted';
   return {
     id: row.id,
-    state,
+    state: stateOf(row),
     cloud: row.cloud,
     account: row.account,
     location: row.location,
@@ -266,5 +272,12 @@ function fromRow(row: ClusterRow): DiscoveredCluster {
     lastSeenAt: row.last_seen_at,
     changedAt: row.changed_at ?? undefined,
     vanishedAt: row.vanished_at ?? undefined,
+    retiredAt: row.retired_at ?? undefined,
   };
+}
+
+function stateOf(row: ClusterRow): DiscoveredState {
+  if (row.vanished_at !== null) return 'vanished';
+  if (row.provider_id !== null) return 'adopted';
+  return row.retired_at === null ? 'found' : 'retired';
 }

@@ -2,6 +2,13 @@
 const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type text, config jsonb, described boolean,
             region text, capabilities text[], labels jsonb, "limit" integer, is_default boolean, ref jsonb)`;
 
+/**
+ * What of a row's own settings stays when its source is read again: the fields of $2, an administrator's. Endpoint and CA
+ * too, where the cloud is asked for them.
+ */
+const KEPT = `(SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(own.settings)
+             WHERE key = ANY ($2::text[]) OR d.described AND key IN ('endpoint', 'ca_cert'))`;
+
 /** Always later than before, to the millisecond: the ETag is made of it. */
 const TOUCH = `greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')`;
 
@@ -24,10 +31,7 @@ export const CLEAR_DEFAULT = `
  */
 export const UPSERT_DECLARED = `
   WITH declared AS (
-    SELECT d.*, CASE WHEN d.described
-                     THEN d.config || jsonb_strip_nulls(jsonb_build_object(
-                            'endpoint', own.settings -> 'endpoint', 'ca_cert', own.settings -> 'ca_cert'))
-                     ELSE d.config END AS settings
+    SELECT d.*, ${KEPT} || d.config AS settings
       FROM ${DECLARED} LEFT JOIN providers own ON own.id = d.id)
   INSERT INTO providers AS p (id, name, provider_type, source, settings, region, capabilities, labels, is_default,
                               source_ref, health, tekton_answers, shard_count)

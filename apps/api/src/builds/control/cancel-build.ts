@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@image-factory/domain';
 import { PostgresBuildQueue, PostgresBuilds } from '@image-factory/persistence';
 import type { TenantScope } from '../../http/request-scope.js';
+import { audienceOf } from '../../access/audience.js';
 import { BuildResponse, toBuildResponse } from '../read/build.response.js';
 
 /** Asks for the end of a build in any state; asking again is fine, a build that ended otherwise is a conflict. */
@@ -22,6 +23,6 @@ export class CancelBuild {
         message: `build ${buildId} is ${result.status} already`,
       });
     }
-    return toBuildResponse(await this.builds.get(tenantId, buildId));
+    return toBuildResponse(await this.builds.get(tenantId, buildId), audienceOf(caller.role));
   }
 }

@@ -1,4 +1,5 @@
 import type { BuildEvent } from '@image-factory/persistence';
+import { type Audience, told } from '../../access/audience.js';
 import { orNull, Shown } from '../../http/response/shown.js';
 
 /** One line of the timeline. */
@@ -15,7 +16,7 @@ export class BuildEventResponse {
   @Shown('text', { description: '`user:<key name>`, `dispatcher:<id>` or `system`' }) readonly actor!: string;
 }
 
-export function toBuildEventResponse(event: BuildEvent): BuildEventResponse {
+export function toBuildEventResponse(event: BuildEvent, audience: Audience): BuildEventResponse {
   return {
     id: event.id,
     occurred_at: event.occurredAt.toISOString(),
@@ -25,7 +26,7 @@ export function toBuildEventResponse(event: BuildEvent): BuildEventResponse {
     from: orNull(event.from),
     to: orNull(event.to),
     reason: orNull(event.reason),
-    message: orNull(event.message),
+    message: told(audience, event.reason, event.message),
     actor: event.actor,
   };
 }

@@ -6,6 +6,8 @@ import {
   toListResponse,
   toPageRequest,
 } from '../../http/response/list.request.js';
+import { audienceOf } from '../../access/audience.js';
+import type { TenantScope } from '../../http/request-scope.js';
 import { BuildEventResponse, toBuildEventResponse } from './build-event.response.js';
 
 /** A timeline is read from its beginning: unlike other lists, oldest first. */
@@ -16,14 +18,18 @@ export class ListBuildEvents {
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
   ) {}
 
-  async execute(tenantId: string, buildId: string, query: ListRequest): Promise<ListResponse<BuildEventResponse>> {
+  async execute(
+    { tenantId, caller }: TenantScope,
+    buildId: string,
+    query: ListRequest,
+  ): Promise<ListResponse<BuildEventResponse>> {
     await this.builds.get(tenantId, buildId);
     const page = toPageRequest(query, isEventId);
     const events = await this.history.events(buildId, page.after ?? '0', page.limit + 1);
     const shown = events.slice(0, page.limit);
     return toListResponse(
       { items: shown, nextAfter: events.length > page.limit ? shown.at(-1)?.id : undefined },
-      toBuildEventResponse,
+      (event) => toBuildEventResponse(event, audienceOf(caller.role)),
     );
   }
 }

@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isTerminalBuildStatus } from '@image-factory/domain';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
+import { audienceOf } from '../../access/audience.js';
+import type { TenantScope } from '../../http/request-scope.js';
 import { ChangeFeed } from '../../stream/change-feed.js';
 import type { EventStream } from '../../stream/event-stream.js';
 import { toBuildEventResponse } from './build-event.response.js';
@@ -25,11 +27,12 @@ export class StreamBuildEvents {
   }
 
   async produce(
-    tenantId: string,
+    { tenantId, caller }: TenantScope,
     buildId: string,
     lastEventId: string | undefined,
     stream: EventStream,
   ): Promise<void> {
+    const audience = audienceOf(caller.role);
     let after = lastEventId !== undefined && isEventId(lastEventId) ? lastEventId : '0';
     const subscription = this.feed.subscribe([buildId]);
     try {
@@ -38,7 +41,7 @@ export class StreamBuildEvents {
         const build = await this.builds.get(tenantId, buildId);
         const events = await this.history.events(buildId, after, BATCH);
         for (const event of events) {
-          await stream.send({ id: event.id, event: event.subject, data: toBuildEventResponse(event) });
+          await stream.send({ id: event.id, event: event.subject, data: toBuildEventResponse(event, audience) });
           after = event.id;
         }
         if (events.length === BATCH) continue;

@@ -37,7 +37,7 @@ export class BuildHistoryController {
     @Param('id', IdPipe) id: string,
     @Query() query: ListRequest,
   ): Promise<ListResponse<BuildEventResponse>> {
-    return this.listEvents.execute(scope.tenantId, id, query);
+    return this.listEvents.execute(scope, id, query);
   }
 
   @Get('events/stream')
@@ -50,7 +50,7 @@ export class BuildHistoryController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.streamEvents.open(scope.tenantId, id);
-    await this.streams.run(reply, (stream) => this.streamEvents.produce(scope.tenantId, id, lastEventId, stream));
+    await this.streams.run(reply, (stream) => this.streamEvents.produce(scope, id, lastEventId, stream));
   }
 
   @Get('executions')
@@ -60,7 +60,7 @@ export class BuildHistoryController {
     @InTenant() scope: TenantScope,
     @Param('id', IdPipe) id: string,
   ): Promise<ListResponse<ExecutionResponse>> {
-    return this.history.executions(scope.tenantId, id);
+    return this.history.executions(scope, id);
   }
 
   @Get('placement')
@@ -97,7 +97,7 @@ export class BuildHistoryController {
     @Headers('accept') accept: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { mediaType, text } = await this.getPipelineRun.execute(scope.tenantId, id, query.attempt, accept);
+    const { mediaType, text } = await this.getPipelineRun.execute(scope, id, query.attempt, accept);
     await reply.type(mediaType).send(text);
   }
 }

@@ -9,6 +9,8 @@ import {
   STOP_INTENTS,
 } from '@image-factory/domain';
 import type { ExecutionView, RetryView } from '@image-factory/persistence';
+import { type Audience, told } from '../../access/audience.js';
+import { tenantNamespace } from './tenant-document.js';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 export class PipelineRunReference {
@@ -55,7 +57,10 @@ export class ExecutionResponse {
   @Shown('text', { choices: EXECUTION_STATES }) readonly status!: string;
   @ShownAs(() => ProviderReference, { nullable: true }) readonly provider!: ProviderReference | null;
   @Shown('text', { nullable: true }) readonly namespace!: string | null;
-  @Shown('text', { nullable: true, description: 'Node of its last pod; known at the end of one that failed' })
+  @Shown('text', {
+    nullable: true,
+    description: 'Node of its last pod; known at the end of one that failed; null to a tenant',
+  })
   readonly node!: string | null;
   @ShownAs(() => ExecutionResourcesResponse) readonly resources!: ExecutionResourcesResponse;
   @ShownAs(() => PipelineRunReference, { nullable: true }) readonly pipeline_run!: PipelineRunReference | null;
@@ -83,24 +88,29 @@ export class ExecutionResponse {
   readonly retry!: RetryResponse | null;
 }
 
-export function toExecutionResponse(execution: ExecutionView): ExecutionResponse {
+/** A tenant is not told the names of hosts and nodes. */
+export function toExecutionResponse(execution: ExecutionView, audience: Audience): ExecutionResponse {
   const { providerId, pipelineRunName, waitingReason } = execution;
+  const isTenant = audience === 'tenant';
   return {
     id: execution.id,
     build_id: execution.buildId,
     attempt: execution.attempt,
     status: execution.state,
     provider: providerId === undefined ? null : { id: providerId, name: orNull(execution.providerName) },
-    namespace: orNull(execution.namespace),
-    node: orNull(execution.nodeName),
+    namespace: orNull(isTenant ? tenantNamespace(execution.namespace) : execution.namespace),
+    node: orNull(isTenant ? undefined : execution.nodeName),
     resources: toResourcesResponse(execution),
     pipeline_run:
       pipelineRunName === undefined ? null : { name: pipelineRunName, uid: orNull(execution.pipelineRunUid) },
-    waiting: waitingReason === undefined ? null : { reason: waitingReason, message: orNull(execution.waitingMessage) },
+    waiting:
+      waitingReason === undefined
+        ? null
+        : { reason: waitingReason, message: told(audience, waitingReason, execution.waitingMessage) },
     stop_intent: orNull(execution.stopIntent),
     outcome: orNull(execution.outcome),
     reason: orNull(execution.reason),
-    message: orNull(execution.message),
+    message: told(audience, execution.reason, execution.message),
     fault: orNull(execution.fault),
     image_digest: orNull(execution.imageDigest),
     results: execution.results,

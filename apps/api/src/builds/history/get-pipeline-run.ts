@@ -2,6 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '@image-factory/domain';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
 import { stringify } from 'yaml';
+import { audienceOf } from '../../access/audience.js';
+import type { TenantScope } from '../../http/request-scope.js';
+import { tenantDocument } from './tenant-document.js';
 
 /** The stored PipelineRun as it is sent to a reader. */
 export interface PipelineRunText {
@@ -20,7 +23,7 @@ export class GetPipelineRun {
   ) {}
 
   async execute(
-    tenantId: string,
+    { tenantId, caller }: TenantScope,
     buildId: string,
     attempt: number | undefined,
     accept: string | undefined,
@@ -34,9 +37,11 @@ export class GetPipelineRun {
         message: `build ${buildId} has no PipelineRun${attempt === undefined ? ' yet' : ` for attempt ${attempt}`}`,
       });
     }
+    const whole = audienceOf(caller.role) === 'platform';
+    const document = whole ? stored.document : tenantDocument(stored.document);
     return wantsYaml(accept)
-      ? { mediaType: 'application/yaml; charset=utf-8', text: stringify(stored.document) }
-      : { mediaType: 'application/json; charset=utf-8', text: JSON.stringify(stored.document) };
+      ? { mediaType: 'application/yaml; charset=utf-8', text: stringify(document) }
+      : { mediaType: 'application/json; charset=utf-8', text: JSON.stringify(document) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PostgresBuildHistory, PostgresBuilds } from '@image-factory/persistence';
+import { audienceOf } from '../../access/audience.js';
 import type { TenantScope } from '../../http/request-scope.js';
 import type { ListResponse } from '../../http/response/list.request.js';
 import { ArtifactResponse, toArtifactResponse } from './artifact.response.js';
@@ -17,15 +18,16 @@ export class ListBuildHistory {
     @Inject(PostgresBuildHistory) private readonly history: PostgresBuildHistory,
   ) {}
 
-  async executions(tenantId: string, buildId: string): Promise<ListResponse<ExecutionResponse>> {
+  async executions({ tenantId, caller }: TenantScope, buildId: string): Promise<ListResponse<ExecutionResponse>> {
     await this.builds.get(tenantId, buildId);
-    return whole((await this.history.executions(buildId)).map(toExecutionResponse));
+    const executions = await this.history.executions(buildId);
+    return whole(executions.map((execution) => toExecutionResponse(execution, audienceOf(caller.role))));
   }
 
   async decisions({ tenantId, caller }: TenantScope, buildId: string): Promise<ListResponse<StoredDecisionResponse>> {
     await this.builds.get(tenantId, buildId);
     const decisions = await this.history.decisions(buildId, MAX_DECISIONS);
-    return whole(decisions.map((decision) => toStoredDecisionResponse(decision, caller.role)));
+    return whole(decisions.map((decision) => toStoredDecisionResponse(decision, audienceOf(caller.role))));
   }
 
   async artifacts(tenantId: string, buildId: string): Promise<ListResponse<ArtifactResponse>> {

@@ -1,14 +1,14 @@
 import {
-  isAllowed,
   PLACEMENT_BASES,
   type PlacementDecision,
   REASONS,
-  type Role,
   SCORE_PARTS,
+  type ScoreParts,
   type ScoredProvider,
   seenByTenant,
 } from '@image-factory/domain';
 import type { StoredDecision } from '@image-factory/persistence';
+import { type Audience, told } from '../../access/audience.js';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
 export class ScoredProviderResponse {
@@ -16,11 +16,17 @@ export class ScoredProviderResponse {
   @Shown('text', { example: 'cluster-a' }) readonly name!: string;
   @Shown('text', { choices: PLACEMENT_BASES, description: 'Which rule of the order chose its rank' })
   readonly basis!: string;
-  @Shown('number', { description: '0 to 1: the weighted mean of its parts' }) readonly score!: number;
-  @Shown('object', { description: `Each from 0 to 1, those that matter of: ${SCORE_PARTS.join(', ')}` })
+  @Shown('number', { nullable: true, description: '0 to 1: the weighted mean of its parts; null to a tenant' })
+  readonly score!: number | null;
+  @Shown('object', {
+    description: `Each from 0 to 1, those that matter of: ${SCORE_PARTS.join(', ')}; to a tenant, its own`,
+  })
   readonly score_parts!: Readonly<Record<string, number>>;
-  @Shown('boolean', { description: 'More runs there than its share, so that others come first' })
-  readonly over_share!: boolean;
+  @Shown('boolean', {
+    nullable: true,
+    description: 'More runs there than its share, so that others come first; null to a tenant',
+  })
+  readonly over_share!: boolean | null;
 }
 
 export class RejectedProviderResponse {
@@ -52,20 +58,24 @@ export class StoredDecisionResponse extends PlacementDecisionResponse {
   @Shown('time') readonly decided_at!: string;
 }
 
-/** As the role may see it: a tenant is told nothing of providers that are not granted to it. */
-export function toPlacementDecisionResponse(decision: PlacementDecision, role: Role): PlacementDecisionResponse {
-  return toDecisionResponse(isAllowed(role, 'provider:read') ? decision : seenByTenant(decision));
-}
+/** Parts of a score that are made of the build, its own tenant and what an administrator declares. */
+const OWN_PARTS: readonly (keyof ScoreParts)[] = ['warmth', 'region', 'price', 'spread'];
 
-export function toDecisionResponse(decision: PlacementDecision): PlacementDecisionResponse {
+/**
+ * As the audience may see it: a tenant is told nothing of providers that are not granted to it, and of the others
+ * nothing that is made of what other tenants run there.
+ */
+export function toDecisionResponse(whole: PlacementDecision, audience: Audience): PlacementDecisionResponse {
+  const decision = audience === 'platform' ? whole : seenByTenant(whole);
+  const toScored = audience === 'platform' ? toScoredResponse : toOwnScoredResponse;
   return {
-    chosen: decision.chosen === undefined ? null : toScoredResponse(decision.chosen),
-    candidates: decision.candidates.map(toScoredResponse),
+    chosen: decision.chosen === undefined ? null : toScored(decision.chosen),
+    candidates: decision.candidates.map(toScored),
     rejected: decision.rejected.map((rejected) => ({
       provider_id: rejected.providerId,
       name: rejected.name,
       reason: rejected.reason,
-      message: rejected.message,
+      message: told(audience, rejected.reason, rejected.message) ?? '',
     })),
     rejected_more: decision.more.map(({ reason, count, providerIds }) => ({
       reason,
@@ -86,11 +96,16 @@ function toScoredResponse(scored: ScoredProvider): ScoredProviderResponse {
   };
 }
 
-export function toStoredDecisionResponse(stored: StoredDecision, role: Role): StoredDecisionResponse {
+function toOwnScoredResponse(scored: ScoredProvider): ScoredProviderResponse {
+  const own = Object.entries(scored.parts).filter(([part]) => (OWN_PARTS as readonly string[]).includes(part));
+  return { ...toScoredResponse(scored), score: null, score_parts: Object.fromEntries(own), over_share: null };
+}
+
+export function toStoredDecisionResponse(stored: StoredDecision, audience: Audience): StoredDecisionResponse {
   return {
     execution_id: stored.executionId,
     attempt: stored.attempt,
     decided_at: stored.decidedAt.toISOString(),
-    ...toPlacementDecisionResponse(stored.decision, role),
+    ...toDecisionResponse(stored.decision, audience),
   };
 }

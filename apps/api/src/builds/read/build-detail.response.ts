@@ -1,4 +1,5 @@
 import type { ExecutionView, StoredBuild } from '@image-factory/persistence';
+import type { Audience } from '../../access/audience.js';
 import { ShownAs } from '../../http/response/shown.js';
 import { BuildPhases } from './build-phases.js';
 import { BuildResponse, toBuildResponse } from './build.response.js';
@@ -22,16 +23,18 @@ export function toBuildDetailResponse(
   execution: ExecutionView | undefined,
   standing: QueueStanding | null,
   phases: BuildPhases,
+  audience: Audience,
 ): BuildDetailResponse {
-  const shown = toBuildResponse(build);
+  const shown = toBuildResponse(build, audience);
+  const attempt = execution === undefined ? null : toExecutionResponse(execution, audience);
   // While an attempt waits for its pod, that is the build's reason too: "Pending" always has one.
-  const waiting = build.status === 'running' && shown.reason === null ? execution : undefined;
+  const waiting = build.status === 'running' && shown.reason === null ? attempt?.waiting : undefined;
   return {
     ...shown,
-    reason: shown.reason ?? standing?.binds?.reason ?? waiting?.waitingReason ?? null,
-    message: shown.message ?? standing?.binds?.message ?? waiting?.waitingMessage ?? null,
+    reason: shown.reason ?? standing?.binds?.reason ?? waiting?.reason ?? null,
+    message: shown.message ?? standing?.binds?.message ?? waiting?.message ?? null,
     queue: standing,
     phases,
-    execution: execution === undefined ? null : toExecutionResponse(execution),
+    execution: attempt,
   };
 }

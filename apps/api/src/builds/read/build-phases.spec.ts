@@ -111,12 +111,21 @@ describe('what holds a queued build', () => {
     ['that others take all slots', { ...place, position: 3, installationRunning: 50 }, 'SlotsTaken'],
     ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
   ])('is %s', (_name, position, reason) => {
-    expect(queueStanding(build, position).binds?.reason).toBe(reason);
+    expect(queueStanding(build, position, 'platform').binds?.reason).toBe(reason);
+  });
+
+  it('has no figures of others for a tenant', () => {
+    const full = { ...place, installationLimit: 3, installationRunning: 3 };
+    expect(queueStanding(build, full, 'platform').binds?.message).toContain('3 of at most 3');
+    expect(queueStanding(build, full, 'tenant').binds).toMatchObject({
+      reason: 'InstallationAtLimit',
+      message: expect.not.stringMatching(/\d/),
+    });
   });
 
   it('is its parking, with the time that ends it', () => {
     const parking = { reason: 'NotBefore' as const, message: 'later', wakeAt: at(9) };
-    expect(queueStanding({ ...build, parking }, undefined)).toEqual({
+    expect(queueStanding({ ...build, parking }, undefined, 'platform')).toEqual({
       position: null,
       binds: { reason: 'NotBefore', message: 'later' },
       wake_at: at(9).toISOString(),
@@ -126,15 +135,15 @@ describe('what holds a queued build', () => {
 
   it('comes with an estimate where attempts ended lately and somebody dispatches', () => {
     const known = { ...place, position: 25, running: 10, medianSlotSeconds: 100, samples: 5 };
-    expect(queueStanding(build, known).estimate).toMatchObject({
+    expect(queueStanding(build, known, 'platform').estimate).toMatchObject({
       seconds: 250,
       basis: expect.stringContaining('median'),
     });
-    expect(queueStanding(build, { ...known, dispatchPaused: true }).estimate).toBeNull();
+    expect(queueStanding(build, { ...known, dispatchPaused: true }, 'platform').estimate).toBeNull();
     const shared = { ...known, running: 5, installationLimit: 40, installationRunning: 40, activeWeights: 8 };
-    expect(queueStanding(build, shared).estimate?.seconds).toBe(500);
+    expect(queueStanding(build, shared, 'platform').estimate?.seconds).toBe(500);
     const slots = { ...shared, installationLimit: undefined, dispatcherSlots: 40 };
-    expect(queueStanding(build, slots).estimate?.seconds).toBe(500);
-    expect(queueStanding(build, place).estimate).toBeNull();
+    expect(queueStanding(build, slots, 'platform').estimate?.seconds).toBe(500);
+    expect(queueStanding(build, place, 'platform').estimate).toBeNull();
   });
 });

@@ -10,6 +10,7 @@ import {
   requirementsOf,
 } from '@image-factory/domain';
 import type { StoredBuild } from '@image-factory/persistence';
+import { type Audience, told } from '../../access/audience.js';
 import { BuildConfigRequest } from '../submit/submit-build.request.js';
 import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
@@ -78,14 +79,15 @@ export class BuildResponse {
 }
 
 /** While a build waits, its reason and message are those of the waiting. */
-export function toBuildResponse(build: StoredBuild): BuildResponse {
+export function toBuildResponse(build: StoredBuild, audience: Audience): BuildResponse {
+  const reason = build.parking?.reason ?? build.reason;
   return {
     id: build.id,
     build_number: build.buildNumber,
     project_id: build.projectId,
     status: build.status,
-    reason: orNull(build.parking?.reason ?? build.reason),
-    message: orNull(build.parking?.message ?? build.message),
+    reason: orNull(reason),
+    message: told(audience, reason, build.parking?.message ?? build.message),
     build_method: build.buildMethod,
     infrastructure_type: build.infrastructureType,
     infrastructure_provider_id: orNull(build.requestedProviderId),

@@ -7,6 +7,8 @@ import {
   type QueuePosition,
   type StoredBuild,
 } from '@image-factory/persistence';
+import { audienceOf } from '../../access/audience.js';
+import type { TenantScope } from '../../http/request-scope.js';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
 import { buildPhases } from './build-phases.js';
@@ -23,12 +25,13 @@ export class GetBuild {
     @Inject(API_SETTINGS) private readonly settings: ApiSettings,
   ) {}
 
-  async execute(tenantId: string, buildId: string): Promise<BuildDetailResponse> {
+  async execute({ tenantId, caller }: TenantScope, buildId: string): Promise<BuildDetailResponse> {
+    const audience = audienceOf(caller.role);
     const build = await this.builds.get(tenantId, buildId);
     const [execution, place] = await Promise.all([this.history.findExecution(buildId), this.#place(build)]);
-    const standing = build.status === 'queued' ? queueStanding(build, place) : null;
+    const standing = build.status === 'queued' ? queueStanding(build, place, audience) : null;
     const phases = buildPhases(build, execution, this.clock.now(), this.settings.clocks);
-    return toBuildDetailResponse(build, execution, standing, phases);
+    return toBuildDetailResponse(build, execution, standing, phases, audience);
   }
 
   /** A build that waits for others stands among them; one that waits for a time stands nowhere. */

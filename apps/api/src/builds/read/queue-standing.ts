@@ -1,5 +1,6 @@
 import type { QueuePosition, StoredBuild } from '@image-factory/persistence';
 import { estimateWait, type ParkReason, type Reason, REASONS, type WaitEstimate } from '@image-factory/domain';
+import { type Audience, told } from '../../access/audience.js';
 import { Shown, ShownAs } from '../../http/response/shown.js';
 
 /** What holds a queued build. */
@@ -43,15 +44,17 @@ export function waitsForBuilds(reason: ParkReason): boolean {
 }
 
 /** Parked builds say why; others are held by the pause, a limit or builds ahead, in that order. */
-export function queueStanding(build: StoredBuild, place: QueuePosition | undefined): QueueStanding {
+export function queueStanding(build: StoredBuild, place: QueuePosition | undefined, audience: Audience): QueueStanding {
   if (build.parking !== undefined) {
     const { reason, message, wakeAt } = build.parking;
     const at = wakeAt?.toISOString() ?? null;
-    return { position: place?.position ?? null, binds: { reason, message }, wake_at: at, estimate: null };
+    const binds = { reason, message: told(audience, reason, message) ?? '' };
+    return { position: place?.position ?? null, binds, wake_at: at, estimate: null };
   }
   if (place === undefined) return { position: null, binds: null, wake_at: null, estimate: null };
   const binds = bindingLimit(place);
-  return { position: place.position, binds, wake_at: null, estimate: expectedWait(place, binds) ?? null };
+  const shown = binds === null ? null : { ...binds, message: told(audience, binds.reason, binds.message) ?? '' };
+  return { position: place.position, binds: shown, wake_at: null, estimate: expectedWait(place, binds) ?? null };
 }
 
 /** Nothing is expected while an administrator or a missing dispatcher holds everything. */

@@ -54,15 +54,14 @@ function namedProviderIssues(type: InfrastructureType, providerId: string, facts
   const path = 'infrastructure_provider_id';
   const provider = facts.providers.find((candidate) => candidate.id === providerId);
   const granted = facts.grantedProviderIds.has(providerId);
-  if (provider === undefined) {
-    return [submissionIssue(path, 'ProviderNotFound', 'names no provider')];
-  }
-  if (!granted && !isShared(provider)) {
+  // One answer for both, whoever asks: a tenant does not learn which ids are those of providers.
+  if (provider === undefined || (!granted && !isShared(provider))) {
     return [
       submissionIssue(
         path,
-        'ProviderNotGranted',
-        `is not granted to this tenant; an admin grants it with POST /api/v1/admin/infrastructure/providers/${providerId}/permissions`,
+        'ProviderNotFound',
+        'names no provider that this tenant may use; an admin grants one with ' +
+          'POST /api/v1/admin/infrastructure/providers/{id}/permissions',
       ),
     ];
   }

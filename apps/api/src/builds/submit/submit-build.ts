@@ -10,6 +10,7 @@ import { currentTraceparent, Metrics } from '@image-factory/telemetry';
 import { type CreatedAnswer, IdempotentWrites } from '../../http/write/idempotent-writes.js';
 import { API_BASE } from '../../access/route-table.js';
 import type { TenantScope } from '../../http/request-scope.js';
+import { audienceOf } from '../../access/audience.js';
 import { BuildResponse, toBuildResponse } from '../read/build.response.js';
 import { CheckSubmission } from './check-submission.js';
 import { submissionRefused } from './submission-issue.js';
@@ -37,7 +38,7 @@ export class SubmitBuild {
         superseded = submitted.superseded;
         const stored = await this.builds.get(scope.tenantId, id, tx);
         const location = `${API_BASE}/builds/${id}`;
-        return { status: 201, headers: { location }, body: toBuildResponse(stored) };
+        return { status: 201, headers: { location }, body: toBuildResponse(stored, audienceOf(scope.caller.role)) };
       };
     });
     this.queue.tellSubmitted(scope.tenantId, superseded);

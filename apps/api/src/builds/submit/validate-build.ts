@@ -8,7 +8,8 @@ import {
   seenByTenant,
 } from '@image-factory/domain';
 import { PostgresQueueView } from '@image-factory/persistence';
-import { toPlacementDecisionResponse } from '../history/placement.response.js';
+import { audienceOf } from '../../access/audience.js';
+import { toDecisionResponse } from '../history/placement.response.js';
 import { placementRequestOf } from '../../placements/placement-request.js';
 import type { TenantScope } from '../../http/request-scope.js';
 import { type CheckedSubmission, CheckSubmission } from './check-submission.js';
@@ -38,7 +39,7 @@ export class ValidateBuild {
     return {
       valid: true,
       errors: [],
-      placement: toPlacementDecisionResponse(decision, caller.role),
+      placement: toDecisionResponse(decision, audienceOf(caller.role)),
       queue: { position },
       pipeline_run: preview(checked, decision),
     };

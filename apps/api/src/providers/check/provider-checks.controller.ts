@@ -56,6 +56,6 @@ export class ProviderChecksController {
   async executions(@Param('id', IdPipe) id: string): Promise<ListResponse<ExecutionResponse>> {
     await this.providers.get(id);
     const executions = await this.history.onProvider(id, MAX_EXECUTIONS);
-    return { items: executions.map(toExecutionResponse), next_cursor: null };
+    return { items: executions.map((execution) => toExecutionResponse(execution, 'platform')), next_cursor: null };
   }
 }

@@ -29,11 +29,9 @@ export class ChangeProvider {
   async execute(scope: RequestScope, id: string, request: ChangeProviderRequest): Promise<ProviderDetail> {
     const expected = expectedVersion(scope.ifMatch);
     const before = await this.providers.get(id);
-    refuseReadOnly(before, fieldsOf(request));
-    const config =
-      request.config === undefined
-        ? undefined
-        : mergeConfig(await this.providers.openConfig(this.database, id), request.config);
+    const now = request.config === undefined ? {} : await this.providers.openConfig(this.database, id);
+    refuseReadOnly(before, fieldsOf(request), request.config === undefined ? undefined : { sent: request.config, now });
+    const config = request.config === undefined ? undefined : mergeConfig(now, request.config);
     refuseIssues([
       ...(config === undefined ? [] : await this.access.issues(before.type, before.source, config)),
       ...localIssues(before.type, request.is_global),

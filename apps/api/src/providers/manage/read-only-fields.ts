@@ -1,12 +1,15 @@
-import { DomainError, type ProviderSource, type ProviderState } from '@image-factory/domain';
+import { DomainError, isOwnedBySource, type ProviderSource, type ProviderState } from '@image-factory/domain';
 import type { ProviderDetail } from '@image-factory/persistence';
 
-/** Fields that a provider's source says; an administrator's word on them would be undone by the next look at it. */
+/**
+ * Fields that a provider's source says; an administrator's word on them would be undone by the next look at it. Which
+ * fields of the config are the source's: `isOwnedBySource`.
+ */
 const DECLARED_FIELDS: Readonly<Record<ProviderSource, readonly string[]>> = {
   api: [],
-  environment: ['name', 'config'],
-  discovery: ['config'],
-  file: ['name', 'config', 'capabilities', 'labels', 'region'],
+  environment: ['name'],
+  discovery: [],
+  file: ['name', 'capabilities', 'labels', 'region'],
 };
 
 const WHERE: Readonly<Record<ProviderSource, string>> = {
@@ -16,16 +19,33 @@ const WHERE: Readonly<Record<ProviderSource, string>> = {
   file: 'the configuration file (IF_CONFIG_FILE)',
 };
 
+type Config = Readonly<Record<string, unknown>>;
+
 /**
- * A change of what comes from a file, the environment or a cloud is made there.
+ * A change of what comes from a file, the environment or a cloud is made there. Sending what the source says is none.
  * @throws DomainError Conflict ProviderReadOnly, naming the fields and the place
  */
-export function refuseReadOnly(provider: ProviderDetail, fields: readonly string[]): void {
+export function refuseReadOnly(
+  provider: ProviderDetail,
+  fields: readonly string[],
+  config: { readonly sent: Config; readonly now: Config } | undefined,
+): void {
   const declares = provider.sourceRef?.['declares'];
   const own = [...DECLARED_FIELDS[provider.source], ...(Array.isArray(declares) ? (declares as string[]) : [])];
-  const refused = fields.filter((field) => own.includes(field));
+  const refused = [...fields.filter((field) => own.includes(field)), ...ownConfigFields(provider.source, config)];
   if (refused.length === 0) return;
   throw readOnly(`${refused.join(', ')} of provider ${provider.name} (${provider.id})`, provider, 'change it there');
+}
+
+/** Fields of the config that are the source's and that would become others. */
+function ownConfigFields(
+  source: ProviderSource,
+  config: { readonly sent: Config; readonly now: Config } | undefined,
+): string[] {
+  return Object.entries(config?.sent ?? {})
+    .filter(([field, value]) => value !== undefined && isOwnedBySource(source, field))
+    .filter(([field, value]) => (value ?? undefined) !== config?.now[field])
+    .map(([field]) => `config.${field}`);
 }
 
 /**

@@ -26,7 +26,7 @@ import {
   PlacementDecisionEntity,
 } from './execution.entity.js';
 import { BuildLogChunkEntity, BuildLogCursorEntity } from './log.entity.js';
-import { ConfigFileEntity, DiscoveredClusterEntity } from './source.entity.js';
+import { ConfigFileContentEntity, ConfigFileEntity, DiscoveredClusterEntity } from './source.entity.js';
 import { RegistryHoldEntity, RegistryTroubleEntity } from './retry.entity.js';
 import { AuditEventEntity, IdempotencyKeyEntity, JobEntity } from './platform.entity.js';
 
@@ -63,5 +63,6 @@ export const ENTITIES = [
   RegistryHoldEntity,
   RegistryTroubleEntity,
   ConfigFileEntity,
+  ConfigFileContentEntity,
   DiscoveredClusterEntity,
 ] as const;

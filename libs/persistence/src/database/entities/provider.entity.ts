@@ -235,6 +235,9 @@ export class DispatcherEntity {
 
   @Column({ type: 'uuid', name: 'unreachable_providers', array: true })
   readonly unreachableProviders!: string[];
+
+  @Column({ type: 'uuid', name: 'open_breakers', array: true })
+  readonly openBreakers!: string[];
 }
 
 /** Row of `cluster_shards`. */

@@ -38,6 +38,25 @@ export class ConfigFileEntity {
 
   @Column({ type: 'timestamptz', name: 'check_due_at' })
   readonly checkDueAt!: Date;
+
+  @Column({ type: 'text', name: 'stale_hash', nullable: true })
+  readonly staleHash!: string | null;
+
+  @Column({ type: 'text', name: 'stale_by', nullable: true })
+  readonly staleBy!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'stale_at', nullable: true })
+  readonly staleAt!: Date | null;
+}
+
+/** Row of `config_file_contents`: a content that is or was in force. */
+@Entity('config_file_contents')
+export class ConfigFileContentEntity {
+  @PrimaryColumn({ type: 'text' })
+  readonly hash!: string;
+
+  @Column({ type: 'timestamptz', name: 'first_applied_at' })
+  readonly firstAppliedAt!: Date;
 }
 
 /** Row of `discovered_clusters`. */
@@ -81,4 +100,7 @@ export class DiscoveredClusterEntity {
 
   @Column({ type: 'timestamptz', name: 'vanished_at', nullable: true })
   readonly vanishedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', name: 'retired_at', nullable: true })
+  readonly retiredAt!: Date | null;
 }
