@@ -32,6 +32,7 @@ import type { DispatcherEnv } from './config/env.js';
 import { keptSecret } from '@image-factory/configuration';
 import { createPlaces } from './create-places.js';
 import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
+import { DatabaseClock } from './lease/database-clock.js';
 import { settingsFrom, type DispatcherSettings } from './runtime/dispatcher-settings.js';
 import { LiveClusterNumbers } from './sources/cluster-numbers.js';
 import { createSources } from './sources/create-sources.js';
@@ -58,6 +59,7 @@ export async function createDispatcher(
   overrides: DispatcherOverrides = {},
 ): Promise<Dispatcher> {
   const clock = overrides.clock ?? systemClock;
+  const databaseClock = new DatabaseClock(clock);
   const metrics = overrides.metrics ?? new Metrics();
   const host = env.localHostId ?? (await keptSecret(env.dataDir, 'local-host-id', randomUUID)).reveal();
   const settings = { ...settingsFrom(env, host, DISPATCHER_VERSION), ...overrides.settings };
@@ -81,13 +83,13 @@ export async function createDispatcher(
       await sources.start();
       const stores = openStores(database, cipher);
       const installation = await installationId(database);
-      const context = { installationId: installation, host, numbers, clock, logger, metrics };
+      const context = { installationId: installation, host, numbers, clock, databaseClock, logger, metrics };
       const places = overrides.places?.(stores, settings) ?? createPlaces(env, stores, context);
       return { installationId: installation, stores, places, sources };
     },
     openFrame: (dispatcher) => openFrame(dispatcher, overrides.http === false ? undefined : env, logger),
     metricsText: overrides.metricsText ?? (() => Promise.resolve('')),
-    clock,
+    clock: databaseClock,
     logger,
     metrics,
   });

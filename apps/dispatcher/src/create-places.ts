@@ -37,6 +37,8 @@ export interface PlacesContext {
   /** Read at each use: the configuration file changes them. */
   readonly numbers: ClusterNumbers;
   readonly clock: Clock;
+  /** What is said of clusters is compared with this one. */
+  readonly databaseClock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -142,7 +144,7 @@ function openPool(
 function tektonExecutor(
   stores: DispatcherStores,
   connections: ClusterConnectionProvider,
-  { installationId, clock, logger }: PlacesContext,
+  { installationId, databaseClock, logger }: PlacesContext,
 ): BuildExecutor {
   return new TektonBuildExecutor({
     connections,
@@ -151,7 +153,7 @@ function tektonExecutor(
     installationId,
     nonceOf: (providerId) => stores.ownership.nonceOf(providerId),
     rollNonce: (providerId, current) => stores.ownership.rollNonce(providerId, current),
-    clock,
+    clock: databaseClock,
     logger,
   });
 }

@@ -1,6 +1,7 @@
-import { isDomainError, type Clock } from '@image-factory/domain';
+import { isDomainError } from '@image-factory/domain';
 import type { Database } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
+import type { DatabaseClock } from './lease/database-clock.js';
 import { backOffMs } from './loop/back-off.js';
 import { LoopBoard, type LoopReport } from './loop/loop-board.js';
 import { PeriodicTask } from './maintenance/periodic-task.js';
@@ -19,7 +20,7 @@ export interface DispatcherParts {
   /** Opens the port and the timers around the dispatcher. */
   readonly openFrame: (dispatcher: Dispatcher) => Promise<DispatcherFrame>;
   readonly metricsText: () => Promise<string>;
-  readonly clock: Clock;
+  readonly clock: DatabaseClock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

@@ -57,6 +57,8 @@ export class ExecutionMemory {
   publishTries = 0;
   failures = 0;
   lastStopMs: number | undefined;
+  /** Monotonic time since which the run is seen to have ended. */
+  endSeenMs: number | undefined;
   /** Monotonic time since which the registry could not say whether the attempt's image is there. */
   imageUnknownSinceMs: number | undefined;
 }

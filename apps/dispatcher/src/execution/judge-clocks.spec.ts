@@ -8,7 +8,7 @@ const clock = {
   createdMs: 80 * MINUTE,
   startLimitMs: 15 * MINUTE,
   runLimitMs: 30 * MINUTE,
-  aheadMs: 0,
+  placedMs: 40 * MINUTE,
 };
 const seen = (part: Partial<PresentAttempt>): PresentAttempt => ({
   kind: 'present',
@@ -43,16 +43,9 @@ describe('judgeClocks', () => {
     expect(judgeClocks(seen(part), clock)).toEqual({ kind: 'due', intent });
   });
 
-  it('takes off what a clock that is an hour ahead has added to a step that runs, and nothing of one that ended', () => {
-    const ahead = { ...clock, aheadMs: 60 * MINUTE };
-    const remainingMs = 20 * MINUTE;
-    expect(judgeClocks(seen({ runSeconds: 4200 }), ahead)).toEqual({ kind: 'running', remainingMs });
-    expect(judgeClocks(seen({ runSeconds: 1800, waitingSince: at(95) }), ahead).kind).toBe('due');
-  });
-
-  it('adds nothing for a clock that is an hour behind', () => {
-    const behind = { ...clock, aheadMs: -60 * MINUTE };
-    expect(judgeClocks(seen({ runSeconds: 0 }), behind)).toEqual({ kind: 'running', remainingMs: 30 * MINUTE });
+  it('counts no run from before it was placed, as a cluster whose clock is an hour behind does', () => {
+    const placed = { ...clock, placedMs: 90 * MINUTE };
+    expect(judgeClocks(seen({ runSeconds: 4200 }), placed)).toEqual({ kind: 'running', remainingMs: 20 * MINUTE });
   });
 
   it('stops nothing that has ended', () => {

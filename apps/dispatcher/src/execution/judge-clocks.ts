@@ -7,11 +7,8 @@ export interface ClockReading {
   readonly createdMs: number;
   readonly startLimitMs: number;
   readonly runLimitMs: number;
-  /**
-   * So much too long is the time of a step that runs now, because it was measured by a clock that is ahead. What one that
-   * is behind measured is too short, and at least 0 already: nothing is added.
-   */
-  readonly aheadMs: number;
+  /** When the attempt was placed: nothing of it has run for longer than since then, whatever its place's clock says. */
+  readonly placedMs: number;
 }
 
 export type ClockVerdict =
@@ -25,8 +22,7 @@ export type ClockVerdict =
  */
 export function judgeClocks(seen: PresentAttempt, clock: ClockReading): ClockVerdict {
   if (seen.phase === 'ended') return { kind: 'running', remainingMs: Number.POSITIVE_INFINITY };
-  const runsNow = seen.phase === 'running' && seen.waitingSince === undefined;
-  const runMs = Math.max(0, seen.runSeconds * 1000 - (runsNow ? Math.max(0, clock.aheadMs) : 0));
+  const runMs = Math.max(0, Math.min(seen.runSeconds * 1000, clock.nowMs - clock.placedMs));
   if (runMs >= clock.runLimitMs) return { kind: 'due', intent: 'RunLimit' };
   const waitingMs = waitingSinceMs(seen, clock);
   if (waitingMs === undefined) return { kind: 'running', remainingMs: clock.runLimitMs - runMs };

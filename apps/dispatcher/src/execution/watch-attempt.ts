@@ -23,20 +23,14 @@ const IMAGE_MS = 2_000;
 /** `starting` and `running`: follows the run's log, its waits and its clocks, stops it when told, and takes its end. */
 export async function watchAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   scope.journal.follow(row, scope.follower);
-  const aheadMs = scope.judge.wallAheadMs();
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') return judgeLoss(scope, row);
   const leaseLost = await contactIsBack(scope, row);
   if (leaseLost !== undefined) return leaseLost;
-  return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen, aheadMs);
+  return seen.kind === 'absent' ? settleAbsent(scope, row) : followPresent(scope, row, seen);
 }
 
-async function followPresent(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  seen: PresentAttempt,
-  aheadMs: number,
-): Promise<StepResult> {
+async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
   if (seen.phase === 'ended') return seen.end === undefined ? wait(ENDING_MS) : takeEnd(scope, row, seen, seen.end);
   if (row.state === 'starting' && seen.firstStepStartedAt !== undefined) {
     const { firstStepStartedAt } = seen;
@@ -46,7 +40,7 @@ async function followPresent(
     const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
     if (fenced === 'lease-lost') return { kind: 'leaseLost' };
   }
-  return stopWhenDue(scope, row, seen, aheadMs);
+  return stopWhenDue(scope, row, seen);
 }
 
 /**
@@ -62,35 +56,30 @@ async function takeEnd(
 ): Promise<StepResult> {
   const repeats = end.outcome === 'moved' || (end.outcome === 'failed' && mayBeRepeated(end, scope.retry.limits));
   if (!repeats) return fixEnd(scope, row, end, seen);
-  const endedAt = seen.endedAt ?? row.claimedAt;
-  if (!seen.podsOver && !scope.judge.hasPassed(endedAt, scope.limits.podGraceMs)) return wait(ENDING_MS);
+  if (!seen.podsOver && !podGraceOver(scope)) return wait(ENDING_MS);
   const ofRegistry = failureClassOf(end.reason, end.fault) === 'registry';
   const image = await seekAttemptImage(scope, row, ofRegistry ? 0 : undefined);
   if (image.kind === 'later') return wait(IMAGE_MS);
   return fixEnd(scope, row, image.kind === 'found' ? endByAttemptTag(image.digest) : end, seen);
 }
 
+/** Counted from when this process saw the end: the run's own time of it is its cluster's, whose clock may be behind. */
+function podGraceOver({ memory, monotonicMs, limits }: ExecutionScope): boolean {
+  memory.endSeenMs ??= monotonicMs();
+  return monotonicMs() - memory.endSeenMs >= limits.podGraceMs;
+}
+
 /** The intent is committed before the place is told, so that an adopter reads the end right (rule 11). */
-async function stopWhenDue(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  seen: PresentAttempt,
-  aheadMs: number,
-): Promise<StepResult> {
+async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): Promise<StepResult> {
   if (row.stopIntent !== undefined) return stop(scope, row, row.stopIntent);
-  const due = dueIntent(scope, row, seen, aheadMs);
+  const due = dueIntent(scope, row, seen);
   if (typeof due === 'number') return wait(Math.min(due, scope.limits.lookAgainMs));
   const fenced = await scope.executions.setStopIntent(row.fence, row.executionId, due);
   scope.logger.info('execution is to be stopped', { build: row.buildId, execution: row.executionId, intent: due });
   return fenced === 'lease-lost' ? afterWrite(fenced) : AGAIN;
 }
 
-function dueIntent(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  seen: PresentAttempt,
-  aheadMs: number,
-): StopIntent | number {
+function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
   const asked = stopIntentOf(row);
   if (asked !== undefined) return asked;
   if (isDrainDue(scope, row)) return 'Drain';
@@ -99,8 +88,7 @@ function dueIntent(
     createdMs: (row.createdAt ?? row.claimedAt).getTime(),
     startLimitMs: row.startLimitMinutes * 60_000,
     runLimitMs: row.buildTimeoutMinutes * 60_000,
-    // The clock may have been moved, or set right, since the attempt was looked at.
-    aheadMs: Math.max(aheadMs, scope.judge.wallAheadMs()),
+    placedMs: row.placedAt.getTime(),
   });
   if (verdict.kind === 'running') return verdict.remainingMs;
   return scope.judge.isSettled() ? verdict.intent : 1_000;

@@ -1,6 +1,7 @@
 import { Clock } from '@image-factory/domain';
 import { describe, expect, it } from 'vitest';
 import { ClockJudge } from './clock-judge.js';
+import { DatabaseClock } from './database-clock.js';
 import { SelfFence } from './self-fence.js';
 
 class HandClock extends Clock {
@@ -33,7 +34,7 @@ describe('ClockJudge', () => {
 
   it('does not judge before its lease was held for one full period', () => {
     const clock = new HandClock();
-    const judge = new ClockJudge(clock, LEASE_MS);
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
     beats(judge, clock, 5);
     expect(judge.isSettled()).toBe(false);
     beats(judge, clock, 2);
@@ -42,7 +43,7 @@ describe('ClockJudge', () => {
 
   it('does not judge after an outage until a new period has passed', () => {
     const clock = new HandClock();
-    const judge = new ClockJudge(clock, LEASE_MS);
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
     beats(judge, clock, 8);
     judge.disturbed();
     expect(judge.isSettled()).toBe(false);
@@ -52,25 +53,28 @@ describe('ClockJudge', () => {
 
   it('fires no deadline when a new primary’s clock is an hour ahead', () => {
     const clock = new HandClock();
-    const judge = new ClockJudge(clock, LEASE_MS);
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
     beats(judge, clock, 8);
     const since = new Date(clock.wall);
     judge.heartbeat(new Date(clock.wall + 3_600_000), clock.monotonic);
     expect(judge.hasPassed(since, 60_000)).toBe(false);
   });
 
-  it('knows how far the wall clock is ahead of the database', () => {
+  it('knows the database’s time from its first lease on, and not by a machine that is an hour ahead', () => {
     const clock = new HandClock();
-    const judge = new ClockJudge(clock, LEASE_MS);
-    expect(judge.wallAheadMs()).toBe(0);
-    beats(judge, clock, 2);
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
+    const databaseNow = new Date(clock.wall - 3_600_000);
+    judge.registered(databaseNow);
+    clock.pass(1_000);
+    expect(judge.databaseNowMs()).toBe(databaseNow.getTime() + 1_000);
+    expect(judge.isSettled()).toBe(false);
     clock.wall += 3_600_000;
-    expect(judge.wallAheadMs()).toBe(3_600_000);
+    expect(judge.databaseNowMs()).toBe(databaseNow.getTime() + 1_000);
   });
 
   it('says nothing when no heartbeat has come for a whole lease', () => {
     const clock = new HandClock();
-    const judge = new ClockJudge(clock, LEASE_MS);
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
     beats(judge, clock, 8);
     clock.pass(LEASE_MS);
     expect(judge.isSettled()).toBe(false);

@@ -1,4 +1,4 @@
-import type { Clock } from '@image-factory/domain';
+import type { DatabaseClock } from './database-clock.js';
 
 /** Database time may run ahead of our monotonic clock by this much between two looks. */
 export const MAX_TIME_DRIFT_MS = 5_000;
@@ -13,10 +13,10 @@ export const MAX_TIME_DRIFT_MS = 5_000;
  */
 export class ClockJudge {
   #heldSinceMs: number | undefined;
-  #last: { readonly databaseMs: number; readonly monotonicMs: number } | undefined;
+  #lastBeatMs = 0;
 
   constructor(
-    private readonly clock: Clock,
+    private readonly clock: DatabaseClock,
     private readonly leaseMs: number,
   ) {}
 
@@ -25,34 +25,28 @@ export class ClockJudge {
     this.#heldSinceMs = undefined;
   }
 
+  /** A new lease was taken, and the database answered that it is `databaseNow`: from here on its time is known. */
+  registered(databaseNow: Date): void {
+    this.clock.heard(databaseNow);
+  }
+
   /** A heartbeat succeeded: it was sent at `sentAtMs` (monotonic) and the database answered that it is `databaseNow`. */
   heartbeat(databaseNow: Date, sentAtMs: number): void {
-    const databaseMs = databaseNow.getTime();
-    const last = this.#last;
-    const jumped =
-      last !== undefined &&
-      Math.abs(databaseMs - last.databaseMs - (this.clock.monotonicMs() - last.monotonicMs)) > MAX_TIME_DRIFT_MS;
-    if (jumped) this.disturbed();
-    this.#last = { databaseMs, monotonicMs: this.clock.monotonicMs() };
+    if (Math.abs(this.clock.heard(databaseNow)) > MAX_TIME_DRIFT_MS) this.disturbed();
+    this.#lastBeatMs = this.clock.monotonicMs();
     this.#heldSinceMs ??= sentAtMs;
   }
 
   /** True when we may adopt what another owned, and fire deadlines. */
   isSettled(): boolean {
-    if (this.#heldSinceMs === undefined || this.#last === undefined) return false;
+    if (this.#heldSinceMs === undefined) return false;
     const now = this.clock.monotonicMs();
-    return now - this.#heldSinceMs >= this.leaseMs && now - this.#last.monotonicMs <= this.leaseMs;
+    return now - this.#heldSinceMs >= this.leaseMs && now - this.#lastBeatMs <= this.leaseMs;
   }
 
-  /** The database's time now, carried forward by our monotonic clock since the last heartbeat; ms since the epoch. */
+  /** The database's time now, ms since the epoch. */
   databaseNowMs(): number {
-    if (this.#last === undefined) return this.clock.now().getTime();
-    return this.#last.databaseMs + (this.clock.monotonicMs() - this.#last.monotonicMs);
-  }
-
-  /** How far the wall clock of this process is ahead of the database's time: what it measured by it is too long by that. */
-  wallAheadMs(): number {
-    return this.clock.now().getTime() - this.databaseNowMs();
+    return this.clock.now().getTime();
   }
 
   /** True when `limitMs` have passed since `since` by the database's time, and we are in a position to say so. */

@@ -1,8 +1,9 @@
-import { DomainError, type Clock } from '@image-factory/domain';
+import { DomainError } from '@image-factory/domain';
 import type { DatabaseIdentity, PostgresLeases, PostgresOwnership } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 import type { ClockJudge } from './clock-judge.js';
+import type { DatabaseClock } from './database-clock.js';
 import { SelfFence } from './self-fence.js';
 
 /** What the heartbeat carries to the others. */
@@ -49,10 +50,10 @@ export class LeaseKeeper {
     private readonly ownership: PostgresOwnership,
     private readonly judge: ClockJudge,
     private readonly options: LeaseKeeperOptions,
-    private readonly clock: Clock,
+    private readonly clock: DatabaseClock,
     private readonly logger: Logger,
   ) {
-    this.#fence = new SelfFence(clock, options.leaseMs);
+    this.#fence = new SelfFence(clock.machine, options.leaseMs);
   }
 
   get dispatcherId(): string | undefined {
@@ -95,7 +96,7 @@ export class LeaseKeeper {
     const id = uuidv7();
     const sentAt = this.#fence.reading();
     const { host, version, slots, leaseMs } = this.options;
-    await this.leases.register({ id, host, version, slots, leaseMs });
+    this.judge.registered(await this.leases.register({ id, host, version, slots, leaseMs }));
     this.#id = id;
     this.#fence.renewed(sentAt);
     this.logger.info('dispatcher registered', { dispatcherId: id, host, slots });

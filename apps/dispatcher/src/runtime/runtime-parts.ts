@@ -1,4 +1,4 @@
-import type { Clock, ProviderRepository } from '@image-factory/domain';
+import type { ProviderRepository } from '@image-factory/domain';
 import type {
   Database,
   Notifier,
@@ -16,6 +16,7 @@ import type {
 } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { CredentialSource } from '../execution/execution-scope.js';
+import type { DatabaseClock } from '../lease/database-clock.js';
 import type { Executors } from '../follow/provider-followers.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
 import type { ClusterSources } from '../sources/cluster-sources.js';
@@ -60,7 +61,7 @@ export interface RuntimeParts {
   readonly stores: DispatcherStores;
   readonly places: DispatcherPlaces;
   readonly sources: ClusterSources;
-  readonly clock: Clock;
+  readonly clock: DatabaseClock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }

@@ -53,6 +53,8 @@ export class AttemptObserver {
   readonly #options: AttemptObserverOptions;
   readonly #ended = new Map<string, Ended>();
   readonly #events = new Map<string, { readonly atMs: number; readonly events: readonly EventObject[] }>();
+  /** The TaskRun that an execution waits for, and since when it is seen to, by the monotonic clock. */
+  readonly #waits = new Map<string, { readonly taskRun: string; readonly sinceMs: number }>();
 
   constructor(options: AttemptObserverOptions) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class AttemptObserver {
   forget(executionId: string): void {
     this.#ended.delete(executionId);
     this.#events.delete(executionId);
+    this.#waits.delete(executionId);
   }
 
   async #look(connection: ClusterConnection, attempt: Attempt): Promise<AttemptObservation> {
@@ -107,9 +110,18 @@ export class AttemptObserver {
     const { clock } = this.#options;
     const { waiting } = stepTimes(view, clock.now());
     const pod = waiting === undefined ? undefined : podOf(view, waiting);
-    const long = waiting !== undefined && clock.now().getTime() - waiting.createdAt.getTime() > EVENTS_AFTER_MS;
+    const long = waiting !== undefined && this.#waitedMs(attempt, waiting.uid) > EVENTS_AFTER_MS;
     const events = pod !== undefined && long ? await this.#podEvents(connection, attempt, pod) : [];
     return this.#status(attempt, view, { events, tail: undefined, document: '', deleted: false });
+  }
+
+  /** As it is seen from here: the TaskRun's own time is its cluster's, whose clock may be ahead. */
+  #waitedMs({ executionId }: Attempt, taskRun: string): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    const known = this.#waits.get(executionId);
+    if (known?.taskRun === taskRun) return nowMs - known.sinceMs;
+    this.#waits.set(executionId, { taskRun, sinceMs: nowMs });
+    return 0;
   }
 
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
