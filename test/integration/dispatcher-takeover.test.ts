@@ -218,7 +218,47 @@ describe('a graceful stop', () => {
     await harness.reaches(buildId, 'completed');
     expectOneRunPerAttempt();
   });
+
+  it('keeps the shards under which a create still hangs until its lease has run out, and frees all others', async () => {
+    const other = await harness.addProvider('cluster-2');
+    const creating = new TestSignal();
+    const goOn = new TestSignal();
+    harness.cluster.beforeCreate = () => {
+      creating.raise();
+      return goOn.raised;
+    };
+    const first = await harness.start();
+    const buildId = await harness.submit({ requestedProviderId: harness.providerId });
+    await creating.raised;
+    const stopped = first.stop();
+    await eventually('the other cluster’s shards are free', async () => (await owned(other.id)) === 0 || undefined);
+    expect(await owned(harness.providerId)).toBeGreaterThan(0);
+    await stopped;
+    expect(first.runtime?.lease.mayWrite()).toBe(false);
+    const [held] = await harness.database.query<{ lease_until: Date; alive: boolean }>(
+      'SELECT lease_until, lease_until > clock_timestamp() AS alive FROM dispatchers',
+    );
+    expect(held?.alive).toBe(true);
+    harness.cluster.beforeCreate = () => Promise.resolve();
+    await harness.start();
+    await harness.reaches(buildId, 'completed');
+    const [adopted] = await harness.database.query<{ at: Date }>(
+      'SELECT min(acquired_at) AS at FROM cluster_shards WHERE provider_id = $1',
+      [harness.providerId],
+    );
+    expect(adopted?.at.getTime()).toBeGreaterThanOrEqual(held?.lease_until.getTime() ?? Infinity);
+    goOn.raise();
+    expectOneRunPerAttempt();
+  }, 40_000);
 });
+
+async function owned(providerId: string): Promise<number> {
+  const rows = await harness.database.query(
+    'SELECT 1 FROM cluster_shards WHERE provider_id = $1 AND owner IS NOT NULL',
+    [providerId],
+  );
+  return rows.length;
+}
 
 describe('a single run', () => {
   it('claims what there is, follows it to the end and says 0', async () => {

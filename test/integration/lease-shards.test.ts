@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
 
 const BEAT = { leaseMs: 60_000, slotsUsed: 1, metrics: { claims: 1 }, unreachableProviders: [] };
@@ -79,6 +80,35 @@ describe('leases', () => {
     expect(await world.leases.findHeld(two)).toEqual(taken);
     await world.leases.deregister(two);
     expect(await world.leases.findHeld(two)).toEqual([]);
+  });
+
+  it('given up wait for the writes that are under way behind them, and hold no later shard meanwhile', async () => {
+    const one = await world.dispatcher();
+    const leases = await acquire(one, 8);
+    for (const giveUp of [
+      () => world.leases.release({ leases: [...leases].reverse() }),
+      () => world.leases.deregister(one),
+    ]) {
+      // So they lie in the table in the opposite order of their keys.
+      for (const { shard } of [...leases].reverse())
+        await world.database.query('UPDATE cluster_shards SET acquired_count = 1 WHERE shard = $1', [shard]);
+      let given = false;
+      let giving: Promise<unknown> | undefined;
+      await world.database.transaction(async (tx) => {
+        await tx.query('SELECT 1 FROM cluster_shards WHERE shard = 0 FOR SHARE');
+        giving = giveUp().then(() => (given = true));
+        const blocked = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        await eventually('it waits', async () => (await world.database.query(blocked)).length > 0 || undefined);
+        await tx.query('SELECT 1 FROM cluster_shards WHERE shard = 7 FOR SHARE NOWAIT');
+        expect(given).toBe(false);
+      });
+      await giving;
+      expect(await world.leases.findHeld(one)).toEqual([]);
+      await world.database.query(
+        'UPDATE cluster_shards SET owner = $1, token = gen_random_uuid() WHERE provider_id = $2',
+        [one, provider],
+      );
+    }
   });
 
   it('an expired owner’s writes match nothing once its shard is adopted, and the adopter goes on', async () => {

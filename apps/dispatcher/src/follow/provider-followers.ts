@@ -57,14 +57,16 @@ export class ProviderFollowers {
     for (const summary of summaries) this.#followers.get(summary.providerId)?.add([summary]);
   }
 
-  /** Ends all work on the shards; a follower without shards is closed. */
+  /** Ends all work on the shards, each provider's on its own; a follower that has no shards left is closed. */
   async giveUp(leases: readonly ShardLease[]): Promise<void> {
+    const providerIds = [...new Set(leases.map((lease) => lease.providerId))];
     await Promise.all(
-      [...this.#followers.values()].map(async (follower) => {
-        const own = leases.filter((lease) => lease.providerId === follower.providerId);
-        if (own.length > 0) await follower.giveUp(own);
+      providerIds.map(async (providerId) => {
+        const follower = this.#followers.get(providerId);
+        if (follower === undefined) return;
+        await follower.giveUp(leases.filter((lease) => lease.providerId === providerId));
         if (follower.leases.length > 0) return;
-        this.#followers.delete(follower.providerId);
+        if (this.#followers.get(providerId) === follower) this.#followers.delete(providerId);
         await follower.close();
       }),
     );

@@ -31,6 +31,9 @@ export interface ShardKeeperStores {
 export class ShardKeeper {
   /** Tokens of shards on their way out: still ours in the database, not to be taken up again. */
   readonly #leaving = new Set<string>();
+  /** Tokens of those among them under which work may still run. */
+  readonly #busy = new Set<string>();
+  readonly #handOvers = new Set<Promise<void>>();
 
   constructor(
     private readonly stores: ShardKeeperStores,
@@ -61,11 +64,15 @@ export class ShardKeeper {
     await this.followers.giveUp([fence]);
   }
 
-  /** Ends work on everything and frees it. */
+  /** Ends work on everything, and frees each provider's shards as soon as nothing runs under them any more. */
   async releaseAll(): Promise<void> {
-    const leases = [...this.followers.leases];
-    await this.followers.giveUp(leases);
-    await this.stores.leases.release({ leases });
+    this.#giveUp(this.followers.leases);
+    await Promise.all(this.#handOvers);
+  }
+
+  /** Nothing runs here under any shard: whoever has them next works alone. */
+  get isIdle(): boolean {
+    return this.#busy.size === 0 && this.followers.leases.length === 0;
   }
 
   /** Disabled providers are followed only while something of theirs is not swept. */
@@ -127,15 +134,21 @@ export class ShardKeeper {
     const keys = new Set(rows.map(shardKey));
     const leases = this.followers.leases.filter((lease) => keys.has(shardKey(lease)));
     for (const providerId of new Set(leases.map((lease) => lease.providerId))) {
-      void this.#handOver(leases.filter((lease) => lease.providerId === providerId));
+      const handOver = this.#handOver(leases.filter((lease) => lease.providerId === providerId));
+      this.#handOvers.add(handOver);
+      void handOver.finally(() => this.#handOvers.delete(handOver));
     }
   }
 
   async #handOver(leases: readonly ShardLease[]): Promise<void> {
-    for (const lease of leases) this.#leaving.add(lease.token);
+    for (const { token } of leases) {
+      this.#leaving.add(token);
+      this.#busy.add(token);
+    }
     try {
       this.logger.info('shards are handed over', { provider: leases[0]?.providerId, shards: leases.length });
       await this.followers.giveUp(leases);
+      for (const { token } of leases) this.#busy.delete(token);
       await this.stores.leases.release({ leases });
     } catch (error) {
       this.logger.warn('shards could not be handed over; they are taken up again', { error });

@@ -29,12 +29,18 @@ export const HEARTBEAT = `
          (SELECT dispatch_paused FROM installation) AS paused,
          coalesce((SELECT jsonb_agg(jsonb_build_object('id', id, 'host', host) ORDER BY id) FROM live), '[]') AS live`;
 
-/** Index: primary key, cluster_shards_owner. Locks: the dispatcher's row and its shards, for one statement. */
+/**
+ * Only for a dispatcher that has stopped working on its shards: they are free at once. Index: primary key,
+ * cluster_shards_owner. Locks: the shards in the order of their keys, as batches of writes do, and the dispatcher's row.
+ */
 export const DEREGISTER = `
-  WITH stopped AS (
-    UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1
+  WITH own AS MATERIALIZED (
+    SELECT provider_id, host, shard FROM cluster_shards WHERE owner = $1 ORDER BY provider_id, host, shard FOR UPDATE
+  ), freed AS (
+    UPDATE cluster_shards s SET owner = NULL, token = NULL
+      FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard
   )
-  UPDATE cluster_shards SET owner = NULL, token = NULL WHERE owner = $1`;
+  UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1`;
 
 /** A few hundred rows at most: a scan. Locks nothing. */
 export const LIST_SHARDS = `
@@ -74,12 +80,21 @@ export const ACQUIRE_SHARDS = `
    WHERE s.provider_id = free.provider_id AND s.host = free.host AND s.shard = free.shard
   RETURNING s.shard, s.token`;
 
-/** Index: primary key. Locks: the shards given up. */
+/**
+ * Index: primary key. Locks: the shards given up, in the order of their keys, as batches of writes do; a batch that is
+ * under way behind one of them is waited for.
+ */
 export const RELEASE_SHARDS = `
-  UPDATE cluster_shards s
-     SET owner = NULL, token = NULL
-    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
-   WHERE s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token`;
+  WITH own AS MATERIALIZED (
+    SELECT s.provider_id, s.host, s.shard
+      FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
+      JOIN cluster_shards s
+        ON s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token
+     ORDER BY s.provider_id, s.host, s.shard
+       FOR UPDATE OF s
+  )
+  UPDATE cluster_shards s SET owner = NULL, token = NULL
+    FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
 
 /** Index: cluster_shards_owner. Locks nothing. */
 export const FIND_HELD = 'SELECT provider_id, host, shard, token FROM cluster_shards WHERE owner = $1';
