@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { applyDecorators } from '@nestjs/common';
-import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
+import { AZURE_CLOUD_NAMES, type AzureCloud, parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { parseEncryptionKeys } from '@image-factory/persistence';
 import { LOG_FORMATS, LOG_LEVELS } from '@image-factory/telemetry';
 import { ValidateBy, ValidateIf } from 'class-validator';
@@ -138,6 +138,7 @@ export class EnvVariables {
   @Variable(listOf(/^(?:-|[a-z][a-z0-9-]{3,40})$/, 'regions or zones')) readonly IF_DISCOVERY_GCP_LOCATIONS?: string;
   @Variable(listOf(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'UUIDs of subscriptions'))
   readonly IF_DISCOVERY_AZURE_SUBSCRIPTIONS?: string;
+  @Variable(choice(AZURE_CLOUD_NAMES)) readonly IF_DISCOVERY_AZURE_CLOUD?: AzureCloud;
   @Variable(adoptRules) readonly IF_DISCOVERY_ADOPT?: string;
   @Variable(url('http:', 'https:')) readonly IF_OTLP_ENDPOINT?: string;
   @Variable(text) readonly IF_LOCAL_WORKSPACE_DIR?: string;

@@ -1,3 +1,4 @@
+import type { AzureCloud } from '@image-factory/cluster-connectors';
 import type { AdoptionRule } from '@image-factory/cluster-registry';
 import { homedir } from 'node:os';
 
@@ -10,6 +11,8 @@ export interface DiscoveryEnv {
   /** `-` is every location of a project. */
   readonly gcpLocations: readonly string[];
   readonly azureSubscriptions: readonly string[];
+  /** The cloud of Azure that they are in. */
+  readonly azureCloud: AzureCloud;
   readonly adopt: readonly AdoptionRule[];
 }
 
@@ -29,6 +32,7 @@ interface SourceVariables {
   readonly IF_DISCOVERY_GCP_PROJECTS?: string;
   readonly IF_DISCOVERY_GCP_LOCATIONS?: string;
   readonly IF_DISCOVERY_AZURE_SUBSCRIPTIONS?: string;
+  readonly IF_DISCOVERY_AZURE_CLOUD?: AzureCloud;
   readonly IF_DISCOVERY_ADOPT?: string;
 }
 
@@ -65,6 +69,7 @@ export function sourcesOf(
       gcpProjects: list(variables.IF_DISCOVERY_GCP_PROJECTS),
       gcpLocations: locations.length === 0 ? ['-'] : locations,
       azureSubscriptions: list(variables.IF_DISCOVERY_AZURE_SUBSCRIPTIONS),
+      azureCloud: variables.IF_DISCOVERY_AZURE_CLOUD ?? 'AzureCloud',
       adopt: parseAdoptRules(list(variables.IF_DISCOVERY_ADOPT)) ?? [],
     },
   };

@@ -81,4 +81,7 @@ export class DiscoveredClusterEntity {
 
   @Column({ type: 'timestamptz', name: 'vanished_at', nullable: true })
   readonly vanishedAt!: Date | null;
+
+  @Column({ type: 'text', name: 'seen_by', nullable: true })
+  readonly seenBy!: string | null;
 }
