@@ -351,6 +351,7 @@ CREATE TABLE discovered_clusters (
   last_seen_at timestamp with time zone NOT NULL DEFAULT now(),
   changed_at timestamp with time zone,
   vanished_at timestamp with time zone,
+  seen_by text,
   retired_at timestamp with time zone,
   CONSTRAINT discovered_clusters_cloud CHECK (cloud = ANY (ARRAY['aws'::text, 'gcp'::text, 'azure'::text])),
   CONSTRAINT discovered_clusters_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE SET NULL,

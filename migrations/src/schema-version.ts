@@ -11,6 +11,7 @@ import { AddSources1795219570000 } from './1795219570000-add-sources.js';
 import { ExplainProviderStates1795219580000 } from './1795219580000-explain-provider-states.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
+import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -28,6 +29,7 @@ export const MIGRATIONS = [
   ExplainProviderStates1795219580000,
   KeepProbes1795219590000,
   GiveMoreDisk1795219600000,
+  KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
 ] as const;
 

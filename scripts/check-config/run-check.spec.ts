@@ -54,7 +54,7 @@ far, line 10
   region         eu-west-1
   auth_method    token
   token_path     DIR/token
-  endpoint       asked for: EKS cluster far in eu-west-1
+  endpoint       asked of its cloud, by cluster_name far, region eu-west-1
 
 health_check.interval: 1m`,
     });

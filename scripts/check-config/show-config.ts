@@ -1,5 +1,4 @@
 import {
-  type CloudCluster,
   type ClusterConfig,
   type DeclaredCluster,
   formatDuration,
@@ -29,7 +28,7 @@ async function showCluster(cluster: DeclaredCluster): Promise<string[]> {
     ['provider_type', type],
     ['region', region],
     ...Object.entries(config),
-    ['endpoint', describe === undefined ? undefined : `asked for: ${cloudName(describe)}`],
+    ['endpoint', describe === undefined ? undefined : cloudNames(describe)],
     ['capabilities', capabilities.length === 0 ? undefined : capabilities.join(', ')],
     ['labels', labelText(labels)],
     ['max_concurrent_builds', maxConcurrentBuilds?.toString()],
@@ -45,10 +44,9 @@ async function showCluster(cluster: DeclaredCluster): Promise<string[]> {
   ];
 }
 
-function cloudName(cluster: CloudCluster): string {
-  if (cluster.cloud === 'aws') return `EKS cluster ${cluster.name} in ${cluster.region}`;
-  if (cluster.cloud === 'gcp') return `GKE cluster ${cluster.name} in ${cluster.project}, ${cluster.location}`;
-  return `AKS cluster ${cluster.name} in ${cluster.subscription}, ${cluster.resourceGroup}`;
+function cloudNames({ auth_method: _method, ...names }: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(names).map(([key, value]) => `${key} ${value}`);
+  return `asked of its cloud, by ${pairs.join(', ')}`;
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string | undefined {

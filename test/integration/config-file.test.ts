@@ -5,7 +5,7 @@ import { NO_SOURCES, type Dispatcher } from '@image-factory/dispatcher';
 import { PostgresDeclaredProviders } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CloudStub, eksCluster, STUB_CA } from './cloud-stub.ts';
+import { CloudStub, eksCluster, STUB_CA, withIdentities } from './cloud-stub.ts';
 import { DispatcherHarness } from './dispatcher-harness.js';
 
 interface ProviderLine {
@@ -276,6 +276,7 @@ describe('the configuration file', () => {
       if (url.pathname === '/clusters/far') return { body: { cluster: eksCluster(region ?? '', 'far') } };
       return { status: 403, headers: { 'x-amzn-errortype': 'AccessDeniedException' }, body: { message: 'no' } };
     });
+    const forget = await withIdentities();
     const conditions = () =>
       harness.database.query<{ name: string; type: string; status: string; reason: string }>(
         `SELECT p.name, c.type, c.status, c.reason FROM provider_conditions c JOIN providers p ON p.id = c.provider_id
@@ -288,7 +289,7 @@ describe('the configuration file', () => {
       await write(
         file(aws.replace('NAME', 'far'), aws.replace('NAME', 'denied'), cluster('near').replace('~/token', '~/gone')),
       );
-      await harness.start({}, sources(), { clouds: stub.access() });
+      await harness.start({}, { ...sources(), ...stub.env });
       await eventually('all are looked at', async () => (await conditions()).length === 5);
       expect(await conditions()).toEqual([
         { name: 'denied', type: 'CredentialFiles', status: 'True', reason: 'CredentialFilesReadable' },
@@ -309,6 +310,7 @@ describe('the configuration file', () => {
       await eventually('it is applied', async () => (await names()).includes('denied disabled'));
       expect((await rows()).find(({ name }) => name === 'far')?.settings).toEqual(far?.settings);
     } finally {
+      await forget();
       await stub.close();
     }
   });

@@ -1,13 +1,27 @@
-import { describeCluster, discover, type DiscoveryScope, type ScopeListing } from '@image-factory/cluster-registry';
-import { afterEach, describe, expect, it } from 'vitest';
-import { CloudStub, eksCluster, STUB_CA, STUB_CA_BASE64, type StubAnswer, type StubRequest } from './cloud-stub.ts';
+import { describeCluster } from '@image-factory/cluster-connectors';
+import { discover, type DiscoveryScope, type ScopeListing } from '@image-factory/cluster-registry';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  CloudStub,
+  eksCluster,
+  STUB_CA,
+  STUB_CA_BASE64,
+  type StubAnswer,
+  type StubRequest,
+  withIdentities,
+} from './cloud-stub.ts';
 
 let stub: CloudStub;
+let forget: () => Promise<void>;
+beforeAll(async () => {
+  forget = await withIdentities();
+});
+afterAll(() => forget());
 afterEach(() => stub.close());
 
 async function listed(...scopes: readonly DiscoveryScope[]): Promise<ScopeListing[]> {
   const listings: ScopeListing[] = [];
-  await discover(scopes, stub.access(), AbortSignal.timeout(30_000), (listing) => {
+  await discover(scopes, stub.clouds(), AbortSignal.timeout(30_000), (listing) => {
     listings.push(listing);
     return Promise.resolve();
   });
@@ -69,7 +83,8 @@ describe('EKS', () => {
     stub = await CloudStub.start(() => refusedByAws(429, 'ThrottlingException'));
     const [listing] = await listed({ cloud: 'aws', region: 'eu-west-1' });
     expect(listing?.problems).toMatchObject([{ reason: 'CloudThrottled' }]);
-    expect(stub.requests).toHaveLength(3);
+    // Four tries, each of them two of the SDK.
+    expect(stub.requests).toHaveLength(8);
   });
 });
 
@@ -123,7 +138,7 @@ describe('GKE', () => {
       {
         reason: 'CloudAccessDenied',
         message:
-          'GKE in project farm-2, us-central1 was refused (HTTP 403, PERMISSION_DENIED); give the identity the right to list and describe clusters there, or leave the scope out.',
+          'GKE in project farm-2, us-central1: listing its clusters is denied; grant the identity roles/container.clusterViewer on the project, or leave it out. (PERMISSION_DENIED)',
       },
     ]);
   });
@@ -132,20 +147,11 @@ describe('GKE', () => {
 describe('a cloud without a credential', () => {
   it('is reported as such, without what the library says', async () => {
     stub = await CloudStub.start(() => ({ body: {} }));
-    const refused = (): Promise<string> => Promise.reject(new Error('secret-text of a chain'));
-    const access = { ...stub.access(), gcp: { origin: stub.url, token: refused } };
-    const listings: ScopeListing[] = [];
-    await discover(
-      [{ cloud: 'gcp', project: 'farm-1', location: '-' }],
-      access,
-      AbortSignal.timeout(5_000),
-      (listing) => {
-        listings.push(listing);
-        return Promise.resolve();
-      },
-    );
-    expect(listings[0]?.problems).toMatchObject([{ reason: 'CloudCredentialMissing' }]);
-    expect(JSON.stringify(listings)).not.toContain('secret-text');
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/nonexistent/secret-text');
+    const [listing] = await listed({ cloud: 'gcp', project: 'farm-1', location: '-' }).finally(() => forget());
+    forget = await withIdentities();
+    expect(listing?.problems).toMatchObject([{ reason: 'CloudCredentialMissing' }]);
+    expect(JSON.stringify(listing)).not.toContain('secret-text');
     expect(stub.requests).toEqual([]);
   });
 });
@@ -179,14 +185,17 @@ describe('AKS', () => {
       const page = url.searchParams.get('$skipToken');
       if (page === null) {
         return {
-          body: { value: [aksCluster('a')], nextLink: `${stub.url}${list}?api-version=2025-10-01&$skipToken=2` },
+          body: {
+            value: [aksCluster('a')],
+            nextLink: `https://management.azure.com${list}?api-version=2025-10-01&$skipToken=2`,
+          },
         };
       }
       return {
         body: { value: [aksCluster('b', { powerState: { code: 'Stopped' } })], nextLink: 'https://evil.example/more' },
       };
     });
-    const [listing] = await listed({ cloud: 'azure', subscription: SUBSCRIPTION });
+    const [listing] = await listed({ cloud: 'azure', subscription: SUBSCRIPTION, azureCloud: 'AzureCloud' });
     expect(
       listing?.clusters.map(({ key, facts }) => [key.resourceGroup, key.name, facts.status, facts.version]),
     ).toEqual([
@@ -199,29 +208,32 @@ describe('AKS', () => {
   });
 });
 
+const WAYS = [
+  { auth_method: 'eks-iam', region: 'eu-west-1', cluster_name: 'a' },
+  { auth_method: 'gke-workload-identity', project_id: 'farm-1', location: 'europe-west1', cluster_name: 'a' },
+  { auth_method: 'aks-managed-identity', subscription_id: SUBSCRIPTION, resource_group: 'builds', cluster_name: 'a' },
+] as const;
+
 describe('a cluster is described by its name', () => {
   const kubeconfig = Buffer.from(
-    `apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {server: "https://a.azmk8s.example:443", certificate-authority-data: ${STUB_CA_BASE64}}\nusers:\n- name: u\n  user: {exec: {command: kubelogin}}\n`,
+    `apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {server: "https://a.azmk8s.example:443", certificate-authority-data: ${STUB_CA_BASE64}}\ncontexts:\n- {name: c, context: {cluster: a, user: u}}\ncurrent-context: c\nusers:\n- name: u\n  user: {exec: {command: kubelogin}}\n`,
   ).toString('base64');
 
   it('in each cloud', async () => {
     stub = await CloudStub.start(({ method, url, region = '' }) => {
       if (url.pathname === '/clusters/a') return { body: { cluster: eksCluster(region, 'a') } };
       if (url.pathname.startsWith('/v1/')) return { body: gkeCluster('a', 'europe-west1') };
+      if (method === 'GET' && url.pathname.endsWith('/managedClusters/a')) return { body: aksCluster('a') };
       if (method === 'POST' && url.pathname.endsWith('/managedClusters/a/listClusterUserCredential')) {
         return { body: { kubeconfigs: [{ name: 'clusterUser', value: kubeconfig }] } };
       }
       return { status: 404, body: {} };
     });
-    const access = stub.access();
-    expect([
-      await describeCluster({ cloud: 'aws', region: 'eu-west-1', name: 'a' }, access),
-      await describeCluster({ cloud: 'gcp', project: 'farm-1', location: 'europe-west1', name: 'a' }, access),
-      await describeCluster({ cloud: 'azure', subscription: SUBSCRIPTION, resourceGroup: 'builds', name: 'a' }, access),
-    ]).toEqual([
-      { endpoint: 'https://a.eu-west-1.eks.example', caCert: STUB_CA },
-      { endpoint: 'https://203.0.113.7', caCert: STUB_CA },
-      { endpoint: 'https://a.azmk8s.example:443', caCert: STUB_CA },
+    const described = await Promise.all(WAYS.map((config) => describeCluster(config, stub.sessions())));
+    expect(described.map(({ server, ca }) => [server, ca?.reveal()])).toEqual([
+      ['https://a.eu-west-1.eks.example', STUB_CA],
+      ['https://203.0.113.7', STUB_CA],
+      ['https://a.azmk8s.example:443', STUB_CA],
     ]);
   });
 
@@ -235,15 +247,65 @@ describe('a cluster is described by its name', () => {
     [
       'has no CA',
       { body: { cluster: eksCluster('eu-west-1', 'a', { certificateAuthority: {} }) } },
-      'CloudUnavailable',
+      'CloudClusterNotActive',
     ],
     ['is asked for with an expired session', refusedByAws(403, 'ExpiredTokenException'), 'CloudCredentialExpired'],
   ])('and refused when it %s', async (_name, answer, reason) => {
     stub = await CloudStub.start(() => answer);
-    const asked = describeCluster({ cloud: 'aws', region: 'eu-west-1', name: 'a' }, stub.access());
+    const asked = describeCluster(WAYS[0], stub.sessions());
     await expect(asked).rejects.toMatchObject({
       reason,
       message: expect.stringContaining('EKS cluster a in eu-west-1'),
     });
+  });
+});
+
+describe('an address that the egress rules refuse', () => {
+  const SCOPES: readonly DiscoveryScope[] = [
+    { cloud: 'aws', region: 'eu-west-1' },
+    { cloud: 'gcp', project: 'farm-1', location: '-' },
+    { cloud: 'azure', subscription: SUBSCRIPTION, azureCloud: 'AzureCloud' },
+  ];
+
+  it.each(SCOPES)('is not asked for a list, nor for a token: $cloud', async (scope) => {
+    stub = await CloudStub.start(() => ({ body: {} }));
+    const problems: unknown[] = [];
+    await discover([scope], stub.clouds([]), AbortSignal.timeout(10_000), (listing) => {
+      problems.push(...listing.problems);
+      return Promise.resolve();
+    });
+    expect(problems).toMatchObject([{ reason: 'EgressForbidden' }]);
+    expect(stub.requests).toEqual([]);
+  });
+
+  it.each(WAYS)('is not asked where a cluster is: $auth_method', async (config) => {
+    stub = await CloudStub.start(() => ({ body: {} }));
+    await expect(describeCluster(config, stub.sessions([]))).rejects.toMatchObject({ reason: 'EgressForbidden' });
+    expect(stub.requests).toEqual([]);
+  });
+});
+
+describe('a cloud of its own', () => {
+  const asked = (): string[] => [...new Set(stub.requests.map(({ host }) => host))].sort();
+
+  it('of AWS is asked at its own hosts, for a region of it', async () => {
+    stub = await CloudStub.start(({ url, region = '' }) =>
+      url.pathname === '/clusters' ? { body: { clusters: ['a'] } } : { body: { cluster: eksCluster(region, 'a') } },
+    );
+    const listings = await listed({ cloud: 'aws', region: 'cn-north-1' }, { cloud: 'aws', region: 'us-gov-west-1' });
+    expect(listings).toMatchObject([{ problems: [] }, { problems: [] }]);
+    expect(asked()).toEqual(['eks.cn-north-1.amazonaws.com.cn', 'eks.us-gov-west-1.amazonaws.com']);
+  });
+
+  it.each([
+    ['AzureUSGovernment', 'login.microsoftonline.us', 'management.usgovcloudapi.net'],
+    ['AzureChina', 'login.partner.microsoftonline.cn', 'management.chinacloudapi.cn'],
+  ] as const)('of Azure is asked at its own hosts, with a token of its own: %s', async (azureCloud, login, arm) => {
+    stub = await CloudStub.start(() => ({ body: { value: [aksCluster('a')] } }));
+    const [listing] = await listed({ cloud: 'azure', subscription: SUBSCRIPTION, azureCloud });
+    expect(listing).toMatchObject({ problems: [], clusters: [{ facts: { azureCloud } }] });
+    expect(asked()).toEqual([arm]);
+    const [, claims = ''] = (stub.requests[0]?.authorization ?? '').split('.');
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ iss: login });
   });
 });

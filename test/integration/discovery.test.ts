@@ -5,7 +5,7 @@ import { createSilentLogger, Metrics } from '@image-factory/telemetry';
 import { eventually } from '@image-factory/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiHarness, expectProblem } from './api-support.ts';
-import { CloudStub, eksCluster, type StubAnswer } from './cloud-stub.ts';
+import { CloudStub, eksCluster, STUB_ACCOUNT, type StubAnswer, withIdentities } from './cloud-stub.ts';
 import { DispatcherHarness } from './dispatcher-harness.js';
 
 const DISCOVERY = `${API_BASE}/admin/infrastructure/discovery`;
@@ -26,9 +26,11 @@ function answerOf(region: string, path: string): StubAnswer {
 describe('discovery', () => {
   let harness: ApiHarness;
   let stub: CloudStub;
+  let forget: () => Promise<void>;
   const dispatchers: Dispatcher[] = [];
 
   beforeAll(async () => {
+    forget = await withIdentities();
     harness = await ApiHarness.start();
     stub = await CloudStub.start(({ url, region = '' }) => answerOf(region, url.pathname));
     await startDispatcher();
@@ -38,6 +40,7 @@ describe('discovery', () => {
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.abandon().catch(() => undefined)));
     await stub.close();
     await harness.stop();
+    await forget();
   });
 
   async function startDispatcher(discovery: Partial<SourcesEnv['discovery']> = {}): Promise<void> {
@@ -47,11 +50,10 @@ describe('discovery', () => {
       encryptionKeys: undefined,
     } as unknown as DispatcherHarness);
     const sources = { ...NO_SOURCES, discovery: { ...NO_SOURCES.discovery, everyMinutes: 0, ...discovery } };
-    const dispatcher = await createDispatcher({ ...env, sources }, createSilentLogger(), {
+    const dispatcher = await createDispatcher({ ...env, ...stub.env, sources }, createSilentLogger(), {
       http: false,
       metrics: new Metrics(),
       settings: { periodicScale: 0.02 },
-      clouds: stub.access(),
     });
     await dispatcher.start();
     dispatchers.push(dispatcher);
@@ -205,6 +207,24 @@ describe('discovery', () => {
     );
     regions.set('eu-west-1', kept ?? new Map());
     await run('eu-west-1');
+    expect(await find('one')).toMatchObject({ status: 'adopted', vanished_at: null });
+  });
+
+  it('says nothing about the clusters of an account that it does not ask, nor when it does not know which it asks', async () => {
+    const kept = regions.get('eu-west-1');
+    regions.set('eu-west-1', new Map());
+    stub.account = '999999999999';
+    expect((await run('eu-west-1')).scopes).toMatchObject([{ clusters: 0, vanished: 0, problems: [] }]);
+    stub.account = undefined;
+    expect((await run('eu-west-1')).scopes).toMatchObject([
+      { vanished: 0, problems: [{ reason: 'CloudAccessDenied' }] },
+    ]);
+    regions.set('eu-west-1', kept ?? new Map());
+    stub.account = '999999999999';
+    const [foreign] = (await run('eu-west-1')).scopes;
+    expect(foreign).toMatchObject({ clusters: 0, found: 0, vanished: 0 });
+    expect(foreign.problems[0].message).toContain('belongs to the account 999999999999');
+    stub.account = STUB_ACCOUNT;
     expect(await find('one')).toMatchObject({ status: 'adopted', vanished_at: null });
   });
 

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CloudAccess } from '@image-factory/cluster-registry';
 import {
   createDispatcher,
   ImagePublisher,
@@ -225,7 +224,7 @@ export class DispatcherHarness {
   async create(
     settings: Partial<DispatcherSettings> = {},
     env: Partial<DispatcherEnv> = {},
-    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean; clouds?: CloudAccess } = {},
+    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean } = {},
   ): Promise<Dispatcher> {
     const executor = new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
@@ -234,7 +233,6 @@ export class DispatcherHarness {
       : createSilentLogger();
     const dispatcher = await createDispatcher(this.env(env), logger, {
       http: options.http ?? false,
-      ...(options.clouds === undefined ? {} : { clouds: options.clouds }),
       metrics: new Metrics(),
       settings: {
         periodicScale: 0.05,

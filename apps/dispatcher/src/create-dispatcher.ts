@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { CloudHttp } from '@image-factory/cluster-connectors';
-import { type CloudAccess, environmentProvider } from '@image-factory/cluster-registry';
+import { CloudSessions } from '@image-factory/cluster-connectors';
+import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -44,7 +44,6 @@ export const DISPATCHER_VERSION = '0.1.0';
 export interface DispatcherOverrides {
   readonly settings?: Partial<DispatcherSettings>;
   readonly places?: (stores: DispatcherStores, settings: DispatcherSettings) => DispatcherPlaces;
-  readonly clouds?: CloudAccess;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
   readonly metricsText?: () => Promise<string>;
@@ -76,14 +75,23 @@ export async function createDispatcher(
     openParts: async () => {
       await mirrorEnvironment(database, env, logger);
       const numbers = new LiveClusterNumbers(env, logger);
-      const egress = new EgressPolicy({ allow: env.egressAllow });
-      const fetch = new CloudHttp(egress, env.cloudEndpoints ?? {}).fetch('api');
-      const sourcesContext = { host, numbers, clock, logger, metrics, fetch, clouds: overrides.clouds };
-      const sources = createSources(env.sources, database, sourcesContext);
+      const egress = new EgressPolicy({ allow: env.egressAllow, allowHttp: env.insecureRegistries });
+      const cloud = new CloudSessions({ egress, clock, redirects: env.cloudEndpoints ?? {} });
+      const sources = createSources(env.sources, database, { host, numbers, clock, logger, metrics, cloud });
       await sources.start();
       const stores = openStores(database, cipher);
       const installation = await installationId(database);
-      const context = { installationId: installation, host, numbers, clock, databaseClock, logger, metrics };
+      const context = {
+        installationId: installation,
+        host,
+        numbers,
+        clock,
+        databaseClock,
+        logger,
+        metrics,
+        egress,
+        cloud,
+      };
       const places = overrides.places?.(stores, settings) ?? createPlaces(env, stores, context);
       return { installationId: installation, stores, places, sources };
     },

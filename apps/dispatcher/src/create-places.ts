@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   CLOUD_REASONS,
-  CloudSessions,
+  type CloudSessions,
   ConnectObserver,
   openClusterConnection,
   outcomeOf,
@@ -16,7 +16,7 @@ import {
   type ProviderRepository,
   type Reason,
 } from '@image-factory/domain';
-import { EgressPolicy } from '@image-factory/egress';
+import type { EgressPolicy } from '@image-factory/egress';
 import { ImageRegistryClient } from '@image-factory/image-registry';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
 import { PostgresDetections, PostgresTenantNamespaces } from '@image-factory/persistence';
@@ -41,6 +41,9 @@ export interface PlacesContext {
   readonly databaseClock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** One for everything that this process reaches. */
+  readonly egress: EgressPolicy;
+  readonly cloud: CloudSessions;
 }
 
 const PROBE_TIMEOUT_MS = 5_000;
@@ -51,8 +54,8 @@ const MOST_STATES = 1_000;
 /** The real places: Tekton on clusters, this host, the registries. Nothing is contacted here. */
 export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, context: PlacesContext): DispatcherPlaces {
   const { clock, logger, metrics } = context;
-  const egress = new EgressPolicy({ allow: env.egressAllow, allowHttp: env.insecureRegistries });
-  const connections = openPool(env, stores.providers, egress, context);
+  const { egress } = context;
+  const connections = openPool(env, stores.providers, context);
   const registry = new ImageRegistryClient({ egress, insecureRegistries: env.insecureRegistries });
   const { numbers } = context;
   const health = new HealthMonitor({
@@ -79,7 +82,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
   });
   observePressure(metrics, () => connections.pressures());
   const board = observeClusters(metrics, connections);
-  const local = localExecutor(env, egress, context);
+  const local = localExecutor(env, context);
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
@@ -108,8 +111,7 @@ function openBreakers(connections: ConnectionPool): ReadonlySet<string> {
 function openPool(
   env: DispatcherEnv,
   providers: ProviderRepository,
-  egress: EgressPolicy,
-  { clock, logger, metrics, numbers }: PlacesContext,
+  { clock, logger, metrics, numbers, egress, cloud }: PlacesContext,
 ): ConnectionPool {
   const fileRules = { allowedDirs: env.credentialDirs, anyPath: false };
   const inCluster = env.inCluster === undefined ? {} : { inCluster: env.inCluster };
@@ -118,7 +120,6 @@ function openPool(
     ceilingPerSecond: env.clusterRateCeiling,
     slots: env.clusterRequestsAtOnce,
   };
-  const cloud = new CloudSessions({ egress, clock, redirects: env.cloudEndpoints ?? {} });
   const connectorContext = { fileRules, ...inCluster, allowHttp: true, cloud };
   return new ConnectionPool({
     providers,
@@ -158,11 +159,7 @@ function tektonExecutor(
   });
 }
 
-function localExecutor(
-  env: DispatcherEnv,
-  egress: EgressPolicy,
-  { host, clock, logger }: PlacesContext,
-): BuildExecutor {
+function localExecutor(env: DispatcherEnv, { host, clock, logger, egress }: PlacesContext): BuildExecutor {
   return new LocalBuildExecutor({
     workspaceDir: env.localWorkspaceDir,
     hostId: host,

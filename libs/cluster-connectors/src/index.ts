@@ -16,11 +16,17 @@ export type {
   InClusterLocation,
 } from './auth/connector-strategy.js';
 export { connectorTable, isAuthMethod, isCloudMethod, resolveAccess } from './auth/connector-table.js';
-export { AKS_API_VERSION } from './cloud/azure/aks-cluster.js';
+export { AZURE_CLOUD_NAMES, isAzureCloud } from './cloud/azure/azure-clouds.js';
+export type { AzureCloud } from './cloud/azure/azure-clouds.js';
+export type { EksDescription } from './cloud/aws/eks-region.js';
+export { describeCluster } from './cloud/describe-cluster.js';
+export type { DescribedCluster } from './cloud/cloud-cluster.js';
+export type { CloudReader } from './cloud/cloud-reader.js';
 export { CLOUD_REASONS } from './cloud/cloud-error.js';
 export { credentialExpiry } from './auth/credential-expiry.js';
 export { parseCloudEndpoints } from './cloud/cloud-endpoints.js';
 export { CloudHttp } from './cloud/cloud-http.js';
+export type { CloudJson, CloudRoute } from './cloud/cloud-http.js';
 export { CloudSessions } from './cloud/cloud-sessions.js';
 export type { CloudSubject } from './cloud/cloud-sessions.js';
 export { TokenBroker } from './broker/token-broker.js';

@@ -15,7 +15,6 @@ export {
 export type { MirroredProvider } from './environment/environment-provider.js';
 export { parseClusterConfig } from './config-file/parse-cluster-config.js';
 export type {
-  CloudCluster,
   ClusterConfig,
   ConfigProblem,
   CredentialFile,
@@ -26,10 +25,8 @@ export type {
 export { unreadableFiles } from './config-file/credential-files.js';
 export type { UnreadableFile } from './config-file/credential-files.js';
 export { formatDuration } from './config-file/duration.js';
-export { ownCloudAccess } from './discovery/cloud-access.js';
-export type { CloudAccess, RestAccess } from './discovery/cloud-access.js';
-export { describeCluster } from './discovery/describe-cluster.js';
 export { discover } from './discovery/discover.js';
+export type { DiscoveryClouds } from './discovery/discovery-clouds.js';
 export { scopeName } from './discovery/found-cluster.js';
 export type {
   DiscoveryProblem,

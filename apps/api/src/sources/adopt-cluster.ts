@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isAuthMethod } from '@image-factory/cluster-connectors';
 import { adoptedConfig, adoptedProviderId, adoptionIssues } from '@image-factory/cluster-registry';
-import { DomainError, type Issue } from '@image-factory/domain';
+import { DomainError } from '@image-factory/domain';
 import {
   alreadyAdopted,
   type ClusterToAdopt,
@@ -15,7 +14,6 @@ import { refuseIssues } from '../http/validation/validate-request.js';
 import { AuditedWrites } from '../http/write/audited-writes.js';
 import { etagOf } from '../http/write/etag.js';
 import { type CreatedAnswer, IdempotentWrites } from '../http/write/idempotent-writes.js';
-import { ProviderAccess } from '../providers/manage/provider-access.js';
 import { ProviderResponse, toProviderResponse } from '../providers/manage/provider.response.js';
 import type { AdoptClusterRequest } from './discovery.request.js';
 
@@ -25,7 +23,6 @@ export class AdoptCluster {
   constructor(
     @Inject(PostgresDiscoveredClusters) private readonly clusters: PostgresDiscoveredClusters,
     @Inject(PostgresProviders) private readonly providers: PostgresProviders,
-    @Inject(ProviderAccess) private readonly access: ProviderAccess,
     @Inject(IdempotentWrites) private readonly writes: IdempotentWrites,
     @Inject(AuditedWrites) private readonly audited: AuditedWrites,
   ) {}
@@ -41,7 +38,7 @@ export class AdoptCluster {
       if (cluster.providerId !== undefined) throw alreadyAdopted(cluster);
       if (cluster.vanishedAt !== undefined) throw vanished(cluster);
       const adoption = toAdoption(cluster, request);
-      refuseIssues(await this.issues(cluster, request, adoption));
+      refuseIssues(adoptionIssues(cluster, request.config ?? {}));
       return async (tx) => {
         await this.clusters.adopt(tx, adoption);
         const provider = await this.providers.get(adoption.providerId, tx);
@@ -57,20 +54,6 @@ export class AdoptCluster {
       };
     });
   }
-
-  private async issues(
-    cluster: DiscoveredCluster,
-    request: AdoptClusterRequest,
-    { config }: ClusterToAdopt,
-  ): Promise<Issue[]> {
-    const issues = adoptionIssues(cluster.cloud, request.config ?? {});
-    if (issues.length > 0 || !isAuthMethod(config['auth_method'])) return issues;
-    return this.access.issues(
-      cluster.cloud === 'aws' ? 'aws-eks' : cluster.cloud === 'gcp' ? 'gcp-gke' : 'azure-aks',
-      'discovery',
-      config,
-    );
-  }
 }
 
 function toAdoption(cluster: DiscoveredCluster, request: AdoptClusterRequest): ClusterToAdopt {
@@ -78,7 +61,7 @@ function toAdoption(cluster: DiscoveredCluster, request: AdoptClusterRequest): C
     clusterId: cluster.id,
     providerId: adoptedProviderId(cluster),
     name: request.name ?? cluster.name,
-    config: adoptedConfig(cluster, (request.config ?? {}) as Record<string, string>),
+    config: adoptedConfig(cluster, (request.config ?? {}) as Record<string, string>, cluster.facts),
     isGlobal: request.is_global ?? false,
     maxConcurrentBuilds: request.max_concurrent_builds ?? 0,
     capabilities: request.capabilities ?? [],

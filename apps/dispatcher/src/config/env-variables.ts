@@ -1,5 +1,7 @@
+import { AZURE_CLOUD_NAMES, type AzureCloud } from '@image-factory/cluster-connectors';
 import {
   absolutePath,
+  choice,
   CommonVariables,
   integer,
   listOf,
@@ -41,6 +43,7 @@ export class DispatcherVariables extends CommonVariables {
   @Variable(listOf(/^(?:-|[a-z][a-z0-9-]{3,40})$/, 'regions or zones')) readonly IF_DISCOVERY_GCP_LOCATIONS?: string;
   @Variable(listOf(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'UUIDs of subscriptions'))
   readonly IF_DISCOVERY_AZURE_SUBSCRIPTIONS?: string;
+  @Variable(choice(AZURE_CLOUD_NAMES)) readonly IF_DISCOVERY_AZURE_CLOUD?: AzureCloud;
   @Variable(adoptRules) readonly IF_DISCOVERY_ADOPT?: string;
   @Variable(text) readonly IF_LOCAL_WORKSPACE_DIR?: string;
   @Variable(text) readonly IF_LOCAL_HOST_ID?: string;

@@ -16,6 +16,7 @@ describe('the sources of providers', () => {
         gcpProjects: [],
         gcpLocations: ['-'],
         azureSubscriptions: [],
+        azureCloud: 'AzureCloud',
         adopt: [],
       },
     });
@@ -29,6 +30,7 @@ describe('the sources of providers', () => {
       IF_DISCOVERY_GCP_PROJECTS: 'farm-1',
       IF_DISCOVERY_GCP_LOCATIONS: 'europe-west1,europe-west1-b',
       IF_DISCOVERY_AZURE_SUBSCRIPTIONS: '11111111-2222-3333-4444-555555555555',
+      IF_DISCOVERY_AZURE_CLOUD: 'AzureChina',
       IF_DISCOVERY_MINUTES: '0',
       IF_DISCOVERY_ADOPT: 'aws/eu-*/build-*#image-factory=true,*/*/shared',
     });
@@ -40,6 +42,7 @@ describe('the sources of providers', () => {
         gcpProjects: ['farm-1'],
         gcpLocations: ['europe-west1', 'europe-west1-b'],
         azureSubscriptions: ['11111111-2222-3333-4444-555555555555'],
+        azureCloud: 'AzureChina',
         adopt: [
           { cloud: 'aws', location: 'eu-*', name: 'build-*', tag: { key: 'image-factory', value: 'true' } },
           { cloud: '*', location: '*', name: 'shared', tag: undefined },
@@ -56,6 +59,7 @@ describe('the sources of providers', () => {
       IF_DISCOVERY_GCP_PROJECTS: 'x',
       IF_DISCOVERY_GCP_LOCATIONS: '*',
       IF_DISCOVERY_AZURE_SUBSCRIPTIONS: 'mine',
+      IF_DISCOVERY_AZURE_CLOUD: 'AzureGermany',
       IF_DISCOVERY_ADOPT: 'aws/eu-west-1',
     });
     expect(result.kind === 'invalid' && result.problems.map(({ name }) => name)).toEqual([
@@ -64,6 +68,7 @@ describe('the sources of providers', () => {
       'IF_DISCOVERY_GCP_PROJECTS',
       'IF_DISCOVERY_GCP_LOCATIONS',
       'IF_DISCOVERY_AZURE_SUBSCRIPTIONS',
+      'IF_DISCOVERY_AZURE_CLOUD',
       'IF_DISCOVERY_ADOPT',
     ]);
   });

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import type { AzureCloud } from '@image-factory/cluster-connectors';
 import type { AdoptionRule } from '@image-factory/cluster-registry';
 import { splitList, type EnvSource } from '@image-factory/configuration';
 
@@ -11,6 +12,8 @@ export interface DiscoveryEnv {
   /** `-` is every location of a project. */
   readonly gcpLocations: readonly string[];
   readonly azureSubscriptions: readonly string[];
+  /** The cloud of Azure that they are in. */
+  readonly azureCloud: AzureCloud;
   readonly adopt: readonly AdoptionRule[];
 }
 
@@ -30,6 +33,7 @@ interface SourceVariables {
   readonly IF_DISCOVERY_GCP_PROJECTS?: string;
   readonly IF_DISCOVERY_GCP_LOCATIONS?: string;
   readonly IF_DISCOVERY_AZURE_SUBSCRIPTIONS?: string;
+  readonly IF_DISCOVERY_AZURE_CLOUD?: AzureCloud;
   readonly IF_DISCOVERY_ADOPT?: string;
 }
 
@@ -62,6 +66,7 @@ export function sourcesOf(variables: SourceVariables, source: EnvSource): Source
       gcpProjects: splitList(variables.IF_DISCOVERY_GCP_PROJECTS),
       gcpLocations: locations.length === 0 ? ['-'] : locations,
       azureSubscriptions: splitList(variables.IF_DISCOVERY_AZURE_SUBSCRIPTIONS),
+      azureCloud: variables.IF_DISCOVERY_AZURE_CLOUD ?? 'AzureCloud',
       adopt: parseAdoptRules(splitList(variables.IF_DISCOVERY_ADOPT)) ?? [],
     },
   };

@@ -1,20 +1,16 @@
-import { type CloudCluster, type DeclaredCluster, unreadableFiles } from '@image-factory/cluster-registry';
+import type { DescribedCluster } from '@image-factory/cluster-connectors';
+import { type DeclaredCluster, unreadableFiles } from '@image-factory/cluster-registry';
 import { type Clock, isDomainError } from '@image-factory/domain';
 import type { ConditionToStore, PostgresDeclaredProviders } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { toProvider } from './config-file-sync.js';
 
-/** Where a cloud says that a cluster is. */
-export interface DescribedCluster {
-  readonly endpoint: string;
-  /** PEM; undefined when the endpoint's certificate is publicly trusted. */
-  readonly caCert: string | undefined;
-}
-
 export interface CheckDeclaredOptions {
   readonly store: PostgresDeclaredProviders;
   /** Asks a cloud. @throws DomainError with the cloud's refusal */
-  readonly describe: (cluster: CloudCluster) => Promise<DescribedCluster>;
+  readonly describe: (
+    config: NonNullable<DeclaredCluster['describe']>,
+  ) => Promise<Pick<DescribedCluster, 'server' | 'ca'>>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -60,7 +56,7 @@ export class CheckDeclared {
     if (cluster.files.length > 0) conditions.push(await filesCondition(id, cluster));
     const nowMs = this.options.clock.monotonicMs();
     if (cluster.describe === undefined || nowMs < (this.#askAtMs.get(id) ?? 0)) return conditions;
-    const condition = await endpointCondition(id, cluster.describe, this.options);
+    const condition = await endpointCondition(id, cluster.name, cluster.describe, this.options);
     if (condition.status === 'True') this.#askAtMs.set(id, nowMs + DESCRIBE_MS);
     return [...conditions, condition];
   }
@@ -84,19 +80,20 @@ async function filesCondition(providerId: string, cluster: DeclaredCluster): Pro
 
 async function endpointCondition(
   providerId: string,
-  cluster: CloudCluster,
+  name: string,
+  config: NonNullable<DeclaredCluster['describe']>,
   { store, describe, logger }: CheckDeclaredOptions,
 ): Promise<ConditionToStore> {
   const type = 'EndpointKnown';
   try {
-    const { endpoint, caCert } = await describe(cluster);
-    await store.describe(providerId, endpoint, caCert);
-    const message = `The cloud says that ${cluster.name} is at ${endpoint}.`;
+    const { server, ca } = await describe(config);
+    await store.describe(providerId, server, ca?.reveal());
+    const message = `The cloud says that ${name} is at ${server}.`;
     return { providerId, type, status: 'True', reason: 'Described', message };
   } catch (error) {
-    if (!isDomainError(error)) logger.warn('a cluster could not be described', { cluster: cluster.name, error });
+    if (!isDomainError(error)) logger.warn('a cluster could not be described', { cluster: name, error });
     const known = isDomainError(error) ? error : undefined;
-    const message = known?.message ?? `The cloud could not be asked for ${cluster.name}.`;
+    const message = known?.message ?? `The cloud could not be asked for ${name}.`;
     return { providerId, type, status: 'False', reason: known?.reason ?? 'Internal', message };
   }
 }

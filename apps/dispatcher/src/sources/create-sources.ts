@@ -1,4 +1,4 @@
-import { type CloudAccess, describeCluster, ownCloudAccess } from '@image-factory/cluster-registry';
+import { type CloudSessions, describeCluster } from '@image-factory/cluster-connectors';
 import type { Clock } from '@image-factory/domain';
 import {
   type Database,
@@ -21,31 +21,24 @@ export interface SourcesContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** How clouds are reached: behind the egress rules. */
-  readonly fetch: typeof globalThis.fetch;
-  /** Where and as whom clouds are asked; the process's own credentials unless given. */
-  readonly clouds?: CloudAccess | undefined;
+  readonly cloud: CloudSessions;
 }
 
 /** The sources of this process. Nothing is read or asked here. */
 export function createSources(env: SourcesEnv, database: Database, context: SourcesContext): ClusterSources {
-  const { clock, logger, metrics, host, numbers } = context;
-  const sleep: CloudAccess['sleep'] = (ms, signal) => clock.sleep(ms, signal);
-  const clouds = context.clouds ?? ownCloudAccess({ fetch: context.fetch, sleep });
+  const { clock, logger, metrics, host, numbers, cloud } = context;
   const store = new PostgresDeclaredProviders(database);
-  const describe = (cluster: Parameters<typeof describeCluster>[0]): ReturnType<typeof describeCluster> =>
-    describeCluster(cluster, clouds);
   const { configFile: path, home } = env;
   const file =
     path === undefined
       ? undefined
       : {
           sync: new ConfigFileSync({ path, home, store, numbers, host, clock, logger, metrics }),
-          check: new CheckDeclared({ store, describe, clock, logger }),
+          check: new CheckDeclared({ store, describe: (config) => describeCluster(config, cloud), clock, logger }),
         };
   const discovery = new Discovery({
     env: env.discovery,
-    clouds,
+    clouds: { reader: cloud.reader, clock },
     database,
     audit: new PostgresAudit(database),
     runs: new PostgresDiscoveryRuns(database),

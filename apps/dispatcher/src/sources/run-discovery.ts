@@ -1,8 +1,8 @@
 import {
   adoptedConfig,
   adoptedProviderId,
-  type CloudAccess,
   discover,
+  type DiscoveryClouds,
   type FoundClusterFacts,
   type DiscoveryScope,
   isAdoptedByRule,
@@ -26,7 +26,7 @@ import type { DiscoveryEnv } from '../config/source-variables.js';
 
 export interface DiscoveryRounds {
   readonly env: DiscoveryEnv;
-  readonly clouds: CloudAccess;
+  readonly clouds: DiscoveryClouds;
   readonly database: Database;
   readonly audit: PostgresAudit;
   readonly runs: PostgresDiscoveryRuns;
@@ -125,7 +125,7 @@ export class Discovery {
           clusterId: cluster.id,
           providerId,
           name: cluster.name,
-          config: adoptedConfig(cluster),
+          config: adoptedConfig(cluster, {}, cluster.facts),
           isGlobal: false,
           maxConcurrentBuilds: 0,
           capabilities: [],
@@ -176,21 +176,30 @@ export function scopesOf(env: DiscoveryEnv, input: DiscoveryInput): DiscoverySco
   return [
     ...regions.map((region) => ({ cloud: 'aws', region }) as const),
     ...projects.flatMap((project) => locations.map((location) => ({ cloud: 'gcp', project, location }) as const)),
-    ...subscriptions.map((subscription) => ({ cloud: 'azure', subscription }) as const),
+    ...subscriptions.map((subscription) => ({ cloud: 'azure', subscription, azureCloud: env.azureCloud }) as const),
   ];
 }
 
 /** As they are stored, compared and shown. */
 function toFacts(facts: FoundClusterFacts): DiscoveredFacts {
-  const { status, version, endpoint, caFingerprint, privateOnly, tags, resource } = facts;
-  return { status, version, endpoint, ca_fingerprint: caFingerprint, private_only: privateOnly, tags, resource };
+  const { status, version, endpoint, caFingerprint, privateOnly, tags, azureCloud, resource } = facts;
+  return {
+    status,
+    version,
+    endpoint,
+    ca_fingerprint: caFingerprint,
+    private_only: privateOnly,
+    tags,
+    azure_cloud: azureCloud,
+    resource,
+  };
 }
 
-function toRecord({ scope, clusters, problems }: ScopeListing): ListingToRecord {
+function toRecord({ scope, account, seenBy, clusters, problems }: ScopeListing): ListingToRecord {
   const complete = problems.length === 0;
   const recorded = clusters.map(({ key, facts }) => ({ key, facts: toFacts(facts) }));
-  const common = { cloud: scope.cloud, complete, clusters: recorded };
-  if (scope.cloud === 'aws') return { ...common, account: clusters[0]?.key.account, location: scope.region };
-  if (scope.cloud === 'azure') return { ...common, account: scope.subscription, location: undefined };
-  return { ...common, account: scope.project, location: scope.location === '-' ? undefined : scope.location };
+  const common = { cloud: scope.cloud, account, seenBy, complete, clusters: recorded };
+  if (scope.cloud === 'aws') return { ...common, location: scope.region };
+  if (scope.cloud === 'azure') return { ...common, location: undefined };
+  return { ...common, location: scope.location === '-' ? undefined : scope.location };
 }

@@ -1,7 +1,8 @@
-import type { Issue } from '@image-factory/domain';
+import { DomainError, type Issue } from '@image-factory/domain';
 import { AksCluster } from '../cloud/azure/aks-cluster.js';
+import { AZURE_CLOUD_NAMES, type AzureCloud, isAzureCloud } from '../cloud/azure/azure-clouds.js';
 import { cloudAccess, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
-import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { type ConfigFields, type ConnectorStrategy, fieldText } from './connector-strategy.js';
 import { endpointIssues } from './endpoint-issues.js';
 import { normalServer } from './server-url.js';
 
@@ -15,6 +16,7 @@ const GRAMMARS = {
     /^(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9A-Za-z](?:[0-9A-Za-z.-]{0,120}[0-9A-Za-z])?)$/,
     'must be the id or domain of an Entra tenant',
   ],
+  azure_cloud: [/^(?:AzureCloud|AzureUSGovernment|AzureChina)$/, `must be one of ${AZURE_CLOUD_NAMES.join(', ')}`],
   client_secret: [/^[\x21-\x7e]{1,512}$/, 'must be a client secret of printable ASCII'],
 } as const;
 
@@ -44,6 +46,7 @@ export const aksManagedIdentityStrategy: ConnectorStrategy = {
       resourceGroup: requiredText(fields, 'resource_group'),
       clusterName: requiredText(fields, 'cluster_name'),
       identity: {
+        cloud: cloudOf(fields),
         clientId: fieldText(fields, 'client_id'),
         tenantId: fieldText(fields, 'tenant_id'),
         clientSecret: fieldText(fields, 'client_secret'),
@@ -53,3 +56,15 @@ export const aksManagedIdentityStrategy: ConnectorStrategy = {
     return cloudAccess(fields, context, 'aks-managed-identity', ({ http }) => new AksCluster(config, http));
   },
 };
+
+/** A name that is none of them is refused: credentials are not sent to another cloud than the one that was meant. */
+function cloudOf(fields: ConfigFields): AzureCloud {
+  const name = fieldText(fields, 'azure_cloud') ?? 'AzureCloud';
+  if (isAzureCloud(name)) return name;
+  throw new DomainError({
+    kind: 'InvalidInput',
+    reason: 'ProviderConfigInvalid',
+    message: `The provider config is wrong: azure_cloud must be one of ${AZURE_CLOUD_NAMES.join(', ')}.`,
+    details: { outcome: 'notSent' },
+  });
+}

@@ -1,5 +1,6 @@
 import type { Issue } from '@image-factory/domain';
 import { EksCluster } from '../cloud/aws/eks-cluster.js';
+import { partitionOf } from '../cloud/aws/aws-partitions.js';
 import { cloudAccess, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
 import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
 import { endpointIssues } from './endpoint-issues.js';
@@ -34,6 +35,7 @@ export const eksIamStrategy: ConnectorStrategy = {
         ['secret_access_key', 'access_key_id'],
         ['ca_cert', 'endpoint'],
       ]),
+      ...partitionIssues(fieldText(fields, 'role_arn'), fieldText(fields, 'region')),
     ];
   },
   async access(fields, context) {
@@ -54,3 +56,11 @@ export const eksIamStrategy: ConnectorStrategy = {
     return cloudAccess(fields, context, 'eks-iam', ({ http, clock }) => new EksCluster(config, http, clock));
   },
 };
+
+/** No identity of one partition is known in another: the role would be asked for where it cannot be. */
+function partitionIssues(roleArn: string | undefined, region: string | undefined): Issue[] {
+  const [, partition] = /^arn:([a-z-]+):/.exec(roleArn ?? '') ?? [];
+  if (partition === undefined || region === undefined || partition === partitionOf(region).name) return [];
+  const message = `is in the partition ${partition}, but the region ${region} is in ${partitionOf(region).name}`;
+  return [{ path: 'role_arn', message }];
+}

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { DomainError, type Issue } from '@image-factory/domain';
+import { GOOGLE_UNIVERSE } from '../cloud/gcp/google-token.js';
 import { GkeCluster } from '../cloud/gcp/gke-cluster.js';
 import { cloudAccess, grammarIssues, requiredText } from './cloud-access.js';
 import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
@@ -64,12 +65,16 @@ function parseKey(text: string): { email: string; privateKey: string } | { probl
   } catch {
     return { problem: 'must be the JSON of a service account key' };
   }
-  const { type, client_email: email, private_key: privateKey } = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const key = (json ?? {}) as Readonly<Record<string, unknown>>;
+  const { type, client_email: email, private_key: privateKey, universe_domain: universe = GOOGLE_UNIVERSE } = key;
   if (type !== 'service_account') {
     return {
       problem:
         'must be of type service_account; other credentials come from the environment (GOOGLE_APPLICATION_CREDENTIALS)',
     };
+  }
+  if (universe !== GOOGLE_UNIVERSE) {
+    return { problem: `is of another universe than ${GOOGLE_UNIVERSE}, which is the only one that is spoken to` };
   }
   if (typeof email !== 'string' || !ACCOUNT.test(email)) return { problem: 'must have client_email' };
   if (typeof privateKey !== 'string') return { problem: 'must have private_key' };

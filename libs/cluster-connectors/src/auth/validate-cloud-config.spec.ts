@@ -50,6 +50,8 @@ describe('a config of a cloud', () => {
     { ...GKE, service_account_key: key() },
     AKS,
     { ...AKS, client_id: GUID },
+    { ...AKS, azure_cloud: 'AzureUSGovernment' },
+    { ...EKS, region: 'cn-north-1', role_arn: ROLE.replace('arn:aws:', 'arn:aws-cn:') },
     { ...AKS, client_id: GUID, tenant_id: 'corp.example', client_secret: 's3cret~' },
   ])('is accepted: %j', (config) => {
     expect(validateProviderConfig(typeOf(config), config, RULES)).toEqual([]);
@@ -77,6 +79,11 @@ describe('a config of a cloud', () => {
     ['service_account_key', { ...GKE, service_account_key: key({ type: 'external_account' }) }],
     ['service_account_key', { ...GKE, service_account_key: key({ client_email: 'a' }) }],
     ['service_account_key', { ...GKE, service_account_key: key({ private_key: 'no' }) }],
+    ['service_account_key', { ...GKE, service_account_key: key({ universe_domain: 'apis-tpclp.goog' }) }],
+    ['role_arn', { ...EKS, region: 'cn-north-1', role_arn: ROLE }],
+    ['role_arn', { ...EKS, role_arn: ROLE.replace('arn:aws:', 'arn:aws-us-gov:') }],
+    ['azure_cloud', { ...AKS, azure_cloud: 'AzureGermany' }],
+    ['azure_cloud', { ...AKS, azure_cloud: 'constructor' }],
     ['subscription_id', { ...AKS, subscription_id: 'mine' }],
     ['resource_group', { ...AKS, resource_group: 'a/b' }],
     ['client_id', { ...AKS, client_id: 'me' }],

@@ -10,8 +10,11 @@ export interface EndingValue<T> {
 export interface RenewedValueOptions<T> {
   /** What is renewed, for messages: `the token of cluster prod`. */
   readonly name: string;
-  /** Makes a new one. What it throws must be a DomainError without a secret. */
-  readonly load: (signal: AbortSignal) => Promise<EndingValue<T>>;
+  /**
+   * Makes a new one; `refused`: because the last one was not accepted. What it throws must be a DomainError without a
+   * secret.
+   */
+  readonly load: (signal: AbortSignal, refused: boolean) => Promise<EndingValue<T>>;
   readonly clock: Clock;
   /** 0 up to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number;
@@ -62,6 +65,8 @@ export class RenewedValue<T> {
   #loading: Promise<T> | undefined;
   #failed: { readonly error: DomainError; readonly retryAtMs: number; readonly times: number } | undefined;
   #refusals = 0;
+  /** The last value was refused and none has been made since. */
+  #refused = false;
   #renewals = 0;
   #failures = 0;
 
@@ -91,6 +96,7 @@ export class RenewedValue<T> {
     if (held?.value === refused && this.#options.clock.monotonicMs() - held.loadedAtMs < gapMs) return false;
     if (held?.value === refused) {
       this.#held = undefined;
+      this.#refused = true;
       this.#refusals += 1;
     }
     return (await this.read()) !== refused;
@@ -151,6 +157,7 @@ export class RenewedValue<T> {
       loadedAtMs: nowMs,
     };
     this.#failed = undefined;
+    this.#refused = false;
     this.#renewals += 1;
   }
 
@@ -178,7 +185,7 @@ export class RenewedValue<T> {
       () => new Promise<never>(() => undefined),
     );
     try {
-      return await Promise.race([load(stop.signal), late]);
+      return await Promise.race([load(stop.signal, this.#refused), late]);
     } finally {
       limit.abort();
     }

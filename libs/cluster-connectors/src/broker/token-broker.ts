@@ -1,6 +1,6 @@
 import type { Clock } from '@image-factory/domain';
 import { bearerToken } from '../connection/bearer-token.js';
-import { type EndingValue, type RenewalView, RenewedValue } from './renewed-value.js';
+import { type RenewalView, RenewedValue, type RenewedValueOptions } from './renewed-value.js';
 
 /** Where a connection gets the token of each of its requests. */
 export interface BearerSource {
@@ -16,7 +16,7 @@ export interface TokenBrokerOptions {
   /** Of the cluster, for messages. */
   readonly name: string;
   /** Makes a new token. What it throws must be a DomainError without a secret. */
-  readonly mint: (signal: AbortSignal) => Promise<EndingValue<string>>;
+  readonly mint: RenewedValueOptions<string>['load'];
   readonly clock: Clock;
   readonly random?: () => number;
   readonly timeoutMs?: number;
@@ -30,8 +30,8 @@ export class TokenBroker implements BearerSource {
   readonly #token: RenewedValue<string>;
 
   constructor({ name, mint, ...options }: TokenBrokerOptions) {
-    const load = async (signal: AbortSignal): Promise<EndingValue<string>> => {
-      const { value, expiresAt } = await mint(signal);
+    const load: typeof mint = async (signal, refused) => {
+      const { value, expiresAt } = await mint(signal, refused);
       return { value: bearerToken(value), expiresAt };
     };
     this.#token = new RenewedValue({ ...options, name: `the token of ${name}`, load });

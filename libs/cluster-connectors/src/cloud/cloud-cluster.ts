@@ -19,6 +19,9 @@ export interface CloudCluster {
   /** For messages: `EKS cluster prod in us-east-1`. */
   readonly name: string;
   describe(signal: AbortSignal): Promise<DescribedCluster>;
-  /** A token for the cluster's API server. */
-  mint(signal: AbortSignal): Promise<EndingValue<string>>;
+  /**
+   * A token for the cluster's API server. `refused`: the one before was not taken, so that sessions which are kept for
+   * making tokens may be revoked and are made anew.
+   */
+  mint(signal: AbortSignal, refused: boolean): Promise<EndingValue<string>>;
 }

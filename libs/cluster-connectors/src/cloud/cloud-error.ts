@@ -29,6 +29,18 @@ const MEANINGS: Readonly<Record<CloudReason, Meaning>> = {
   CloudUnavailable: { kind: 'Unavailable', fault: 'cluster', retryable: true },
 };
 
+/** What was asked of a cloud's API, and what to do when it is refused. */
+export interface CloudAttempt {
+  /** `GKE cluster prod in factory-1/europe-west1` */
+  readonly subject: string;
+  /** `describing it` */
+  readonly doing: string;
+  /** What an identity needs that is denied. */
+  readonly cure: string;
+  /** What it means that it is not there. */
+  readonly missing: string;
+}
+
 /** Facts of a refusal that may be shown: a code of the cloud's closed list, an HTTP status, a request id. */
 export interface CloudErrorFacts {
   readonly code?: string | undefined;
@@ -72,6 +84,11 @@ export function wrappedDomainError(error: unknown): DomainError | undefined {
 export function retryAfterSeconds(value: string | null | undefined): number | undefined {
   const seconds = Number(value);
   return value != null && value !== '' && Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 600) : undefined;
+}
+
+/** True for a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function printable(text: string): string {

@@ -5,6 +5,7 @@ import { RenewedValue } from '../broker/renewed-value.js';
 import { TokenBroker } from '../broker/token-broker.js';
 import type { CloudCluster, DescribedCluster } from './cloud-cluster.js';
 import { CloudHttp } from './cloud-http.js';
+import { CloudReader } from './cloud-reader.js';
 
 export interface CloudSessionsOptions {
   readonly egress: EgressPolicy;
@@ -38,6 +39,8 @@ const MOST_SESSIONS = 2_000;
 export class CloudSessions {
   readonly http: CloudHttp;
   readonly clock: Clock;
+  /** What the clouds have, as this process sees it. */
+  readonly reader: CloudReader;
   readonly #random: (() => number) | undefined;
   /** By cluster, longest unused first. */
   readonly #sessions = new Map<string, { readonly version: string; readonly session: CloudSession }>();
@@ -45,6 +48,7 @@ export class CloudSessions {
   constructor(options: CloudSessionsOptions) {
     this.http = new CloudHttp(options.egress, options.redirects);
     this.clock = options.clock;
+    this.reader = new CloudReader(this.http, options.clock);
     this.#random = options.random;
   }
 
@@ -70,7 +74,11 @@ export class CloudSessions {
     const { clock } = this;
     const common = { clock, ...(this.#random === undefined ? {} : { random: this.#random }) };
     return {
-      broker: new TokenBroker({ ...common, name: cluster.name, mint: (signal) => cluster.mint(signal) }),
+      broker: new TokenBroker({
+        ...common,
+        name: cluster.name,
+        mint: (signal, refused) => cluster.mint(signal, refused),
+      }),
       description: new RenewedValue({
         ...common,
         name: `the description of ${cluster.name}`,

@@ -140,7 +140,7 @@ describe('what is wrong is reported with its line', () => {
     [
       'a role that is no ARN',
       cluster(...AWS, 'auth: {method: iam, role_arn: admin}'),
-      ['6 clusters[0].auth.role_arn must be the ARN of a role, as in arn:aws:iam::123456789012:role/image-factory'],
+      ['6 clusters[0].auth.role_arn must be the ARN of an IAM role, as arn:aws:iam::123456789012:role/name'],
     ],
     [
       'a service account without its token',
@@ -209,9 +209,37 @@ describe('what is wrong is reported with its line', () => {
     [
       'a name that its cloud cannot have',
       cluster('name: my cluster', 'provider: aws', 'region: eu-west-1', 'auth: {method: iam}'),
+      ['3 clusters[0].name must be the name of an EKS cluster; give cluster_name when it differs from name'],
+    ],
+    [
+      'a role of another partition of AWS',
+      cluster(
+        'name: a',
+        'provider: aws',
+        'region: cn-north-1',
+        'auth: {method: iam, role_arn: "arn:aws:iam::123456789012:role/a"}',
+      ),
+      ['6 clusters[0].auth.role_arn is in the partition aws, but the region cn-north-1 is in aws-cn'],
+    ],
+    [
+      'a cloud of Azure that there is not, and an id that is none',
+      cluster(
+        'name: a',
+        'provider: azure',
+        'subscription_id: mine',
+        'resource_group: rg',
+        'azure_cloud: AzureMoon',
+        'auth: {method: service-account, token_path: /t}',
+      ),
       [
-        '3 clusters[0].name must be the name of a cluster in its cloud: letters, digits, - and _; give cluster_name when it differs from name',
+        '5 clusters[0].subscription_id must be the id of an Azure subscription',
+        '7 clusters[0].azure_cloud must be one of AzureCloud, AzureUSGovernment, AzureChina',
       ],
+    ],
+    [
+      'a region that serves as location and is none',
+      cluster('name: a', 'provider: gcp', 'region: Mars', 'project_id: build-farm-1', 'auth: {method: iam}'),
+      ['5 clusters[0].region must be a region or zone, as europe-west1 or europe-west1-b'],
     ],
     ['a key twice', cluster(...LOCAL, 'provider: local'), ['6  the key is there twice']],
     [
@@ -256,7 +284,7 @@ describe('what is wrong is reported with its line', () => {
       '10 clusters[0].auth.method "password" is not one of service-account, iam, cert, kubeconfig, in-cluster',
       '11 clusters[1].name "one" is the name of the cluster in line 7 too',
       '14 clusters[1].auth.kubeconfig is missing',
-      '15 clusters[1].colour is not a known key; there are name, provider, region, endpoint, auth, capabilities, labels, kubeconfig, context, default, cluster_name, project_id, location, subscription_id, resource_group, max_concurrent_builds',
+      '15 clusters[1].colour is not a known key; there are name, provider, region, endpoint, auth, capabilities, labels, kubeconfig, context, default, cluster_name, project_id, location, subscription_id, resource_group, azure_cloud, max_concurrent_builds',
     ]);
   });
 });

@@ -9,17 +9,6 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** A cluster of a cloud by the name that the cloud knows it by. */
-export type CloudCluster =
-  | { readonly cloud: 'aws'; readonly region: string; readonly name: string }
-  | { readonly cloud: 'gcp'; readonly project: string; readonly location: string; readonly name: string }
-  | {
-      readonly cloud: 'azure';
-      readonly subscription: string;
-      readonly resourceGroup: string;
-      readonly name: string;
-    };
-
 /** A file that a cluster's credential is read from. */
 export interface CredentialFile {
   /** Its field in the provider's config, as in `token_path`. */
@@ -39,8 +28,11 @@ export interface DeclaredCluster {
   /** 0 means no limit; undefined leaves it to admins. */
   readonly maxConcurrentBuilds: number | undefined;
   readonly isDefault: boolean;
-  /** Set when the cloud has to be asked for endpoint and CA before the cluster can be reached. */
-  readonly describe: CloudCluster | undefined;
+  /**
+   * Set when the cloud has to be asked for endpoint and CA before the cluster can be reached: the config with which it is,
+   * that of the cloud's own method and this process's own identity.
+   */
+  readonly describe: Readonly<Record<string, string>> | undefined;
   readonly files: readonly CredentialFile[];
   /** Line of its `name`. */
   readonly line: number;

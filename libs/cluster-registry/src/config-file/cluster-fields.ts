@@ -1,14 +1,4 @@
-import type { Grammar, ProviderType } from '@image-factory/domain';
-import {
-  awsExternalId,
-  awsRoleArn,
-  azureId,
-  azureResourceGroup,
-  cloudClusterName,
-  cloudRegion,
-  gcpProject,
-  gcpServiceAccount,
-} from './cloud-grammar.js';
+import type { ProviderType } from '@image-factory/domain';
 
 /* The words of the file and what goes with what: the mapping tables of the provider contract as data. */
 
@@ -58,7 +48,7 @@ export const IAM_FIELDS: Readonly<
 export const CLOUD_KEYS: Readonly<Record<CloudName, readonly string[]>> = {
   aws: ['cluster_name'],
   gcp: ['cluster_name', 'project_id', 'location'],
-  azure: ['cluster_name', 'subscription_id', 'resource_group'],
+  azure: ['cluster_name', 'subscription_id', 'resource_group', 'azure_cloud'],
 };
 
 /** Every key of `auth`. */
@@ -93,21 +83,9 @@ export const CLUSTER_KEYS = [
   'location',
   'subscription_id',
   'resource_group',
+  'azure_cloud',
   'max_concurrent_builds',
 ] as const;
-
-/** Keys whose values have a form of their own. */
-export const FIELD_GRAMMARS: Readonly<Record<string, Grammar>> = {
-  cluster_name: cloudClusterName,
-  location: cloudRegion,
-  project_id: gcpProject,
-  subscription_id: azureId,
-  resource_group: azureResourceGroup,
-  role_arn: awsRoleArn,
-  external_id: awsExternalId,
-  service_account: gcpServiceAccount,
-  client_id: azureId,
-};
 
 /** Key of `auth` → field of the provider's config, where the two differ. */
 export const CONFIG_FIELD_OF: Readonly<Record<string, string>> = { kubeconfig: 'kubeconfig_path' };

@@ -70,7 +70,7 @@ describe('the guide’s examples load as printed', () => {
         capabilities: ['amd64'],
         labels: { environment: 'staging', region: 'eu-west-1' },
         maxConcurrentBuilds: undefined,
-        describe: { cloud: 'aws', region: 'eu-west-1', name: 'staging-eu-west-1' },
+        describe: { auth_method: 'eks-iam', cluster_name: 'staging-eu-west-1', region: 'eu-west-1' },
         files: [{ field: 'token_path', path: '/secrets/staging-token' }],
         line: 23,
       },
@@ -192,7 +192,12 @@ describe('what the file becomes', () => {
       region: 'europe-west1-b',
       maxConcurrentBuilds: 7,
       config: { auth_method: 'token', token_path: '/t' },
-      describe: { cloud: 'gcp', project: 'build-farm-1', location: 'europe-west1-b', name: 'g' },
+      describe: {
+        auth_method: 'gke-workload-identity',
+        project_id: 'build-farm-1',
+        location: 'europe-west1-b',
+        cluster_name: 'g',
+      },
     });
   });
 

@@ -4,7 +4,6 @@ import {
   DECLARED_METHODS,
   type DeclaredMethod,
   type DeclaredProvider,
-  FIELD_GRAMMARS,
   FILE_FIELDS,
   IAM_FIELDS,
   isCloud,
@@ -112,8 +111,7 @@ function refuseForeign(
 }
 
 function readField(map: ConfigMap, key: string, required: boolean, rules: PathRules): string | undefined {
-  const grammar = FIELD_GRAMMARS[key];
-  const value = map.text(key, { required, ...(grammar === undefined ? {} : { grammar }) });
+  const value = map.text(key, { required });
   if (value === undefined || !FILE_FIELDS.includes(CONFIG_FIELD_OF[key] ?? key)) return value;
   return atHome(value, rules.home);
 }

@@ -1,22 +1,24 @@
 import { isAuthMethod, validateProviderConfig } from '@image-factory/cluster-connectors';
 import { displayName, labelKey, labelValue } from '@image-factory/domain';
-import type { CloudCluster, DeclaredCluster } from './cluster-config.js';
+import type { DeclaredCluster } from './cluster-config.js';
 import {
   CLOUD_KEYS,
   CLUSTER_KEYS,
   type CloudName,
   DECLARED_PROVIDERS,
   type DeclaredProvider,
-  FIELD_GRAMMARS,
   FILE_FIELDS,
+  IAM_FIELDS,
   isCloud,
   PROVIDER_TYPE_OF,
 } from './cluster-fields.js';
-import { cloudRegion } from './cloud-grammar.js';
 import type { ConfigMap } from './config-map.js';
 import { type PathRules, type ReadAuth, readAuth } from './read-auth.js';
 
 const MOST_WORDS = 50;
+
+/** Judged by themselves: they name the cluster in its cloud, whatever the method. */
+const IDENTITY_FIELDS: readonly string[] = [...Object.values(CLOUD_KEYS).flat(), 'region'];
 
 /** Stands for an endpoint that the cloud will tell, while the rest of a config is judged. */
 const DESCRIBED_LATER = 'https://described-later.invalid';
@@ -26,7 +28,7 @@ export function readCluster(cluster: ConfigMap, rules: PathRules): DeclaredClust
   cluster.refuseUnknown(CLUSTER_KEYS);
   const name = cluster.text('name', { required: true, grammar: displayName });
   const provider = readProvider(cluster);
-  const region = readRegion(cluster, provider);
+  const region = cluster.text('region', { grammar: labelValue });
   const labels = cluster.textMap('labels', labelKey, labelValue, MOST_WORDS);
   const capabilities = cluster.texts('capabilities', labelValue, MOST_WORDS);
   const maxConcurrentBuilds = cluster.integer('max_concurrent_builds', 0, 100_000);
@@ -37,6 +39,10 @@ export function readCluster(cluster: ConfigMap, rules: PathRules): DeclaredClust
   const endpoint = cluster.text('endpoint');
   refuseForeign(cluster, provider, auth);
   const identity = provider !== undefined && isCloud(provider) ? readIdentity(cluster, provider, name, region) : {};
+  if (provider !== undefined && isCloud(provider)) {
+    const named = auth?.method === 'iam' || (auth !== undefined && byEndpoint(auth) && !cluster.has('endpoint'));
+    judgeIdentity(cluster, provider, identity, named);
+  }
   const way = auth === undefined ? undefined : wayIn(cluster, provider, auth, endpoint, identity);
   if (name === undefined || provider === undefined || way === undefined) return undefined;
   return {
@@ -57,11 +63,6 @@ export function readCluster(cluster: ConfigMap, rules: PathRules): DeclaredClust
 function readProvider(cluster: ConfigMap): DeclaredProvider | undefined {
   const implied = cluster.has('kubeconfig') && !cluster.has('provider');
   return implied ? 'local' : cluster.choice('provider', DECLARED_PROVIDERS, true);
-}
-
-function readRegion(cluster: ConfigMap, provider: DeclaredProvider | undefined): string | undefined {
-  const ofCloud = provider !== undefined && isCloud(provider);
-  return cluster.text('region', { grammar: ofCloud ? cloudRegion : labelValue });
 }
 
 type Common = Pick<DeclaredCluster, 'region' | 'labels' | 'capabilities' | 'maxConcurrentBuilds' | 'isDefault'>;
@@ -110,8 +111,7 @@ function readIdentity(
 ): Identity {
   const identity: Record<string, string | undefined> = {};
   for (const key of CLOUD_KEYS[cloud]) {
-    const grammar = FIELD_GRAMMARS[key];
-    identity[key] = cluster.text(key, grammar === undefined ? {} : { grammar });
+    identity[key] = cluster.text(key);
   }
   if (!cluster.has('cluster_name')) identity['cluster_name'] = name;
   if (cloud === 'gcp' && !cluster.has('location')) identity['location'] = region;
@@ -121,7 +121,7 @@ function readIdentity(
 
 interface WayIn {
   readonly config: Readonly<Record<string, string>>;
-  readonly describe: CloudCluster | undefined;
+  readonly describe: DeclaredCluster['describe'];
 }
 
 /** The provider's config by product.md's tables, judged as the one of a provider over REST is. */
@@ -138,15 +138,19 @@ function wayIn(
   for (const [field, { value }] of auth.fields) config[field] = value;
   if (endpoint !== undefined) config['endpoint'] = endpoint;
   if (auth.method === 'iam') Object.assign(config, given(identity));
-  const byEndpoint = auth.method === 'service-account' || auth.method === 'cert';
-  const describes = byEndpoint && !cluster.has('endpoint') && isCloud(provider);
-  if (byEndpoint && !cluster.has('endpoint') && !isCloud(provider)) {
+  const describes = byEndpoint(auth) && !cluster.has('endpoint') && isCloud(provider);
+  if (byEndpoint(auth) && !cluster.has('endpoint') && !isCloud(provider)) {
     cluster.problem('endpoint', `is missing: a cluster of provider ${provider} is reached by its endpoint`);
   }
-  const named = (auth.method === 'iam' || describes) && isCloud(provider);
-  const whole = named ? identityProblems(cluster, provider, identity) : true;
+  const named = auth.method === 'iam' || describes;
+  const whole = named && isCloud(provider) ? identityProblems(cluster, provider, identity) : true;
   judge(cluster, provider, auth, describes ? { ...config, endpoint: DESCRIBED_LATER } : config);
-  return { config, describe: describes && whole ? cloudCluster(provider, identity) : undefined };
+  return { config, describe: describes && whole ? inItsCloud(provider, identity) : undefined };
+}
+
+/** The method needs an endpoint, which a cloud may tell. */
+function byEndpoint({ method }: ReadAuth): boolean {
+  return method === 'service-account' || method === 'cert';
 }
 
 /** False, with a problem for each, when something that names the cluster in its cloud is missing. */
@@ -157,25 +161,29 @@ function identityProblems(cluster: ConfigMap, cloud: CloudName, identity: Identi
     const what = key === 'location' ? 'is missing (region serves as well)' : 'is missing';
     cluster.problem(key, `${what}: without it the cluster cannot be found in ${cloud}`);
   }
-  const name = identity['cluster_name'];
-  if (!cluster.has('cluster_name') && name !== undefined) {
-    const problem = FIELD_GRAMMARS['cluster_name']?.(name);
-    if (problem !== undefined) cluster.problem('name', problem);
-  }
   return needed[cloud].every((key) => identity[key] !== undefined);
 }
 
-function cloudCluster(cloud: CloudName, identity: Identity): CloudCluster {
-  const name = identity['cluster_name'] ?? '';
-  if (cloud === 'aws') return { cloud, region: identity['region'] ?? '', name };
-  if (cloud === 'gcp')
-    return { cloud, project: identity['project_id'] ?? '', location: identity['location'] ?? '', name };
-  return {
-    cloud,
-    subscription: identity['subscription_id'] ?? '',
-    resourceGroup: identity['resource_group'] ?? '',
-    name,
-  };
+/** The config with which the cloud itself is asked for the cluster. */
+function inItsCloud(cloud: CloudName, identity: Identity): Readonly<Record<string, string>> {
+  return { auth_method: IAM_FIELDS[cloud].method, ...given(identity) };
+}
+
+const CONFIG_RULES = { allowedCredentialDirs: [], allowPaths: true, allowHttp: true };
+
+/**
+ * What the connector of the cloud says of the names that the cluster has there. Without `named` nobody asks by them, and
+ * only those that are written are judged.
+ */
+function judgeIdentity(cluster: ConfigMap, cloud: CloudName, identity: Identity, named: boolean): void {
+  for (const issue of validateProviderConfig(PROVIDER_TYPE_OF[cloud], inItsCloud(cloud, identity), CONFIG_RULES)) {
+    const field = issue.path.replace(/^config\./, '');
+    const written = cluster.has(field);
+    if (identity[field] === undefined || (!named && (field === 'region' || !written))) continue;
+    if (written) cluster.problem(field, issue.message);
+    else if (field === 'location') cluster.problem('region', issue.message);
+    else cluster.problem('name', `${issue.message}; give cluster_name when it differs from name`);
+  }
 }
 
 /** What the connector's own rules say, at the line of the key that it is about. Methods of clouds are judged there. */
@@ -186,13 +194,12 @@ function judge(
   config: Readonly<Record<string, string>>,
 ): void {
   if (!isAuthMethod(config['auth_method'])) return;
-  const rules = { allowedCredentialDirs: [], allowPaths: true, allowHttp: true };
-  for (const issue of validateProviderConfig(PROVIDER_TYPE_OF[provider], config, rules)) {
+  for (const issue of validateProviderConfig(PROVIDER_TYPE_OF[provider], config, CONFIG_RULES)) {
     const field = issue.path.replace(/^config\./, '');
     const place = auth.fields.get(field);
     // What is missing or foreign was said at its own place already.
     if (/^(?:is required|is not a field)/.test(issue.message)) continue;
-    if (field === 'cluster_name' && !cluster.has(field)) continue;
+    if (auth.method === 'iam' && IDENTITY_FIELDS.includes(field)) continue;
     if (place === undefined) cluster.problem(field, issue.message);
     else place.map.problem(place.key, issue.message);
   }

@@ -9,14 +9,14 @@ const EKS: FoundClusterKey = {
   resourceGroup: '',
   name: 'build-1',
 };
-const GKE: FoundClusterKey = { ...EKS, cloud: 'gcp', account: 'farm-1' };
+const GKE: FoundClusterKey = { ...EKS, cloud: 'gcp', account: 'farm-1', location: 'europe-west1' };
 const AKS: FoundClusterKey = { ...EKS, cloud: 'azure', account: '1-2', resourceGroup: 'rg' };
 
 describe('an adopted cluster', () => {
   it('is entered by the identity that its cloud gives', () => {
     expect([adoptedConfig(EKS, { role_arn: 'r' }), adoptedConfig(GKE), adoptedConfig(AKS)]).toEqual([
       { auth_method: 'eks-iam', cluster_name: 'build-1', region: 'eu-west-1', role_arn: 'r' },
-      { auth_method: 'gke-workload-identity', project_id: 'farm-1', location: 'eu-west-1', cluster_name: 'build-1' },
+      { auth_method: 'gke-workload-identity', project_id: 'farm-1', location: 'europe-west1', cluster_name: 'build-1' },
       { auth_method: 'aks-managed-identity', subscription_id: '1-2', resource_group: 'rg', cluster_name: 'build-1' },
     ]);
   });
@@ -26,13 +26,25 @@ describe('an adopted cluster', () => {
     expect(new Set(keys.map(adoptedProviderId)).size).toBe(keys.length);
   });
 
+  it('of a cloud of its own is entered there', () => {
+    expect(adoptedConfig(AKS, { client_id: 'c' }, { azure_cloud: 'AzureChina' })).toMatchObject({
+      azure_cloud: 'AzureChina',
+      client_id: 'c',
+    });
+  });
+
+  it('of Azure is the same, whatever the case in which its cloud writes it', () => {
+    expect(adoptedProviderId({ ...AKS, resourceGroup: 'RG', name: 'BUILD-1' })).toBe(adoptedProviderId(AKS));
+    expect(adoptedProviderId({ ...EKS, name: 'BUILD-1' })).not.toBe(adoptedProviderId(EKS));
+  });
+
   it('takes no field that its cloud does not have, and no wrong value', () => {
     const role = 'arn:aws:iam::123456789012:role/builder';
-    expect(adoptionIssues('aws', { role_arn: role })).toEqual([]);
+    expect(adoptionIssues(EKS, { role_arn: role })).toEqual([]);
     expect(
-      adoptionIssues('aws', { role_arn: 'x', client_id: 'y', secret_access_key: 'z' }).map(({ path }) => path),
+      adoptionIssues(EKS, { role_arn: 'x', client_id: 'y', secret_access_key: 'z' }).map(({ path }) => path),
     ).toEqual(['config.role_arn', 'config.client_id', 'config.secret_access_key']);
-    expect(adoptionIssues('gcp', { endpoint_kind: 5, constructor: 'x' })).toHaveLength(2);
+    expect(adoptionIssues(GKE, { endpoint_kind: 5, constructor: 'x' })).toHaveLength(2);
   });
 });
 

@@ -1,27 +1,32 @@
-import type { Grammar, Issue } from '@image-factory/domain';
+import { validateProviderConfig } from '@image-factory/cluster-connectors';
+import type { Issue } from '@image-factory/domain';
 import { stableProviderId } from '../environment/environment-provider.js';
-import { awsExternalId, awsRoleArn, azureId, gcpServiceAccount } from '../config-file/cloud-grammar.js';
 import type { FoundClusterKey } from './found-cluster.js';
 
 /** What an administrator may say about the identity with which an adopted cluster is entered; nothing of it is secret. */
-export const ADOPTION_FIELDS: Readonly<Record<FoundClusterKey['cloud'], Readonly<Record<string, Grammar>>>> = {
-  aws: { role_arn: awsRoleArn, external_id: awsExternalId },
-  gcp: {
-    service_account: gcpServiceAccount,
-    endpoint_kind: (text) => (text === 'ip' || text === 'dns' ? undefined : 'must be ip or dns'),
-  },
-  azure: { client_id: azureId },
+export const ADOPTION_FIELDS: Readonly<Record<FoundClusterKey['cloud'], readonly string[]>> = {
+  aws: ['role_arn', 'external_id'],
+  gcp: ['service_account', 'endpoint_kind'],
+  azure: ['client_id'],
 };
+
+const TYPES = { aws: 'aws-eks', gcp: 'gcp-gke', azure: 'azure-aks' } as const;
+const RULES = { allowedCredentialDirs: [], allowPaths: false };
 
 /** The id of the provider that a found cluster becomes: a function of its key, so that it is the same row ever after. */
 export function adoptedProviderId(key: FoundClusterKey): string {
-  return stableProviderId('discovery', [key.cloud, key.account, key.location, key.resourceGroup, key.name].join('\n'));
+  const text = [key.cloud, key.account, key.location, key.resourceGroup, key.name].join('\n');
+  return stableProviderId('discovery', key.cloud === 'azure' ? text.toLowerCase() : text);
 }
 
-/** The provider's config by product.md's names: the cloud's identity, and the cluster's name there. */
+/**
+ * The provider's config by product.md's names: the cloud's identity, and the cluster's name there. `facts`: what was
+ * found of it, as it is stored.
+ */
 export function adoptedConfig(
   key: FoundClusterKey,
   identity: Readonly<Record<string, string>> = {},
+  facts: Readonly<Record<string, unknown>> = {},
 ): Readonly<Record<string, string>> {
   if (key.cloud === 'aws') {
     return { auth_method: 'eks-iam', cluster_name: key.name, region: key.location, ...identity };
@@ -31,21 +36,23 @@ export function adoptedConfig(
     return { auth_method: 'gke-workload-identity', ...place, ...identity };
   }
   const place = { subscription_id: key.account, resource_group: key.resourceGroup, cluster_name: key.name };
-  return { auth_method: 'aks-managed-identity', ...place, ...identity };
+  const { azure_cloud: cloud } = facts;
+  const elsewhere = typeof cloud === 'string' ? { azure_cloud: cloud } : {};
+  return { auth_method: 'aks-managed-identity', ...place, ...elsewhere, ...identity };
 }
 
 /** What is wrong with the identity that was said; paths are `config.<field>`. */
-export function adoptionIssues(cloud: FoundClusterKey['cloud'], identity: Readonly<Record<string, unknown>>): Issue[] {
-  const fields = ADOPTION_FIELDS[cloud];
-  return Object.entries(identity).flatMap(([name, value]) => {
-    const grammar = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    const path = `config.${name}`;
-    if (grammar === undefined) {
-      return [{ path, message: `is not a field here; there are ${Object.keys(fields).join(', ')}` }];
-    }
-    const problem = typeof value === 'string' ? grammar(value) : 'must be a text';
-    return problem === undefined ? [] : [{ path, message: problem }];
-  });
+export function adoptionIssues(key: FoundClusterKey, identity: Readonly<Record<string, unknown>>): Issue[] {
+  const fields = ADOPTION_FIELDS[key.cloud];
+  const foreign = Object.keys(identity).filter((name) => !fields.includes(name));
+  const own = Object.fromEntries(Object.entries(identity).filter(([name]) => fields.includes(name)));
+  return [
+    ...validateProviderConfig(TYPES[key.cloud], { ...adoptedConfig(key), ...own }, RULES),
+    ...foreign.map((name) => ({
+      path: `config.${name}`,
+      message: `is not a field here; there are ${fields.join(', ')}`,
+    })),
+  ];
 }
 
 /** A cluster that matches is adopted without an administrator. `*` stands for any letters. */

@@ -1,4 +1,4 @@
-import type { CloudAccess } from './cloud-access.js';
+import type { DiscoveryClouds } from './discovery-clouds.js';
 import type { DiscoveryScope, ScopeListing } from './found-cluster.js';
 import { listAks } from './list-aks.js';
 import { listEks } from './list-eks.js';
@@ -12,21 +12,21 @@ const SCOPES_AT_ONCE = 6;
  */
 export async function discover(
   scopes: readonly DiscoveryScope[],
-  access: CloudAccess,
+  clouds: DiscoveryClouds,
   signal: AbortSignal,
   onListed: (listing: ScopeListing) => Promise<void>,
 ): Promise<void> {
   const waiting = [...scopes];
   const next = async (): Promise<void> => {
     for (let scope = waiting.shift(); scope !== undefined; scope = waiting.shift()) {
-      await onListed(await listScope(scope, access, signal));
+      await onListed(await listScope(scope, clouds, signal));
     }
   };
   await Promise.all(Array.from({ length: SCOPES_AT_ONCE }, next));
 }
 
-function listScope(scope: DiscoveryScope, access: CloudAccess, signal: AbortSignal): Promise<ScopeListing> {
-  if (scope.cloud === 'aws') return listEks(scope.region, access, signal);
-  if (scope.cloud === 'gcp') return listGke(scope.project, scope.location, access, signal);
-  return listAks(scope.subscription, access, signal);
+function listScope(scope: DiscoveryScope, clouds: DiscoveryClouds, signal: AbortSignal): Promise<ScopeListing> {
+  if (scope.cloud === 'aws') return listEks(scope.region, clouds, signal);
+  if (scope.cloud === 'gcp') return listGke(scope.project, scope.location, clouds, signal);
+  return listAks(scope.subscription, scope.azureCloud, clouds, signal);
 }

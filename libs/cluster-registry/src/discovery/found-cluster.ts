@@ -1,3 +1,4 @@
+import type { AzureCloud } from '@image-factory/cluster-connectors';
 import type { Reason } from '@image-factory/domain';
 
 /** What one listing covers. */
@@ -5,7 +6,7 @@ export type DiscoveryScope =
   | { readonly cloud: 'aws'; readonly region: string }
   /** `-` is every location of the project. */
   | { readonly cloud: 'gcp'; readonly project: string; readonly location: string }
-  | { readonly cloud: 'azure'; readonly subscription: string };
+  | { readonly cloud: 'azure'; readonly subscription: string; readonly azureCloud: AzureCloud };
 
 /** What tells a cluster from every other one. */
 export interface FoundClusterKey {
@@ -30,6 +31,8 @@ export interface FoundClusterFacts {
   /** The API server is reached from inside the cloud's network only. */
   readonly privateOnly: boolean;
   readonly tags: Readonly<Record<string, string>>;
+  /** Azure's, when it is not the public one. */
+  readonly azureCloud?: AzureCloud | undefined;
   /** The cloud's own name: ARN, self link, resource id. */
   readonly resource: string;
 }
@@ -50,6 +53,10 @@ export interface DiscoveryProblem {
  */
 export interface ScopeListing {
   readonly scope: DiscoveryScope;
+  /** Whose clusters these are; undefined when it is not known, and so nothing is said about what is not in it. */
+  readonly account: string | undefined;
+  /** Who asked, where a cloud shows each identity only what it may see: its silence tells nothing about what others saw. */
+  readonly seenBy?: string | undefined;
   readonly clusters: readonly FoundCluster[];
   readonly problems: readonly DiscoveryProblem[];
 }

@@ -1,40 +1,58 @@
-import { AKS_API_VERSION } from '@image-factory/cluster-connectors';
-import type { CloudAccess } from './cloud-access.js';
-import { answerError, cloudProblem } from './cloud-problem.js';
-import { askCloud, type Json, listAt, textAt, textsAt, valueAt } from './cloud-rest.js';
+import type { AzureCloud } from '@image-factory/cluster-connectors';
+import { DomainError } from '@image-factory/domain';
+import { askAgain, type DiscoveryClouds, toProblem } from './discovery-clouds.js';
 import type { DiscoveryProblem, FoundCluster, ScopeListing } from './found-cluster.js';
+import { type Json, listAt, textAt, textsAt, valueAt } from './json.js';
 
 /** More pages than this are a loop. */
 const MOST_PAGES = 200;
 
 /** The AKS clusters of a subscription, page by page (`nextLink`). Never throws. */
-export async function listAks(subscription: string, access: CloudAccess, signal: AbortSignal): Promise<ScopeListing> {
-  const scope = { cloud: 'azure', subscription } as const;
-  const what = `AKS in subscription ${subscription}`;
+export async function listAks(
+  subscription: string,
+  cloud: AzureCloud,
+  clouds: DiscoveryClouds,
+  signal: AbortSignal,
+): Promise<ScopeListing> {
+  const scope = { cloud: 'azure', subscription, azureCloud: cloud } as const;
+  const attempt = {
+    subject: `AKS in subscription ${subscription}`,
+    doing: 'listing its clusters',
+    cure: 'grant the identity Microsoft.ContainerService/managedClusters/read on the subscription, or leave it out',
+    missing: 'there is no such subscription; check IF_DISCOVERY_AZURE_SUBSCRIPTIONS',
+  };
   const problems: DiscoveryProblem[] = [];
   const clusters: FoundCluster[] = [];
+  let seenBy: string | undefined;
   try {
     let next: string | undefined =
-      `${access.azure.origin}/subscriptions/${encodeURIComponent(subscription)}` +
-      `/providers/Microsoft.ContainerService/managedClusters?api-version=${AKS_API_VERSION}`;
+      `/subscriptions/${encodeURIComponent(subscription)}/providers/Microsoft.ContainerService/managedClusters`;
     for (let page = 0; next !== undefined; page += 1) {
-      if (page >= MOST_PAGES) throw answerError(what, `more than ${MOST_PAGES} pages`);
-      const body: Json = await askCloud(access.azure, access, { method: 'GET', url: next, what }, signal);
-      for (const cluster of listAt(body, 'value')) clusters.push(...(toFound(cluster, subscription) ?? []));
+      const path: string = next;
+      if (page >= MOST_PAGES) throw loop(attempt.subject);
+      const ask = () => clouds.reader.arm(cloud, path, attempt, signal);
+      const { body, askedBy } = await askAgain(ask, clouds.clock, signal);
+      seenBy = askedBy;
+      for (const cluster of listAt(body, 'value')) clusters.push(...toFound(cluster, subscription, cloud));
       next = textAt(body, 'nextLink');
     }
   } catch (error) {
-    problems.push(cloudProblem(error, what));
+    problems.push(toProblem(error, attempt.subject));
   }
-  return { scope, clusters, problems };
+  return { scope, account: subscription, seenBy, clusters, problems };
 }
 
-function toFound(cluster: Json, subscription: string): FoundCluster[] | undefined {
+function loop(subject: string): DomainError {
+  const message = `${subject} has more than ${MOST_PAGES} pages of clusters; the others are not looked at.`;
+  return new DomainError({ kind: 'Unavailable', reason: 'CloudUnavailable', message });
+}
+
+function toFound(cluster: Json, subscription: string, cloud: AzureCloud): FoundCluster[] {
   const id = textAt(cluster, 'id');
   const name = textAt(cluster, 'name');
   const location = textAt(cluster, 'location');
   const resourceGroup = /\/resourcegroups\/([^/]+)\//i.exec(id ?? '')?.[1];
-  if (id === undefined || name === undefined || location === undefined || resourceGroup === undefined) return undefined;
+  if (id === undefined || name === undefined || location === undefined || resourceGroup === undefined) return [];
   const fqdn = textAt(cluster, 'properties', 'fqdn');
   const host = fqdn ?? textAt(cluster, 'properties', 'privateFQDN');
   const isPrivate = valueAt(cluster, 'properties', 'apiServerAccessProfile', 'enablePrivateCluster') === true;
@@ -50,6 +68,7 @@ function toFound(cluster: Json, subscription: string): FoundCluster[] | undefine
         caFingerprint: undefined,
         privateOnly: isPrivate && fqdn === undefined,
         tags: textsAt(cluster, 'tags'),
+        azureCloud: cloud === 'AzureCloud' ? undefined : cloud,
         resource: id,
       },
     },

@@ -1,8 +1,7 @@
-import type { CloudAccess } from './cloud-access.js';
-import { cloudProblem } from './cloud-problem.js';
-import { askCloud, type Json, listAt, textAt, textsAt, valueAt } from './cloud-rest.js';
+import { caFingerprint } from './ca-fingerprint.js';
+import { askAgain, type DiscoveryClouds, toProblem } from './discovery-clouds.js';
 import type { DiscoveryProblem, FoundCluster, ScopeListing } from './found-cluster.js';
-import { caFingerprint } from './list-eks.js';
+import { type Json, listAt, textAt, textsAt, valueAt } from './json.js';
 
 /**
  * The GKE clusters of a project in one location, or in all (`-`). One answer, without pages; zones that Google could not
@@ -11,29 +10,29 @@ import { caFingerprint } from './list-eks.js';
 export async function listGke(
   project: string,
   location: string,
-  access: CloudAccess,
+  clouds: DiscoveryClouds,
   signal: AbortSignal,
 ): Promise<ScopeListing> {
   const scope = { cloud: 'gcp', project, location } as const;
-  const what = `GKE in project ${project}${location === '-' ? '' : `, ${location}`}`;
-  const url = `${access.gcp.origin}/v1/projects/${encodeURIComponent(project)}/locations/${encodeURIComponent(location)}/clusters`;
+  const subject = `GKE in project ${project}${location === '-' ? '' : `, ${location}`}`;
+  const attempt = {
+    subject,
+    doing: 'listing its clusters',
+    cure: 'grant the identity roles/container.clusterViewer on the project, or leave it out',
+    missing: 'there is no such project or location; check IF_DISCOVERY_GCP_*',
+  };
   try {
-    const body = await askCloud(access.gcp, access, { method: 'GET', url, what }, signal);
+    const ask = () => clouds.reader.gke(project, `locations/${location}/clusters`, attempt, signal);
+    const body = await askAgain(ask, clouds.clock, signal);
     const problems: DiscoveryProblem[] = missingZones(body).map((zone) => ({
       reason: 'CloudUnavailable',
-      message: `${what}: the zone ${zone} could not be asked by Google; its clusters are not known now.`,
+      message: `${subject}: the zone ${zone} could not be asked by Google; its clusters are not known now.`,
     }));
     const clusters = listAt(body, 'clusters').flatMap((cluster) => toFound(cluster, project) ?? []);
-    return { scope, clusters, problems };
+    return { scope, account: project, clusters, problems };
   } catch (error) {
-    return { scope, clusters: [], problems: [cloudProblem(error, what)] };
+    return { scope, account: project, clusters: [], problems: [toProblem(error, subject)] };
   }
-}
-
-/** `https://` and the address; undefined while the cluster has none. */
-export function gkeEndpoint(cluster: Json): string | undefined {
-  const address = textAt(cluster, 'endpoint');
-  return address === undefined ? undefined : `https://${address}`;
 }
 
 function missingZones(body: Json): string[] {
@@ -45,6 +44,7 @@ function toFound(cluster: Json, project: string): FoundCluster | undefined {
   const name = textAt(cluster, 'name');
   const location = textAt(cluster, 'location');
   if (name === undefined || location === undefined) return undefined;
+  const address = textAt(cluster, 'endpoint');
   const publicIp = valueAt(cluster, 'privateClusterConfig', 'enablePrivateEndpoint') !== true;
   const external =
     valueAt(cluster, 'controlPlaneEndpointsConfig', 'dnsEndpointConfig', 'allowExternalTraffic') === true;
@@ -53,7 +53,7 @@ function toFound(cluster: Json, project: string): FoundCluster | undefined {
     facts: {
       status: textAt(cluster, 'status') ?? 'STATUS_UNSPECIFIED',
       version: textAt(cluster, 'currentMasterVersion'),
-      endpoint: gkeEndpoint(cluster),
+      endpoint: address === undefined ? undefined : `https://${address}`,
       caFingerprint: caFingerprint(textAt(cluster, 'masterAuth', 'clusterCaCertificate')),
       privateOnly: !publicIp && !external,
       tags: textsAt(cluster, 'resourceLabels'),

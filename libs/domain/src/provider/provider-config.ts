@@ -51,7 +51,7 @@ export const AUTH_METHOD_TABLE: Readonly<Record<AuthMethod, AuthMethodFields>> =
   },
   'aks-managed-identity': {
     oneOf: [['subscription_id'], ['resource_group'], ['cluster_name']],
-    optional: ['client_id', 'tenant_id', 'client_secret', 'endpoint'],
+    optional: ['azure_cloud', 'client_id', 'tenant_id', 'client_secret', 'endpoint'],
     secret: ['client_secret'],
   },
 };

@@ -46,8 +46,13 @@ export interface DiscoveredCluster extends DiscoveredKey {
 /** What one scope has, to be compared with what is stored. */
 export interface ListingToRecord {
   readonly cloud: DiscoveredKey['cloud'];
-  /** Undefined: of every account (AWS says none when it lists nothing). */
+  /** Undefined: it is not known whose clusters would be listed, and nothing is recorded. */
   readonly account: string | undefined;
+  /**
+   * Who asked, where a cloud shows each identity only what it may see: a cluster that another one saw does not vanish when
+   * this one does not see it. Undefined: every identity that is let in sees all.
+   */
+  readonly seenBy?: string | undefined;
   /** Undefined: every location of the account. */
   readonly location: string | undefined;
   /** False: what is not in it may exist all the same. */

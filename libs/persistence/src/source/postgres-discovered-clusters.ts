@@ -26,6 +26,7 @@ interface ClusterRow {
   facts: DiscoveredFacts;
   changes: DiscoveredChange[];
   provider_id: string | null;
+  seen_by: string | null;
   first_seen_at: Date;
   last_seen_at: Date;
   changed_at: Date | null;
@@ -51,10 +52,12 @@ export class PostgresDiscoveredClusters {
   constructor(private readonly database: Database) {}
 
   /**
-   * Compares a listing with what is stored. Only a complete one makes clusters vanish: a refused region says nothing of
-   * what is in it. Index: discovered_clusters_key. Locks: the rows of the scope.
+   * Compares a listing with what is stored. Only a complete one makes clusters vanish, and only those that the same
+   * identity saw: a refused region says nothing of what is in it, nor does another identity of what it may not see.
+   * Index: discovered_clusters_key. Locks: the rows of the scope.
    */
   async record(listing: ListingToRecord): Promise<RecordedListing> {
+    if (listing.account === undefined) return { seen: [], found: [], changed: [], vanished: [] };
     return this.database.transaction(async (tx) => {
       const [time] = await tx.query<{ now: Date }>('SELECT now() AS now');
       const at = time?.now.toISOString() ?? '';
@@ -64,12 +67,13 @@ export class PostgresDiscoveredClusters {
       const changed: string[] = [];
       for (const { key, facts } of listing.clusters) {
         const row = known.get(keyOf(key));
-        if (row === undefined) found.push(await insert(tx, key, facts));
-        else if (await refresh(tx, row, facts, at)) changed.push(row.id);
+        if (row === undefined) found.push(await insert(tx, key, facts, listing.seenBy));
+        else if (await refresh(tx, row, facts, at, listing.seenBy)) changed.push(row.id);
         if (row !== undefined) known.delete(keyOf(key));
       }
       const unseen = [...known.values()];
-      const vanished = listing.complete ? await vanish(tx, unseen) : [];
+      const gone = unseen.filter((row) => (row.seen_by ?? listing.seenBy) === listing.seenBy);
+      const vanished = listing.complete ? await vanish(tx, gone) : [];
       const seen = stored.filter((row) => !unseen.includes(row)).map(({ id }) => id);
       return { seen: [...found, ...seen], found, changed, vanished };
     });
@@ -155,27 +159,47 @@ export function alreadyAdopted(cluster: Pick<DiscoveredCluster, 'id' | 'provider
 function lockScope(tx: Transaction, listing: ListingToRecord): Promise<ClusterRow[]> {
   return tx.query<ClusterRow>(
     `SELECT * FROM discovered_clusters
-      WHERE cloud = $1 AND ($2::text IS NULL OR account = $2) AND ($3::text IS NULL OR location = $3)
+      WHERE cloud = $1 AND lower(account) = lower($2) AND ($3::text IS NULL OR location = $3)
       ORDER BY id FOR UPDATE`,
-    [listing.cloud, listing.account ?? null, listing.location ?? null],
+    [listing.cloud, listing.account, listing.location ?? null],
   );
 }
 
-async function insert(tx: Transaction, key: DiscoveredKey, facts: DiscoveredFacts): Promise<string> {
+async function insert(
+  tx: Transaction,
+  key: DiscoveredKey,
+  facts: DiscoveredFacts,
+  seenBy: string | undefined,
+): Promise<string> {
   const [row] = await tx.query<{ id: string }>(
-    `INSERT INTO discovered_clusters AS c (id, cloud, account, location, resource_group, name, facts)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)
+    `INSERT INTO discovered_clusters AS c (id, cloud, account, location, resource_group, name, facts, seen_by)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (cloud, account, location, resource_group, name)
          DO UPDATE SET last_seen_at = now(), vanished_at = NULL
      RETURNING id`,
-    [uuidv7(), key.cloud, key.account, key.location, key.resourceGroup, key.name, JSON.stringify(facts)],
+    [
+      uuidv7(),
+      key.cloud,
+      key.account,
+      key.location,
+      key.resourceGroup,
+      key.name,
+      JSON.stringify(facts),
+      seenBy ?? null,
+    ],
   );
   return row?.id ?? '';
 }
 
 /** True when something about the cluster is new, its return too. */
-async function refresh(tx: Transaction, row: ClusterRow, facts: DiscoveredFacts, at: string): Promise<boolean> {
-  const changes = changedFields(row.facts, facts).map((field) => ({
+async function refresh(
+  tx: Transaction,
+  row: ClusterRow,
+  facts: DiscoveredFacts,
+  at: string,
+  seenBy: string | undefined,
+): Promise<boolean> {
+  const changes = changedFields(row.cloud, row.facts, facts).map((field) => ({
     field,
     from: row.facts[field] ?? null,
     to: facts[field] ?? null,
@@ -184,7 +208,7 @@ async function refresh(tx: Transaction, row: ClusterRow, facts: DiscoveredFacts,
   const returned = row.vanished_at !== null;
   if (returned) changes.unshift({ field: 'vanished', from: true, to: false, at });
   await tx.query(
-    `UPDATE discovered_clusters SET facts = $2, changes = $3, last_seen_at = now(), vanished_at = NULL,
+    `UPDATE discovered_clusters SET facts = $2, changes = $3, last_seen_at = now(), vanished_at = NULL, seen_by = $5,
             changed_at = CASE WHEN $4 THEN now() ELSE changed_at END
       WHERE id = $1`,
     [
@@ -192,6 +216,7 @@ async function refresh(tx: Transaction, row: ClusterRow, facts: DiscoveredFacts,
       JSON.stringify(facts),
       JSON.stringify([...row.changes, ...changes].slice(-CHANGES_KEPT)),
       changes.length > 0,
+      seenBy ?? null,
     ],
   );
   if (row.provider_id === null || changes.length === 0) return changes.length > 0;
@@ -236,9 +261,12 @@ function discoveredCondition(providerId: string, isThere: boolean) {
       } as const);
 }
 
-function changedFields(before: DiscoveredFacts, after: DiscoveredFacts): string[] {
+function changedFields(cloud: DiscoveredKey['cloud'], before: DiscoveredFacts, after: DiscoveredFacts): string[] {
   const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return fields.filter((field) => stable(before[field]) !== stable(after[field]));
+  // Azure writes the parts of an id now with capitals, now without.
+  const text = (field: string, value: unknown): string =>
+    cloud === 'azure' && field === 'resource' ? stable(value).toLowerCase() : stable(value);
+  return fields.filter((field) => text(field, before[field]) !== text(field, after[field]));
 }
 
 /** JSON with sorted keys. */
@@ -252,8 +280,10 @@ function stable(value: unknown): string {
   );
 }
 
+/** Azure's names are the same whatever their case; what is stored and shown keeps the case in which it was first seen. */
 function keyOf({ cloud, account, location, resourceGroup, name }: DiscoveredKey): string {
-  return [cloud, account, location, resourceGroup, name].join('\n');
+  const key = [cloud, account, location, resourceGroup, name].join('\n');
+  return cloud === 'azure' ? key.toLowerCase() : key;
 }
 
 function fromRow(row: ClusterRow): DiscoveredCluster {

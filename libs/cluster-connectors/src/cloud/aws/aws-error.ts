@@ -4,8 +4,8 @@ import { cloudError, type CloudReason, wrappedDomainError } from '../cloud-error
 /** What was asked of AWS when it failed, and what is needed for it. */
 export interface AwsAttempt {
   /** `EKS cluster prod in us-east-1` */
-  readonly cluster: string;
-  readonly doing: 'credentials' | 'role' | 'describe';
+  readonly subject: string;
+  readonly doing: 'credentials' | 'role' | 'describe' | 'account' | 'list';
   readonly roleArn: string | undefined;
 }
 
@@ -18,12 +18,16 @@ const SAYS: Readonly<Record<AwsAttempt['doing'], (attempt: AwsAttempt) => string
   credentials: () => 'getting the credentials of this process',
   role: ({ roleArn }) => `assuming the role ${roleArn ?? ''}`,
   describe: () => 'describing it',
+  account: () => 'asking STS for the account',
+  list: () => 'listing its clusters',
 };
 
 const CURES: Readonly<Record<AwsAttempt['doing'], string>> = {
   credentials: 'check the web identity, profile or instance role of this process',
   role: 'let the trust policy of the role name the identity of this process, with the same external_id',
   describe: 'grant the identity eks:DescribeCluster on the cluster, or give endpoint and ca_cert',
+  account: 'enable the region in the account, or leave it out',
+  list: 'grant the identity eks:ListClusters, and enable the region in the account, or leave it out',
 };
 
 /** A failure of the AWS SDK in our words. Its own message is read to classify it and never passed on. */
@@ -44,7 +48,7 @@ export function awsError(error: unknown, attempt: AwsAttempt): DomainError {
     status,
     requestId: shape.$metadata?.requestId,
   };
-  return cloudError(reason, `${attempt.cluster}: ${sentence(reason, attempt)}`, facts);
+  return cloudError(reason, `${attempt.subject}: ${sentence(reason, attempt)}`, facts);
 }
 
 function reasonOf(name: string, message: string, status: number | undefined): CloudReason {

@@ -1,6 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
+import type { HttpRequest } from '@smithy/protocol-http';
+import type { SignatureV4 } from '@smithy/signature-v4';
 import type { EndingValue } from '../../broker/renewed-value.js';
 import { urlOf } from './aws-handler.js';
+import { stsHost } from './aws-partitions.js';
 
 /** What signs: an access key, with the session's token and end when it has them. */
 export interface AwsKeys {
@@ -16,19 +19,6 @@ const TOKEN_LIFE_MS = 14 * 60_000;
 const SESSION_MARGIN_MS = 60_000;
 const PREFIX = 'k8s-aws-v1.';
 
-/** STS of a region: the suffix is the partition's (AWS General Reference, service endpoints). */
-export function stsHost(region: string): string {
-  const suffixes: readonly (readonly [RegExp, string])[] = [
-    [/^cn-/, 'amazonaws.com.cn'],
-    [/^us-iso-/, 'c2s.ic.gov'],
-    [/^us-isob-/, 'sc2s.sgov.gov'],
-    [/^us-isof-/, 'csp.hci.ic.gov'],
-    [/^eu-isoe-/, 'cloud.adc-e.uk'],
-    [/^eusc-/, 'amazonaws.eu'],
-  ];
-  return `sts.${region}.${suffixes.find(([pattern]) => pattern.test(region))?.[1] ?? 'amazonaws.com'}`;
-}
-
 /**
  * A token for an EKS cluster's API server: `GetCallerIdentity`, presigned for this cluster's name alone, which the
  * server replays at STS to learn who we are (kubernetes-sigs/aws-iam-authenticator, pkg/token). Nothing is sent here.
@@ -39,20 +29,8 @@ export async function eksToken(
   keys: AwsKeys,
   now: Date,
 ): Promise<EndingValue<string>> {
-  const [{ SignatureV4 }, { HttpRequest }] = await Promise.all([
-    import('@smithy/signature-v4'),
-    import('@smithy/protocol-http'),
-  ]);
-  const host = stsHost(region);
-  const signer = new SignatureV4({ service: 'sts', region, credentials: keys, sha256: NodeSha256 });
-  const request = new HttpRequest({
-    method: 'GET',
-    protocol: 'https:',
-    hostname: host,
-    path: '/',
-    query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
-    headers: { host, 'x-k8s-aws-id': clusterName },
-  });
+  const request = await stsRequest(region, { 'x-k8s-aws-id': clusterName });
+  const signer = await stsSigner(region, keys);
   // The header must stay one: hoisted into the query it would be refused there.
   const only = new Set(['host', 'x-k8s-aws-id']);
   const signed = await signer.presign(request, {
@@ -67,6 +45,26 @@ export async function eksToken(
     value: PREFIX + Buffer.from(url).toString('base64url'),
     expiresAt: new Date(Math.min(now.getTime() + TOKEN_LIFE_MS, sessionEndMs)),
   };
+}
+
+/** `GetCallerIdentity` of a region, to be signed. */
+export async function stsRequest(region: string, headers: Readonly<Record<string, string>>): Promise<HttpRequest> {
+  const { HttpRequest } = await import('@smithy/protocol-http');
+  const host = stsHost(region);
+  return new HttpRequest({
+    method: 'GET',
+    protocol: 'https:',
+    hostname: host,
+    path: '/',
+    query: { Action: 'GetCallerIdentity', Version: '2011-06-15' },
+    headers: { host, ...headers },
+  });
+}
+
+/** Signs for STS of a region. */
+export async function stsSigner(region: string, keys: AwsKeys): Promise<SignatureV4> {
+  const { SignatureV4 } = await import('@smithy/signature-v4');
+  return new SignatureV4({ service: 'sts', region, credentials: keys, sha256: NodeSha256 });
 }
 
 /** SHA-256 and its HMAC in the shape that the signer asks for. */

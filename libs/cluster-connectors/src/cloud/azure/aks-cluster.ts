@@ -1,8 +1,9 @@
 import type { EndingValue } from '../../broker/renewed-value.js';
 import type { CloudCluster, DescribedCluster } from '../cloud-cluster.js';
 import { cloudError } from '../cloud-error.js';
-import type { CloudHttp, CloudJson } from '../cloud-http.js';
-import { armError, azureTokenError } from './azure-error.js';
+import type { CloudHttp } from '../cloud-http.js';
+import { askArm, type ArmRequest } from './arm-api.js';
+import { AZURE_CLOUDS } from './azure-clouds.js';
 import { type AzureIdentity, azureToken } from './azure-token.js';
 import { readUserKubeconfig } from './user-kubeconfig.js';
 
@@ -29,9 +30,6 @@ interface AksDescription {
   };
 }
 
-const ARM = 'https://management.azure.com';
-/** Of Azure's API of managed clusters. */
-export const AKS_API_VERSION = '2025-10-01';
 /** The Entra application of every AKS API server. */
 const SERVER_SCOPE = '6dae42f8-4368-4678-94ff-3960e28e3630/.default';
 const NOT_SERVING: readonly string[] = ['Creating', 'Deleting', 'Canceled'];
@@ -49,17 +47,20 @@ export class AksCluster implements CloudCluster {
   }
 
   async describe(signal: AbortSignal): Promise<DescribedCluster> {
-    const { value: token } = await azureToken(this.name, this.#config.identity, `${ARM}/.default`, this.#http, signal);
-    const managed = 'Microsoft.ContainerService/managedClusters';
-    const cluster = await this.#ask('GET', '', token, signal);
-    if (cluster.status !== 200) throw armError(cluster, this.name, 'describing it', `${managed}/read`);
-    const { properties = {} } = (cluster.body ?? {}) as AksDescription;
+    const scope = `${AZURE_CLOUDS[this.#config.identity.cloud].arm}/.default`;
+    const { value: token } = await azureToken(this.name, this.#config.identity, scope, this.#http, signal);
+    const ask = (doing: string, right: string, request: Omit<ArmRequest, 'cloud' | 'path'>, action = '') =>
+      this.#ask(request, action, token, { doing, right }, signal);
+    const { properties = {} }: AksDescription = await ask('describing it', 'read', { method: 'GET' });
     this.#refuseIdle(properties);
-    const answer = await this.#ask('POST', '/listClusterUserCredential', token, signal, '&format=exec');
-    if (answer.status !== 200) {
-      throw armError(answer, this.name, 'getting its credential', `${managed}/listClusterUserCredential/action`);
-    }
-    const [first] = (answer.body as { kubeconfigs?: readonly { value?: string }[] } | undefined)?.kubeconfigs ?? [];
+    const action = 'listClusterUserCredential';
+    const answer: { readonly kubeconfigs?: readonly { readonly value?: string }[] } = await ask(
+      'getting its credential',
+      `${action}/action`,
+      { method: 'POST', query: '&format=exec' },
+      `/${action}`,
+    );
+    const [first] = answer.kubeconfigs ?? [];
     const found = readUserKubeconfig(Buffer.from(first?.value ?? '', 'base64').toString('utf8'));
     const server = this.#config.endpoint ?? found.server;
     if (server === undefined) {
@@ -89,19 +90,25 @@ export class AksCluster implements CloudCluster {
     );
   }
 
-  async #ask(
-    method: 'GET' | 'POST',
+  #ask(
+    request: Omit<ArmRequest, 'cloud' | 'path'>,
     action: string,
     token: string,
+    { doing, right }: { readonly doing: string; readonly right: string },
     signal: AbortSignal,
-    query = '',
-  ): Promise<CloudJson> {
-    const { subscriptionId, resourceGroup, clusterName } = this.#config;
-    const path = `/subscriptions/${subscriptionId}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers/Microsoft.ContainerService/managedClusters/${clusterName}`;
-    const url = `${ARM}${path}${action}?api-version=${AKS_API_VERSION}${query}`;
-    return this.#http.json(method, url, token, signal).catch((error: unknown) => {
-      throw azureTokenError(error, this.name);
-    });
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { subscriptionId, resourceGroup, clusterName, identity } = this.#config;
+    const managed = 'Microsoft.ContainerService/managedClusters';
+    const group = `/subscriptions/${subscriptionId}/resourceGroups/${encodeURIComponent(resourceGroup)}`;
+    const path = `${group}/providers/${managed}/${clusterName}${action}`;
+    const attempt = {
+      subject: this.name,
+      doing,
+      cure: `grant the identity ${managed}/${right} (the role "Azure Kubernetes Service Cluster User Role" has it)`,
+      missing:
+        'there is no such cluster in that subscription and resource group; check subscription_id, resource_group and cluster_name',
+    };
+    return askArm({ cloud: identity.cloud, path, ...request }, token, attempt, this.#http, signal);
   }
 }
 

@@ -1,5 +1,11 @@
 import type { DomainError } from '@image-factory/domain';
-import { cloudError, type CloudReason, retryAfterSeconds, wrappedDomainError } from '../cloud-error.js';
+import {
+  type CloudAttempt,
+  cloudError,
+  type CloudReason,
+  retryAfterSeconds,
+  wrappedDomainError,
+} from '../cloud-error.js';
 import type { CloudJson } from '../cloud-http.js';
 
 /** AADSTS codes that mean an end of life: client secret, client assertion, refresh by the user. */
@@ -59,7 +65,7 @@ const STATUS_REASONS: Readonly<Record<number, CloudReason>> = {
 };
 
 /** An answer of Azure Resource Manager that is not 200. */
-export function armError(answer: CloudJson, name: string, doing: string, permission: string): DomainError {
+export function armError(answer: CloudJson, { subject, doing, cure, missing }: CloudAttempt): DomainError {
   const error = (answer.body as { error?: { code?: unknown } } | undefined)?.error;
   const code = typeof error?.code === 'string' ? error.code : undefined;
   const reason =
@@ -67,13 +73,12 @@ export function armError(answer: CloudJson, name: string, doing: string, permiss
   const says: Readonly<Record<CloudReason, string>> = {
     CloudCredentialMissing: '',
     CloudCredentialExpired: `${doing} failed: Azure no longer takes the identity's token; renew its credential.`,
-    CloudAccessDenied: `${doing} is denied; grant the identity ${permission} (the role "Azure Kubernetes Service Cluster User Role" has it).`,
+    CloudAccessDenied: `${doing} is denied; ${cure}.`,
     CloudThrottled: `${doing} is throttled by Azure; it is tried again by itself.`,
-    CloudClusterNotFound:
-      'there is no such cluster in that subscription and resource group; check subscription_id, resource_group and cluster_name.',
+    CloudClusterNotFound: `${missing}.`,
     CloudClusterNotActive: `${doing} failed: another operation on the cluster is under way; it is tried again by itself.`,
     CloudUnavailable: `${doing} failed: Azure answers with an error; it is tried again by itself.`,
   };
   const after = retryAfterSeconds(answer.retryAfter);
-  return cloudError(reason, `${name}: ${says[reason]}`, { code, status: answer.status, retryAfterSeconds: after });
+  return cloudError(reason, `${subject}: ${says[reason]}`, { code, status: answer.status, retryAfterSeconds: after });
 }

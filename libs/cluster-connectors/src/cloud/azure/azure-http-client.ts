@@ -1,3 +1,6 @@
+import type { DomainError } from '@image-factory/domain';
+import { wrappedDomainError } from '../cloud-error.js';
+
 /** What Azure's pipeline (@azure/core-rest-pipeline) asks a client to send. */
 interface PipelineRequest {
   readonly url: string;
@@ -7,8 +10,11 @@ interface PipelineRequest {
   readonly abortSignal?: AbortSignal;
 }
 
-/** The last step of Azure's pipeline, over a `fetch` of ours: the library opens no socket of its own. */
-export function azureHttpClient(fetch: typeof globalThis.fetch): never {
+/**
+ * The last step of Azure's pipeline, over a `fetch` of ours: the library opens no socket of its own. `onRefused` is told
+ * why the egress rules let a request not pass: the library keeps only that something went wrong.
+ */
+export function azureHttpClient(fetch: typeof globalThis.fetch, onRefused: (refusal: DomainError) => void): never {
   const sendRequest = async (request: PipelineRequest): Promise<unknown> => {
     const { url, method, headers, body, abortSignal } = request;
     const answer = await fetch(url, {
@@ -16,6 +22,10 @@ export function azureHttpClient(fetch: typeof globalThis.fetch): never {
       headers: [...headers].filter(([name]) => name.toLowerCase() !== 'content-length'),
       ...(typeof body === 'string' ? { body } : {}),
       ...(abortSignal === undefined ? {} : { signal: abortSignal }),
+    }).catch((error: unknown) => {
+      const refusal = wrappedDomainError(error);
+      if (refusal !== undefined) onRefused(refusal);
+      throw error;
     });
     const found = new Map(answer.headers);
     const answered = {

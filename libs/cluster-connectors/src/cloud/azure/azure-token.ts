@@ -1,10 +1,13 @@
+import type { DomainError } from '@image-factory/domain';
 import type { EndingValue } from '../../broker/renewed-value.js';
-import type { CloudHttp } from '../cloud-http.js';
+import type { CloudHttp, CloudRoute } from '../cloud-http.js';
+import { AZURE_CLOUDS, type AzureCloud } from './azure-clouds.js';
 import { azureTokenError } from './azure-error.js';
 import { azureHttpClient } from './azure-http-client.js';
 
 /** Who asks Microsoft Entra. */
 export interface AzureIdentity {
+  readonly cloud: AzureCloud;
   readonly clientId: string | undefined;
   readonly tenantId: string | undefined;
   readonly clientSecret: string | undefined;
@@ -31,21 +34,31 @@ export async function azureToken(
   http: CloudHttp,
   signal: AbortSignal,
 ): Promise<EndingValue<string>> {
+  let refused: DomainError | undefined;
+  const clientOf = (route: CloudRoute): never =>
+    azureHttpClient(http.fetch(route), (refusal) => {
+      refused = refusal;
+    });
   try {
-    const credential = await credentialOf(identity, http);
+    const credential = await credentialOf(identity, clientOf);
     const found = await credential.getToken(scope, { abortSignal: signal });
     if (found === null) throw new Error('no token');
     return { value: found.token, expiresAt: new Date(found.expiresOnTimestamp - MARGIN_MS) };
   } catch (error) {
-    throw azureTokenError(error, name);
+    throw azureTokenError(refused ?? error, name);
   }
 }
 
 /** The client secret when there is one; else workload identity when its environment is there; else managed identity. */
-async function credentialOf({ clientId, tenantId, clientSecret }: AzureIdentity, http: CloudHttp): Promise<Credential> {
+async function credentialOf(identity: AzureIdentity, clientOf: (route: CloudRoute) => never): Promise<Credential> {
+  const { clientId, tenantId, clientSecret } = identity;
   const { ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential } =
     await import('@azure/identity');
-  const policed = { retryOptions: { maxRetries: 1 }, httpClient: azureHttpClient(http.fetch('api')) };
+  const policed = {
+    authorityHost: AZURE_CLOUDS[identity.cloud].authority,
+    retryOptions: { maxRetries: 1 },
+    httpClient: clientOf('api'),
+  };
   if (clientSecret !== undefined && clientId !== undefined && tenantId !== undefined) {
     return new ClientSecretCredential(tenantId, clientId, clientSecret, policed);
   }
@@ -60,7 +73,7 @@ async function credentialOf({ clientId, tenantId, clientSecret }: AzureIdentity,
     return new ManagedIdentityCredential({
       ...(clientId === undefined ? {} : { clientId }),
       ...policed,
-      httpClient: azureHttpClient(http.fetch('host')),
+      httpClient: clientOf('host'),
     });
   }
 }

@@ -3,7 +3,7 @@ import type { EndingValue } from '../../broker/renewed-value.js';
 import type { CloudCluster, DescribedCluster } from '../cloud-cluster.js';
 import { cloudError } from '../cloud-error.js';
 import type { CloudHttp } from '../cloud-http.js';
-import { googleApiError, googleTokenError } from './google-error.js';
+import { askGke } from './google-api.js';
 import { type GoogleIdentity, googleToken } from './google-token.js';
 
 /** Config of `gke-workload-identity` (product.md), opened. */
@@ -50,19 +50,15 @@ export class GkeCluster implements CloudCluster {
   async describe(signal: AbortSignal): Promise<DescribedCluster> {
     const { projectId, location, clusterName, identity, endpointKind } = this.#config;
     const token = await googleToken(this.name, identity, this.#http, signal);
-    const url = `https://container.googleapis.com/v1/projects/${projectId}/locations/${location}/clusters/${clusterName}`;
-    const answer = await this.#http.json('GET', url, token.value, signal).catch((error: unknown) => {
-      throw googleTokenError(error, this.name);
-    });
-    if (answer.status !== 200 || typeof answer.body !== 'object' || answer.body === null) {
-      throw googleApiError(answer, this.name, {
-        doing: 'describing it',
-        cure: 'grant the identity roles/container.clusterViewer on the project',
-        missing: 'there is no such cluster in that project and location; check project_id, location and cluster_name',
-      });
-    }
+    const attempt = {
+      subject: this.name,
+      doing: 'describing it',
+      cure: 'grant the identity roles/container.clusterViewer on the project',
+      missing: 'there is no such cluster in that project and location; check project_id, location and cluster_name',
+    };
+    const path = `projects/${projectId}/locations/${location}/clusters/${clusterName}`;
+    const cluster: GkeDescription = await askGke(path, token.value, attempt, this.#http, signal);
     this.#spare = { token, madeAtMs: this.#clock.monotonicMs() };
-    const cluster = answer.body as GkeDescription;
     if (!SERVING.includes(cluster.status)) {
       throw cloudError(
         'CloudClusterNotActive',

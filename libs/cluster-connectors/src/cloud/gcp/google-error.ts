@@ -1,13 +1,12 @@
 import type { DomainError } from '@image-factory/domain';
-import { cloudError, type CloudReason, retryAfterSeconds, wrappedDomainError } from '../cloud-error.js';
+import {
+  type CloudAttempt,
+  cloudError,
+  type CloudReason,
+  retryAfterSeconds,
+  wrappedDomainError,
+} from '../cloud-error.js';
 import type { CloudJson } from '../cloud-http.js';
-
-/** What was asked of a Google API, and what to do when it is refused. */
-export interface GoogleAttempt {
-  readonly doing: string;
-  readonly cure: string;
-  readonly missing: string;
-}
 
 const STATUS_REASONS: Readonly<Record<number, CloudReason>> = {
   401: 'CloudCredentialExpired',
@@ -17,7 +16,7 @@ const STATUS_REASONS: Readonly<Record<number, CloudReason>> = {
 };
 
 /** An answer of a Google API that is none that we can use (AIP-193 errors). */
-export function googleApiError(answer: CloudJson, name: string, attempt: GoogleAttempt): DomainError {
+export function googleApiError(answer: CloudJson, attempt: CloudAttempt): DomainError {
   const error = (answer.body as { error?: { status?: unknown; details?: unknown } } | undefined)?.error;
   const code = typeof error?.status === 'string' ? error.status : undefined;
   const reason =
@@ -34,7 +33,11 @@ export function googleApiError(answer: CloudJson, name: string, attempt: GoogleA
   const sentence =
     says[reason] ?? `${attempt.doing} failed: Google answers with an error; it is tried again by itself.`;
   const after = retryAfterSeconds(answer.retryAfter);
-  return cloudError(reason, `${name}: ${sentence}`, { code, status: answer.status, retryAfterSeconds: after });
+  return cloudError(reason, `${attempt.subject}: ${sentence}`, {
+    code,
+    status: answer.status,
+    retryAfterSeconds: after,
+  });
 }
 
 /** A failure to get a token, from google-auth-library or fetch. Its text is read to classify it and never passed on. */

@@ -5,6 +5,8 @@ import { googleApiError, googleTokenError } from './google-error.js';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
 const LIFE_SECONDS = 3_600;
+/** Where Google's public cloud is; others (Trusted Partner Cloud) have hosts of their own, which are not spoken to. */
+export const GOOGLE_UNIVERSE = 'googleapis.com';
 /** So much of a token's life is kept back, for requests that are under way and clocks that differ. */
 const MARGIN_MS = 60_000;
 
@@ -54,11 +56,24 @@ async function ambientToken(name: string, projectId: string, http: CloudHttp): P
   const auth = new GoogleAuth({ scopes: [SCOPE], projectId, clientOptions: clientOptions as never });
   try {
     const client = await auth.getClient();
+    refuseUniverse(name, client);
     policeExchange(client);
     return await tokenOf(name, client);
   } catch (error) {
     throw googleTokenError(error, name);
   }
+}
+
+/** The credentials of another universe are not sent to Google's public cloud. */
+function refuseUniverse(
+  name: string,
+  { universeDomain = GOOGLE_UNIVERSE }: { readonly universeDomain?: string },
+): void {
+  if (universeDomain === GOOGLE_UNIVERSE) return;
+  throw cloudError(
+    'CloudCredentialMissing',
+    `${name}: the credentials of this process are of another universe than ${GOOGLE_UNIVERSE}, which is the only one that is spoken to.`,
+  );
 }
 
 /**
@@ -109,7 +124,8 @@ async function impersonate(
   const { accessToken, expireTime } = (answer.body ?? {}) as { accessToken?: unknown; expireTime?: unknown };
   const expiryMs = Date.parse(String(expireTime));
   if (answer.status !== 200 || typeof accessToken !== 'string' || Number.isNaN(expiryMs)) {
-    throw googleApiError(answer, name, {
+    throw googleApiError(answer, {
+      subject: name,
       doing: `impersonating ${account}`,
       cure: 'grant the identity of this process roles/iam.serviceAccountTokenCreator on that account',
       missing: 'there is no such service account; check service_account',

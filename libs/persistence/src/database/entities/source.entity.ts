@@ -103,4 +103,7 @@ export class DiscoveredClusterEntity {
 
   @Column({ type: 'timestamptz', name: 'retired_at', nullable: true })
   readonly retiredAt!: Date | null;
+
+  @Column({ type: 'text', name: 'seen_by', nullable: true })
+  readonly seenBy!: string | null;
 }
