@@ -35,6 +35,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     backlog: { type: 'string' },
+    builds: { type: 'string' },
   },
 });
 // Each child that a benchmark starts is ended with this process.
@@ -43,13 +44,14 @@ const name = positionals[0] ?? '';
 const benchmark = BENCHMARKS[name];
 if (benchmark === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--quick] [--only ID,ID] [--backlog N] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `usage: npm run bench -- NAME [--quick] [--only ID,ID] [--backlog N] [--builds N] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
   const only = values.only?.split(',') ?? [];
   const backlog = Number(values.backlog ?? (values.quick ? 10_000 : 1_000_000));
-  const run = await benchmark({ quick: values.quick, only, backlog });
+  const builds = Number(values.builds ?? (values.quick ? 2_000 : 50_000));
+  const run = await benchmark({ quick: values.quick, only, backlog, builds });
   const report: BenchmarkReport = {
     name,
     machine: describeMachine(),

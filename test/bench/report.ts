@@ -30,6 +30,8 @@ export interface BenchmarkOptions {
   readonly only: readonly string[];
   /** Largest backlog of the queue's steps. */
   readonly backlog: number;
+  /** Builds of the fleet's drain. */
+  readonly builds: number;
 }
 
 export interface BenchmarkReport extends BenchmarkRun {

@@ -47,6 +47,20 @@ describe('sockets', () => {
     expect(server.connectionsAccepted).toBeLessThanOrEqual(2);
   });
 
+  it('keeps its socket over deletes that say their options', async () => {
+    const connection = await byToken();
+    for (let index = 0; index < 5; index += 1) {
+      const { metadata } = server.store.create('pods', { metadata: { name: `pod-${index}`, namespace: 'builds' } });
+      await connection.request({
+        requestClass: 'stop',
+        method: 'DELETE',
+        path: `${listPods.path}/${metadata.name}`,
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: metadata.uid } },
+      });
+    }
+    expect(server.connectionsAccepted).toBeLessThanOrEqual(2);
+  });
+
   it('answers requests while more watches are open than requests have connections', async () => {
     const connection = await byToken();
     const stop = new AbortController();

@@ -8,6 +8,7 @@ import {
   LOCK_ATTEMPTS_AND_BUILDS,
   SET_SWEPT,
 } from '../../libs/persistence/src/execution/statements.js';
+import { FIND_OWNED_BY_ID } from '../../libs/persistence/src/execution/owned-statements.js';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
 import { CLAIM_HEADS, CLAIM_WRITE } from '../../libs/persistence/src/queue/claim-statements.js';
 import {
@@ -54,4 +55,13 @@ describe('the plan that is kept of a statement over many keys, made on empty tab
       expect(lines).not.toMatch(/Seq Scan|Hash Join|Merge Join/);
     },
   );
+
+  it('of find_owned_by_id reads by key without any setting, and never through what else is on a shard', async () => {
+    const plan = await world.database.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN (GENERIC_PLAN) ${FIND_OWNED_BY_ID.text}`,
+    );
+    const lines = plan.map((row) => row['QUERY PLAN']).filter((line) => /Scan/.test(line));
+    for (const table of ['build_executions', 'cluster_shards', 'builds', 'build_configs', 'build_specs'])
+      expect(lines.join('\n')).toMatch(new RegExp(`Index Scan using ${table}_pkey on ${table}`));
+  });
 });

@@ -13,6 +13,9 @@ import type { ClusterOptions, ClusterOrder, ClusterReport } from './clusters.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions;
 const CREATED = /\/pipelineruns$/;
+/** What makes a tenant's namespace on a cluster, which is done once; and the record of the installation. */
+const PREPARES = /\/(namespaces|serviceaccounts|tasks|configmaps)(\/[^/]+)?$/;
+const DEFAULT_SECRET = '"name":"docker-config"';
 const REVIEW = /^\/apis\/(authentication|authorization)\.k8s\.io\//;
 const INJECTED: readonly FakeFault[] = [
   { kind: 'status', status: 500, reason: 'InternalError' },
@@ -23,6 +26,8 @@ const INJECTED: readonly FakeFault[] = [
 ];
 const report: { -readonly [K in keyof ClusterReport]: ClusterReport[K] } = {
   writes: 0,
+  preparations: 0,
+  namespaces: 0,
   created: 0,
   injected: 0,
   ended: {},
@@ -67,7 +72,7 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
       report.created += 1;
       if (createdNames.has(name)) report.duplicates += 1;
       createdNames.add(name);
-      if (runMs > 0 && !hangs) setTimeout(() => controller.finish(name), runMs);
+      if (runMs > 0 && !hangs) setTimeout(() => controller.finish(name), runMs * (0.5 + Math.random()));
     }
     const status = event.object['status'] as { conditions?: { status: string }[] } | undefined;
     if (event.type === 'MODIFIED' && ['True', 'False'].includes(status?.conditions?.[0]?.status ?? '')) {
@@ -78,8 +83,12 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
   // Requests are counted and then forgotten: a test reads them, here they are memory that grows.
   const counted = server.requests.push.bind(server.requests);
   server.requests.push = (...seen) => {
-    for (const { method, path, query } of seen) {
-      if (method !== 'GET' && !REVIEW.test(path) && !query.has('dryRun')) report.writes += 1;
+    for (const { method, path, query, bodyText } of seen) {
+      if (method === 'GET' || REVIEW.test(path) || query.has('dryRun')) continue;
+      report.writes += 1;
+      const prepares = PREPARES.test(path) || (path.endsWith('/secrets') && bodyText.includes(DEFAULT_SECRET));
+      if (prepares) report.preparations += 1;
+      if (path === '/api/v1/namespaces') report.namespaces += 1;
     }
     server.requests.length = 0;
     return counted(...seen);

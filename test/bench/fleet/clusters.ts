@@ -4,7 +4,7 @@ export interface ClusterOptions {
   readonly count: number;
   /** Of every request: the first cluster's, and the last one's. */
   readonly latencyMs: readonly [number, number];
-  /** How long a run takes once it is taken up; 0: it ends at once. */
+  /** How long a run takes on average once it is taken up, from half to one and a half of it; 0: it ends at once. */
   readonly runMs: number;
   /** Runs never end. */
   readonly hangs: boolean;
@@ -21,6 +21,10 @@ export type ClusterOrder = { readonly kind: 'report' } | { readonly kind: 'black
 export interface ClusterReport {
   /** Requests that changed something. */
   readonly writes: number;
+  /** Those of them that made a tenant's namespace ready, once on each cluster. */
+  readonly preparations: number;
+  /** Namespaces that were made. */
+  readonly namespaces: number;
   readonly created: number;
   /** Runs that were made twice under one name. */
   readonly duplicates: number;

@@ -10,13 +10,15 @@ import { measureSmallTenants } from './small-tenants.ts';
 
 export interface FleetBench {
   readonly quick: boolean;
+  /** Builds of the drain. */
+  readonly builds: number;
   readonly serverUrl: string;
 }
 
 /** Dispatcher processes on fake clusters: what the whole way of a build does under load and under faults. */
 export async function fleetBenchmark(options: BenchmarkOptions): Promise<BenchmarkRun> {
   const server = await startPostgres(SERVER_SETTINGS);
-  const bench: FleetBench = { quick: options.quick, serverUrl: server.url };
+  const bench: FleetBench = { quick: options.quick, builds: options.builds, serverUrl: server.url };
   try {
     const results = await runSteps(options, [
       { id: 'drain', title: 'drain of a large backlog', run: () => measureFleetDrain(bench) },

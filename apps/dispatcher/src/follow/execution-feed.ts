@@ -16,8 +16,8 @@ export class ExecutionFeed {
     const unknown = this.followers.touch(payload.split(','));
     const dispatcherId = this.dispatcherId();
     if (unknown.length === 0 || dispatcherId === undefined) return false;
-    const rows = await this.executions.findOwned(dispatcherId, unknown);
-    this.followers.add(rows.map(summaryOf));
+    const rows = await Promise.all(unknown.map((id) => this.executions.findOne(dispatcherId, id)));
+    this.followers.add(rows.flatMap((row) => (row === undefined ? [] : [summaryOf(row)])));
     return false;
   }
 

@@ -208,7 +208,7 @@ export class ProviderFollower {
   async #round(executionId: string, tracked: Tracked): Promise<StepResult> {
     const dispatcherId = this.parts.dispatcherId();
     if (dispatcherId === undefined || !this.parts.mayWrite()) return { kind: 'wait', ms: 500 };
-    const row = await this.parts.executions.findOne(dispatcherId, executionId);
+    const row = await this.parts.executions.findOne(dispatcherId, executionId, tracked.row?.document);
     if (row === undefined || row.providerId !== this.providerId) return { kind: 'forget' };
     if (this.#leases.get(row.shard)?.token !== row.fence.token) return { kind: 'wait', ms: 500 };
     if (tracked.fence?.token !== row.fence.token) await this.#renewJournal(executionId, tracked);

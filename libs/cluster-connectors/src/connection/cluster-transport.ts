@@ -182,6 +182,8 @@ export class ClusterTransport {
         method: request.method,
         headers: headersOf(request, token),
         body: bodyOf(request),
+        // An API server reads the options of a delete; without this undici closes the connection behind each.
+        ...(request.method === 'DELETE' && request.body !== undefined ? { reset: false } : {}),
         signal: limit.signal,
       });
       return await limit.cut(answer);

@@ -21,12 +21,11 @@ import type {
   TagReservation,
 } from './owned-execution.js';
 import { toOwnedExecution, type OwnedRow } from './owned-row.js';
+import { FIND_OWNED, FIND_OWNED_BY_ID } from './owned-statements.js';
 import { markTagsPromoted, promotionRefused, reserveTags } from './promote-tags.js';
 import {
   BUILD_STARTED,
   CREATE_UNKNOWN,
-  FIND_OWNED,
-  FIND_OWNED_BY_ID,
   LIST_OWNED,
   MOVE_TO_PROMOTING,
   MOVE_TO_RUNNING,
@@ -42,6 +41,8 @@ type Work = FencedWrite['work'];
 interface OwnedRead {
   readonly dispatcherId: string;
   readonly executionId: string;
+  /** Its document, which never changes, when it is known: it is not read again. */
+  readonly document: string | undefined;
 }
 
 interface SummaryRow {
@@ -77,18 +78,14 @@ export class PostgresExecutions {
     this.#slots = new Batcher({ run: (providerIds) => this.#wakeWaiting(providerIds) });
   }
 
-  /** Every unswept execution on the dispatcher's shards, or those of them that are named. */
-  async findOwned(dispatcherId: string, executionIds?: readonly string[]): Promise<OwnedExecution[]> {
-    const rows =
-      executionIds === undefined
-        ? await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId])
-        : await this.database.query<OwnedRow>(FIND_OWNED_BY_ID, [dispatcherId, [...executionIds]]);
-    return rows.map(toOwnedExecution);
+  /** Every unswept execution on the dispatcher's shards. */
+  async findOwned(dispatcherId: string): Promise<OwnedExecution[]> {
+    return (await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId])).map(toOwnedExecution);
   }
 
-  /** One of them, as it stands now. Those that are asked for at the same time share a query. */
-  findOne(dispatcherId: string, executionId: string): Promise<OwnedExecution | undefined> {
-    return this.#reads.submit({ dispatcherId, executionId });
+  /** One of them, as it stands now. Those that are asked for at the same time share a query. `document`: when known */
+  findOne(dispatcherId: string, executionId: string, document?: string): Promise<OwnedExecution | undefined> {
+    return this.#reads.submit({ dispatcherId, executionId, document });
   }
 
   /** The same without documents, to compare with memory. */
@@ -248,12 +245,18 @@ export class PostgresExecutions {
   }
 
   async #readAll(reads: readonly OwnedRead[]): Promise<(OwnedExecution | undefined)[]> {
-    const found = new Map<string, OwnedExecution>();
+    const found = new Map<string, OwnedRow>();
     for (const dispatcherId of new Set(reads.map((read) => read.dispatcherId))) {
-      const ids = reads.filter((read) => read.dispatcherId === dispatcherId).map((read) => read.executionId);
-      for (const row of await this.findOwned(dispatcherId, ids)) found.set(`${dispatcherId}|${row.executionId}`, row);
+      const own = reads.filter((read) => read.dispatcherId === dispatcherId);
+      const ids = own.map((read) => read.executionId);
+      const whole = own.map((read) => read.document === undefined);
+      const rows = await this.database.query<OwnedRow>(FIND_OWNED_BY_ID, [dispatcherId, ids, whole]);
+      for (const row of rows) found.set(`${dispatcherId}|${row.id}`, row);
     }
-    return reads.map((read) => found.get(`${read.dispatcherId}|${read.executionId}`));
+    return reads.map(({ dispatcherId, executionId, document }) => {
+      const row = found.get(`${dispatcherId}|${executionId}`);
+      return row === undefined ? undefined : toOwnedExecution(document === undefined ? row : { ...row, document });
+    });
   }
 
   async #promote<T>(

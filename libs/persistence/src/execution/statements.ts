@@ -338,29 +338,3 @@ export const LIST_OWNED: Statement = {
     JOIN builds b ON b.id = e.build_id
    WHERE s.owner = $1`,
 };
-
-function findOwned(name: string, narrowed: string): Statement {
-  return {
-    name,
-    text: `
-  SELECT e.*, s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
-         b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags, b.traceparent, b.created_at AS submitted_at,
-         to_jsonb(g) - 'build_id' - 'build_method' AS config,
-         c.git_repository_url, c.registry_auth_id, c.repository_auth_id, i.id AS installation_id
-    FROM cluster_shards s
-    JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-     AND e.swept_at IS NULL
-    JOIN builds b ON b.id = e.build_id
-    JOIN build_configs g ON g.build_id = b.id
-    JOIN build_specs c ON c.build_id = b.id
-   CROSS JOIN installation i
-   WHERE s.owner = $1${narrowed}
-   ORDER BY e.id`,
-  };
-}
-
-/** The same, whole. */
-export const FIND_OWNED = findOwned('find_owned', '');
-
-/** Some of them, for looking at one again. Index: build_executions' primary key, then that of cluster_shards. */
-export const FIND_OWNED_BY_ID = findOwned('find_owned_by_id', ' AND e.id = ANY ($2::uuid[])');
