@@ -11,6 +11,7 @@ import { AddSources1795219570000 } from './1795219570000-add-sources.js';
 import { ExplainProviderStates1795219580000 } from './1795219580000-explain-provider-states.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
+import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   ExplainProviderStates1795219580000,
   KeepProbes1795219590000,
   GiveMoreDisk1795219600000,
+  TrustDatabase1795305620000,
 ] as const;
 
-export const SCHEMA_VERSION = GiveMoreDisk1795219600000.name;
+export const SCHEMA_VERSION = TrustDatabase1795305620000.name;

@@ -59,6 +59,14 @@ describe('ClockJudge', () => {
     expect(judge.hasPassed(since, 60_000)).toBe(false);
   });
 
+  it('names no time before the database has told it one, whatever the wall clock says', () => {
+    const clock = new HandClock();
+    const judge = new ClockJudge(clock, LEASE_MS);
+    expect(() => judge.databaseNowMs()).toThrow('not known');
+    judge.heartbeat(new Date(clock.wall - 3_600_000), clock.monotonic);
+    expect(judge.databaseNowMs()).toBe(clock.wall - 3_600_000);
+  });
+
   it('knows how far the wall clock is ahead of the database', () => {
     const clock = new HandClock();
     const judge = new ClockJudge(clock, LEASE_MS);

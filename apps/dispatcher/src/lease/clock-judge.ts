@@ -25,7 +25,7 @@ export class ClockJudge {
     this.#heldSinceMs = undefined;
   }
 
-  /** A heartbeat succeeded: it was sent at `sentAtMs` (monotonic) and the database answered that it is `databaseNow`. */
+  /** A heartbeat succeeded, the registration among them: it was sent at `sentAtMs` (monotonic) and the database answered that it is `databaseNow`. */
   heartbeat(databaseNow: Date, sentAtMs: number): void {
     const databaseMs = databaseNow.getTime();
     const last = this.#last;
@@ -44,15 +44,21 @@ export class ClockJudge {
     return now - this.#heldSinceMs >= this.leaseMs && now - this.#last.monotonicMs <= this.leaseMs;
   }
 
-  /** The database's time now, carried forward by our monotonic clock since the last heartbeat; ms since the epoch. */
+  /**
+   * The database's time now, carried forward by our monotonic clock since the last heartbeat; ms since the epoch.
+   * @throws before the registration, which brings it: no wall clock may decide in its place
+   */
   databaseNowMs(): number {
-    if (this.#last === undefined) return this.clock.now().getTime();
+    if (this.#last === undefined) throw new Error('the database’s time is not known before the registration');
     return this.#last.databaseMs + (this.clock.monotonicMs() - this.#last.monotonicMs);
   }
 
-  /** How far the wall clock of this process is ahead of the database's time: what it measured by it is too long by that. */
+  /**
+   * How far the wall clock of this process is ahead of the database's time: what it measured by it is too long by that.
+   * 0 before the registration.
+   */
   wallAheadMs(): number {
-    return this.clock.now().getTime() - this.databaseNowMs();
+    return this.#last === undefined ? 0 : this.clock.now().getTime() - this.databaseNowMs();
   }
 
   /** True when `limitMs` have passed since `since` by the database's time, and we are in a position to say so. */

@@ -4,6 +4,7 @@ import type {
   Notifier,
   PostgresBuildLogs,
   PostgresBuildQueue,
+  PostgresDatabaseTrust,
   PostgresExecutions,
   PostgresInvariants,
   PostgresLeases,
@@ -25,6 +26,7 @@ export interface DispatcherStores {
   readonly notifier: Notifier;
   readonly queue: PostgresBuildQueue;
   readonly leases: PostgresLeases;
+  readonly trust: PostgresDatabaseTrust;
   readonly ownership: PostgresOwnership;
   readonly invariants: PostgresInvariants;
   readonly executions: PostgresExecutions;

@@ -49,9 +49,13 @@ export class PostgresLeases {
 
   constructor(private readonly database: Database) {}
 
-  async register(registration: DispatcherRegistration): Promise<void> {
+  /** @returns the database's time, by which its holder judges from here on */
+  async register(registration: DispatcherRegistration): Promise<Date> {
     const { id, host, version, slots, leaseMs } = registration;
-    await this.database.query(REGISTER, [id, host, version, slots, leaseMs]);
+    const parameters = [id, host, version, slots, leaseMs];
+    const [row] = await this.database.query<{ database_now: Date }>(REGISTER, parameters);
+    if (row === undefined) throw new Error('a registration always returns one row');
+    return row.database_now;
   }
 
   async heartbeat(heartbeat: Heartbeat): Promise<HeartbeatResult> {

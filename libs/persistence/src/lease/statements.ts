@@ -1,7 +1,8 @@
 /** Index: primary key. Locks: its new row. */
 export const REGISTER = `
   INSERT INTO dispatchers (id, host, version, slots, lease_until)
-  VALUES ($1, $2, $3, $4, clock_timestamp() + $5::integer * interval '1 millisecond')`;
+  VALUES ($1, $2, $3, $4, clock_timestamp() + $5::integer * interval '1 millisecond')
+  RETURNING clock_timestamp() AS database_now`;
 
 /**
  * One renewal for everything that a dispatcher owns. No row is changed when its lease has lapsed: `lease_until` is then
