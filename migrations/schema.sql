@@ -202,6 +202,7 @@ CREATE TABLE build_log_cursors (
   ended_at timestamp with time zone,
   CONSTRAINT build_log_cursors_pkey PRIMARY KEY (execution_id, step)
 ) WITH (fillfactor=60);
+CREATE INDEX build_log_cursors_day ON public.build_log_cursors USING btree (day);
 
 CREATE TABLE build_specs (
   build_id uuid NOT NULL,

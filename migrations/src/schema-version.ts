@@ -12,6 +12,7 @@ import { ExplainProviderStates1795219580000 } from './1795219580000-explain-prov
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
+import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -29,6 +30,7 @@ export const MIGRATIONS = [
   KeepProbes1795219590000,
   GiveMoreDisk1795219600000,
   TrustDatabase1795305620000,
+  IndexLogCursors1795305621000,
 ] as const;
 
-export const SCHEMA_VERSION = TrustDatabase1795305620000.name;
+export const SCHEMA_VERSION = IndexLogCursors1795305621000.name;
