@@ -202,6 +202,7 @@ CREATE TABLE build_log_cursors (
   ended_at timestamp with time zone,
   CONSTRAINT build_log_cursors_pkey PRIMARY KEY (execution_id, step)
 ) WITH (fillfactor=60);
+CREATE INDEX build_log_cursors_day ON public.build_log_cursors USING btree (day);
 
 CREATE TABLE build_specs (
   build_id uuid NOT NULL,
@@ -305,6 +306,7 @@ CREATE TABLE cluster_shards (
   token uuid,
   acquired_count bigint NOT NULL DEFAULT 0,
   acquired_at timestamp with time zone,
+  compared_identity text,
   CONSTRAINT cluster_shards_owned CHECK ((owner IS NULL) = (token IS NULL)),
   CONSTRAINT cluster_shards_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE CASCADE,
   CONSTRAINT cluster_shards_pkey PRIMARY KEY (provider_id, host, shard)
@@ -409,6 +411,7 @@ CREATE TABLE installation (
   dispatch_paused_reason text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   max_concurrent_builds integer,
+  database_identity text,
   CONSTRAINT installation_limit CHECK (max_concurrent_builds >= 0),
   CONSTRAINT installation_singleton CHECK (singleton),
   CONSTRAINT installation_pkey PRIMARY KEY (singleton)

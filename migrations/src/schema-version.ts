@@ -11,6 +11,8 @@ import { AddSources1795219570000 } from './1795219570000-add-sources.js';
 import { ExplainProviderStates1795219580000 } from './1795219580000-explain-provider-states.js';
 import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
+import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
+import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 
@@ -29,6 +31,8 @@ export const MIGRATIONS = [
   ExplainProviderStates1795219580000,
   KeepProbes1795219590000,
   GiveMoreDisk1795219600000,
+  TrustDatabase1795305620000,
+  IndexLogCursors1795305621000,
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
 ] as const;

@@ -235,18 +235,64 @@ describe('the log store', () => {
   });
 });
 
-describe('a timeline of the database that changes', () => {
-  it('stops claims until the clusters were compared with the rows', async () => {
+describe('a database that has failed over', () => {
+  const isQueued = async (buildId: string): Promise<boolean> => (await harness.build(buildId)).status === 'queued';
+
+  it('stops claims, also those of processes that have not noticed, until the clusters were compared with it', async () => {
     const dispatcher = await harness.start({ periodicScale: 0.02 });
     await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
-    const runtime = dispatcher.runtime!;
-    const { ownership } = runtime.parts.stores;
-    const identity = await ownership.databaseIdentity();
-    Object.assign(ownership, { databaseIdentity: () => Promise.resolve({ ...identity, timeline: '00000009' }) });
-    await eventually('claims are held', () => runtime.claimsHeld);
-    expect(runtime.judge.isSettled()).toBe(false);
+    await dispatcher.runtime!.loops.dispatch.stop();
     const buildId = await harness.submit();
-    await eventually('claims go on', () => !runtime.claimsHeld, { deadlineMs: 20_000 });
+    harness.cluster.reachable = false;
+    await failOver();
+    const unaware = await harness.queue.claim({ dispatcherId: harness.tenantId, limit: 1 });
+    expect(unaware).toMatchObject({ claimed: [] });
+    await eventually('it knows', () => dispatcher.runtime?.lease.claimsHeld);
+    const started = await harness.start({ periodicScale: 0.02 });
+    await eventually('the new one is settled', () => started.runtime?.judge.isSettled(), { deadlineMs: 20_000 });
+    expect(started.runtime?.lease.claimsHeld).toBe(true);
+    expect(await isQueued(buildId)).toBe(true);
+    harness.cluster.reachable = true;
     await harness.reaches(buildId, 'completed');
+    expect(started.runtime?.lease.claimsHeld).toBe(false);
+  });
+
+  it('is not trusted by a process that has no shard to compare', async () => {
+    await failOver();
+    harness.cluster.reachable = false;
+    const first = await harness.start({ periodicScale: 0.02 });
+    await eventually('it has the shards', () => first.runtime?.followers.leases.length === 8);
+    await first.runtime!.loops.ownership.stop();
+    const second = await harness.start({ periodicScale: 0.02 });
+    await eventually('the other is settled', () => second.runtime?.judge.isSettled(), { deadlineMs: 20_000 });
+    for (const task of second.tasks) if (task.definition.name === 'sweep-runs') await task.tick();
+    expect(second.runtime?.followers.leases).toEqual([]);
+    await second.runtime!.lease.beat();
+    expect(second.runtime?.lease.claimsHeld).toBe(true);
+  });
+
+  it('and back to an older primary, whose rows do not know of it, is compared all the same', async () => {
+    const dispatcher = await harness.start({ periodicScale: 1_000 });
+    await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
+    const runtime = dispatcher.runtime!;
+    const { trust } = runtime.parts.stores;
+    const found = await trust.look();
+    await eventually('it holds the shards', () => runtime.followers.leases.length === 8);
+    await trust.markCompared(found.identity, runtime.followers.leases);
+    Object.assign(trust, { look: () => Promise.resolve({ ...found, identity: `${found.identity}-newer` }) });
+    await eventually('claims are held', () => runtime.lease.claimsHeld);
+    Reflect.deleteProperty(trust, 'look');
+    await runtime.lease.beat();
+    await runtime.lease.beat();
+    expect(await trust.trustCompared(found.identity)).toBe(false);
+    expect(runtime.lease.claimsHeld).toBe(true);
+    await eventually('it is settled', () => runtime.judge.isSettled(), { deadlineMs: 20_000 });
+    for (const task of dispatcher.tasks) if (task.definition.name === 'sweep-runs') await task.tick();
+    await harness.reaches(await harness.submit(), 'completed');
   });
 });
+
+/** From the rows' point of view: they were written by another database than the one that answers now. */
+async function failOver(): Promise<void> {
+  await harness.database.query(`UPDATE installation SET database_identity = 'older/00000000'`);
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PostgresDatabaseTrust } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
 
@@ -80,6 +81,28 @@ describe('leases', () => {
     expect(await world.leases.findHeld(two)).toEqual(taken);
     await world.leases.deregister(two);
     expect(await world.leases.findHeld(two)).toEqual([]);
+  });
+
+  it('of a database are compared by their owners before it is trusted again', async () => {
+    const trust = new PostgresDatabaseTrust(world.database);
+    const { identity, isTrusted } = await trust.look();
+    expect(isTrusted).toBe(true);
+    await world.database.query(`UPDATE installation SET database_identity = 'other/00000001'`);
+    expect((await trust.look()).isTrusted).toBe(false);
+    const [one, two] = [await world.dispatcher(), await world.dispatcher()];
+    const leases = await acquire(one, 7);
+    await trust.markCompared(identity, leases);
+    expect(await trust.trustCompared(identity)).toBe(false);
+    const [last] = await acquire(two, 1, [7]);
+    if (last === undefined) throw new Error('not acquired');
+    await trust.markCompared(identity, [{ ...last, token: randomUUID() }]);
+    expect(await trust.trustCompared(identity)).toBe(false);
+    const disabled = await world.provider({ state: 'disabled' });
+    await world.leases.ensureShards(disabled, '', 4);
+    await world.leases.ensureShards(provider, 'a-host-without-a-dispatcher', 1);
+    await trust.markCompared(identity, [last]);
+    expect(await trust.trustCompared(identity)).toBe(true);
+    expect((await trust.look()).isTrusted).toBe(true);
   });
 
   it('given up wait for the writes that are under way behind them, and hold no later shard meanwhile', async () => {

@@ -17,6 +17,7 @@ import {
   PLACE_WRITE,
   UNPLACE_WRITE,
 } from '../../libs/persistence/src/queue/placement-statements.js';
+import { DELETE_CURSORS } from '../../libs/persistence/src/log/statements.js';
 import { QueueWorld } from './queue-world.js';
 
 /** A plan that is kept may be as old as the installation: it was made when there was nothing to read. */
@@ -63,5 +64,29 @@ describe('the plan that is kept of a statement over many keys, made on empty tab
     const lines = plan.map((row) => row['QUERY PLAN']).filter((line) => /Scan/.test(line));
     for (const table of ['build_executions', 'cluster_shards', 'builds', 'build_configs', 'build_specs'])
       expect(lines.join('\n')).toMatch(new RegExp(`Index Scan using ${table}_pkey on ${table}`));
+  });
+});
+
+describe('the retention of logs', () => {
+  it('finds the cursors of old days by their index, among those of many days, in rounds', async () => {
+    const world = await QueueWorld.open(2);
+    await world.database.query(
+      `INSERT INTO build_log_cursors (execution_id, step, task, step_name, ordinal, day, token)
+       SELECT gen_random_uuid(), 'build/build', 'build', 'build', 1, current_date - 29 + (n - 1) / 1000, gen_random_uuid()
+         FROM generate_series(1, 30000) AS n`,
+    );
+    await world.database.query('ANALYZE build_log_cursors');
+    const rows = await world.database.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN (ANALYZE, BUFFERS) ${DELETE_CURSORS.text.replace('$1::date', 'current_date - 24').replace('$2', '2000')}`,
+    );
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(plan).toMatch(/Index (Only )?Scan using build_log_cursors_day/);
+    expect(plan).toContain('Tid Scan');
+    expect(plan).not.toContain('Seq Scan');
+    const day = await world.one<{ day: string }>('SELECT current_date - 24 AS day');
+    await world.logs.dropPartitionsBefore(day.day);
+    const left = await world.one('SELECT min(day) AS day, count(*)::int AS n FROM build_log_cursors');
+    expect(left).toEqual({ ...day, n: 25_000 });
+    await world.close();
   });
 });

@@ -12,6 +12,8 @@ export { fingerprintsOf } from './secret/fingerprint.js';
 export { SecretCipher } from './secret/secret-cipher.js';
 export type { SealedSecret } from './secret/secret-cipher.js';
 export { PostgresLeases } from './lease/postgres-leases.js';
+export { PostgresDatabaseTrust } from './lease/postgres-database-trust.js';
+export type { DatabaseIdentity } from './lease/postgres-database-trust.js';
 export type { AcquireRequest } from './lease/postgres-leases.js';
 export type {
   DispatcherRegistration,
@@ -113,7 +115,7 @@ export type { AvoidedProvider, ResourceGiven } from './retry/postgres-retries.js
 export { PostgresRegistryHolds } from './retry/postgres-registry-holds.js';
 export type { RegistryHold } from './retry/postgres-registry-holds.js';
 export { PostgresOwnership } from './execution/postgres-ownership.js';
-export type { BuildEnd, DatabaseIdentity, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
+export type { BuildEnd, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
 export { PostgresMirroredProviders } from './provider/postgres-mirrored-providers.js';
 export type { ProviderToMirror } from './provider/postgres-mirrored-providers.js';
 export { PostgresDeclaredProviders } from './source/postgres-declared-providers.js';

@@ -1,5 +1,5 @@
 import { DomainError } from '@image-factory/domain';
-import type { DatabaseIdentity, PostgresLeases, PostgresOwnership } from '@image-factory/persistence';
+import type { DatabaseIdentity, PostgresDatabaseTrust, PostgresLeases } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 import type { ClockJudge } from './clock-judge.js';
@@ -23,8 +23,6 @@ export interface LeaseKeeperOptions {
   readonly report: () => DispatcherReport;
   /** Everything that was owned under the old id is somebody else's now: drop it, write nothing. */
   readonly onLapse: (lapsedId: string) => void;
-  /** The database is another one, or an older one of the same (rule 4). */
-  readonly onTimelineChange: () => void;
 }
 
 export type Beat =
@@ -43,14 +41,15 @@ export class LeaseKeeper {
   readonly #fence: SelfFence;
   #id: string | undefined;
   #identity: DatabaseIdentity | undefined;
+  #claimsHeld = true;
   #paused = false;
 
   constructor(
     private readonly leases: PostgresLeases,
-    private readonly ownership: PostgresOwnership,
+    private readonly trust: PostgresDatabaseTrust,
     private readonly judge: ClockJudge,
     private readonly options: LeaseKeeperOptions,
-    private readonly clock: DatabaseClock,
+    clock: DatabaseClock,
     private readonly logger: Logger,
   ) {
     this.#fence = new SelfFence(clock.machine, options.leaseMs);
@@ -65,6 +64,16 @@ export class LeaseKeeper {
 
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  /** Claims wait until the clusters were compared with a database that may have lost commits (rule 4). */
+  get claimsHeld(): boolean {
+    return this.#claimsHeld;
+  }
+
+  /** Which database answered last. */
+  get databaseIdentity(): string | undefined {
+    return this.#identity?.identity;
   }
 
   /** One heartbeat. @throws when the database cannot be asked; the judge then starts over. */
@@ -126,21 +135,19 @@ export class LeaseKeeper {
   }
 
   async #checkIdentity(): Promise<void> {
-    const identity = await this.ownership.databaseIdentity();
     const known = this.#identity;
-    this.#identity = identity;
-    if (known === undefined) return;
-    if (known.startedAt !== identity.startedAt) this.judge.disturbed();
-    if (known.systemIdentifier === identity.systemIdentifier && known.timeline === identity.timeline) return;
-    this.judge.disturbed();
-    this.logger.error(
-      'the database is another one or an older one: no claims until the clusters are compared with it',
-      {
-        before: known,
-        now: identity,
-        at: this.clock.now(),
-      },
-    );
-    this.options.onTimelineChange();
+    const found = await this.trust.look();
+    const changed = known !== undefined && known.identity !== found.identity;
+    if (changed || (known !== undefined && known.startedAt !== found.startedAt)) this.judge.disturbed();
+    if (changed && found.isTrusted) await this.trust.distrust(found.identity);
+    const held = changed || !found.isTrusted;
+    this.#identity = found;
+    if (held && (changed || !this.#claimsHeld || known === undefined)) {
+      const message = 'the database is another one or an older one: no claims until the clusters are compared with it';
+      this.logger.error(message, { before: known?.identity, now: found.identity });
+    } else if (!held && this.#claimsHeld && known !== undefined) {
+      this.logger.info('the clusters were compared with the database; claims go on', { now: found.identity });
+    }
+    this.#claimsHeld = held;
   }
 }

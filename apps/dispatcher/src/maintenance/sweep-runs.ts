@@ -1,5 +1,10 @@
-import { isDomainError, isTerminalExecutionState, type ExecutionFollower } from '@image-factory/domain';
-import type { RunOwner } from '@image-factory/persistence';
+import {
+  infrastructureTypeOf,
+  isDomainError,
+  isTerminalExecutionState,
+  type ExecutionFollower,
+} from '@image-factory/domain';
+import type { RunOwner, ShardLease } from '@image-factory/persistence';
 import type { ProviderFollower } from '../follow/provider-follower.js';
 import type { ProviderSweep } from '../metrics/sweep-report.js';
 import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
@@ -22,23 +27,51 @@ interface FoundObject {
  * must have a row. (The first half, rows without runs, is what each reconcile sees as `absent`.) An object whose row is
  * finished and swept is one that came late, from a dispatcher that was frozen: its row is opened for sweeping again. An
  * object without a row is an alarm and is left alone: it may belong to a newer database than ours (correctness rule 1).
+ * While claims are held after a failover, each shard whose cluster was seen is marked as compared (rule 4).
  */
 export async function sweepRuns(runtime: DispatcherRuntime): Promise<number> {
+  const identity = runtime.lease.databaseIdentity;
+  const idle = runtime.lease.claimsHeld ? await leasesWithoutFollower(runtime) : [];
   const sweeps = await Promise.all(runtime.followers.all().map((follower) => sweepOne(runtime, follower)));
   runtime.sweeps = new Map(sweeps.map(({ providerId, found }) => [providerId, found]));
-  if (sweeps.every(({ looked }) => looked) && runtime.judge.isSettled()) runtime.releaseClaims();
+  if (identity !== undefined && runtime.lease.claimsHeld && runtime.judge.isSettled()) {
+    const compared = sweeps.flatMap(({ looked, leases }) => (looked ? leases : []));
+    await runtime.parts.stores.trust.markCompared(identity, [...compared, ...idle]);
+    await runtime.parts.stores.trust.trustCompared(identity);
+  }
   return sweeps.reduce((sum, { reopened }) => sum + reopened, 0);
+}
+
+/** Shards of providers for which this process has no executor: it cannot look at them, and nothing is placed from here. */
+async function leasesWithoutFollower({ lease, followers, parts }: DispatcherRuntime): Promise<readonly ShardLease[]> {
+  const { stores, places } = parts;
+  if (lease.dispatcherId === undefined) return [];
+  const held = await stores.leases.findHeld(lease.dispatcherId);
+  const types = new Map((await stores.providers.list()).map((provider) => [provider.id, provider.type]));
+  return held.filter(({ providerId }) => {
+    const type = types.get(providerId);
+    return (
+      type !== undefined &&
+      followers.find(providerId) === undefined &&
+      places.executors[infrastructureTypeOf(type)] === undefined
+    );
+  });
 }
 
 interface Sweep {
   readonly providerId: string;
+  /** Held when the look began. */
+  readonly leases: readonly ShardLease[];
   readonly found: ProviderSweep;
   /** False: what is on the cluster could not be seen. */
   readonly looked: boolean;
   readonly reopened: number;
 }
 
-async function sweepOne(runtime: DispatcherRuntime, { providerId, follower }: ProviderFollower): Promise<Sweep> {
+async function sweepOne(
+  runtime: DispatcherRuntime,
+  { providerId, follower, leases }: ProviderFollower,
+): Promise<Sweep> {
   const { logger } = runtime.parts;
   try {
     const { orphans, reopened } = await sweepProvider(runtime, await findObjects(follower));
@@ -46,11 +79,11 @@ async function sweepOne(runtime: DispatcherRuntime, { providerId, follower }: Pr
       const message = 'objects of this installation have no row; nothing is deleted';
       logger.error(message, { provider: providerId, objects: orphans });
     }
-    return { providerId, found: { orphans, foreign: false }, looked: true, reopened };
+    return { providerId, leases, found: { orphans, foreign: false }, looked: true, reopened };
   } catch (error) {
     const foreign = isDomainError(error) && error.reason === 'ForeignInstallation';
     logger.warn('a provider could not be swept', { provider: providerId, error });
-    return { providerId, found: { orphans: [], foreign }, looked: foreign, reopened: 0 };
+    return { providerId, leases, found: { orphans: [], foreign }, looked: foreign, reopened: 0 };
   }
 }
 

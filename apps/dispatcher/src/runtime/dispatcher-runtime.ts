@@ -50,7 +50,6 @@ export class DispatcherRuntime {
   };
   #subscription: Subscription | undefined;
   #stopping = false;
-  #claimsHeld = false;
   /** What the last sweep found on each provider that is followed here. */
   sweeps: ReadonlyMap<string, ProviderSweep> = new Map();
   /** The last look for what must never be. */
@@ -85,16 +84,6 @@ export class DispatcherRuntime {
 
   get isStopping(): boolean {
     return this.#stopping;
-  }
-
-  /** Claims wait until the clusters were compared with a database that may have lost commits (rule 4). */
-  get claimsHeld(): boolean {
-    return this.#claimsHeld;
-  }
-
-  releaseClaims(): void {
-    if (this.#claimsHeld) this.parts.logger.info('the clusters were compared with the database; claims go on');
-    this.#claimsHeld = false;
   }
 
   /**
@@ -160,11 +149,8 @@ export class DispatcherRuntime {
       leaseMs,
       report: () => this.report(),
       onLapse: () => this.#dropEverything(),
-      onTimelineChange: () => {
-        this.#claimsHeld = true;
-      },
     };
-    return new LeaseKeeper(stores.leases, stores.ownership, this.judge, options, clock, logger);
+    return new LeaseKeeper(stores.leases, stores.trust, this.judge, options, clock, logger);
   }
 
   #makeBatcher(): LogBatcher {
@@ -243,7 +229,7 @@ export class DispatcherRuntime {
     );
     const guards = {
       dispatcherId: () => this.lease.dispatcherId,
-      mayClaim: () => this.lease.mayWrite() && !this.#stopping && !this.#claimsHeld,
+      mayClaim: () => this.lease.mayWrite() && !this.#stopping && !this.lease.claimsHeld,
       isPaused: () => this.lease.isPaused,
       slotsFollowed: () => this.followers.slotsUsed,
       onPlaced: (executionId: string, outcome: PlacementOutcome | undefined) => this.#placed(executionId, outcome),
@@ -342,6 +328,7 @@ export class DispatcherRuntime {
     metrics.observe('slots', () => this.settings.slots);
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
     observeQueue(metrics, () => this.queueTotals);
+    metrics.observe('claimsHeld', () => (this.lease.claimsHeld ? 1 : 0));
     metrics.observe('shardsHeld', () => this.followers.leases.length);
     metrics.observeMany('clusterWatchAge', () => this.reachability.watchAgeReadings());
     metrics.observe('orphans', () => this.invariants?.orphans.count ?? 0);

@@ -4,6 +4,7 @@ import type {
   Notifier,
   PostgresBuildLogs,
   PostgresBuildQueue,
+  PostgresDatabaseTrust,
   PostgresExecutions,
   PostgresInvariants,
   PostgresLeases,
@@ -27,6 +28,7 @@ export interface DispatcherStores {
   readonly notifier: Notifier;
   readonly queue: PostgresBuildQueue;
   readonly leases: PostgresLeases;
+  readonly trust: PostgresDatabaseTrust;
   readonly ownership: PostgresOwnership;
   readonly invariants: PostgresInvariants;
   readonly queueTotals: PostgresQueueTotals;

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { NOT_RELEASED } from '../execution/not-released.js';
+import { MAY_CLAIM } from '../lease/trust-statements.js';
 
 /** A tenant's share of the queue, now. */
 export interface LaneView {
@@ -33,6 +34,8 @@ export interface QueuePosition {
   readonly guaranteed: number;
   readonly weight: number;
   readonly dispatchPaused: boolean;
+  /** After a failover, until the clusters were compared with the database (correctness rule 4). */
+  readonly claimsHeld: boolean;
   readonly liveDispatchers: number;
   /** Of all live dispatchers together. */
   readonly dispatcherSlots: number;
@@ -101,7 +104,7 @@ const POSITION = `
               THEN (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2)
               ELSE (SELECT count(*)::int FROM builds
                      WHERE parked IS NOT NULL AND parked_wake_on = $3 AND parked_order < $2) END AS ahead,
-         l.running, l.max_running, l.guaranteed, l.weight, i.dispatch_paused,
+         l.running, l.max_running, l.guaranteed, l.weight, i.dispatch_paused, NOT i.dispatch_paused AND NOT ${MAY_CLAIM} AS claims_held,
          i.max_concurrent_builds AS installation_limit, a.running AS installation_running, a.weights AS active_weights,
          d.live AS live_dispatchers, d.slots AS dispatcher_slots, m.median_slot_seconds, m.samples
     FROM lanes l
@@ -125,6 +128,7 @@ interface PositionRow {
   guaranteed: number;
   weight: number;
   dispatch_paused: boolean;
+  claims_held: boolean;
   live_dispatchers: number;
   dispatcher_slots: number;
   installation_limit: number | null;
@@ -166,6 +170,7 @@ export class PostgresQueueView {
       guaranteed: row?.guaranteed ?? 0,
       weight: row?.weight ?? 1,
       dispatchPaused: row?.dispatch_paused ?? false,
+      claimsHeld: row?.claims_held ?? false,
       liveDispatchers: row?.live_dispatchers ?? 0,
       dispatcherSlots: row?.dispatcher_slots ?? 0,
       installationLimit: row?.installation_limit ?? undefined,

@@ -46,6 +46,7 @@ export const FIND_OWNED_BY_ID: Statement = {
   SELECT ${COLUMNS}, CASE WHEN k.whole THEN e.document END AS document
     FROM unnest($2::uuid[], $3::boolean[]) AS k (id, whole)
    CROSS JOIN LATERAL (SELECT * FROM build_executions WHERE id = k.id AND swept_at IS NULL OFFSET 0) e
-   CROSS JOIN LATERAL (SELECT token FROM cluster_shards WHERE provider_id = e.provider_id AND host = e.host
-                          AND shard = e.shard AND owner = $1 OFFSET 0) s ${OF_BUILD}`,
+   CROSS JOIN LATERAL (SELECT token, owner FROM cluster_shards WHERE provider_id = e.provider_id AND host = e.host
+                          AND shard = e.shard OFFSET 0) s ${OF_BUILD}
+   WHERE s.owner = $1`,
 };

@@ -14,15 +14,6 @@ export interface LiveDispatcher {
   readonly watchAgesMs: Readonly<Record<string, number>>;
 }
 
-/** Which database this is: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
-export interface DatabaseIdentity {
-  /** Differs for another cluster of databases. Undefined when the role may not read it. */
-  readonly systemIdentifier: string | undefined;
-  /** Differs after a failover to a standby. Undefined when the role may not read it. */
-  readonly timeline: string | undefined;
-  readonly startedAt: string;
-}
-
 /** How a run that was found on a cluster stands in the database. */
 export interface RunOwner {
   readonly executionId: string;
@@ -58,8 +49,7 @@ interface LiveRow {
 
 /**
  * Reads by which a dispatcher finds claims that it does not know (correctness rule 2), and by which dispatchers agree
- * on what is lost (rule 7), know their database (rules 4 and 20) and compare what runs on clusters with its rows. No
- * read locks.
+ * on what is lost (rule 7) and compare what runs on clusters with its rows. No read locks.
  */
 export class PostgresOwnership {
   constructor(private readonly database: Queryable) {}
@@ -159,20 +149,6 @@ export class PostgresOwnership {
       [providerId, current],
     );
     return row === undefined ? undefined : toNonce(row);
-  }
-
-  async databaseIdentity(): Promise<DatabaseIdentity> {
-    const [row] = await this.database.query<{ system: string | null; timeline: string | null; started: string }>(
-      `SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-                   THEN (SELECT system_identifier::text FROM pg_control_system()) END AS system,
-              CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END AS timeline,
-              pg_postmaster_start_time()::text AS started`,
-    );
-    return {
-      systemIdentifier: row?.system ?? undefined,
-      timeline: row?.timeline ?? undefined,
-      startedAt: row?.started ?? '',
-    };
   }
 }
 

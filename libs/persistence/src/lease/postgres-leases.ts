@@ -49,7 +49,7 @@ export class PostgresLeases {
 
   constructor(private readonly database: Database) {}
 
-  /** @returns the database's time */
+  /** @returns the database's time, by which its holder judges from here on */
   async register(registration: DispatcherRegistration): Promise<Date> {
     const { id, host, version, slots, leaseMs } = registration;
     const parameters = [id, host, version, slots, leaseMs];

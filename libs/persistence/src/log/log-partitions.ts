@@ -1,7 +1,12 @@
 import type { Database, Queryable, Transaction } from '../database/database.js';
+import { DELETE_CURSORS } from './statements.js';
 
 /** Advisory lock of whoever changes the partitions: "iflp" in ASCII. */
 const PARTITION_LOCK = 0x69666c70;
+
+/** Cursors that one statement of the retention deletes, and most statements of one call. */
+const CURSORS_PER_ROUND = 2_000;
+const MOST_ROUNDS = 1_000;
 
 interface PartitionRow {
   readonly name: string;
@@ -42,8 +47,16 @@ export async function dropPartitionsBefore(database: Database, day: string): Pro
     await database.query(`DROP TABLE IF EXISTS ${name}`);
     dropped.push(partitionDay);
   }
-  await database.query('DELETE FROM build_log_cursors WHERE day < $1', [day]);
+  await deleteCursorsBefore(database, day);
   return dropped;
+}
+
+/** A few at a time: no statement runs long or keeps many rows locked, and what is left is deleted by the next call. */
+async function deleteCursorsBefore(database: Database, day: string): Promise<void> {
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const [row] = await database.query<{ deleted: number }>(DELETE_CURSORS, [day, CURSORS_PER_ROUND]);
+    if ((row?.deleted ?? 0) < CURSORS_PER_ROUND) return;
+  }
 }
 
 /** Made apart and attached, which does not lock out writers of other days as CREATE … PARTITION OF does. */

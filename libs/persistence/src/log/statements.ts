@@ -109,3 +109,19 @@ export const READ_CHUNKS = `
                    WHERE day = $1 AND execution_id = $2 AND step = $3 AND seq >= $4 ORDER BY seq LIMIT $5) c) w
    WHERE bytes_before < $6
    ORDER BY seq`;
+
+/**
+ * Up to $2 cursors of days before $1. Index: build_log_cursors_day, then the rows by their place. Locks: the cursors,
+ * skipping locked ones: another dispatcher deletes them.
+ */
+export const DELETE_CURSORS: Statement = {
+  name: 'delete_cursors',
+  text: `
+  WITH gone AS (
+    DELETE FROM build_log_cursors
+     WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM build_log_cursors WHERE day < $1::date ORDER BY day LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING 1
+  )
+  SELECT count(*)::integer AS deleted FROM gone`,
+};

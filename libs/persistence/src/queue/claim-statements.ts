@@ -1,5 +1,6 @@
 import { BUILD_TRANSITIONS, sourcesOf } from '@image-factory/domain';
 import type { Statement } from '../database/transaction.js';
+import { MAY_CLAIM } from '../lease/trust-statements.js';
 import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
 import { inList } from '../sql/in-list.js';
 
@@ -32,7 +33,7 @@ export const CLAIM_LANES: Statement = {
   text: `
   SELECT ${LANE_COLUMNS}
     FROM lanes
-   WHERE ready AND NOT (SELECT dispatch_paused FROM installation)
+   WHERE ready AND ${MAY_CLAIM}
    ORDER BY ${LANE_ORDER}
    LIMIT $1
      FOR UPDATE SKIP LOCKED`,
@@ -62,7 +63,7 @@ export const CLAIM_LANE_WAITING: Statement = {
   text: `
   SELECT ${LANE_COLUMNS}
     FROM lanes
-   WHERE ready AND NOT (SELECT dispatch_paused FROM installation)
+   WHERE ready AND ${MAY_CLAIM}
    ORDER BY ${LANE_ORDER}
    LIMIT 1
      FOR UPDATE`,
@@ -89,7 +90,7 @@ export const CLAIM_LEFT: Statement = {
   text: `
   SELECT coalesce(sum(queued), 0)::integer AS queued,
          coalesce(sum(queued) FILTER (WHERE running >= max_running), 0)::integer AS skipped,
-         coalesce(bool_or(ready), false) AND NOT (SELECT dispatch_paused FROM installation) AS ready
+         coalesce(bool_or(ready), false) AND ${MAY_CLAIM} AS ready
     FROM lanes
    WHERE queued > 0`,
 };

@@ -97,7 +97,7 @@ export class PostgresBuildQueue {
     await tx.query(SYNC_LANE, [tenantId]);
   }
 
-  /** Claims builds for a dispatcher; nothing while dispatching is paused. */
+  /** Claims builds for a dispatcher; nothing while dispatching is paused, or the database not trusted (rule 4). */
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const result = await claimBuilds(this.database, request);
     this.#touchBuilds(result.claimed.map((claimed) => claimed.buildId));

@@ -111,6 +111,10 @@ export const metricNames = {
     'image_factory_cluster_watch_age_seconds',
     'Since the slowest watch on a cluster that is followed here has proved anything, by provider',
   ),
+  claimsHeld: gauge(
+    'image_factory_claims_held',
+    '1 while claims wait for the clusters to be compared with a database that has failed over',
+  ),
   shardsHeld: gauge('image_factory_shards_held', 'Cluster shards held by this dispatcher'),
   orphans: gauge('image_factory_invariant_orphans', 'Runs and Secrets of ours on a cluster that no row explains'),
   stranded: gauge(

@@ -94,6 +94,7 @@ describe('what holds a queued build', () => {
     guaranteed: 0,
     weight: 1,
     dispatchPaused: false,
+    claimsHeld: false,
     liveDispatchers: 1,
     dispatcherSlots: 50,
     installationLimit: undefined,
@@ -105,6 +106,7 @@ describe('what holds a queued build', () => {
   it.each([
     ['nothing', place, undefined],
     ['the pause', { ...place, dispatchPaused: true, running: 10 }, 'DispatchPaused'],
+    ['a failover', { ...place, claimsHeld: true, running: 10 }, 'DispatchPaused'],
     ['the limit of all', { ...place, installationLimit: 3, installationRunning: 3 }, 'InstallationAtLimit'],
     ["the tenant's limit", { ...place, running: 10, liveDispatchers: 0 }, 'TenantAtLimit'],
     ['that no dispatcher lives', { ...place, position: 3, liveDispatchers: 0 }, 'DispatcherMissing'],

@@ -72,6 +72,10 @@ function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
   if (place.dispatchPaused) {
     return { reason: 'DispatchPaused', message: 'dispatching is paused by an administrator' };
   }
+  if (place.claimsHeld) {
+    const message = 'the database has failed over; builds start again once the clusters were compared with it';
+    return { reason: 'DispatchPaused', message };
+  }
   if (place.installationLimit !== undefined && place.installationRunning >= place.installationLimit) {
     return {
       reason: 'InstallationAtLimit',

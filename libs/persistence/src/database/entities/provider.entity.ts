@@ -263,6 +263,9 @@ export class ClusterShardEntity {
 
   @Column({ type: 'timestamptz', name: 'acquired_at', nullable: true })
   readonly acquiredAt!: Date | null;
+
+  @Column({ type: 'text', name: 'compared_identity', nullable: true })
+  readonly comparedIdentity!: string | null;
 }
 
 /** Row of `tenant_namespaces`. */

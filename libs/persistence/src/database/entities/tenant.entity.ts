@@ -22,6 +22,9 @@ export class InstallationEntity {
 
   @Column({ type: 'timestamptz', name: 'created_at' })
   readonly createdAt!: Date;
+
+  @Column({ type: 'text', name: 'database_identity', nullable: true })
+  readonly databaseIdentity!: string | null;
 }
 
 /** Row of `tenants`. */

@@ -1,0 +1,61 @@
+import type { Queryable } from '../database/transaction.js';
+import type { ShardLease } from './shard-lease.js';
+import { DISTRUST, LOOK_AT_DATABASE, MARK_COMPARED, TRUST_COMPARED, TRUST_FIRST } from './trust-statements.js';
+
+/** Which database answers: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
+export interface DatabaseIdentity {
+  /** `<system identifier>/<timeline>`: another one after a failover to a standby, or over a copy of it elsewhere. */
+  readonly identity: string;
+  readonly startedAt: string;
+  /** True when it is the one that the clusters were compared with: only then may builds be claimed. */
+  readonly isTrusted: boolean;
+}
+
+interface IdentityRow {
+  readonly identity: string;
+  readonly trusted: string | null;
+  readonly started: string;
+}
+
+/**
+ * Whether the database may be believed about what runs on the clusters (correctness rule 4). An asynchronous failover, or
+ * a restored copy, has lost commits: a build that it calls queued may be running. It is another database then than the
+ * one whose identity stands in the installation's row, which every process sees, also one that has just started. Claims
+ * wait until the owners of all shards have compared their clusters with it; whoever finds that done trusts it.
+ */
+export class PostgresDatabaseTrust {
+  constructor(private readonly database: Queryable) {}
+
+  /** The first look of an installation trusts what it finds. */
+  async look(): Promise<DatabaseIdentity> {
+    const [row] = await this.database.query<IdentityRow>(LOOK_AT_DATABASE);
+    if (row === undefined) throw new Error('the installation always has one row');
+    if (row.trusted === null) await this.database.query(TRUST_FIRST, [row.identity]);
+    return {
+      identity: row.identity,
+      startedAt: row.started,
+      isTrusted: row.trusted === null || row.trusted === row.identity,
+    };
+  }
+
+  /** Another database answered before this one, which its own row does not know of: a fail-back to an older primary. */
+  async distrust(identity: string): Promise<void> {
+    await this.database.query(DISTRUST, [identity]);
+  }
+
+  /** What is on these shards was compared with the rows; a shard that was lost meanwhile does not count. */
+  async markCompared(identity: string, leases: readonly ShardLease[]): Promise<void> {
+    await this.database.query(MARK_COMPARED, [
+      leases.map((lease) => lease.providerId),
+      leases.map((lease) => lease.host),
+      leases.map((lease) => lease.shard),
+      leases.map((lease) => lease.token),
+      identity,
+    ]);
+  }
+
+  /** True when nothing was left to compare, and claims go on. */
+  async trustCompared(identity: string): Promise<boolean> {
+    return (await this.database.query(TRUST_COMPARED, [identity])).length > 0;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * SQL for the timeline of this database, 8 hex digits: another one after a standby was promoted. Nothing while the server
+ * is a standby itself.
+ */
+const TIMELINE = `CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`;
+
+/**
+ * SQL for which database this is, `<system identifier>/<timeline>`: the first differs for another cluster of databases.
+ * A part that the role may not read is a question mark.
+ */
+const IDENTITY = `
+  coalesce(CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+                THEN (SELECT system_identifier::text FROM pg_control_system()) END, '?')
+  || '/' || coalesce(${TIMELINE}, '?')`;
+
+/**
+ * SQL for "builds may be claimed": not paused, and on the timeline that the clusters were compared with, which a claim
+ * asks itself because a process learns of a failover only with its next heartbeat. Index: a single row. Locks nothing.
+ */
+export const MAY_CLAIM = `(
+     SELECT NOT dispatch_paused AND (database_identity IS NULL OR right(database_identity, 8) = ${TIMELINE}) FROM installation)`;
+
+/** Index: a single row. Locks nothing. */
+export const LOOK_AT_DATABASE = `
+  SELECT ${IDENTITY} AS identity, database_identity AS trusted, pg_postmaster_start_time()::text AS started
+    FROM installation`;
+
+/** The first process of an installation trusts its database. Index: a single row. Locks: that. */
+export const TRUST_FIRST = 'UPDATE installation SET database_identity = $1 WHERE database_identity IS NULL';
+
+/** Nothing that was compared counts any more. Index: single row; a few hundred shards at most. Locks: those rows. */
+export const DISTRUST = `
+  WITH held AS (
+    UPDATE installation SET database_identity = 'distrusted' WHERE database_identity = $1
+    RETURNING 1
+  ), own AS MATERIALIZED (
+    SELECT provider_id, host, shard FROM cluster_shards ORDER BY provider_id, host, shard FOR UPDATE
+  )
+  UPDATE cluster_shards s SET compared_identity = NULL
+    FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard
+     AND EXISTS (SELECT 1 FROM held)`;
+
+/** Shards that are still held under these tokens. Index: primary key. Locks: the shards, in the order of their keys. */
+export const MARK_COMPARED = `
+  WITH own AS MATERIALIZED (
+    SELECT s.provider_id, s.host, s.shard
+      FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
+      JOIN cluster_shards s
+        ON s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token
+     ORDER BY s.provider_id, s.host, s.shard
+       FOR UPDATE OF s
+  )
+  UPDATE cluster_shards s SET compared_identity = $5
+    FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
+
+/**
+ * Trusts the database $1 when every shard was compared with it that may have something on it: not of a disabled provider
+ * with nothing left on it, nor of a host without a dispatcher. Indexes: a few hundred shards are scanned;
+ * build_executions_shard. Locks: the installation's row.
+ */
+export const TRUST_COMPARED = `
+  UPDATE installation SET database_identity = $1
+   WHERE database_identity IS DISTINCT FROM $1 AND NOT EXISTS (
+     SELECT 1
+       FROM cluster_shards s
+       JOIN providers p ON p.id = s.provider_id
+      WHERE s.compared_identity IS DISTINCT FROM $1
+        AND (p.state <> 'disabled' OR EXISTS (
+          SELECT 1 FROM build_executions e
+           WHERE e.provider_id = p.id AND e.provider_id IS NOT NULL AND e.swept_at IS NULL))
+        AND (s.host = '' OR EXISTS (
+          SELECT 1 FROM dispatchers d
+           WHERE d.host = s.host AND d.state = 'running' AND d.lease_until > clock_timestamp())))
+  RETURNING 1`;
