@@ -7,7 +7,7 @@ const FAULTS = readdirSync(join(ROOT, 'test/chaos/fault'))
   .map((file) => readFileSync(join(ROOT, 'test/chaos/fault', file), 'utf8'))
   .join('\n');
 /** Faults that are named by what they strike. */
-const CROSSINGS = ['kill at', 'cut at'];
+const CROSSINGS = ['kill at', 'cut at', 'freeze at'];
 
 interface Row {
   readonly event: string;

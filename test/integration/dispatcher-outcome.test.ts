@@ -53,6 +53,23 @@ describe('after the outcome', () => {
     await harness.reaches(buildId, 'completed');
   });
 
+  it('a run that is made late, while its attempt is given up, is over before the build is', async () => {
+    hold();
+    harness.cluster.failCreates(...Array.from({ length: 100 }, () => 'unknown' as const));
+    let late: FakeRun | undefined;
+    harness.cluster.beforeRemoveCredentials = (attempt) => {
+      late ??= harness.cluster.addRun(attempt);
+      if (late.phase === 'pending') harness.cluster.startRun(late);
+    };
+    await harness.start();
+    const buildId = await harness.submit();
+    await eventually('a create was tried', () => harness.cluster.createRequests.length > 0, { deadlineMs: 20_000 });
+    await harness.cancel(buildId);
+    await harness.reaches(buildId, 'cancelled');
+    expect(late?.livePods).toBe(0);
+    expect((await harness.execution(buildId)).log_gap).toContain('made after the attempt had ended');
+  });
+
   it('the attempt’s Secret is gone before the build is', async () => {
     hold();
     await harness.start();

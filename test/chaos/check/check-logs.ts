@@ -10,7 +10,7 @@ interface LoggedRun {
 export async function checkLogs(world: ChaosWorld): Promise<string[]> {
   const runs = new Map(world.clusters.flatMap((cluster) => [...cluster.facts.runs]));
   const rows = await world.database.query<LoggedRun>(
-    `SELECT id, pipeline_run_name, log_gap FROM build_executions WHERE pipeline_run_uid IS NOT NULL`,
+    `SELECT id, pipeline_run_name, log_gap FROM build_executions WHERE pipeline_run_name IS NOT NULL`,
   );
   const found: string[] = [];
   for (const row of rows) {

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FakeFault, FaultMatch } from '@image-factory/test-support';
+import { PLACEMENT_BUDGET_MS } from '../process/chaos-dispatcher-config.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 import type { Fault } from './fault.ts';
 
 const RUNS = /\/pipelineruns$/;
 const SECRETS = /\/secrets$/;
 const STRIKE_MS = 1_200;
+const DROPPED: FakeFault = { kind: 'drop' };
+const LOST: FakeFault = { kind: 'commitThenDrop' };
 
 /** Some requests of all clusters meet this; what has not by then is taken back. */
 function requests(name: string, match: FaultMatch, fault: FakeFault, times: number): Fault {
@@ -32,10 +35,24 @@ function everyServer(name: string, work: (server: ChaosWorld['clusters'][number]
   };
 }
 
+/** No create on one cluster is answered until what waits for it has given it up. */
+const unansweredCreates: Fault = {
+  name: 'creates of one cluster unanswered past their budget',
+  scope: 'place',
+  async strike(world, _place, random) {
+    const { server } = random.pick(world.clusters);
+    const takeBack = server.fault({ method: 'POST', path: RUNS }, random.pick([DROPPED, LOST]), 1_000);
+    await delay(PLACEMENT_BUDGET_MS + STRIKE_MS);
+    takeBack();
+    return true;
+  },
+};
+
 export const CLUSTER_FAULTS: readonly Fault[] = [
   requests('create committed, answer lost', { method: 'POST', path: RUNS }, { kind: 'commitThenDrop' }, 4),
   requests('Secret committed, answer lost', { method: 'POST', path: SECRETS }, { kind: 'commitThenDrop' }, 4),
   requests('create dropped before it was taken', { method: 'POST', path: RUNS }, { kind: 'drop' }, 4),
+  unansweredCreates,
   requests('delete committed, answer lost', { method: 'DELETE' }, { kind: 'commitThenDrop' }, 6),
   requests('429 with Retry-After', {}, { kind: 'status', status: 429, retryAfterSeconds: 1 }, 20),
   requests('burst of 500', {}, { kind: 'status', status: 500, reason: 'InternalError' }, 15),

@@ -1,5 +1,6 @@
 import { type Crossing, type CrossingAction, crossingKey } from '../process/crossing.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
+import { thaw } from './thaw.ts';
 import type { Fault } from './fault.ts';
 
 const WITHIN_MS = 4_000;
@@ -12,7 +13,10 @@ const AT_START =
 const AT_PREPARATION =
   /^((PATCH|POST|GET) (namespaces|serviceaccounts|tasks|configmaps)|INSERT INTO tenant_namespaces)$/;
 
-/** A dispatcher dies, or its connection breaks, at one crossing. The dead one is replaced at once. */
+/**
+ * A dispatcher dies, or its connection breaks, or it is frozen past its lease, at one crossing. The dead one is replaced at
+ * once.
+ */
 export function strikeCrossing(crossing: Crossing, action: CrossingAction, seen: number): Fault {
   const { label } = crossing;
   return {
@@ -26,6 +30,7 @@ export function strikeCrossing(crossing: Crossing, action: CrossingAction, seen:
       if (AT_PREPARATION.test(label)) await distrustPlaces(world);
       const nth = random.integer(1, seen >= OFTEN ? 6 : 1);
       const struck = await dispatcher.strikeAt(crossing, action, nth, WITHIN_MS);
+      if (action === 'freeze') await thaw(dispatcher, random);
       world.dispatcher(place);
       return struck;
     },

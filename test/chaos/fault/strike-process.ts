@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { LEASE_MS } from '../process/chaos-dispatcher-config.ts';
 import type { Fault } from './fault.ts';
+import { thaw } from './thaw.ts';
 
 const HOUR_MS = 3_600_000;
 /** A dispatcher that is told to stop ends by itself; within how long, on a machine that is idle, another test says. */
@@ -15,9 +15,7 @@ const freeze: Fault = {
     await dispatcher.working;
     await delay(random.integer(0, 400));
     dispatcher.signal('SIGSTOP');
-    await delay(LEASE_MS * (1.2 + random.next() * 2));
-    dispatcher.signal('SIGCONT');
-    await delay(300);
+    await thaw(dispatcher, random);
     return true;
   },
 };

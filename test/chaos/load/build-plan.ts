@@ -12,23 +12,37 @@ export interface BuildPlan {
   readonly runMs: readonly [number, number];
   /** After its submission; only of those to be cancelled. */
   readonly cancelAfterMs: number;
+  /** So many attempts lose their pod while they build; the one after them ends as planned. */
+  readonly disruptions: number;
+  /** As the pod's condition names it. */
+  readonly disruption: 'EvictionByEvictionAPI' | 'DeletionByTaintManager';
+  /** So long a pod of it stays in deletion, with its container running on. */
+  readonly lingerMs: number;
   readonly priority: number;
   readonly project: ProjectName;
   readonly concurrency: Concurrency | undefined;
 }
 
+const DISRUPTED = 0.15;
+const DISRUPTED_TWICE = 0.03;
+/** Most pods end soon; some stay for longer than an attempt's pods are waited for before they are removed. */
+const LINGERS = { usuallyMs: 400, seldomMs: 3_500, seldom: 0.1 };
 const KEYED = 0.3;
 const KEYS = ['a', 'b'] as const;
 const POLICIES: readonly ConcurrencyPolicy[] = ['queue', 'queue', 'cancel_queued', 'cancel_running', 'reject'];
 
 export function makePlan(index: number, random: Random): BuildPlan {
   const roll = random.next();
+  const disrupted = random.next();
   return {
     index,
     ending: roll < 0.7 ? 'succeeds' : roll < 0.82 ? 'fails' : 'cancelled',
     lines: [random.integer(0, 20), random.integer(1, 200)],
     runMs: [random.integer(0, 150), random.integer(50, 900)],
     cancelAfterMs: random.integer(0, 2_000),
+    disruptions: disrupted < DISRUPTED_TWICE ? 2 : disrupted < DISRUPTED ? 1 : 0,
+    disruption: random.pick(['EvictionByEvictionAPI', 'DeletionByTaintManager']),
+    lingerMs: random.integer(0, random.next() < LINGERS.seldom ? LINGERS.seldomMs : LINGERS.usuallyMs),
     priority: random.integer(0, 3),
     project: random.next() < 0.4 ? 'limited' : 'web',
     concurrency: random.next() < KEYED ? { key: random.pick(KEYS), policy: random.pick(POLICIES) } : undefined,
@@ -55,9 +69,10 @@ export function keyOf(plan: BuildPlan): string | undefined {
 }
 
 /**
- * Whether a later build may have taken its place: one of the same key whose policy cancels what waits, or also what runs.
+ * Whether a later build may have taken its place: one of the same key whose policy cancels what runs, or what waits when it
+ * may have waited.
  */
-export function mayBeSuperseded(plan: BuildPlan, plans: readonly BuildPlan[], hasRun: boolean): boolean {
+export function mayBeSuperseded(plan: BuildPlan, plans: readonly BuildPlan[], ran: boolean): boolean {
   const key = keyOf(plan);
   if (key === undefined) return false;
   return plans
@@ -65,7 +80,7 @@ export function mayBeSuperseded(plan: BuildPlan, plans: readonly BuildPlan[], ha
     .some(
       (later) =>
         keyOf(later) === key &&
-        (later.concurrency?.policy === 'cancel_running' || (!hasRun && later.concurrency?.policy === 'cancel_queued')),
+        (later.concurrency?.policy === 'cancel_running' || (!ran && later.concurrency?.policy === 'cancel_queued')),
     );
 }
 

@@ -1,6 +1,9 @@
 /** Leases of about a second make a death cheap: many of them fit into a minute. */
 export const LEASE_MS = 1_600;
 
+/** A create that is not answered for so long is given up, and the build goes elsewhere. */
+export const PLACEMENT_BUDGET_MS = 5_000;
+
 /** What a dispatcher process of the suite is started with. */
 export interface ChaosDispatcherConfig {
   /** Of the process; each start has its own. */

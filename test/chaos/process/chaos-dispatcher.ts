@@ -1,19 +1,27 @@
 /** A real dispatcher as a process of its own, on the real places, with short limits and the fault hook around it. */
 import './fault-hook.ts';
 import { createDispatcher, type DispatcherEnv, type ExecutionLimits, NO_SOURCES } from '@image-factory/dispatcher';
-import { RETRY_DEFAULTS, Secret } from '@image-factory/domain';
+import { FAILURE_CLASSES, type FailureClass, RETRY_DEFAULTS, type RetryPolicy, Secret } from '@image-factory/domain';
 import { createLogger } from '@image-factory/telemetry';
-import { LEASE_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
+import { LEASE_MS, PLACEMENT_BUDGET_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 
 const LIMITS: ExecutionLimits = {
   sealLimitMs: 30_000,
   lossLimitMs: 180_000,
-  placementBudgetMs: 30_000,
+  placementBudgetMs: PLACEMENT_BUDGET_MS,
   requestDeadlineMs: 2_000,
   podGraceMs: 2_000,
   publishLimitMs: 30_000,
   runRetentionMs: 0,
   lookAgainMs: 500,
+};
+
+/** The real table, with waits that fit into a round. */
+const RETRY = {
+  ...RETRY_DEFAULTS,
+  policies: Object.fromEntries(
+    FAILURE_CLASSES.map((name) => [name, { ...RETRY_DEFAULTS.policies[name], backOff: { baseMs: 200, capMs: 1_000 } }]),
+  ) as Record<FailureClass, RetryPolicy>,
 };
 
 function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
@@ -44,8 +52,8 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     clusterMaxUnswept: 2_000,
     runRetentionMs: 0,
     logRetentionDays: 30,
-    retry: RETRY_DEFAULTS,
-    clocks: { placementSeconds: 30, sealSeconds: 30, lossMinutes: 3 },
+    retry: RETRY,
+    clocks: { placementSeconds: PLACEMENT_BUDGET_MS / 1000, sealSeconds: 30, lossMinutes: 3 },
     otlpEndpoint: undefined,
     localWorkspaceDir: `${config.dataDir}/local`,
     localHostId: config.name,

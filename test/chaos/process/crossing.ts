@@ -8,8 +8,8 @@ export interface Crossing {
   readonly phase: Phase;
 }
 
-/** What happens at a crossing: the process dies, or the connection that it crosses breaks. */
-export type CrossingAction = 'kill' | 'cut';
+/** What happens at a crossing: the process dies, the connection that it crosses breaks, or the process is frozen. */
+export type CrossingAction = 'kill' | 'cut' | 'freeze';
 
 /** What the suite tells a dispatcher process. */
 export type ChaosOrder =
@@ -31,6 +31,9 @@ export type ChaosReport =
   | { readonly kind: 'cut' }
   | { readonly kind: 'disarmed' }
   | { readonly kind: 'census'; readonly crossed: Readonly<Record<string, number>> };
+
+/** A line that a process writes before it freezes itself. */
+export const FROZEN = 'chaos: frozen';
 
 export function crossingKey({ label, phase }: Crossing): string {
   return `${label} | ${phase}`;

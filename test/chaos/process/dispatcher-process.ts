@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
-import type { ChaosOrder, ChaosReport, Crossing, CrossingAction } from './crossing.ts';
+import { type ChaosOrder, type ChaosReport, type Crossing, type CrossingAction, FROZEN } from './crossing.ts';
 
 const ENTRY = fileURLToPath(new URL('./chaos-dispatcher.ts', import.meta.url));
 /** Processes start again and again: what the first has compiled the others read. */
@@ -30,6 +30,7 @@ export class DispatcherProcess {
   readonly #child: ChildProcess;
   /** It dies because the suite wants it to. */
   #expected = false;
+  #onFrozen: () => void = () => undefined;
 
   constructor(config: ChaosDispatcherConfig) {
     this.name = config.name;
@@ -68,10 +69,11 @@ export class DispatcherProcess {
       .join(' / ')}`;
   }
 
-  /** Resolves true when it struck: the process is dead, or the connection is cut. */
+  /** Resolves true when it struck: the process is dead or frozen, or the connection is cut. */
   async strikeAt(crossing: Crossing, action: CrossingAction, nth: number, withinMs: number): Promise<boolean> {
     let struck = false;
-    const strikes = Promise.race([this.exited, this.#reported('cut')]).then(() => (struck = true));
+    const freezes = new Promise<void>((resolve) => (this.#onFrozen = resolve));
+    const strikes = Promise.race([this.exited, this.#reported('cut'), freezes]).then(() => (struck = true));
     this.#expected = true;
     this.#order({ kind: 'arm', crossing, action, nth });
     if (!(await within(withinMs, strikes)) && this.alive) {
@@ -130,6 +132,7 @@ export class DispatcherProcess {
   }
 
   #take(text: string): void {
+    if (text === FROZEN) this.#onFrozen();
     const line = parse(text);
     this.lines.push(line);
     if (this.lines.length > KEPT_LINES) this.lines.shift();

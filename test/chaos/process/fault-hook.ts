@@ -1,14 +1,22 @@
 import { subscribe } from 'node:diagnostics_channel';
+import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { type ChaosOrder, type ChaosReport, type Crossing, crossingKey } from './crossing.ts';
+import {
+  type ChaosOrder,
+  type ChaosReport,
+  type Crossing,
+  type CrossingAction,
+  crossingKey,
+  FROZEN,
+} from './crossing.ts';
 import { requestLabel } from './request-label.ts';
 import { ConnectionLabels } from './statement-label.ts';
 
 /**
  * Stands at everything that leaves the process: statements to PostgreSQL, HTTP requests to API servers and registries,
  * timers. Each is a crossing with three moments (before, sent, after); one of them can be armed, and then the process is
- * killed there, or the connection is cut. The product's code is untouched: the driver's query is wrapped, HTTP is seen
+ * killed or frozen there, or the connection is cut. The product's code is untouched: the driver's query is wrapped, HTTP is seen
  * through undici's diagnostic channels.
  */
 type Cut = (() => void) | undefined;
@@ -32,8 +40,12 @@ function cross(crossing: Crossing, cut: Cut): void {
   else strike(action, cut);
 }
 
-function strike(action: 'kill' | 'cut', cut: Cut): void {
-  if (action === 'kill' || cut === undefined) process.kill(process.pid, 'SIGKILL');
+function strike(action: CrossingAction, cut: Cut): void {
+  if (action === 'freeze') {
+    // Nothing that is sent over the channel would leave before it stands still.
+    writeSync(process.stdout.fd, `${FROZEN}\n`);
+    process.kill(process.pid, 'SIGSTOP');
+  } else if (action === 'kill' || cut === undefined) process.kill(process.pid, 'SIGKILL');
   else {
     cut();
     report({ kind: 'cut' });

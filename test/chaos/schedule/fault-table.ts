@@ -5,7 +5,7 @@ import { CLUSTER_FAULTS } from '../fault/strike-cluster.ts';
 import { strikeCrossing } from '../fault/strike-crossing.ts';
 import { DATABASE_FAULTS } from '../fault/strike-database.ts';
 import { PROCESS_FAULTS } from '../fault/strike-process.ts';
-import type { Crossing, Phase } from '../process/crossing.ts';
+import { type Crossing, crossingKey, type Phase } from '../process/crossing.ts';
 
 const FILE = fileURLToPath(new URL('./crossings.json', import.meta.url));
 
@@ -30,11 +30,15 @@ function toCrossing(key: string, seen: number): KnownCrossing {
   return { label: key.slice(0, at), phase: key.slice(at + 3) as Phase, seen };
 }
 
-/** A death at every crossing, and a cut where a connection is crossed. */
+/** In the middle of a transaction: begun, or its COMMIT about to go out or to be answered. */
+const IN_TRANSACTION = /^(BEGIN \| after|COMMIT of (?!reads).* \| (before|sent))$/;
+
+/** A death at every crossing, a cut where a connection is crossed, and a freeze past the lease within each transaction. */
 export function crossingFaults(crossings: readonly KnownCrossing[]): readonly Fault[] {
   return crossings.flatMap((crossing) => [
     strikeCrossing(crossing, 'kill', crossing.seen),
     ...(crossing.label === 'timer' ? [] : [strikeCrossing(crossing, 'cut', crossing.seen)]),
+    ...(IN_TRANSACTION.test(crossingKey(crossing)) ? [strikeCrossing(crossing, 'freeze', crossing.seen)] : []),
   ]);
 }
 

@@ -7,12 +7,19 @@ import {
   type InMemoryImageRegistry,
 } from '@image-factory/test-support';
 import { type BuildPlan, lineOf } from '../load/build-plan.ts';
-import { ClusterFacts, type RunFacts } from './cluster-facts.ts';
+import { ClusterFacts, isRunning, type RunFacts } from './cluster-facts.ts';
 import type { LiveRuns } from './live-runs.ts';
 
 export const IMAGE_PATH = 'team/app';
 const STEPS = ['clone', 'build'] as const;
 const BOOKMARK_MS = 500;
+const LINGERS = 'chaos.image-factory.io/lingers';
+/** From a container's end to the pod's, as its node tells them. */
+const GONE_AFTER_MS = 30;
+/** Steps print in so many goes. */
+const GOES = 4;
+/** Within which an attempt that is to lose its pod does. */
+const DISRUPTED_AT_GO = 2;
 
 interface ClusterParts {
   readonly name: string;
@@ -30,7 +37,8 @@ interface RunParameters {
 /**
  * One cluster in the suite's own process, so that it outlives every dispatcher: the fake API server over real HTTP, and
  * a Tekton whose runs take time, print their plan's lines and push to the attempt's tag. A run whose attempt's Secret is
- * not there never starts, as on a real cluster.
+ * not there never starts, as on a real cluster. A pod that is deleted stays for a while, and its container runs, prints
+ * and pushes on until then.
  */
 export class ChaosCluster {
   readonly name: string;
@@ -42,6 +50,8 @@ export class ChaosCluster {
   readonly #plans: readonly BuildPlan[];
   readonly #tekton: FakeTektonController;
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Uids of pods in deletion. */
+  readonly #leaving = new Set<string>();
   readonly #bookmarks: NodeJS.Timeout;
 
   private constructor(parts: ClusterParts) {
@@ -54,10 +64,10 @@ export class ChaosCluster {
     this.facts = new ClusterFacts(name, maxRuns, live);
     server.store.onEvent(({ resource, type, object }) => {
       if (resource.resource === 'pipelineruns' && type === 'ADDED') this.#takeUp(object);
-      if (resource.resource === 'pipelineruns' && type !== 'ADDED') this.facts.changed(object, type === 'DELETED');
-      if (resource.resource === 'pods' && type !== 'DELETED') this.#podChanged(object);
+      if (resource.resource === 'pods') this.#podChanged(object, type === 'DELETED');
     });
     this.#tekton = new FakeTektonController(server);
+    this.#tekton.podFinalizers = [LINGERS];
     this.#bookmarks = setInterval(() => server.sendBookmarks(), BOOKMARK_MS);
   }
 
@@ -99,15 +109,35 @@ export class ChaosCluster {
     this.#tekton.scripts.set(buildId, { clone: { ending: 'hangs' }, build: { ending: 'hangs', results } });
   }
 
-  #podChanged(pod: FakeObject): void {
-    const status = pod['status'] as { phase?: string } | undefined;
+  #podChanged(pod: FakeObject, deleted: boolean): void {
     const runName = pod.metadata.labels?.['tekton.dev/pipelineRun'] ?? '';
     const task = pod.metadata.labels?.['tekton.dev/pipelineTask'] ?? '';
     const run = this.facts.runs.get(runName);
+    if (run !== undefined) this.facts.podChanged(run, pod, deleted);
+    if (deleted) return;
+    if (pod.metadata.deletionTimestamp !== undefined) this.#letGo(run, pod);
+    const status = pod['status'] as { phase?: string } | undefined;
     if (status?.phase !== 'Running' || run === undefined || run.stepsStarted.has(task)) return;
     run.stepsStarted.add(task);
-    this.facts.started(run);
     this.#print(run, STEPS.indexOf(task as (typeof STEPS)[number]), pod);
+  }
+
+  /** Once for each pod: its container ends after the plan's time, and then it goes. */
+  #letGo(run: RunFacts | undefined, pod: FakeObject): void {
+    const uid = pod.metadata.uid ?? '';
+    if (this.#leaving.has(uid)) return;
+    this.#leaving.add(uid);
+    const phase = (pod['status'] as { phase?: string } | undefined)?.phase;
+    this.#later(phase === 'Running' ? (run?.plan?.lingerMs ?? 0) : 0, () => {
+      this.#endContainer(pod, 143);
+      this.#later(GONE_AFTER_MS, () => {
+        if (!this.#isThere(pod)) return;
+        const { namespace, name } = pod.metadata;
+        this.server.store.update('pods', namespace, name, (object) => {
+          object.metadata.finalizers = [];
+        });
+      });
+    });
   }
 
   /** Prints a step's lines over its time in a few goes, then ends it. */
@@ -115,34 +145,67 @@ export class ChaosCluster {
     const { plan } = run;
     const lines = plan?.lines[step] ?? 1;
     const runMs = plan?.runMs[step] ?? 50;
-    const goes = 4;
     const printed: Buffer[] = [];
     run.printed.set(STEPS[step] ?? '', printed);
-    for (let go = 1; go <= goes; go += 1) {
-      this.#later((runMs * go) / goes, () => {
-        if (!this.#isThere(pod)) return;
-        const from = Math.floor((lines * (go - 1)) / goes);
-        for (let line = from; line < Math.floor((lines * go) / goes); line += 1) {
+    for (let go = 1; go <= GOES; go += 1) {
+      this.#later((runMs * go) / GOES, () => {
+        if (!this.#runs(pod)) return;
+        const from = Math.floor((lines * (go - 1)) / GOES);
+        for (let line = from; line < Math.floor((lines * go) / GOES); line += 1) {
           const bytes = plan === undefined ? Buffer.from('no plan') : lineOf(plan, step, line);
           printed.push(bytes, Buffer.from('\n'));
           this.server.logs.append(pod.metadata.namespace ?? '', pod.metadata.name, `step-${STEPS[step]}`, bytes);
         }
-        if (go === goes) this.#end(run, step);
+        const isBuild = step === STEPS.length - 1;
+        if (isBuild && go === DISRUPTED_AT_GO && run.attempt <= (plan?.disruptions ?? 0)) this.#disrupt(run, pod);
+        if (go === GOES) this.#end(run, step, pod);
       });
     }
   }
 
-  #end(run: RunFacts, step: number): void {
+  #disrupt(run: RunFacts, pod: FakeObject): void {
+    const reason = run.plan?.disruption ?? 'EvictionByEvictionAPI';
+    this.#tekton.disrupt(pod.metadata.namespace ?? '', run.name, { reason, message: 'chaos' });
+  }
+
+  #end(run: RunFacts, step: number, pod: FakeObject): void {
     const fails = run.plan?.ending === 'fails';
     if (step === STEPS.length - 1 && !fails) {
       this.#registry.store(IMAGE_PATH, attemptTag(run), imageOf(run));
     }
     this.#tekton.finish(run.name, step === STEPS.length - 1 && fails ? 'fails' : 'succeeds');
+    // Tekton has given up a run whose pod it has deleted.
+    if (this.#runs(pod)) this.#endContainer(pod, 0);
+  }
+
+  #endContainer(pod: FakeObject, exitCode: number): void {
+    if (!this.#runs(pod)) return;
+    const { namespace, name } = pod.metadata;
+    const container = `step-${pod.metadata.labels?.['tekton.dev/pipelineTask']}`;
+    this.server.logs.end(namespace ?? '', name, container);
+    this.server.store.update('pods', namespace, name, (object) => {
+      const state = { terminated: { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error' } };
+      object['status'] = {
+        ...(object['status'] as object),
+        phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+        containerStatuses: [{ name: container, state }],
+      };
+    });
+  }
+
+  /** The pod, as it is now; undefined when it is gone. */
+  #find(pod: FakeObject): FakeObject | undefined {
+    const found = this.server.store.find('pods', pod.metadata.namespace, pod.metadata.name);
+    return found?.metadata.uid === pod.metadata.uid ? found : undefined;
   }
 
   #isThere(pod: FakeObject): boolean {
-    const found = this.server.store.find('pods', pod.metadata.namespace, pod.metadata.name);
-    return found?.metadata.uid === pod.metadata.uid;
+    return this.#find(pod) !== undefined;
+  }
+
+  #runs(pod: FakeObject): boolean {
+    const found = this.#find(pod);
+    return found !== undefined && isRunning(found);
   }
 
   #later(ms: number, work: () => void): void {

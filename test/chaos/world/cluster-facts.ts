@@ -14,12 +14,14 @@ export interface RunFacts {
   readonly stepsStarted: Set<string>;
   /** Bytes by step. */
   readonly printed: Map<string, Buffer[]>;
-  live: boolean;
+  /** Uids of its pods with a container that runs, also of those that are being deleted. */
+  readonly livePods: Set<string>;
 }
 
 /**
  * What a cluster itself knows, kept apart from all that the product writes. Rules that must hold at every moment are
- * checked at every event: one run per attempt, the cluster's limit, and what `LiveRuns` counts over all clusters.
+ * checked at every event: one run per attempt, none while a pod of an earlier attempt lives, the cluster's limit, and what
+ * `LiveRuns` counts over all clusters. A run lives as long as a container of it does, whatever Tekton says of it.
  */
 export class ClusterFacts {
   /** The run of each name that ever started. */
@@ -49,33 +51,37 @@ export class ClusterFacts {
       plan,
       stepsStarted: new Set(),
       printed: new Map(),
-      live: false,
+      livePods: new Set(),
     };
     if (!hasSecret) this.lateRuns += 1;
     else if (this.runs.has(name))
       this.violations.push(`${this.#cluster}: run ${name} was created twice, and could start`);
     else this.runs.set(name, run);
+    if (hasSecret) this.#allLive.created(run);
     return run;
   }
 
-  /** A step of it runs. */
-  started(run: RunFacts): void {
-    if (run.live) return;
-    run.live = true;
-    const live = [...this.runs.values()].filter((one) => one.live);
+  /** A pod of the run has changed, or is gone. */
+  podChanged(run: RunFacts, pod: FakeObject, deleted: boolean): void {
+    const before = run.livePods.size;
+    if (!deleted && isRunning(pod)) run.livePods.add(pod.metadata.uid ?? '');
+    else run.livePods.delete(pod.metadata.uid ?? '');
+    if (before === 0 && run.livePods.size > 0) this.#started(run);
+    if (before > 0 && run.livePods.size === 0) this.#allLive.ended(run);
+  }
+
+  #started(run: RunFacts): void {
+    const live = [...this.runs.values()].filter(({ livePods }) => livePods.size > 0);
     this.mostLive = Math.max(this.mostLive, live.length);
     if (this.#maxRuns > 0 && live.length > this.#maxRuns) {
       this.violations.push(`${this.#cluster}: ${live.length} runs at once, its limit is ${this.#maxRuns}`);
     }
     this.#allLive.started(run);
   }
+}
 
-  changed(object: FakeObject, deleted: boolean): void {
-    const run = this.runs.get(object.metadata.name);
-    if (run?.uid !== object.metadata.uid || run === undefined) return;
-    const status = object['status'] as { conditions?: { status: string }[] } | undefined;
-    if (!deleted && !['True', 'False'].includes(status?.conditions?.[0]?.status ?? '')) return;
-    run.live = false;
-    this.#allLive.ended(run);
-  }
+/** A container of the pod runs. */
+export function isRunning(pod: FakeObject): boolean {
+  const status = pod['status'] as { containerStatuses?: { state?: { running?: object } }[] } | undefined;
+  return status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
 }

@@ -3,14 +3,21 @@ import { INSTALLATION_RUNS, PROJECTS } from '../load/limits.ts';
 import type { RunFacts } from './cluster-facts.ts';
 
 /**
- * What runs on all clusters together, as they know it themselves: each time that a run's first step starts, one live run
- * per build and per concurrency key, and no limit of a tenant, a project or the installation exceeded.
+ * What runs on all clusters together, as they know it themselves: each time that a run is made, no container of an earlier
+ * attempt lives; each time that one begins to live, it is alone of its build and of its concurrency key, and no limit of a
+ * tenant, a project or the installation is exceeded.
  */
 export class LiveRuns {
   readonly violations: string[] = [];
   /** What had as many runs at once as it may: a limit that nothing came near shows nothing. */
   readonly reached = new Set<string>();
   readonly #live = new Set<RunFacts>();
+
+  created(run: RunFacts): void {
+    for (const { name } of [...this.#live].filter(({ buildId }) => buildId === run.buildId)) {
+      this.violations.push(`pods: run ${name} still lives when ${run.name} of the same build is made`);
+    }
+  }
 
   started(run: RunFacts): void {
     this.#live.add(run);

@@ -118,6 +118,8 @@ export class FakeCluster {
   afterCreate: () => Promise<void> = () => Promise.resolve();
   /** Awaited by every stop before it reaches the cluster. */
   beforeStop: (run: FakeRun) => Promise<void> = () => Promise.resolve();
+  /** Called before an attempt's Secret is removed. */
+  beforeRemoveCredentials: (attempt: NewRun) => void = () => undefined;
   /** How often the end of a run was told, by its name. */
   readonly endsTold = new Map<string, number>();
   /** Awaited by every first list of a follower. */

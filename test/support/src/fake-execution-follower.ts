@@ -107,7 +107,9 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   override removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
     this.#requireContact();
-    if (mayWrite()) this.cluster.secrets.delete(attempt.name);
+    if (!mayWrite()) return Promise.resolve();
+    this.cluster.beforeRemoveCredentials({ ...attempt, namespace: attempt.place.namespace });
+    this.cluster.secrets.delete(attempt.name);
     return Promise.resolve();
   }
 

@@ -19,6 +19,12 @@ interface RunObject extends FakeObject {
   spec: { status?: string; pipelineSpec: { tasks: { name: string }[]; results?: { name: string; value: string }[] } };
 }
 
+/** A task that hangs, and what ends it. */
+interface HeldTask {
+  readonly task: string;
+  readonly end: (ending: 'succeeds' | 'fails') => void;
+}
+
 const INHERITED = /^image-factory\.io\//;
 
 /**
@@ -30,8 +36,10 @@ export class FakeTektonController {
   readonly scripts = new Map<string, FakeRunScript>();
   /** Runs whose status the controller leaves alone, as while it is down. */
   paused = false;
+  /** Pods are made with these: one that is deleted stays, in deletion, until they are taken off it. */
+  podFinalizers: readonly string[] = [];
   readonly #undo: () => void;
-  readonly #held = new Map<string, (ending: 'succeeds' | 'fails') => void>();
+  readonly #held = new Map<string, HeldTask>();
 
   constructor(private readonly server: FakeKubeApiServer) {
     this.#undo = server.store.onEvent((event) => {
@@ -47,7 +55,38 @@ export class FakeTektonController {
 
   /** Lets a hanging task of a run end, well unless told otherwise. */
   finish(runName: string, ending: 'succeeds' | 'fails' = 'succeeds'): void {
-    this.#held.get(runName)?.(ending);
+    this.#held.get(runName)?.end(ending);
+  }
+
+  /**
+   * The pod of a run's hanging task is evicted, or its node is lost: it is deleted with that condition, and Tekton fails
+   * the TaskRun and the run at once, as the recorded case `pod-evicted-api` shows.
+   */
+  disrupt(namespace: string, runName: string, condition: { readonly reason: string; readonly message: string }): void {
+    const run = this.server.store.find('pipelineruns', namespace, runName) as RunObject | undefined;
+    const task = this.#held.get(runName)?.task;
+    if (run === undefined || task === undefined) return;
+    this.#held.delete(runName);
+    this.server.store.update('pods', namespace, podName(run, task), (object) => {
+      const status = object['status'] as { conditions: object[] };
+      status.conditions.push({ type: 'DisruptionTarget', status: 'True', ...condition });
+    });
+    this.#deletePod(namespace, podName(run, task));
+    const at = now();
+    const terminated = { exitCode: 255, reason: 'Error', startedAt: at, finishedAt: at, containerID: 'containerd://x' };
+    this.#putTaskRun(run, task, {
+      conditions: [succeeded('False', 'StepFailed', `"step-${task}" exited with code 255: Error`)],
+      podName: podName(run, task),
+      completionTime: at,
+      steps: [{ name: task, container: `step-${task}`, terminated, terminationReason: 'Error' }],
+    });
+    this.#endRun(run, 'False', 'Failed', 'Tasks Completed: 1 (Failed: 1, Cancelled 0), Skipped: 0');
+  }
+
+  #deletePod(namespace: string, name: string): void {
+    if (this.server.store.find('pods', namespace, name) === undefined) return;
+    this.server.store.delete('pods', namespace, name);
+    if (this.server.store.find('pods', namespace, name) === undefined) this.server.logs.endPod(namespace, name);
   }
 
   #reconcile(namespace: string, name: string): void {
@@ -70,7 +109,8 @@ export class FakeTektonController {
     if (script.waits !== undefined) return this.#putPod(run, task.name, 'Pending', { waiting: script.waits });
     this.#start(run, task.name, script);
     if (script.ending !== 'hangs') return this.#endTask(run, index, script);
-    this.#held.set(run.metadata.name, (ending) => this.#endTask(run, index, { ...script, ending }));
+    const end = (ending: 'succeeds' | 'fails'): void => this.#endTask(run, index, { ...script, ending });
+    this.#held.set(run.metadata.name, { task: task.name, end });
   }
 
   #start(run: RunObject, task: string, script: FakeTaskScript): void {
@@ -129,11 +169,7 @@ export class FakeTektonController {
     for (const { name: task } of run.spec.pipelineSpec.tasks) {
       const taskRun = this.server.store.find('taskruns', namespace, taskRunName(run, task));
       if (taskRun === undefined || isEnded(taskRun)) continue;
-      const pod = this.server.store.find('pods', namespace, podName(run, task));
-      if (pod !== undefined) {
-        this.server.logs.endPod(namespace, podName(run, task));
-        this.server.store.delete('pods', namespace, podName(run, task));
-      }
+      this.#deletePod(namespace, podName(run, task));
       this.server.store.update('taskruns', namespace, taskRunName(run, task), (object) => {
         const status = object['status'] as { steps?: { name: string; running?: { startedAt: string } }[] };
         const steps = (status.steps ?? []).map(({ name, running }) => {
@@ -195,7 +231,7 @@ export class FakeTektonController {
     const metadata = childMetadata(run, podName(run, task), task, owner);
     metadata.labels['tekton.dev/taskRun'] = taskRunName(run, task);
     this.server.store.put('pods', {
-      metadata,
+      metadata: { ...metadata, ...(this.podFinalizers.length === 0 ? {} : { finalizers: [...this.podFinalizers] }) },
       spec: { nodeName: 'node1', containers: [{ name: `step-${task}`, image: `fake/${task}:1` }] },
       status: {
         phase,

@@ -59,6 +59,8 @@ export class ExecutionMemory {
   lastStopMs: number | undefined;
   /** Monotonic time since which the run is seen to have ended. */
   endSeenMs: number | undefined;
+  /** A run is there although none was known when the outcome was fixed. */
+  sawLateRun = false;
   /** Monotonic time since which the registry could not say whether the attempt's image is there. */
   imageUnknownSinceMs: number | undefined;
 }

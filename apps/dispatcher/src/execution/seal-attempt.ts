@@ -27,28 +27,34 @@ function stateOf(outcome: ExecutionOutcome | undefined): Ended {
 }
 
 /**
- * Pods over, then credentials gone: both before any terminal write (rules 3 and 15). A place that is lost for all past
- * the deadline is not waited for; its leftovers are swept when it returns.
+ * Credentials gone, then pods over: both before any terminal write (rules 3 and 15), and in this order. A create that is
+ * still on its way can make a run that starts only while the Secret is there; so what is looked at after its deletion is
+ * all that will ever run. A place that is lost for all past the deadline is not waited for; its leftovers are swept when it
+ * returns.
  */
 export async function clearPlace(
   scope: ExecutionScope,
   row: OwnedExecution,
 ): Promise<StepResult | { kind: 'cleared' }> {
-  if (row.podsOverAt === undefined) {
-    const pods = await podsOver(scope, row);
-    if (pods !== 'over') return pods;
-    return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId));
+  if (row.credentialsRemovedAt === undefined) {
+    const removed = await removeCredentials(scope, row);
+    if (removed !== 'lost') return removed;
   }
-  if (row.credentialsRemovedAt !== undefined) return { kind: 'cleared' };
+  if (row.podsOverAt !== undefined) return { kind: 'cleared' };
+  const pods = await podsOver(scope, row);
+  if (pods !== 'over') return pods;
+  return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId));
+}
+
+async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Promise<'lost' | StepResult> {
   try {
     await scope.follower.removeCredentials(row, scope.mayWrite);
   } catch (error) {
     const verdict = await lossVerdict(scope, row);
     if (verdict !== 'lost') {
       scope.logger.warn('the attempt’s credentials cannot be removed yet', { execution: row.executionId, error });
-      return verdict;
     }
-    return { kind: 'cleared' };
+    return verdict;
   }
   if (!scope.mayWrite()) return wait(500);
   return afterWrite(await scope.executions.markCredentialsRemoved(row.fence, row.executionId));
@@ -62,6 +68,8 @@ async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'ov
   }
   const leaseLost = await contactIsBack(scope, row);
   if (leaseLost !== undefined) return leaseLost;
+  // It was made while its attempt was given up, and nobody has followed it.
+  if (seen.kind === 'present' && row.uid === undefined) scope.memory.sawLateRun = true;
   if (seen.kind === 'present' && !seen.podsOver) {
     if (!overGrace(scope, row)) return wait(500);
     await scope.follower.remove(row, scope.mayWrite);
@@ -88,7 +96,10 @@ async function sealLog(scope: ExecutionScope, row: OwnedExecution): Promise<Step
     scope.journal.follow(row, scope.follower);
     return wait(Math.min(scope.limits.lookAgainMs, scope.judge.remainingMs(since, scope.limits.sealLimitMs) + 200));
   }
-  const missing = whole ? undefined : await scope.journal.markGap(row);
+  const unread = scope.memory.sawLateRun
+    ? 'a run was made after the attempt had ended; its log was not read'
+    : undefined;
+  const missing = whole ? unread : await scope.journal.markGap(row);
   const ended = await scope.journal.writeEnd(row);
   if (!ended && !late) return wait(500);
   const gap = missing ?? (ended ? undefined : 'the log store took nothing more before the seal limit');

@@ -281,8 +281,9 @@ export class FakeKubeApiServer {
       return;
     }
     const answer = handleRest(this.store, target, request, table, this.withoutColumns && target.resource.group !== '');
-    if (request.method === 'DELETE' && target.resource.resource === 'pods')
-      this.logs.endPod(target.namespace ?? '', target.name ?? '');
+    const { namespace = '', name = '' } = target;
+    const deletes = request.method === 'DELETE' && target.resource.resource === 'pods';
+    if (deletes && this.store.find('pods', namespace, name) === undefined) this.logs.endPod(namespace, name);
     finish(request, response, fault, answer.status, answer.body);
   }
 
