@@ -67,6 +67,20 @@ describe('the tenant namespace', () => {
     expect(Buffer.from(secret?.data?.['config.json'] ?? '', 'base64').toString()).toBe('{"auths":{}}');
   });
 
+  it('is filled with all at once that does not depend on each other', async () => {
+    const { server } = current;
+    server.fault({ method: 'PATCH', path: /\/serviceaccounts\// }, { kind: 'delay', ms: 2_000 });
+    const prepared = prepare();
+    const asked = (path: RegExp): number => writes().filter((write) => path.test(write)).length;
+    await eventually(
+      'the Tasks and the Secret are asked for',
+      () => asked(/\/tasks\//) === 5 && asked(/\/secrets$/) === 1,
+    );
+    expect(server.store.list('serviceaccounts')).toEqual([]);
+    await prepared;
+    expect(server.store.list('serviceaccounts')).toHaveLength(1);
+  });
+
   it('costs no write when it is warm, nor any read within the minute', async () => {
     await prepare();
     const before = current.server.requests.length;

@@ -5,6 +5,7 @@ import { columnTypes } from './column-types.js';
 import { ENTITIES } from './entities/index.js';
 import { Listener, type Subscription } from './listener.js';
 import { assertSchemaVersion } from './schema-version.js';
+import { sendTogether } from './send-together.js';
 import { isCommitUnknown, isConnectionLoss, isTransactionConflict, toDatabaseError } from './sql-state.js';
 import type { Queryable, Statement, Transaction, TransactionOptions } from './transaction.js';
 
@@ -191,6 +192,7 @@ export class Database implements Queryable {
     client.on('error', onError);
     const transaction = new OpenTransaction(client);
     try {
+      sendTogether(client);
       const begun = client.query(beginOf(options));
       // The first statement goes out right behind it; should it fail, so does that.
       begun.catch(() => undefined);
@@ -285,12 +287,14 @@ class OpenTransaction implements Transaction {
 
   async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
     this.#assertOpen();
+    sendTogether(this.client);
     const result = await this.client.query(queryConfig(sql, parameters));
     return result.rows as T[];
   }
 
   async queryLast<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
     this.#assertOpen();
+    sendTogether(this.client);
     const answered = this.client.query(queryConfig(sql, parameters));
     this.#committed = this.client.query('COMMIT');
     this.end();

@@ -29,6 +29,8 @@ export const FIELD_MANAGER = 'image-factory';
 const VERIFY_MS = 60_000;
 /** Most places that are remembered as looked at; the oldest look is forgotten first. */
 const MAX_VERIFIED = 10_000;
+/** Most different wishes that are remembered; providers mostly have the same. */
+const MAX_WANTS = 100;
 
 export interface PlaceKeeperOptions {
   readonly connections: ClusterConnectionProvider;
@@ -63,6 +65,8 @@ export class PlaceKeeper {
   readonly #options: PlaceKeeperOptions;
   readonly #verified = new Map<string, { readonly uid: string; readonly atMs: number }>();
   readonly #inFlight = new Map<string, Promise<Place>>();
+  /** What a provider's settings want, by what it depends on. */
+  readonly #wants = new Map<string, Wanted>();
   #tasks: ReturnType<typeof readTasks> | undefined;
 
   constructor(options: PlaceKeeperOptions) {
@@ -111,9 +115,15 @@ export class PlaceKeeper {
 
   async #wanted(provider: Provider): Promise<Wanted> {
     const { tektonTaskImages, installTasks = true } = provider.settings;
+    const key = JSON.stringify([installTasks, tektonTaskImages]);
+    const known = this.#wants.get(key);
+    if (known !== undefined) return known;
     this.#tasks ??= readTasks(this.#options.tasksDirectory);
     const tasks = installTasks ? tasksFor(await this.#tasks, tektonTaskImages) : [];
-    return { tasks, hash: contentHash([tasks, serviceAccount()]) };
+    const wanted = { tasks, hash: contentHash([tasks, serviceAccount()]) };
+    if (this.#wants.size >= MAX_WANTS) this.#wants.clear();
+    this.#wants.set(key, wanted);
+    return wanted;
   }
 
   async #stillThere({ connection, clusterUid, signal }: Scope, stored: TenantNamespace): Promise<boolean> {
@@ -165,19 +175,28 @@ export class PlaceKeeper {
         body,
         signal,
       });
-    await apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount());
-    for (const task of wanted.tasks) await apply(KUBE_PATHS.task(name, task.metadata.name), task);
-    try {
-      await connection.request({
-        requestClass: 'create',
-        method: 'POST',
-        path: KUBE_PATHS.secretsIn(name),
-        body: dockerConfig(),
-        signal,
-      });
-    } catch (error) {
-      if (!isDomainError(error) || error.reason !== 'ObjectAlreadyExists') throw error;
-    }
+    const objects = [
+      apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount()),
+      ...wanted.tasks.map((task) => apply(KUBE_PATHS.task(name, task.metadata.name), task)),
+      makeDockerConfig(connection, name, signal),
+    ];
+    // None depends on another. All are waited for: what is still under way must not land after another namespace was tried.
+    const failed = (await Promise.allSettled(objects)).find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason as Error;
+  }
+}
+
+async function makeDockerConfig(connection: ClusterConnection, namespace: string, signal: AbortSignal): Promise<void> {
+  try {
+    await connection.request({
+      requestClass: 'create',
+      method: 'POST',
+      path: KUBE_PATHS.secretsIn(namespace),
+      body: dockerConfig(),
+      signal,
+    });
+  } catch (error) {
+    if (!isDomainError(error) || error.reason !== 'ObjectAlreadyExists') throw error;
   }
 }
 

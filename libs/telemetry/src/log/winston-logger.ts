@@ -45,7 +45,7 @@ class WinstonLogger extends Logger {
   }
 
   info(message: string, fields?: LogFields): void {
-    this.write('info', message, fields);
+    if (this.target.isInfoEnabled()) this.write('info', message, fields);
   }
 
   warn(message: string, fields?: LogFields): void {
