@@ -8,7 +8,6 @@ import type {
   ClaimRequest,
   ClaimResult,
   CounterDrift,
-  EnqueueRequest,
   ParkRequest,
   PlacementCommit,
   PlacementResult,
@@ -18,7 +17,7 @@ import { cancelBuild, expireQueuedBuilds } from './end-queued-builds.js';
 import { placeExecutions } from './place-execution.js';
 import { FIND_ABANDONED } from './placement-statements.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
-import { ENQUEUE, ENQUEUE_EVENT, ENQUEUE_LATER, SYNC_LANE } from './statements.js';
+import { COUNT_NEW, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
 import { unblockStranded } from './unblock-builds.js';
 import { unplace, type UnplacedBuild, type Unplacing } from './unplace-executions.js';
@@ -67,28 +66,14 @@ export class PostgresBuildQueue {
     });
   }
 
-  /**
-   * Counts a build that this transaction inserted (as queued: with a key from `queueKeyNow`, or parked) in its tenant's
-   * lane, and writes the first event of its timeline. On `queue-full` the caller rolls back.
-   */
-  async enqueue(tx: Transaction, request: EnqueueRequest): Promise<'enqueued' | 'queue-full'> {
-    const { buildId, tenantId, notBefore, maxQueued } = request;
-    if (notBefore !== undefined) await tx.query(ENQUEUE_LATER, [buildId, notBefore]);
-    const counted = await tx.query(ENQUEUE, [buildId, maxQueued ?? null]);
-    if (counted.length === 0 && !(await this.countNew(tx, buildId, { tenantId, maxQueuedBuilds: maxQueued })))
-      return 'queue-full';
-    await tx.query(ENQUEUE_EVENT, [buildId, request.actor ?? 'system']);
-    return 'enqueued';
-  }
-
   /** Counts a build that was not counted when it was inserted, making its lane first; false when the lane is full. */
   async countNew(
     tx: Transaction,
     buildId: string,
-    of: { readonly tenantId: string; readonly maxQueuedBuilds: number | undefined },
+    of: { readonly tenantId: string; readonly maxQueuedBuilds: number },
   ): Promise<boolean> {
     await this.syncLane(tx, of.tenantId);
-    const counted = await tx.query(ENQUEUE, [buildId, of.maxQueuedBuilds ?? null]);
+    const counted = await tx.query(COUNT_NEW, [buildId, of.maxQueuedBuilds]);
     return counted.length > 0;
   }
 
