@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../database/database.js';
-import { Batcher, batchSettings } from '../database/batcher.js';
+import { type Batcher, batchSettings } from '../database/batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { claimBuilds } from './claim-builds.js';
 import type {
@@ -41,7 +41,7 @@ const WOKEN_PER_CALL = 1_000;
  * comparing. A missed notification or wake-up costs waiting, never a build: claims poll, and parked builds have a time.
  *
  * Placements, and claims that are taken back, share transactions with those that are asked at the same time
- * (Batcher); each has its own answer.
+ * (Batcher); each has its own answer, and the same one when it is asked again because that was lost.
  */
 export class PostgresBuildQueue {
   readonly #placing: Batcher<PlacementCommit, PlacementResult>;
@@ -51,14 +51,14 @@ export class PostgresBuildQueue {
     private readonly database: Database,
     private readonly notifier?: Notifier,
   ) {
-    this.#placing = new Batcher({
-      run: (commits, halvings) =>
-        database.transaction((tx) => placeExecutions(tx, commits), { settings: batchSettings(halvings) }),
+    this.#placing = database.batches.make('place', {
+      run: (commits, round) =>
+        database.transaction((tx) => placeExecutions(tx, commits), { settings: batchSettings(round) }),
       keyOf: ({ executionId }) => executionId,
     });
-    this.#unplacing = new Batcher({
-      run: async (unplacings, halvings) => {
-        const settings = batchSettings(halvings);
+    this.#unplacing = database.batches.make('unplace', {
+      run: async (unplacings, round) => {
+        const settings = batchSettings(round);
         const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings });
         return unplacings.map(({ executionId }) => moved.get(executionId));
       },
