@@ -150,52 +150,19 @@ export class QueueWorld {
     ]);
   }
 
+  /** A build with what the tests of the queue look at; through the same statement as the API's. */
   async submit(tenantId: string, options: SubmitOptions = {}): Promise<string> {
-    const id = randomUUID();
-    await this.database.transaction(async (tx) => {
-      const project = this.#projects.get(tenantId);
-      const [number] = await tx.query<{ build_number: number }>(
-        'UPDATE projects SET next_build_number = next_build_number + 1 WHERE id = $1 RETURNING next_build_number AS build_number',
-        [project],
-      );
-      await tx.query(
-        `INSERT INTO builds (id, tenant_id, project_id, build_number, status, queue_key, build_method, infrastructure_type,
-           requested_provider_id, priority, build_timeout_minutes, queue_timeout_minutes, start_limit_minutes, tags,
-           image_repository, created_by)
-         VALUES ($1, $2, $3, $8, 'queued', ${queueKeyNow('$4')}, $5, 'kubernetes', $6, $4, 30, $7, 15,
-                ARRAY['latest'], CASE WHEN $5 = 'kaniko' THEN 'registry.example/app' END, 'user:test')`,
-        [
-          id,
-          tenantId,
-          project,
-          options.priority ?? 0,
-          options.method ?? 'kaniko',
-          options.requestedProviderId ?? null,
-          options.queueTimeoutMinutes ?? 1440,
-          number?.build_number,
-        ],
-      );
-      await tx.query('INSERT INTO build_configs (build_id, build_method) VALUES ($1, $2)', [
-        id,
-        options.method ?? 'kaniko',
-      ]);
-      await tx.query(
-        `INSERT INTO build_specs (build_id, request, git_repository_url) VALUES ($1, '{}', 'https://git.example/p')`,
-        [id],
-      );
-      const answer = await this.queue.enqueue(tx, {
-        buildId: id,
-        tenantId,
-        priority: options.priority ?? 0,
-        ...(options.notBefore === undefined ? {} : { notBefore: options.notBefore }),
-        ...(options.maxQueued === undefined ? {} : { maxQueued: options.maxQueued }),
-      });
-      if (answer === 'queue-full') throw new Error(answer);
+    const { maxQueued, method = 'kaniko', ...rest } = options;
+    const { id } = await this.submitNew(tenantId, {
+      buildMethod: method,
+      imageRepository: method === 'kaniko' ? 'registry.example/app' : undefined,
+      ...(maxQueued === undefined ? {} : { maxQueuedBuilds: maxQueued }),
+      ...rest,
     });
     return id;
   }
 
-  /** Many at once, one millisecond of age apart, oldest first. */
+  /** Rows as many submissions leave them, one millisecond of age apart, oldest first. */
   async submitMany(tenantId: string, count: number): Promise<void> {
     await this.database.transaction(async (tx) => {
       await tx.query(

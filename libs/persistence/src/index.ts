@@ -30,7 +30,6 @@ export type {
   ClaimRequest,
   ClaimResult,
   CounterDrift,
-  EnqueueRequest,
   LaneDrift,
   ParkRequest,
   PlacementCommit,

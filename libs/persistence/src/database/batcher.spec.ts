@@ -149,19 +149,57 @@ describe('Batcher', () => {
     expect(sizes).toHaveLength(1 + 2 * 7);
   });
 
-  it.each(['55P03', '40P01'])('lets a row that is in others’ way (%s) fail its caller only', async (sqlState) => {
-    const waits: number[] = [];
+  it.each(['55P03', '40P01'])(
+    'lets a row that is in others’ way (%s) wait alone, and fail its caller only',
+    async (code) => {
+      const rounds: [string, number][] = [];
+      const batcher = new Batcher<string, string>({
+        run: (items, round) => {
+          rounds.push([items.join(''), Number(/lock_timeout = (\d+)/.exec(batchSettings(round).join())?.[1])]);
+          const error = toDatabaseError(Object.assign(new Error('locked'), { code }));
+          return items.includes('X') ? Promise.reject(error) : Promise.resolve([...items]);
+        },
+        atOnce: 1,
+      });
+      const answers = await Promise.allSettled(['a', 'X', 'b', 'c'].map((item) => batcher.submit(item)));
+      expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+      expect(answers[1]).toMatchObject({ reason: { reason: 'DatabaseUnavailable', retryable: true } });
+      expect(rounds).toEqual([
+        ['aXbc', 1000],
+        ['aX', 500],
+        ['a', 250],
+        ['X', 250],
+        ['bc', 500],
+        ['X', 15_000],
+      ]);
+    },
+  );
+
+  it('goes on with batches while a row waits alone, one such row at a time, and keeps its key’s order', async () => {
+    const begun: string[] = [];
+    const waits = new Map<string, () => void>();
+    const locked = toDatabaseError(Object.assign(new Error('locked'), { code: '55P03' }));
     const batcher = new Batcher<string, string>({
-      run: (items, halvings) => {
-        waits.push(Number(/lock_timeout = (\d+)/.exec(batchSettings(halvings).join())?.[1]));
-        const error = toDatabaseError(Object.assign(new Error('locked'), { code: sqlState }));
-        return items.includes('locked') ? Promise.reject(error) : Promise.resolve([...items]);
+      run: async (items, { lockWaitMs }) => {
+        begun.push(items.join());
+        if (lockWaitMs > 1_000) await new Promise<void>((resolve) => waits.set(items.join(), resolve));
+        else if (items.some((item) => item.startsWith('x') || item.startsWith('y'))) throw locked;
+        return [...items];
       },
+      keyOf: (item) => item.slice(0, 1),
     });
-    const answers = await Promise.allSettled(['a', 'b', 'c', 'locked'].map((item) => batcher.submit(item)));
-    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
-    expect(answers[3]).toMatchObject({ reason: { reason: 'DatabaseUnavailable', retryable: true } });
-    expect(waits).toEqual([1000, 500, 500, 250, 250]);
+    const first = ['x1', 'y1', 'x2'].map((item) => batcher.submit(item));
+    while (waits.size === 0) await new Promise(setImmediate);
+    expect(await batcher.submit('a')).toBe('a');
+    expect([...waits.keys()]).toEqual(['y1']);
+    waits.get('y1')?.();
+    while (waits.size === 1) await new Promise(setImmediate);
+    expect([...waits.keys()]).toEqual(['y1', 'x1']);
+    waits.get('x1')?.();
+    while (waits.size === 2) await new Promise(setImmediate);
+    waits.get('x2')?.();
+    expect(await Promise.all(first)).toEqual(['x1', 'y1', 'x2']);
+    expect(begun.indexOf('x2')).toBeGreaterThan(begun.lastIndexOf('x1'));
   });
 
   it('tells every caller that the answer to a COMMIT was lost, and writes nothing again by itself', async () => {

@@ -2,12 +2,19 @@ import { DomainError, isDomainError } from '@image-factory/domain';
 import { isConflictOrLockTimeout } from './sql-state.js';
 import { KEYED_PLANS } from './transaction.js';
 
+/** One go at some items. */
+export interface BatchRound {
+  /** Longest wait for one lock, in milliseconds: for `batchSettings`. */
+  readonly lockWaitMs: number;
+  /** All of this was tried before, with others: one of them could not be written. */
+  readonly isPart: boolean;
+}
+
 export interface BatcherOptions<Item, Answer> {
   /**
    * Does all of them, in one transaction when it writes; answers in their order. A refusal is an answer, not an error.
-   * `halvings`: how often the batch was divided because of what one of its items met (`batchSettings`).
    */
-  readonly run: (items: readonly Item[], halvings: number) => Promise<readonly Answer[]>;
+  readonly run: (items: readonly Item[], round: BatchRound) => Promise<readonly Answer[]>;
   /** Items of one key are done one after the other: the later one sees what the earlier one did. Default: no keys. */
   readonly keyOf?: (item: Item) => string;
   /** Batches under way at once; default 2. */
@@ -22,6 +29,8 @@ interface Waiting<Item, Answer> {
   readonly item: Item;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
+  /** Others were in its way: it is done without mates, and waits. */
+  readonly alone: boolean;
 }
 
 const AT_ONCE = 2;
@@ -29,15 +38,12 @@ const MOST = 200;
 const MOST_WAITING = 10_000;
 const LOCK_WAIT_MS = 1_000;
 const LEAST_LOCK_WAIT_MS = 50;
+/** A process that is frozen within a transaction keeps its locks for no longer: the server ends it. */
+const PATIENT_LOCK_WAIT_MS = 15_000;
 
-/**
- * Settings for a transaction of many rows. A lock that somebody keeps ends the wait long before the statement's own limit
- * would; a divided batch waits half as long each time, so that the row behind that lock is found within twice the first
- * wait, however many rows share the batch.
- */
-export function batchSettings(halvings: number): readonly string[] {
-  const waitMs = Math.max(LEAST_LOCK_WAIT_MS, LOCK_WAIT_MS / 2 ** halvings);
-  return [...KEYED_PLANS, `lock_timeout = ${Math.floor(waitMs)}`];
+/** Settings for a transaction of many rows: a lock that somebody keeps ends it long before the statement's own limit. */
+export function batchSettings({ lockWaitMs }: BatchRound): readonly string[] {
+  return [...KEYED_PLANS, `lock_timeout = ${lockWaitMs}`];
 }
 
 /**
@@ -56,16 +62,22 @@ export function batchSettings(halvings: number): readonly string[] {
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];
   #underWay = 0;
+  #isOneAlone = false;
   /** Keys of what is under way. */
   readonly #held = new Set<string>();
 
   constructor(private readonly options: BatcherOptions<Item, Answer>) {}
 
+  /** Items that no batch has taken up yet. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** @throws DomainError Unavailable DatabaseUnavailable when too much waits already; what `run` threw */
   submit(item: Item): Promise<Answer> {
     if (this.#waiting.length >= (this.options.mostWaiting ?? MOST_WAITING)) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, resolve, reject, alone: false });
       if (this.#underWay >= (this.options.atOnce ?? AT_ONCE)) return;
       this.#underWay += 1;
       setImmediate(() => void this.#runOn());
@@ -77,9 +89,12 @@ export class Batcher<Item, Answer> {
     for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
       const { keyOf } = this.options;
       const keys = keyOf === undefined ? [] : batch.map(({ item }) => keyOf(item));
+      const alone = batch[0]?.alone === true;
+      if (alone) this.#isOneAlone = true;
       for (const key of keys) this.#held.add(key);
-      await this.#run(batch);
+      await this.#run(batch, { lockWaitMs: alone ? PATIENT_LOCK_WAIT_MS : LOCK_WAIT_MS, isPart: alone });
       for (const key of keys) this.#held.delete(key);
+      if (alone) this.#isOneAlone = false;
     }
     this.#underWay -= 1;
   }
@@ -91,27 +106,37 @@ export class Batcher<Item, Answer> {
     const later: Waiting<Item, Answer>[] = [];
     for (const one of this.#waiting) {
       const key = keyOf?.(one.item);
-      const fits = batch.length < most && (key === undefined || !keys.has(key));
+      const isFree = key === undefined || !keys.has(key);
+      const hasRoom = one.alone
+        ? batch.length === 0 && !this.#isOneAlone
+        : batch.length < most && batch[0]?.alone !== true;
       if (key !== undefined) keys.add(key);
-      (fits ? batch : later).push(one);
+      (isFree && hasRoom ? batch : later).push(one);
     }
     this.#waiting = later;
     return batch;
   }
 
-  async #run(batch: readonly Waiting<Item, Answer>[], halvings = 0): Promise<void> {
+  async #run(batch: readonly Waiting<Item, Answer>[], round: BatchRound): Promise<void> {
     try {
-      const answers = await this.options.run(
-        batch.map(({ item }) => item),
-        halvings,
-      );
+      const items = batch.map(({ item }) => item);
+      const answers = await this.options.run(items, round);
       batch.forEach(({ resolve }, index) => resolve(answers[index] as Answer));
     } catch (error) {
-      if (batch.length === 1 || isOfAll(error)) return batch.forEach(({ reject }) => reject(error));
-      const middle = batch.length >> 1;
-      await this.#run(batch.slice(0, middle), halvings + 1);
-      await this.#run(batch.slice(middle), halvings + 1);
+      const [one] = batch;
+      if (isOfAll(error)) return batch.forEach(({ reject }) => reject(error));
+      if (batch.length > 1) return this.#runInHalves(batch, round.lockWaitMs);
+      if (one === undefined) return;
+      if (one.alone || !isConflictOrLockTimeout(error)) one.reject(error);
+      else this.#waiting.unshift({ ...one, alone: true });
     }
+  }
+
+  async #runInHalves(batch: readonly Waiting<Item, Answer>[], waitedMs: number): Promise<void> {
+    const lockWaitMs = Math.max(LEAST_LOCK_WAIT_MS, Math.floor(waitedMs / 2));
+    const middle = batch.length >> 1;
+    await this.#run(batch.slice(0, middle), { lockWaitMs, isPart: true });
+    await this.#run(batch.slice(middle), { lockWaitMs, isPart: true });
   }
 }
 

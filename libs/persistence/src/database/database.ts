@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { DomainError } from '@image-factory/domain';
+import { Batches } from './batches.js';
 import { columnTypes } from './column-types.js';
 import { ENTITIES } from './entities/index.js';
 import { Listener, type Subscription } from './listener.js';
@@ -64,6 +65,8 @@ const ANSWER_SHARE = 1.2;
  */
 export class Database implements Queryable {
   readonly dataSource: DataSource;
+  /** What is gathered into batches over this database. */
+  readonly batches = new Batches();
   readonly #options: DatabaseOptions;
   readonly #logger: DatabaseLogger | undefined;
   #onError: (reason: string) => void = () => undefined;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@image-factory/domain';
-import { Batcher, batchSettings } from '../database/batcher.js';
+import { type Batcher, batchSettings } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
 import { isCommitUnknown } from '../database/sql-state.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
@@ -67,9 +67,9 @@ export class FencedWrites {
   readonly #batcher: Batcher<AskedWrite, FencedAnswer>;
 
   constructor(private readonly database: Database) {
-    this.#batcher = new Batcher({
-      run: (writes, halvings) =>
-        this.database.transaction((tx) => writeAll(tx, writes), { settings: batchSettings(halvings) }),
+    this.#batcher = database.batches.make('write', {
+      run: (writes, round) =>
+        this.database.transaction((tx) => writeAll(tx, writes), { settings: batchSettings(round) }),
       keyOf: ({ executionId }) => executionId,
     });
   }

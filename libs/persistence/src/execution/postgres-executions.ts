@@ -1,5 +1,5 @@
 import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-factory/domain';
-import { Batcher } from '../database/batcher.js';
+import type { Batcher } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
@@ -74,8 +74,11 @@ export class PostgresExecutions {
     private readonly notifier?: Notifier,
   ) {
     this.#writes = new FencedWrites(database);
-    this.#reads = new Batcher({ run: (reads) => this.#readAll(reads), keyOf: ({ executionId }) => executionId });
-    this.#slots = new Batcher({ run: (providerIds) => this.#wakeWaiting(providerIds) });
+    this.#reads = database.batches.make('read', {
+      run: (reads) => this.#readAll(reads),
+      keyOf: ({ executionId }) => executionId,
+    });
+    this.#slots = database.batches.make('wake', { run: (providerIds) => this.#wakeWaiting(providerIds) });
   }
 
   /** Every unswept execution on the dispatcher's shards. */

@@ -57,18 +57,6 @@ export interface ClaimResult {
   readonly skippedForLimit: number;
 }
 
-export interface EnqueueRequest {
-  readonly buildId: string;
-  readonly tenantId: string;
-  readonly priority: number;
-  /** In the future: the build is parked until then, and its queue clock starts then. */
-  readonly notBefore?: Date;
-  /** The tenant's `max_queued_builds`; undefined: no limit. */
-  readonly maxQueued?: number;
-  /** `user:<key name>`; default `system`. */
-  readonly actor?: string;
-}
-
 export interface PlacementCommit {
   readonly executionId: string;
   readonly dispatcherId: string;

@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../database/database.js';
-import { Batcher, batchSettings } from '../database/batcher.js';
+import { type Batcher, batchSettings } from '../database/batcher.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { claimBuilds } from './claim-builds.js';
 import type {
@@ -8,7 +8,6 @@ import type {
   ClaimRequest,
   ClaimResult,
   CounterDrift,
-  EnqueueRequest,
   ParkRequest,
   PlacementCommit,
   PlacementResult,
@@ -18,7 +17,7 @@ import { cancelBuild, expireQueuedBuilds } from './end-queued-builds.js';
 import { placeExecutions } from './place-execution.js';
 import { FIND_ABANDONED } from './placement-statements.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
-import { ENQUEUE, ENQUEUE_EVENT, ENQUEUE_LATER, SYNC_LANE } from './statements.js';
+import { COUNT_NEW, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
 import { unblockStranded } from './unblock-builds.js';
 import { unplace, type UnplacedBuild, type Unplacing } from './unplace-executions.js';
@@ -42,7 +41,7 @@ const WOKEN_PER_CALL = 1_000;
  * comparing. A missed notification or wake-up costs waiting, never a build: claims poll, and parked builds have a time.
  *
  * Placements, and claims that are taken back, share transactions with those that are asked at the same time
- * (Batcher); each has its own answer.
+ * (Batcher); each has its own answer, and the same one when it is asked again because that was lost.
  */
 export class PostgresBuildQueue {
   readonly #placing: Batcher<PlacementCommit, PlacementResult>;
@@ -52,14 +51,14 @@ export class PostgresBuildQueue {
     private readonly database: Database,
     private readonly notifier?: Notifier,
   ) {
-    this.#placing = new Batcher({
-      run: (commits, halvings) =>
-        database.transaction((tx) => placeExecutions(tx, commits), { settings: batchSettings(halvings) }),
+    this.#placing = database.batches.make('place', {
+      run: (commits, round) =>
+        database.transaction((tx) => placeExecutions(tx, commits), { settings: batchSettings(round) }),
       keyOf: ({ executionId }) => executionId,
     });
-    this.#unplacing = new Batcher({
-      run: async (unplacings, halvings) => {
-        const settings = batchSettings(halvings);
+    this.#unplacing = database.batches.make('unplace', {
+      run: async (unplacings, round) => {
+        const settings = batchSettings(round);
         const moved = await database.transaction((tx) => unplace(tx, unplacings), { settings });
         return unplacings.map(({ executionId }) => moved.get(executionId));
       },
@@ -67,28 +66,14 @@ export class PostgresBuildQueue {
     });
   }
 
-  /**
-   * Counts a build that this transaction inserted (as queued: with a key from `queueKeyNow`, or parked) in its tenant's
-   * lane, and writes the first event of its timeline. On `queue-full` the caller rolls back.
-   */
-  async enqueue(tx: Transaction, request: EnqueueRequest): Promise<'enqueued' | 'queue-full'> {
-    const { buildId, tenantId, notBefore, maxQueued } = request;
-    if (notBefore !== undefined) await tx.query(ENQUEUE_LATER, [buildId, notBefore]);
-    const counted = await tx.query(ENQUEUE, [buildId, maxQueued ?? null]);
-    if (counted.length === 0 && !(await this.countNew(tx, buildId, { tenantId, maxQueuedBuilds: maxQueued })))
-      return 'queue-full';
-    await tx.query(ENQUEUE_EVENT, [buildId, request.actor ?? 'system']);
-    return 'enqueued';
-  }
-
   /** Counts a build that was not counted when it was inserted, making its lane first; false when the lane is full. */
   async countNew(
     tx: Transaction,
     buildId: string,
-    of: { readonly tenantId: string; readonly maxQueuedBuilds: number | undefined },
+    of: { readonly tenantId: string; readonly maxQueuedBuilds: number },
   ): Promise<boolean> {
     await this.syncLane(tx, of.tenantId);
-    const counted = await tx.query(ENQUEUE, [buildId, of.maxQueuedBuilds ?? null]);
+    const counted = await tx.query(COUNT_NEW, [buildId, of.maxQueuedBuilds]);
     return counted.length > 0;
   }
 

@@ -2,10 +2,11 @@ import type { Statement } from '../database/transaction.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
 /*
- * The queue's SQL: statements that enqueue, wake or end a queued build; those of the claim are in claim-statements.ts.
+ * The queue's SQL: statements that wake or end a queued build, and those of lanes. The claim's are in claim-statements.ts,
+ * the submission's in build/submission-statements.ts.
  *
- * Lock order, everywhere: shard → execution → build → lane → project lane → provider. The two that take a lane first, claim and the
- * cancel of a queued build, then take builds with SKIP LOCKED, so that they never wait for one who waits for them.
+ * Lock order, everywhere: shard → execution → build → lane → project lane → provider → tag. The two that take a lane
+ * first, claim and the cancel of a queued build, then take builds with SKIP LOCKED, so that they never wait for one who waits for them.
  *
  * READ COMMITTED takes a statement's snapshot before its locks: what has to be read after a lock was taken is read by
  * the next statement. Counters in `lanes` and `providers` only move in the transaction that moves what they count.
@@ -15,29 +16,14 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
  * Counts a new build in its lane, unless that is full. Index: primary keys. Locks: the lane, after the build that this
  * transaction inserted.
  */
-export const ENQUEUE: Statement = {
-  name: 'enqueue',
+export const COUNT_NEW: Statement = {
+  name: 'count_new',
   text: `
   UPDATE lanes l
      SET queued = l.queued + (b.parked IS NULL)::integer, parked = l.parked + (b.parked IS NOT NULL)::integer
     FROM builds b
-   WHERE b.id = $1 AND l.tenant_id = b.tenant_id AND ($2::integer IS NULL OR l.queued + l.parked < $2)
+   WHERE b.id = $1 AND l.tenant_id = b.tenant_id AND l.queued + l.parked < $2::integer
   RETURNING b.status`,
-};
-
-/** A build that may not start before a time. Index: primary key. Locks: the build that this transaction inserted. */
-export const ENQUEUE_LATER = `
-  UPDATE builds
-     SET queue_key = NULL, parked = 'NotBefore', parked_wake_at = $2, not_before = $2, queued_at = $2,
-         parked_message = coalesce(parked_message, 'may not start before its not_before')
-   WHERE id = $1 AND status = 'queued' AND $2 > now()`;
-
-/** The first line of a build's timeline. */
-export const ENQUEUE_EVENT: Statement = {
-  name: 'enqueue_event',
-  text: `
-  INSERT INTO build_events (build_id, tenant_id, subject, to_state, reason, actor)
-  SELECT id, tenant_id, 'build', 'queued', parked, $2 FROM builds WHERE id = $1`,
 };
 
 /** A lane with its tenant's limits. Index: primary keys. Locks: the lane. */

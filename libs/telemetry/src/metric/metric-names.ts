@@ -160,6 +160,13 @@ export const metricNames = {
     'image_factory_database_connections',
     'Database connections in use and idle, and callers that wait for one, by state',
   ),
+  batchDuration: seconds('image_factory_batch_seconds', 'Transactions and queries that many callers share, by batch'),
+  batchItems: counter('image_factory_batch_items', 'What was done in them, by batch'),
+  batchParts: counter(
+    'image_factory_batch_parts',
+    'Those that had to be repeated in parts because of one of their rows, by batch',
+  ),
+  batchWaiting: gauge('image_factory_batch_waiting', 'What waits for its batch, by batch'),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricNames;
