@@ -20,7 +20,8 @@ is in a file: secrets are given so.
   aws    --region --cluster-name [--role-arn --external-id --endpoint --ca-cert-file]
          [--access-key-id --secret-access-key-file]
   gcp    --project-id --location --cluster-name [--service-account --service-account-key-file --endpoint-kind ip|dns]
-  azure  --subscription-id --resource-group --cluster-name [--client-id --tenant-id --client-secret-file --endpoint]
+  azure  --subscription-id --resource-group --cluster-name [--azure-cloud --client-id --tenant-id --client-secret-file]
+         [--endpoint]
   all    [--tls-server-name --proxy-url]
 
 Without a key the identity is the one that this shell has: the AWS default chain, Google's application default

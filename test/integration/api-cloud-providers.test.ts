@@ -34,6 +34,7 @@ describe('providers of clouds', () => {
     stub = await CloudStub.start();
     // What the AWS library reads; this file has a process of its own.
     process.env['AWS_ENDPOINT_URL_EKS'] = stub.url;
+    process.env['AWS_ENDPOINT_URL_STS'] = stub.url;
     harness = await ApiHarness.start({ egressAllow: ['127.0.0.1'] });
   });
   afterAll(async () => {
@@ -41,6 +42,12 @@ describe('providers of clouds', () => {
     await cluster.close();
     await stub.close();
   });
+
+  const SKIPPED = ['describe', 'token', 'resolve', 'tcp', 'tls', 'authenticate', 'version', 'permissions'].map(
+    (name) => `${name} skipped`,
+  );
+  const ended = ({ body }: Answer): string[] =>
+    body.steps.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`);
 
   let count = 0;
   const create = (config: Record<string, unknown>, type: string): Promise<Answer> =>
@@ -122,11 +129,46 @@ describe('providers of clouds', () => {
     for (let round = 0; round < 5; round += 1) {
       const test = await harness.call('POST', `${PROVIDERS}/${body.id}/test-connection`);
       expect(test.status).toBe(200);
-      expect(test.body).toMatchObject({ passed: false, steps: [{ status: 'failed', reason: 'CloudAccessDenied' }] });
+      expect(test.body.passed).toBe(false);
+      expect(ended(test)).toEqual(['identity passed', 'describe failed', ...SKIPPED.slice(1)]);
+      expect(test.body.steps[1]).toMatchObject({
+        reason: 'CloudAccessDenied',
+        fix: expect.stringContaining('right to read the cluster'),
+        duration_ms: expect.any(Number),
+      });
       expect(test.text).toContain('eks:DescribeCluster');
       expect(test.text).not.toContain('canary');
     }
     expect(stub.requests.length - before).toBe(1);
+  });
+
+  it('say that a role is not theirs to take, or that a cluster is there and its API server is not', async () => {
+    const role_arn = 'arn:aws:iam::123456789012:role/builder';
+    const { body } = await create({ ...EKS, role_arn }, 'aws-eks');
+    stub.answer = () => ({
+      status: 403,
+      body: '<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>',
+    });
+    const denied = await harness.call('POST', `${PROVIDERS}/${body.id}/test-connection`);
+    expect(ended(denied)).toEqual(['identity failed', ...SKIPPED]);
+    expect(denied.body.steps[0]).toMatchObject({
+      reason: 'CloudAccessDenied',
+      message: expect.stringContaining('assuming the role'),
+      fix: expect.stringContaining('trust the identity of this process'),
+    });
+    const data = Buffer.from(cluster.ca).toString('base64');
+    const endpoint = 'https://127.0.0.1:1';
+    stub.answer = () => ({ body: { cluster: { status: 'ACTIVE', endpoint, certificateAuthority: { data } } } });
+    const { body: other } = await create({ ...EKS, cluster_name: 'away' }, 'aws-eks');
+    const away = await harness.call('POST', `${PROVIDERS}/${other.id}/test-connection`);
+    expect(ended(away).slice(0, 6)).toEqual([
+      'identity passed',
+      'describe passed',
+      'token passed',
+      'resolve passed',
+      'tcp failed',
+      'tls skipped',
+    ]);
   });
 
   it('by a client certificate show when it ends', async () => {

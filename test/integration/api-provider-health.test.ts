@@ -45,6 +45,7 @@ describe('the health of a provider', () => {
     await repository.recordProbe({
       providerId: provider.id,
       proberId,
+      generation: 1,
       seen: 'degraded',
       because: condition,
       shown: { verdict: 'degraded', tektonAnswers: true, streak: 0 },

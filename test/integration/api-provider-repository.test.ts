@@ -45,6 +45,7 @@ describe('stored providers', () => {
     return {
       providerId,
       proberId,
+      generation: 1,
       seen: 'degraded',
       because: condition,
       shown: { verdict: 'degraded', tektonAnswers: true, streak: 0 },

@@ -176,6 +176,12 @@ describe('an AKS cluster', () => {
     expect(new URLSearchParams(stub.seen(TOKEN_PATH)[0]?.body).get('client_assertion')).toBe(ASSERTION);
   });
 
+  it('is entered by the client that the environment of the process names', async () => {
+    await run({}, { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: CLIENT_SECRET });
+    expect(users()).toEqual(['entra-user']);
+    expect(new URLSearchParams(stub.seen(TOKEN_PATH)[0]?.body).get('client_secret')).toBe(CLIENT_SECRET);
+  });
+
   it('is entered by a managed identity of an app service, named by its client id', async () => {
     await run({ client_id: CLIENT }, { IDENTITY_ENDPOINT: `${stub.url}/msi/token`, IDENTITY_HEADER: 'header-x' });
     expect(users()).toEqual(['entra-user']);

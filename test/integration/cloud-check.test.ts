@@ -63,7 +63,17 @@ describe('check:cloud', () => {
     const { code, stdout, stderr } = await check(...CLUSTER);
     expect(stderr).toBe('');
     const steps = stdout.split('\n').map((line) => line.split(/\s+/).slice(0, 2).join(' '));
-    for (const step of ['describe', 'token', 'resolve', 'tcp', 'tls', 'authenticate', 'version', 'permissions']) {
+    for (const step of [
+      'identity',
+      'describe',
+      'token',
+      'resolve',
+      'tcp',
+      'tls',
+      'authenticate',
+      'version',
+      'permissions',
+    ]) {
       expect(steps).toContain(`${step} ok`);
     }
     expect(stdout).toContain('Not looked at: whether Tekton is installed');
@@ -79,7 +89,7 @@ describe('check:cloud', () => {
     });
     const { code, stdout } = await check(...CLUSTER);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^describe\s+FAILED\s+CloudClusterNotFound: .*check cluster_name, region and role_arn/);
+    expect(stdout).toMatch(/^describe\s+FAILED\s+CloudClusterNotFound: .*check cluster_name, region and role_arn/m);
     expect(stdout).toContain('A step failed');
     expect(server.requests).toHaveLength(0);
   });

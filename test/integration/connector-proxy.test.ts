@@ -81,5 +81,36 @@ describe('a proxy', () => {
       ['resolve', 'tcp', 'tls', 'authenticate', 'version', 'permissions'].map((name) => [name, 'passed']),
     );
     expect(steps[0]?.message).toContain('proxy');
+    expect(steps[2]).toMatchObject({ details: { expected_name: '127.0.0.1', peer: { names: expect.any(Array) } } });
+  });
+
+  it('does not hide that the server behind it has a certificate for another name', async () => {
+    const steps = await testConnection(
+      await byProxy({ endpoint: 'https://cluster.internal.example:6443' }),
+      world.egress,
+      context,
+    );
+    expect(steps.map(({ name, status }) => [name, status])).toEqual([
+      ['resolve', 'passed'],
+      ['tcp', 'passed'],
+      ['tls', 'failed'],
+      ...['authenticate', 'version', 'permissions'].map((name) => [name, 'skipped']),
+    ]);
+    expect(steps[2]).toMatchObject({
+      reason: 'ClusterTlsFailed',
+      details: { expected_name: 'cluster.internal.example' },
+      fix: expect.stringContaining('tls_server_name'),
+    });
+    expect(tunnels).toEqual(['cluster.internal.example:6443']);
+  });
+
+  it('that gives no tunnel is a step that failed', async () => {
+    answer = 'HTTP/1.1 403 Forbidden\r\n\r\n';
+    const steps = await testConnection(await byProxy(), world.egress, context);
+    expect(steps[2]).toMatchObject({
+      name: 'tls',
+      status: 'failed',
+      message: expect.stringContaining('403 to CONNECT'),
+    });
   });
 });

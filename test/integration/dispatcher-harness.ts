@@ -202,6 +202,7 @@ export class DispatcherHarness {
       pollMs: 200,
       healthIntervalMs: 60_000,
       healthTimeoutMs: 1_000,
+      credentialWarningMs: 7 * 86_400_000,
       clusterRateFloor: 5,
       clusterRateCeiling: 500,
       clusterRequestsAtOnce: 16,

@@ -191,6 +191,18 @@ describe('the health monitor', () => {
     expect(providers.opened).toBe(2);
   });
 
+  it('records nothing of a config that was replaced while it was probed, and probes the new one at once', async () => {
+    providers.put('a', server.providerConfig());
+    server.fault({ path: '/version' }, { kind: 'delay', ms: 200 });
+    await monitor.runOnce();
+    await eventually('the cluster is asked', () => pool.states().get('a') === 'in_use');
+    providers.put('a', { ...server.providerConfig(), token: 'another' });
+    await monitor.settled();
+    expect(providers.records).toEqual([]);
+    await clock.advance(6_000);
+    expect(await probe()).toMatchObject({ generation: 2, seen: 'unhealthy' });
+  });
+
   it('keeps the time of a transition while the status is the same', async () => {
     providers.put('a', server.providerConfig());
     const first = await probe();

@@ -68,6 +68,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     get timeoutMs() {
       return numbers.healthTimeoutMs;
     },
+    warnBeforeMs: env.credentialWarningMs,
     clock,
     logger,
     metrics,

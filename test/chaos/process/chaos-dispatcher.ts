@@ -46,6 +46,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     pollMs: 150,
     healthIntervalMs: 2_000,
     healthTimeoutMs: 1_500,
+    credentialWarningMs: 7 * 86_400_000,
     clusterRateFloor: 5,
     clusterRateCeiling: 500,
     clusterRequestsAtOnce: 16,

@@ -106,6 +106,10 @@ export class InMemoryProviderRepository extends ProviderRepository {
     const provider = this.#providers.get(record.providerId);
     const probing = this.#probing(record.providerId);
     if (provider === undefined || probing.owner !== record.proberId) return 'superseded';
+    if (record.generation !== provider.generation) {
+      this.#probings.set(record.providerId, { ...probing, dueAtMs: this.clock.monotonicMs() });
+      return 'superseded';
+    }
     this.records.push(record);
     const nowMs = this.clock.monotonicMs();
     const detail = record.detailed ? { detailAtMs: nowMs, detailGeneration: provider.generation } : {};

@@ -28,6 +28,7 @@ export class DispatcherVariables extends CommonVariables {
   @Variable(integer(50, 60_000)) readonly IF_DISPATCHER_POLL_MS?: string;
   @Variable(integer(1_000, 3_600_000)) readonly IF_HEALTH_INTERVAL_MS?: string;
   @Variable(integer(100, 600_000)) readonly IF_HEALTH_TIMEOUT_MS?: string;
+  @Variable(integer(1, 365)) readonly IF_CREDENTIAL_WARNING_DAYS?: string;
   @Variable(integer(1, 10_000)) readonly IF_CLUSTER_RATE_FLOOR?: string;
   @Variable(integer(1, 100_000)) readonly IF_CLUSTER_RATE_CEILING?: string;
   @Variable(integer(13, 1_000)) readonly IF_CLUSTER_REQUESTS_AT_ONCE?: string;

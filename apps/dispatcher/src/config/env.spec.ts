@@ -70,6 +70,13 @@ describe('readEnv', () => {
     expect(read('4999')).toMatchObject({ kind: 'valid' });
   });
 
+  it('warns of credentials a week before they end, or as long before as it is told', () => {
+    const read = (days: Record<string, string>) => readEnv({ IF_DATABASE_URL: URL, ...days });
+    expect(read({})).toMatchObject({ env: { credentialWarningMs: 7 * 86_400_000 } });
+    expect(read({ IF_CREDENTIAL_WARNING_DAYS: '30' })).toMatchObject({ env: { credentialWarningMs: 30 * 86_400_000 } });
+    expect(read({ IF_CREDENTIAL_WARNING_DAYS: '0' })).toMatchObject({ kind: 'invalid' });
+  });
+
   it('refuses a floor of the request rate above its ceiling, which no cluster could keep', () => {
     const result = readEnv({ IF_DATABASE_URL: URL, IF_CLUSTER_RATE_FLOOR: '50', IF_CLUSTER_RATE_CEILING: '49' });
     expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_CLUSTER_RATE_FLOOR' }] });

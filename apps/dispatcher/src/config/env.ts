@@ -28,6 +28,8 @@ export interface DispatcherEnv extends CommonEnv {
   readonly pollMs: number;
   readonly healthIntervalMs: number;
   readonly healthTimeoutMs: number;
+  /** Credentials are warned of so long before they end. */
+  readonly credentialWarningMs: number;
   /** Requests per second to one cluster: never fewer, never more, whatever its answers teach. */
   readonly clusterRateFloor: number;
   readonly clusterRateCeiling: number;
@@ -90,6 +92,7 @@ function toEnv(variables: DispatcherVariables, source: EnvSource): DispatcherEnv
     pollMs: Number(variables.IF_DISPATCHER_POLL_MS ?? 2_000),
     healthIntervalMs: Number(variables.IF_HEALTH_INTERVAL_MS ?? 30_000),
     healthTimeoutMs: Number(variables.IF_HEALTH_TIMEOUT_MS ?? 10_000),
+    credentialWarningMs: Number(variables.IF_CREDENTIAL_WARNING_DAYS ?? 7) * 86_400_000,
     clusterRateFloor: Number(variables.IF_CLUSTER_RATE_FLOOR ?? PRESSURE_DEFAULTS.floorPerSecond),
     clusterRateCeiling: Number(variables.IF_CLUSTER_RATE_CEILING ?? PRESSURE_DEFAULTS.ceilingPerSecond),
     clusterRequestsAtOnce: Number(variables.IF_CLUSTER_REQUESTS_AT_ONCE ?? PRESSURE_DEFAULTS.slots),

@@ -1,8 +1,8 @@
 import { DomainError, type Issue } from '@image-factory/domain';
 import { AksCluster } from '../cloud/azure/aks-cluster.js';
 import { AZURE_CLOUD_NAMES, type AzureCloud, isAzureCloud } from '../cloud/azure/azure-clouds.js';
-import { cloudAccess, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
-import { type ConfigFields, type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { cloudStrategy, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
+import { type ConfigFields, fieldText } from './connector-strategy.js';
 import { endpointIssues } from './endpoint-issues.js';
 import { normalServer } from './server-url.js';
 
@@ -25,9 +25,8 @@ const GRAMMARS = {
  * it, else the managed identity of its host. Azure names server and CA; a cluster without Entra is entered by the
  * credential of its local account.
  */
-export const aksManagedIdentityStrategy: ConnectorStrategy = {
+export const aksManagedIdentityStrategy = cloudStrategy({
   method: 'aks-managed-identity',
-  cloud: true,
   validate(fields, context): readonly Issue[] {
     return [
       ...grammarIssues(fields, GRAMMARS),
@@ -39,7 +38,7 @@ export const aksManagedIdentityStrategy: ConnectorStrategy = {
       ]),
     ];
   },
-  async access(fields, context) {
+  cloud(fields, { http }) {
     const endpoint = fieldText(fields, 'endpoint');
     const config = {
       subscriptionId: requiredText(fields, 'subscription_id'),
@@ -53,9 +52,9 @@ export const aksManagedIdentityStrategy: ConnectorStrategy = {
       },
       endpoint: endpoint === undefined ? undefined : normalServer(endpoint),
     };
-    return cloudAccess(fields, context, 'aks-managed-identity', ({ http }) => new AksCluster(config, http));
+    return new AksCluster(config, http);
   },
-};
+});
 
 /** A name that is none of them is refused: credentials are not sent to another cloud than the one that was meant. */
 function cloudOf(fields: ConfigFields): AzureCloud {

@@ -1,20 +1,35 @@
-import { AUTH_METHOD_TABLE, type AuthMethod, DomainError, type Issue } from '@image-factory/domain';
+import { AUTH_METHOD_TABLE, DomainError, type Issue } from '@image-factory/domain';
 import type { CloudCluster } from '../cloud/cloud-cluster.js';
-import type { CloudSessions } from '../cloud/cloud-sessions.js';
+import type { CloudSession, CloudSessions } from '../cloud/cloud-sessions.js';
 import type { ClusterAccess } from '../connection/cluster-access.js';
-import { type ConfigFields, type ConnectorContext, fieldText, routeAccess } from './connector-strategy.js';
+import {
+  type ConfigFields,
+  type ConnectorContext,
+  type ConnectorStrategy,
+  fieldText,
+  routeAccess,
+} from './connector-strategy.js';
+
+/** The strategy of a cloud's method: which cluster a config is about. */
+export interface CloudStrategy extends ConnectorStrategy {
+  /** @throws DomainError InvalidInput ProviderConfigInvalid */
+  readonly cloud: (fields: ConfigFields, cloud: CloudSessions) => CloudCluster;
+}
+
+/** The strategy of one cloud's method, by what is its own. */
+export function cloudStrategy(own: Pick<CloudStrategy, 'method' | 'cloud' | 'validate'>): CloudStrategy {
+  return { ...own, access: async (fields, context) => accessBySession(fields, cloudSession(own, fields, context)) };
+}
 
 /**
- * Access to a cluster that its cloud describes, with a token of its session at each request.
- * @throws DomainError a CloudReason; Internal when this process has no cloud sessions
+ * The session of a config: its identity, description and tokens, shared by all that ask for the same.
+ * @throws DomainError InvalidInput ProviderConfigInvalid; Internal when this process has no cloud sessions
  */
-export async function cloudAccess(
+export function cloudSession(
+  { method, cloud: clusterOf }: Pick<CloudStrategy, 'method' | 'cloud'>,
   fields: ConfigFields,
-  context: ConnectorContext,
-  method: AuthMethod,
-  cluster: (cloud: CloudSessions) => CloudCluster,
-): Promise<ClusterAccess> {
-  const { cloud, subject } = context;
+  { cloud, subject }: ConnectorContext,
+): CloudSession {
   if (cloud === undefined) {
     throw new DomainError({
       kind: 'Internal',
@@ -26,7 +41,14 @@ export async function cloudAccess(
   // The method's own fields say who we are and which cluster it is; a change of the others keeps the session.
   const { oneOf, optional } = AUTH_METHOD_TABLE[method];
   const identity = Object.fromEntries([...oneOf.flat(), ...optional].map((name) => [name, fieldText(fields, name)]));
-  const { broker, description } = cloud.session(subject, identity, () => cluster(cloud));
+  return cloud.session(subject, identity, () => clusterOf(fields, cloud));
+}
+
+/**
+ * Access to a cluster that its cloud describes, with a token of its session at each request.
+ * @throws DomainError a CloudReason
+ */
+async function accessBySession(fields: ConfigFields, { broker, description }: CloudSession): Promise<ClusterAccess> {
   const described = await description.read();
   const hasMoved = async (): Promise<boolean> => {
     // A description that is a minute old is asked for again, an older one of a cluster that stays away less and less often.

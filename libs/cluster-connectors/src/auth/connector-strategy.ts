@@ -31,8 +31,6 @@ export interface ConnectorContext {
 /** One way in to a cluster. One file per strategy, one table of them. */
 export interface ConnectorStrategy {
   readonly method: AuthMethod;
-  /** A cloud is asked where the cluster is and who we are there. */
-  readonly cloud?: true;
   /** What is wrong with the values that are given; presence, exclusiveness and unknown fields are checked by the table. */
   validate(fields: ConfigFields, context: ConnectorContext): readonly Issue[];
   /**

@@ -1,6 +1,7 @@
 import { AUTH_METHODS, type AuthMethod, DomainError } from '@image-factory/domain';
 import type { ClusterAccess } from '../connection/cluster-access.js';
 import { aksManagedIdentityStrategy } from './aks-managed-identity-strategy.js';
+import type { CloudStrategy } from './cloud-access.js';
 import { clientCertStrategy } from './client-cert-strategy.js';
 import type { ConfigFields, ConnectorContext, ConnectorStrategy } from './connector-strategy.js';
 import { eksIamStrategy } from './eks-iam-strategy.js';
@@ -27,7 +28,12 @@ export function isAuthMethod(method: unknown): method is AuthMethod {
 
 /** True for a method whose cloud is asked where the cluster is. */
 export function isCloudMethod(method: unknown): boolean {
-  return isAuthMethod(method) && connectorTable[method].cloud === true;
+  return isAuthMethod(method) && isCloudStrategy(connectorTable[method]);
+}
+
+/** True for the strategy of a cloud's method. */
+export function isCloudStrategy(strategy: ConnectorStrategy): strategy is CloudStrategy {
+  return 'cloud' in strategy;
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { Issue } from '@image-factory/domain';
 import { EksCluster } from '../cloud/aws/eks-cluster.js';
 import { partitionOf } from '../cloud/aws/aws-partitions.js';
-import { cloudAccess, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
-import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { cloudStrategy, grammarIssues, neededIssues, requiredText } from './cloud-access.js';
+import { fieldText } from './connector-strategy.js';
 import { endpointIssues } from './endpoint-issues.js';
 import { normalServer } from './server-url.js';
 
@@ -22,9 +22,8 @@ const GRAMMARS = {
  * An EKS cluster by an IAM identity: the access key, or the default chain of the process (web identity, pod identity,
  * profile, instance), then the role when one is named. Tokens are signed here; no program is run.
  */
-export const eksIamStrategy: ConnectorStrategy = {
+export const eksIamStrategy = cloudStrategy({
   method: 'eks-iam',
-  cloud: true,
   validate(fields, context): readonly Issue[] {
     return [
       ...grammarIssues(fields, GRAMMARS),
@@ -38,7 +37,7 @@ export const eksIamStrategy: ConnectorStrategy = {
       ...partitionIssues(fieldText(fields, 'role_arn'), fieldText(fields, 'region')),
     ];
   },
-  async access(fields, context) {
+  cloud(fields, { http, clock }) {
     const endpoint = fieldText(fields, 'endpoint');
     const accessKeyId = fieldText(fields, 'access_key_id');
     const config = {
@@ -53,9 +52,9 @@ export const eksIamStrategy: ConnectorStrategy = {
       endpoint: endpoint === undefined ? undefined : normalServer(endpoint),
       ca: fieldText(fields, 'ca_cert'),
     };
-    return cloudAccess(fields, context, 'eks-iam', ({ http, clock }) => new EksCluster(config, http, clock));
+    return new EksCluster(config, http, clock);
   },
-};
+});
 
 /** No identity of one partition is known in another: the role would be asked for where it cannot be. */
 function partitionIssues(roleArn: string | undefined, region: string | undefined): Issue[] {

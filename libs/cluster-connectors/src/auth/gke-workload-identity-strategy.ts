@@ -2,8 +2,8 @@ import { createPrivateKey } from 'node:crypto';
 import { DomainError, type Issue } from '@image-factory/domain';
 import { GOOGLE_UNIVERSE } from '../cloud/gcp/google-token.js';
 import { GkeCluster } from '../cloud/gcp/gke-cluster.js';
-import { cloudAccess, grammarIssues, requiredText } from './cloud-access.js';
-import { type ConnectorStrategy, fieldText } from './connector-strategy.js';
+import { cloudStrategy, grammarIssues, requiredText } from './cloud-access.js';
+import { fieldText } from './connector-strategy.js';
 
 const ACCOUNT = /^[a-z0-9-]{1,64}@[a-z0-9.:-]{1,190}\.gserviceaccount\.com$/;
 const GRAMMARS = {
@@ -18,9 +18,8 @@ const GRAMMARS = {
  * A GKE cluster by a Google identity: a service account's key, or the process's own (workload identity, federation,
  * metadata server), then the service account to impersonate when one is named. By its IP or its DNS endpoint.
  */
-export const gkeWorkloadIdentityStrategy: ConnectorStrategy = {
+export const gkeWorkloadIdentityStrategy = cloudStrategy({
   method: 'gke-workload-identity',
-  cloud: true,
   validate(fields): readonly Issue[] {
     const key = fieldText(fields, 'service_account_key');
     const parsed = key === undefined ? undefined : parseKey(key);
@@ -30,7 +29,7 @@ export const gkeWorkloadIdentityStrategy: ConnectorStrategy = {
       ...(problem === undefined ? [] : [{ path: 'service_account_key', message: problem }]),
     ];
   },
-  async access(fields, context) {
+  cloud(fields, { http }) {
     const text = fieldText(fields, 'service_account_key');
     const key = text === undefined ? undefined : parseKey(text);
     if (key !== undefined && 'problem' in key) {
@@ -49,10 +48,9 @@ export const gkeWorkloadIdentityStrategy: ConnectorStrategy = {
       endpointKind: fieldText(fields, 'endpoint_kind') === 'dns' ? ('dns' as const) : ('ip' as const),
       identity: { projectId, key, serviceAccount: fieldText(fields, 'service_account') },
     };
-    const method = 'gke-workload-identity';
-    return cloudAccess(fields, context, method, ({ http, clock }) => new GkeCluster(config, http, clock));
+    return new GkeCluster(config, http);
   },
-};
+});
 
 /**
  * Email and key of a service account's JSON. Other types are refused: an `external_account` names files to read,

@@ -27,7 +27,6 @@ export const kubeconfigStrategy: ConnectorStrategy = {
     const text =
       source.kind === 'value' ? source.value.reveal() : await readCredentialFile(source.path, context.fileRules);
     const access = parseKubeconfig(text, fieldText(fields, 'context'), { allowHttp: context.allowHttp === true });
-    const route = routeAccess(fields);
-    return { ...access, ...route, tlsServerName: route.tlsServerName ?? access.tlsServerName };
+    return { ...access, ...routeAccess(fields) };
   },
 };

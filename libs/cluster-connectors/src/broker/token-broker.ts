@@ -20,6 +20,8 @@ export interface TokenBrokerOptions {
   readonly clock: Clock;
   readonly random?: () => number;
   readonly timeoutMs?: number;
+  /** Told of each token that was accepted. */
+  readonly accepted?: () => void;
 }
 
 /**
@@ -28,12 +30,14 @@ export interface TokenBrokerOptions {
  */
 export class TokenBroker implements BearerSource {
   readonly #token: RenewedValue<string>;
+  readonly #accepted: (() => void) | undefined;
 
-  constructor({ name, mint, ...options }: TokenBrokerOptions) {
+  constructor({ name, mint, accepted, ...options }: TokenBrokerOptions) {
     const load: typeof mint = async (signal, refused) => {
       const { value, expiresAt } = await mint(signal, refused);
       return { value: bearerToken(value), expiresAt };
     };
+    this.#accepted = accepted;
     this.#token = new RenewedValue({ ...options, name: `the token of ${name}`, load });
   }
 
@@ -47,6 +51,7 @@ export class TokenBroker implements BearerSource {
 
   accepted(): void {
     this.#token.accepted();
+    this.#accepted?.();
   }
 
   view(): RenewalView {

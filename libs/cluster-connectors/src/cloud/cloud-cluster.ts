@@ -14,14 +14,18 @@ export interface DescribedCluster {
   readonly identity?: ClusterIdentity;
 }
 
-/** One cluster as its cloud knows it, asked by one identity. Both throw DomainErrors with a CloudReason. */
-export interface CloudCluster {
+/**
+ * One cluster as its cloud knows it, asked by one identity. All throw DomainErrors with a CloudReason.
+ *
+ * `Credential` is what the cloud's own API is asked with: keys, an access token. It is made seldom and kept by the
+ * session, which hands it to whoever needs it.
+ */
+export interface CloudCluster<Credential = unknown> {
   /** For messages: `EKS cluster prod in us-east-1`. */
   readonly name: string;
-  describe(signal: AbortSignal): Promise<DescribedCluster>;
-  /**
-   * A token for the cluster's API server. `refused`: the one before was not taken, so that sessions which are kept for
-   * making tokens may be revoked and are made anew.
-   */
-  mint(signal: AbortSignal, refused: boolean): Promise<EndingValue<string>>;
+  /** A new credential: the identity of this process or of the config, then the role or account that it takes. */
+  authenticate(signal: AbortSignal): Promise<EndingValue<Credential>>;
+  describe(credential: () => Promise<Credential>, signal: AbortSignal): Promise<DescribedCluster>;
+  /** A token for the cluster's API server. */
+  mint(credential: () => Promise<Credential>, signal: AbortSignal): Promise<EndingValue<string>>;
 }

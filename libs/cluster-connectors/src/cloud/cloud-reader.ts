@@ -1,6 +1,6 @@
 import type { Clock } from '@image-factory/domain';
 import { TokenBroker } from '../broker/token-broker.js';
-import { AwsIdentity } from './aws/aws-identity.js';
+import { awsCredentials } from './aws/aws-identity.js';
 import { EksRegion } from './aws/eks-region.js';
 import { askArm } from './azure/arm-api.js';
 import { AZURE_CLOUDS, type AzureCloud } from './azure/azure-clouds.js';
@@ -29,8 +29,8 @@ export class CloudReader {
 
   /** The clusters of an AWS region, and the account that they belong to: both by the same keys. */
   async eks(region: string, signal: AbortSignal): Promise<{ readonly account: string; readonly eks: EksRegion }> {
-    const identity = new AwsIdentity(`EKS in ${region}`, { region }, this.#http, this.#clock);
-    const eks = new EksRegion(region, await identity.credentials(), this.#http);
+    const keys = await awsCredentials(`EKS in ${region}`, { region }, this.#http);
+    const eks = new EksRegion(region, keys, this.#http);
     return { account: await eks.account(this.#clock.now(), signal), eks };
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Clock, Secret } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
-import { RenewedValue } from '../broker/renewed-value.js';
+import { type EndingValue, RenewedValue } from '../broker/renewed-value.js';
 import { TokenBroker } from '../broker/token-broker.js';
 import type { CloudCluster, DescribedCluster } from './cloud-cluster.js';
 import { CloudHttp } from './cloud-http.js';
@@ -22,8 +22,12 @@ export interface CloudSubject {
   readonly credentialVersion: number;
 }
 
-/** One identity on one cluster: its tokens, and what the cloud says about the cluster. */
+/**
+ * One identity on one cluster: what its cloud is asked with, what the cloud says about the cluster, and the tokens for the
+ * cluster. A token that is refused takes the credential with it that it was made with, which may be revoked.
+ */
 export interface CloudSession {
+  readonly credential: Pick<RenewedValue<unknown>, 'read'>;
   readonly broker: TokenBroker;
   readonly description: RenewedValue<DescribedCluster>;
 }
@@ -70,20 +74,28 @@ export class CloudSessions {
     return session;
   }
 
-  #make(cluster: CloudCluster): CloudSession {
+  #make<Credential>(cluster: CloudCluster<Credential>): CloudSession {
     const { clock } = this;
     const common = { clock, ...(this.#random === undefined ? {} : { random: this.#random }) };
+    const credential = new RenewedValue<Credential>({
+      ...common,
+      name: `the identity for ${cluster.name}`,
+      load: (signal) => cluster.authenticate(signal),
+    });
+    let signedWith: Credential | undefined;
+    const mint = async (signal: AbortSignal, refused: boolean): Promise<EndingValue<string>> => {
+      // Once in a while only: a cluster that refuses everything must not wear its cloud's identity service out.
+      if (refused && signedWith !== undefined) await credential.invalidate(signedWith);
+      return cluster.mint(async () => (signedWith = await credential.read()), signal);
+    };
     return {
-      broker: new TokenBroker({
-        ...common,
-        name: cluster.name,
-        mint: (signal, refused) => cluster.mint(signal, refused),
-      }),
+      credential,
+      broker: new TokenBroker({ ...common, name: cluster.name, mint, accepted: () => credential.accepted() }),
       description: new RenewedValue({
         ...common,
         name: `the description of ${cluster.name}`,
         load: async (signal) => ({
-          value: await cluster.describe(signal),
+          value: await cluster.describe(() => credential.read(), signal),
           expiresAt: new Date(clock.now().getTime() + DESCRIPTION_LIFE_MS),
         }),
       }),

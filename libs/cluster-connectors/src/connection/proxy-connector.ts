@@ -16,30 +16,45 @@ export function proxyConnector(
   proxy: string,
   options: buildConnector.BuildOptions,
 ): buildConnector.connector {
-  const url = new URL(proxy);
   const timeoutMs = options.timeout ?? 10_000;
-  const toProxy = egressConnector(policy, 'proxy', { allowH2: false, timeout: timeoutMs });
   const toTarget = buildConnector(options);
-  const { hostname, port, protocol, host } = url;
   return (target, callback) => {
-    toProxy({ hostname, host, protocol, port }, (error, socket) => {
-      if (socket === null) {
-        callback(proxyError(host, error, 'it cannot be reached'), null);
-        return;
-      }
-      const authority = `${target.hostname}:${target.port === '' ? defaultPort(target.protocol) : target.port}`;
-      tunnel(socket, authority, timeoutMs).then(
-        () => {
-          if (target.protocol === 'https:') toTarget({ ...target, httpSocket: socket }, callback);
-          else callback(null, socket);
-        },
-        (problem: unknown) => {
-          socket.destroy();
-          callback(proxyError(host, problem, problem instanceof Refusal ? problem.message : 'it broke off'), null);
-        },
-      );
-    });
+    const authority = `${target.hostname}:${target.port === '' ? defaultPort(target.protocol) : target.port}`;
+    openTunnel(policy, proxy, authority, timeoutMs).then(
+      (socket) => {
+        if (target.protocol === 'https:') toTarget({ ...target, httpSocket: socket }, callback);
+        else callback(null, socket);
+      },
+      (error: unknown) => callback(error as Error, null),
+    );
   };
+}
+
+/**
+ * A socket that leads through the proxy to `authority` (`host:port`).
+ * @throws DomainError ClusterUnreachable, or the refusal of the egress rules
+ */
+export async function openTunnel(
+  policy: EgressPolicy,
+  proxy: string,
+  authority: string,
+  timeoutMs: number,
+): Promise<Socket> {
+  const { hostname, port, protocol, host } = new URL(proxy);
+  const toProxy = egressConnector(policy, 'proxy', { allowH2: false, timeout: timeoutMs });
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    toProxy({ hostname, host, protocol, port }, (error, made) => {
+      if (made === null) reject(proxyError(host, error, 'it cannot be reached'));
+      else resolve(made);
+    });
+  });
+  try {
+    await tunnel(socket, authority, timeoutMs);
+    return socket;
+  } catch (problem) {
+    socket.destroy();
+    throw proxyError(host, problem, problem instanceof Refusal ? problem.message : 'it broke off');
+  }
 }
 
 class Refusal extends Error {}

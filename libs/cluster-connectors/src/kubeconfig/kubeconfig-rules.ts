@@ -26,14 +26,19 @@ export const TOP_RULES: Readonly<Record<string, KeyRule>> = {
 export const CLUSTER_RULES: Readonly<Record<string, KeyRule>> = {
   server: 'text',
   'certificate-authority-data': 'text',
-  'tls-server-name': 'text',
   extensions: 'ignored',
   'disable-compression': 'ignored',
   'certificate-authority': { refused: FILE },
   'insecure-skip-tls-verify': {
     refusedUnlessFalse: 'would accept any server; give certificate-authority-data instead',
   },
-  'proxy-url': { refused: 'would send all traffic through a proxy that the file chooses' },
+  'tls-server-name': {
+    refused:
+      'would choose the name that the server’s certificate is judged by; give it as tls_server_name of the config',
+  },
+  'proxy-url': {
+    refused: 'would send all traffic through a proxy that the file chooses; give it as proxy_url of the config',
+  },
 };
 
 export const USER_RULES: Readonly<Record<string, KeyRule>> = {

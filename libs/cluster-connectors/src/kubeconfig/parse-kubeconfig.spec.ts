@@ -30,10 +30,10 @@ function refusal(text: string, context?: string): DomainError {
 }
 
 describe('a kubeconfig', () => {
-  it('gives access by a token, a CA and a server name', () => {
-    const text = kubeconfig({ 'certificate-authority-data': base64(CERTIFICATE), 'tls-server-name': 'api.example' });
+  it('gives access by a token and a CA', () => {
+    const text = kubeconfig({ 'certificate-authority-data': base64(CERTIFICATE) });
     const access = parseKubeconfig(text);
-    expect(access).toMatchObject({ server: SERVER, tlsServerName: 'api.example', identity: { kind: 'token' } });
+    expect(access).toMatchObject({ server: SERVER, tlsServerName: undefined, identity: { kind: 'token' } });
     expect(access.ca?.kind === 'value' && access.ca.value.reveal()).toBe(CERTIFICATE);
     expect(JSON.stringify(access)).not.toContain('sekret-token');
   });
@@ -138,7 +138,7 @@ describe('a kubeconfig is refused by name', () => {
     ['clusters[0].cluster.server', { server: '' }],
     ['clusters[0].cluster.certificate-authority-data', { 'certificate-authority-data': 'not base64!' }],
     ['clusters[0].cluster.certificate-authority-data', { 'certificate-authority-data': base64('no pem') }],
-    ['clusters[0].cluster.tls-server-name', { 'tls-server-name': 'a b' }],
+    ['clusters[0].cluster.tls-server-name', { 'tls-server-name': 'api.example' }],
   ];
 
   it.each(cluster)('at %s for %j', (path, value) => {
@@ -153,6 +153,14 @@ describe('a kubeconfig is refused by name', () => {
     expect(refusal(kubeconfig({}, {}, { users })).issues).toEqual([
       expect.objectContaining({ path: 'users[1].user.exec' }),
     ]);
+  });
+
+  it.each([
+    ['tls-server-name', 'tls_server_name'],
+    ['proxy-url', 'proxy_url'],
+  ])('at %s, with the typed field that takes it: %s', (key, field) => {
+    const [issue] = refusal(kubeconfig({ [key]: 'x.example' })).issues;
+    expect(issue).toMatchObject({ path: `clusters[0].cluster.${key}`, message: expect.stringContaining(field) });
   });
 
   it('with every refusal at once', () => {

@@ -1,7 +1,7 @@
 import { invalidInput, type Issue, Secret } from '@image-factory/domain';
 import { systemClock } from '@image-factory/telemetry';
 import { certificateProblem, clientCertificateProblem, privateKeyProblem } from '../auth/pem.js';
-import { normalServer, serverUrlProblem, tlsServerNameProblem } from '../auth/server-url.js';
+import { normalServer, serverUrlProblem } from '../auth/server-url.js';
 import type { ClusterAccess, ClusterIdentity } from '../connection/cluster-access.js';
 import { checkKubeconfig, type CheckedKubeconfig, type KubeconfigEntry } from './check-kubeconfig.js';
 import { readYaml } from './read-yaml.js';
@@ -67,15 +67,12 @@ function accessOf(
   );
   const ca = base64Text(cluster, 'certificate-authority-data', issues);
   if (ca !== undefined) check(issues, `${cluster.path}.certificate-authority-data`, certificateProblem(ca));
-  const tlsServerName = cluster.texts.get('tls-server-name');
-  if (tlsServerName !== undefined)
-    check(issues, `${cluster.path}.tls-server-name`, tlsServerNameProblem(tlsServerName));
   const identity = identityOf(user, options, issues);
   if (server === undefined || identity === undefined) return undefined;
   return {
     server: normalServer(server),
     ca: ca === undefined ? undefined : { kind: 'value', value: new Secret(ca) },
-    tlsServerName,
+    tlsServerName: undefined,
     identity,
   };
 }

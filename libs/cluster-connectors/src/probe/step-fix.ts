@@ -29,12 +29,24 @@ const BY_REASON: Readonly<Partial<Record<Reason, string>>> = {
   ClusterForbidden: 'Apply the RBAC rules of deploy/ for target clusters and bind them to this identity.',
   ClusterThrottled: 'The API server sheds load: try again later, or give this identity a priority level of its own.',
   ClusterUnavailable: 'The API server or its etcd is ill: look at its own log and at what stands before it.',
+  CloudCredentialMissing:
+    'Give this process an identity of that cloud (role, workload identity, managed identity), or the provider a key.',
+  CloudCredentialExpired: 'Renew the identity’s session or key; look at the clock of this host when it is new.',
+  CloudThrottled: 'Wait: it is tried again by itself, as late as the cloud says.',
+  CloudClusterNotFound: 'Correct the names of the cluster, its place and its account in the provider’s config.',
+  CloudClusterNotActive: 'Wait until the cloud has made or started the cluster, or start it.',
+  CloudUnavailable:
+    'Check that this host reaches the cloud’s API (IF_CLOUD_ENDPOINTS for a private link), and the cloud’s status.',
+  ClusterEndpointPrivate: 'Run this process inside the cluster’s network, or allow its address at the endpoint.',
   CredentialUnreadable: 'Put the credential’s file where the config says, readable by this process.',
   ProviderConfigInvalid: 'Correct the provider’s config.',
   KubeconfigInvalid: 'Correct the provider’s kubeconfig.',
 };
 
 const BY_STEP: Readonly<Record<ConnectionStepName, string>> = {
+  identity: 'Check the identity of this process in that cloud, or the keys and role that the provider names.',
+  describe: 'Check the names of the cluster in the provider’s config, and what the identity may read there.',
+  token: 'Check the identity of this process in that cloud, or the keys and role that the provider names.',
   resolve: 'Correct the endpoint’s host name, or the DNS that this host asks.',
   tcp: 'Check the endpoint’s address and port, and the network path to it.',
   tls: 'Check that the endpoint is an API server, and ca_cert and tls_server_name.',
@@ -43,8 +55,14 @@ const BY_STEP: Readonly<Record<ConnectionStepName, string>> = {
   permissions: 'Apply the RBAC rules of deploy/ for target clusters and bind them to this identity.',
 };
 
+const DENIED: Readonly<Partial<Record<ConnectionStepName, string>>> = {
+  identity: 'Let the role or account that the provider names trust the identity of this process.',
+  describe: 'Grant the identity the right to read the cluster (deploy/README.md, libs/cluster-connectors/README.md).',
+};
+
 /** What an admin can do about the step that failed. */
 export function stepFix(step: ConnectionStepName, error: Pick<DomainError, 'reason' | 'details'>): string {
   const code = error.details['code'];
+  if (error.reason === 'CloudAccessDenied') return DENIED[step] ?? BY_STEP[step];
   return (typeof code === 'string' ? BY_CODE[code] : undefined) ?? BY_REASON[error.reason] ?? BY_STEP[step];
 }

@@ -5,10 +5,11 @@ import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
 import type { ClusterAccess } from '../connection/cluster-access.js';
 import { ClusterConnection } from '../connection/cluster-connection.js';
+import { openTunnel } from '../connection/proxy-connector.js';
 import { toDomainError } from '../error/kube-error.js';
-import { CONNECTION_STEPS, type ConnectionStep, type ConnectionStepName } from './connection-step.js';
+import { CLUSTER_STEPS, type ConnectionStep } from './connection-step.js';
+import { doStep, skippedStep, type StepResult } from './do-step.js';
 import { missingAccess } from './required-access.js';
-import { stepFix } from './step-fix.js';
 import { reachTcp, shakeHands, type TlsTarget } from './tls-handshake.js';
 
 export interface TestConnectionOptions {
@@ -20,14 +21,7 @@ export interface TestConnectionOptions {
   readonly installTasks?: boolean;
 }
 
-/** What a step saw; `error` when it failed nevertheless. */
-interface StepResult {
-  readonly message: string;
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly error?: DomainError;
-}
-
-type Steps = Readonly<Record<ConnectionStepName, () => Promise<StepResult>>>;
+type Steps = Readonly<Record<(typeof CLUSTER_STEPS)[number], () => Promise<StepResult>>>;
 
 /**
  * Goes the way to a cluster step by step and says at which one it ends, and what to do there; steps after a failed one
@@ -67,7 +61,7 @@ export async function testConnection(
       const { address, port } = target;
       return { message: `${address} port ${port} takes connections.`, details: { address, port } };
     },
-    tls: () => judgeTls(access, target, { timeoutMs, fileRules, clock }),
+    tls: () => judgeTls(access, target, { timeoutMs, fileRules, clock, egress }),
     authenticate: () => authenticate(connection),
     version: () => readVersion(connection),
     permissions: () => askPermissions(connection, options.installTasks !== false, timeoutMs),
@@ -82,43 +76,39 @@ export async function testConnection(
 async function run(steps: Steps, clock: Clock): Promise<ConnectionStep[]> {
   const done: ConnectionStep[] = [];
   let blocked = false;
-  for (const name of CONNECTION_STEPS) {
+  for (const name of CLUSTER_STEPS) {
     if (blocked) {
-      done.push({ name, status: 'skipped', message: 'An earlier step failed.', duration_ms: 0 });
+      done.push(skippedStep(name));
       continue;
     }
-    const startedMs = clock.monotonicMs();
-    const result = await steps[name]().catch((error: unknown): StepResult => {
-      const known = isDomainError(error) ? error : toDomainError(error, { sent: false });
-      return { message: known.message, error: known };
-    });
-    done.push({ name, ...shownResult(name, result), duration_ms: Math.round(clock.monotonicMs() - startedMs) });
-    blocked = result.error !== undefined && name !== 'version';
+    const step = await doStep(name, steps[name], clock);
+    done.push(step);
+    blocked = step.status === 'failed' && name !== 'version';
   }
   return done;
-}
-
-function shownResult(
-  name: ConnectionStepName,
-  { message, details, error }: StepResult,
-): Omit<ConnectionStep, 'name' | 'duration_ms'> {
-  const seen = details === undefined ? {} : { details };
-  if (error === undefined) return { status: 'passed', message, ...seen };
-  return { status: 'failed', reason: error.reason, message: error.message, fix: stepFix(name, error), ...seen };
 }
 
 async function judgeTls(
   access: ClusterAccess,
   target: TlsTarget,
-  options: { readonly timeoutMs: number; readonly fileRules: CredentialFileRules; readonly clock: Clock },
+  options: {
+    readonly timeoutMs: number;
+    readonly fileRules: CredentialFileRules;
+    readonly clock: Clock;
+    readonly egress: EgressPolicy;
+  },
 ): Promise<StepResult> {
-  if (access.proxy !== undefined) return { message: 'TLS is spoken through the proxy, with the next step.' };
   if (access.server.startsWith('http:'))
     return { message: 'Plain http is used, as the operator allows for this host.' };
-  const { fileRules, clock, timeoutMs } = options;
+  const { fileRules, clock, timeoutMs, egress } = options;
   const ca = access.ca === undefined ? undefined : await new CredentialReader(access.ca, fileRules, clock).read();
-  const serverName = access.tlsServerName ?? target.host;
-  const { peer, problem } = await shakeHands(target, { ca, serverName, timeoutMs });
+  const { hostname, port } = new URL(access.server);
+  const serverName = access.tlsServerName ?? hostname.replace(/^\[|\]$/g, '');
+  const tunnel =
+    access.proxy === undefined
+      ? undefined
+      : await openTunnel(egress, access.proxy, `${hostname}:${port === '' ? '443' : port}`, timeoutMs);
+  const { peer, problem } = await shakeHands(tunnel ?? target, { ca, serverName, timeoutMs });
   const details = peer === undefined ? {} : { details: { peer, expected_name: serverName } };
   if (problem === undefined) {
     const until = peer === undefined ? '' : ` It ends at ${peer.expires_at}.`;

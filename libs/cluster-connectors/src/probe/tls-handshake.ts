@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 
 /** Where a server listens, as it was resolved and allowed. */
@@ -33,17 +33,16 @@ export async function reachTcp(target: TlsTarget, timeoutMs: number): Promise<vo
 
 /**
  * Shakes hands and closes. The certificate is judged here and not by the socket, so that it can be shown when it is
- * wrong, too; nothing is ever sent over this socket.
+ * wrong, too; nothing is ever sent over this socket. `target`: an address, or a socket that leads there.
  * @throws the socket's error when there is no certificate to judge, UND_ERR_CONNECT_TIMEOUT
  */
 export async function shakeHands(
-  target: TlsTarget,
+  target: TlsTarget | Socket,
   options: { readonly ca: string | undefined; readonly serverName: string; readonly timeoutMs: number },
 ): Promise<Handshake> {
   const { ca, serverName, timeoutMs } = options;
   const socket = connectTls({
-    host: target.address,
-    port: target.port,
+    ...(target instanceof Socket ? { socket: target } : { host: target.address, port: target.port }),
     rejectUnauthorized: false,
     checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
     ...(ca === undefined ? {} : { ca }),

@@ -241,6 +241,14 @@ describe('what is wrong is reported with its line', () => {
       cluster('name: a', 'provider: gcp', 'region: Mars', 'project_id: build-farm-1', 'auth: {method: iam}'),
       ['5 clusters[0].region must be a region or zone, as europe-west1 or europe-west1-b'],
     ],
+    [
+      'a proxy that is none, and the name of a certificate that is none',
+      cluster(...LOCAL, 'proxy_url: socks5://proxy.example', 'tls_server_name: a b'),
+      [
+        '6 clusters[0].proxy_url must begin with http:// or https://',
+        '7 clusters[0].tls_server_name must be a host name or an address',
+      ],
+    ],
     ['a key twice', cluster(...LOCAL, 'provider: local'), ['6  the key is there twice']],
     [
       'broken YAML',
@@ -284,7 +292,7 @@ describe('what is wrong is reported with its line', () => {
       '10 clusters[0].auth.method "password" is not one of service-account, iam, cert, kubeconfig, in-cluster',
       '11 clusters[1].name "one" is the name of the cluster in line 7 too',
       '14 clusters[1].auth.kubeconfig is missing',
-      '15 clusters[1].colour is not a known key; there are name, provider, region, endpoint, auth, capabilities, labels, kubeconfig, context, default, cluster_name, project_id, location, subscription_id, resource_group, azure_cloud, max_concurrent_builds',
+      '15 clusters[1].colour is not a known key; there are name, provider, region, endpoint, auth, capabilities, labels, kubeconfig, context, default, cluster_name, project_id, location, subscription_id, resource_group, azure_cloud, tls_server_name, proxy_url, max_concurrent_builds',
     ]);
   });
 });

@@ -66,6 +66,9 @@ export const AUTH_KEYS = [
   'ca_path',
 ] as const;
 
+/** Keys of how a cluster is reached, whatever its method: fields of the provider's config. */
+export const ROUTE_KEYS = ['tls_server_name', 'proxy_url'] as const;
+
 /** Every key of an entry of `clusters`. */
 export const CLUSTER_KEYS = [
   'name',
@@ -84,6 +87,7 @@ export const CLUSTER_KEYS = [
   'subscription_id',
   'resource_group',
   'azure_cloud',
+  ...ROUTE_KEYS,
   'max_concurrent_builds',
 ] as const;
 

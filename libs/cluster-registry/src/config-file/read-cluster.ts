@@ -11,6 +11,7 @@ import {
   IAM_FIELDS,
   isCloud,
   PROVIDER_TYPE_OF,
+  ROUTE_KEYS,
 } from './cluster-fields.js';
 import type { ConfigMap } from './config-map.js';
 import { type PathRules, type ReadAuth, readAuth } from './read-auth.js';
@@ -137,6 +138,7 @@ function wayIn(
   const config: Record<string, string> = { auth_method: authMethod };
   for (const [field, { value }] of auth.fields) config[field] = value;
   if (endpoint !== undefined) config['endpoint'] = endpoint;
+  for (const key of ROUTE_KEYS) Object.assign(config, given({ [key]: cluster.text(key) }));
   if (auth.method === 'iam') Object.assign(config, given(identity));
   const describes = byEndpoint(auth) && !cluster.has('endpoint') && isCloud(provider);
   if (byEndpoint(auth) && !cluster.has('endpoint') && !isCloud(provider)) {

@@ -29,6 +29,8 @@ export interface HealthMonitorOptions {
    * others. Default 1 000.
    */
   readonly maxAtOnce?: number;
+  /** A credential that nobody replaces is warned of so long before its end (`CredentialExpiresSoon`). Default 7 days. */
+  readonly warnBeforeMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: Metrics;
@@ -43,6 +45,7 @@ export interface HealthRound {
 /** Most probes that one round starts. */
 const MOST_PER_ROUND = 100;
 const MINUTE_MS = 60_000;
+const WARN_BEFORE_MS = 7 * 24 * 60 * MINUTE_MS;
 
 /**
  * Probes the providers that are due and records verdict and Conditions.
@@ -110,9 +113,16 @@ export class HealthMonitor {
     try {
       const provider = await providers.find(providerId);
       if (provider === undefined) return;
-      const probe = provider.type === 'local' ? undefined : await this.#reach(provider, due);
+      const { probe, generation } = await this.#reach(provider, due);
       // A fifth of the interval, so that a real loss is shown well within the next one.
-      const turn: ProbeTurn = { proberId, due, confirmAfterMs: this.#intervalMs / 5, now: clock.now() };
+      const turn: ProbeTurn = {
+        proberId,
+        due,
+        generation,
+        warnBeforeMs: this.#options.warnBeforeMs ?? WARN_BEFORE_MS,
+        confirmAfterMs: this.#intervalMs / 5,
+        now: clock.now(),
+      };
       const record = probe === undefined ? localRecord(provider, turn) : probeRecord(provider, probe, turn);
       const taken = await providers.recordProbe(record);
       metrics?.recordSeconds('probeDuration', (clock.monotonicMs() - startedMs) / 1000, { verdict: record.seen });
@@ -131,7 +141,10 @@ export class HealthMonitor {
     else this.#options.logger.warn('cluster health changed', { ...fields, ...why });
   }
 
-  async #reach(provider: Provider, due: DueProbe): Promise<ClusterProbe> {
+  /** What a probe of the cluster saw, and by the config and credential of which generation; nothing of a local one. */
+  async #reach(provider: Provider, due: DueProbe): Promise<Reached> {
+    let { generation } = provider;
+    if (provider.type === 'local') return { probe: undefined, generation };
     const { connections, clock } = this.#options;
     const nowMs = (): number => clock.monotonicMs();
     const time = { nowMs, deadlineMs: nowMs() + this.#timeoutMs };
@@ -140,6 +153,7 @@ export class HealthMonitor {
       await connections.withConnection(provider.id, async (connection) => {
         // As it is for others: the probe itself is never kept away, and its answer closes the breaker.
         const { pressure } = connection;
+        generation = connection.generation;
         const { tektonEnabled, installTasks } = provider.settings;
         const seen = await probeCluster(connection, { ...time, tektonEnabled: tektonEnabled !== false });
         const asks = (due.detailed || isDetailAmiss(provider.health.conditions)) && seen.versionReachable;
@@ -149,11 +163,16 @@ export class HealthMonitor {
         // Thrown so that the pool opens the credential anew; the probe itself stands.
         if (isRefused(seen)) throw refusedCredential(provider.id);
       });
-      return probe ?? failedProbe({ reason: 'Internal', message: 'The probe gave no result.' });
+      return { probe: probe ?? failedProbe({ reason: 'Internal', message: 'The probe gave no result.' }), generation };
     } catch (error) {
-      return probe ?? failedProbe(failureOf(error));
+      return { probe: probe ?? failedProbe(failureOf(error)), generation };
     }
   }
+}
+
+interface Reached {
+  readonly probe: ClusterProbe | undefined;
+  readonly generation: number;
 }
 
 function isRefused(probe: ClusterProbe): boolean {

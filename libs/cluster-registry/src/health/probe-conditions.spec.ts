@@ -23,7 +23,9 @@ const WHOLE: ClusterProbe = {
 /** `True Reason` of one Condition. */
 function judged(type: string, change: Partial<ClusterProbe>): string {
   const provider = { settings: {}, sweepBehind: false, unswept: 0 } as unknown as Provider;
-  const drafts = PROBE_JUDGES.map((judge) => judge({ provider, probe: { ...WHOLE, ...change }, now: NOW }));
+  const drafts = PROBE_JUDGES.map((judge) =>
+    judge({ provider, probe: { ...WHOLE, ...change }, now: NOW, warnBeforeMs: 7 * DAY_MS }),
+  );
   const found = drafts.find((one) => one.type === type) ?? expect.unreachable(type);
   return `${found.status} ${found.reason}`;
 }
@@ -38,8 +40,8 @@ describe('a Condition', () => {
     ['ApiResponsive', 'False ApiSlow', { latencyMs: { version: 2_001 } }],
     ['ApiResponsive', 'Unknown NotReached', { latencyMs: {} }],
     ['CredentialValid', 'True CredentialAccepted', {}],
-    ['CredentialValid', 'True CredentialAccepted', ending(14 * DAY_MS)],
-    ['CredentialValid', 'True CredentialExpiresSoon', ending(14 * DAY_MS - 1)],
+    ['CredentialValid', 'True CredentialAccepted', ending(7 * DAY_MS)],
+    ['CredentialValid', 'True CredentialExpiresSoon', ending(7 * DAY_MS - 1)],
     ['CredentialValid', 'True CredentialReplaced', ending(60_000, true)],
     ['CredentialValid', 'False CredentialExpired', ending(0)],
     ['CredentialValid', 'False CredentialExpired', ending(-1, true)],

@@ -10,13 +10,12 @@ export interface Judged {
   readonly provider: Provider;
   readonly probe: ClusterProbe;
   readonly now: Date;
+  /** A credential that nobody replaces is warned of so long before its end. */
+  readonly warnBeforeMs: number;
 }
 
 /** Slower than this, the API server holds builds up. */
 export const SLOW_MS = 2_000;
-/** A credential that nobody replaces is warned of from here on. */
-const WARN_BEFORE_DAYS = 14;
-const DAY_MS = 86_400_000;
 
 const NOT_REACHED = { status: 'Unknown', reason: 'NotReached', message: 'The API server cannot be reached.' } as const;
 
@@ -104,7 +103,7 @@ function versionSupported({ probe }: Judged): DraftCondition {
     : { type, status: 'True', reason: 'KubernetesSupported', message };
 }
 
-function credentialValid({ probe, now }: Judged): DraftCondition {
+function credentialValid({ probe, now, warnBeforeMs }: Judged): DraftCondition {
   const type = 'CredentialValid';
   const refused = Object.values(probe.failures).find((failure) => failure.reason === 'ClusterUnauthorized');
   const expiry = probe.credentialExpiry;
@@ -123,7 +122,7 @@ function credentialValid({ probe, now }: Judged): DraftCondition {
     const message = `The credential ends at ${until} and is read anew when its file is replaced.`;
     return { type, status: 'True', reason: 'CredentialReplaced', message };
   }
-  return leftMs < WARN_BEFORE_DAYS * DAY_MS
+  return leftMs < warnBeforeMs
     ? { type, status: 'True', reason: 'CredentialExpiresSoon', message: `The credential ends at ${until}; rotate it.` }
     : { type, status: 'True', reason: 'CredentialAccepted', message: `The credential ends at ${until}.` };
 }

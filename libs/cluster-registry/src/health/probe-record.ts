@@ -16,14 +16,18 @@ import { type DraftCondition, PROBE_JUDGES } from './probe-conditions.js';
 export interface ProbeTurn {
   readonly proberId: string;
   readonly due: DueProbe;
+  /** With whose config and credential was probed. */
+  readonly generation: number;
+  /** A credential that nobody replaces is warned of so long before its end. */
+  readonly warnBeforeMs: number;
   readonly confirmAfterMs: number;
   readonly now: Date;
 }
 
 /** What a probe means for its provider: verdict, Conditions, facts. Pure. */
 export function probeRecord(provider: Provider, probe: ClusterProbe, turn: ProbeTurn): ProbeRecord {
-  const { now } = turn;
-  const judged = PROBE_JUDGES.map((judge) => judge({ provider, probe, now }));
+  const { now, warnBeforeMs } = turn;
+  const judged = PROBE_JUDGES.map((judge) => judge({ provider, probe, now, warnBeforeMs }));
   const detailed = probe.detail === undefined ? [] : detailConditions(probe.detail);
   const conditions = [...judged, ...detailed].map((draft) => timed(provider, draft, now));
   // Those of the slow questions count until they are asked again.
@@ -34,6 +38,7 @@ export function probeRecord(provider: Provider, probe: ClusterProbe, turn: Probe
   return {
     providerId: provider.id,
     proberId: turn.proberId,
+    generation: turn.generation,
     seen,
     because: seen === 'healthy' ? undefined : explainingCondition(known),
     shown,
@@ -61,6 +66,7 @@ export function localRecord(provider: Provider, turn: ProbeTurn): ProbeRecord {
   return {
     providerId: provider.id,
     proberId: turn.proberId,
+    generation: turn.generation,
     seen: 'healthy',
     because: undefined,
     shown: { verdict: 'healthy', tektonAnswers: true, streak: 0 },

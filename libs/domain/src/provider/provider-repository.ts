@@ -26,6 +26,8 @@ export interface ProbeRecord {
   readonly providerId: string;
   /** Who probed: a record of a prober whose turn is over is not taken. */
   readonly proberId: string;
+  /** With whose config and credential was probed: a record of another generation than the current one is not taken. */
+  readonly generation: number;
   /** What this probe alone says. */
   readonly seen: ProviderHealth;
   /** Why it is not healthy, by the Condition that explains it. */

@@ -14,7 +14,9 @@ export const CLAIM_DUE_PROBES = `
              OR detail_probed_at <= now() - make_interval(secs => $3 / 1000.0)) AS detailed`;
 
 /**
- * What a probe leaves in the provider's row, unless its prober's turn is over. The first loss stays until an answer.
+ * What a probe leaves in the provider's row, unless its prober's turn is over or the provider has got another config or
+ * credential since: what the old one could do and when it ends says nothing of the new one. The first loss stays until an
+ * answer.
  * Index: the key. Locks: the row, in its FOR NO KEY UPDATE.
  */
 export const RECORD_PROBE = `
@@ -26,8 +28,12 @@ export const RECORD_PROBE = `
          detail_probed_at = CASE WHEN $10::boolean THEN now() ELSE detail_probed_at END,
          detail_generation = CASE WHEN $10::boolean THEN generation ELSE detail_generation END,
          probe_due_at = least(probe_due_at, now() + make_interval(secs => $11::double precision / 1000.0))
-   WHERE id = $1 AND probe_owner = $2
+   WHERE id = $1 AND probe_owner = $2 AND generation = $12
   RETURNING id`;
+
+/** A probe of an older generation is made again at once. Index: the key. Locks: the row. */
+export const PROBE_ANEW = `
+  UPDATE providers SET probe_due_at = now() WHERE id = $1 AND probe_owner = $2 AND generation <> $3`;
 
 /** Upserts Conditions; the time of a transition is kept while the status is the same. Index: the key. Locks: the rows. */
 export const RECORD_CONDITIONS = `

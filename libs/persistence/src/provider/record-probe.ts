@@ -1,6 +1,6 @@
 import type { ProbeRecord } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
-import { FORGET_PROBES, KEEP_PROBE, RECORD_CONDITIONS, RECORD_PROBE } from './probe-statements.js';
+import { FORGET_PROBES, KEEP_PROBE, PROBE_ANEW, RECORD_CONDITIONS, RECORD_PROBE } from './probe-statements.js';
 
 /** So many probes of each provider are kept: half an hour at the usual interval. */
 export const KEPT_PROBES = 60;
@@ -21,8 +21,12 @@ export async function recordProbe(database: Database, record: ProbeRecord): Prom
       record.credentialExpiresAt ?? null,
       record.detailed,
       record.againInMs ?? null,
+      record.generation,
     ]);
-    if (rows.length === 0) return 'superseded';
+    if (rows.length === 0) {
+      await tx.query(PROBE_ANEW, [providerId, record.proberId, record.generation]);
+      return 'superseded';
+    }
     const column = (name: 'type' | 'status' | 'reason' | 'message'): string[] => conditions.map((one) => one[name]);
     await tx.query(RECORD_CONDITIONS, [
       providerId,

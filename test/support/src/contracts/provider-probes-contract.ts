@@ -47,6 +47,20 @@ export function providerProbesContract(api: TestApi, name: string, open: () => P
       expect((await repository.find(id))?.health).toMatchObject({ verdict: 'healthy', firstLossAt: undefined });
     });
 
+    it('of an older config are not recorded, and are made again at once', async () => {
+      const { repository, addProvider, changeProvider } = await open();
+      const id = await addProvider();
+      const prober = randomUUID();
+      await repository.claimDueProbes(prober, LIMITS);
+      await changeProvider(id);
+      const conditions = [condition('CredentialValid', 'True', 'CredentialExpiresSoon')];
+      expect(await repository.recordProbe(probe(id, prober, { conditions }))).toBe('superseded');
+      expect((await repository.find(id))?.health).toMatchObject({ verdict: 'unknown', conditions: [] });
+      const again = await repository.claimDueProbes(prober, LIMITS);
+      expect(again).toMatchObject([{ providerId: id, detailed: true }]);
+      expect(await repository.recordProbe(probe(id, prober, { generation: 2 }))).toBe('recorded');
+    });
+
     it('keep what contradicts what is shown for the next prober, who comes sooner', async () => {
       const { repository, addProvider, passTime } = await open();
       const id = await addProvider();
@@ -75,7 +89,7 @@ export function providerProbesContract(api: TestApi, name: string, open: () => P
       expect(await claim()).toBe(false);
       await changeProvider(id);
       expect(await claim()).toBe(true);
-      await repository.recordProbe(probe(id, prober));
+      await repository.recordProbe(probe(id, prober, { generation: 2 }));
       await passTime(300_000);
       expect(await claim()).toBe(true);
     });
@@ -143,6 +157,7 @@ function probe(providerId: string, proberId: string, more: Partial<ProbeRecord> 
   return {
     providerId,
     proberId,
+    generation: 1,
     seen: 'healthy',
     because: undefined,
     shown: HEALTHY,

@@ -30,7 +30,10 @@ export class ProviderChecksController {
 
   @Post('test-connection')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Resolve, TCP, TLS, authenticate, version, permissions: each with its time and result' })
+  @ApiOperation({
+    summary:
+      'At its cloud: identity, describe, token; then resolve, TCP, TLS, authenticate, version, permissions: each with its time and result',
+  })
   @ApiOkResponse({ type: ConnectionTestResponse })
   testConnection(@Param('id', IdPipe) id: string, @NoBody() _body: undefined): Promise<ConnectionTestResponse> {
     return this.probe.testConnection(id);

@@ -35,7 +35,7 @@ const SERVER_SCOPE = '6dae42f8-4368-4678-94ff-3960e28e3630/.default';
 const NOT_SERVING: readonly string[] = ['Creating', 'Deleting', 'Canceled'];
 
 /** An AKS cluster: Entra tokens where it takes them, else the credential of its local account. */
-export class AksCluster implements CloudCluster {
+export class AksCluster implements CloudCluster<string> {
   readonly name: string;
   readonly #config: AksConfig;
   readonly #http: CloudHttp;
@@ -46,9 +46,13 @@ export class AksCluster implements CloudCluster {
     this.#http = http;
   }
 
-  async describe(signal: AbortSignal): Promise<DescribedCluster> {
+  authenticate(signal: AbortSignal): Promise<EndingValue<string>> {
     const scope = `${AZURE_CLOUDS[this.#config.identity.cloud].arm}/.default`;
-    const { value: token } = await azureToken(this.name, this.#config.identity, scope, this.#http, signal);
+    return azureToken(this.name, this.#config.identity, scope, this.#http, signal);
+  }
+
+  async describe(credential: () => Promise<string>, signal: AbortSignal): Promise<DescribedCluster> {
+    const token = await credential();
     const ask = (doing: string, right: string, request: Omit<ArmRequest, 'cloud' | 'path'>, action = '') =>
       this.#ask(request, action, token, { doing, right }, signal);
     const { properties = {} }: AksDescription = await ask('describing it', 'read', { method: 'GET' });
@@ -76,7 +80,7 @@ export class AksCluster implements CloudCluster {
     };
   }
 
-  mint(signal: AbortSignal): Promise<EndingValue<string>> {
+  mint(_credential: () => Promise<string>, signal: AbortSignal): Promise<EndingValue<string>> {
     return azureToken(this.name, this.#config.identity, SERVER_SCOPE, this.#http, signal);
   }
 

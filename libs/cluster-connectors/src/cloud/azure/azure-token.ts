@@ -49,12 +49,14 @@ export async function azureToken(
   }
 }
 
-/** The client secret when there is one; else workload identity when its environment is there; else managed identity. */
+/**
+ * The client secret when there is one. Else what the process has: a client that its environment names (not when the config
+ * names another), workload identity, or the managed identity of its host.
+ */
 async function credentialOf(identity: AzureIdentity, clientOf: (route: CloudRoute) => never): Promise<Credential> {
   const { clientId, tenantId, clientSecret } = identity;
-  const { ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential } =
-    await import('@azure/identity');
-  const policed = {
+  const { ClientSecretCredential, EnvironmentCredential } = await import('@azure/identity');
+  const policed: Policed = {
     authorityHost: AZURE_CLOUDS[identity.cloud].authority,
     retryOptions: { maxRetries: 1 },
     httpClient: clientOf('api'),
@@ -62,18 +64,36 @@ async function credentialOf(identity: AzureIdentity, clientOf: (route: CloudRout
   if (clientSecret !== undefined && clientId !== undefined && tenantId !== undefined) {
     return new ClientSecretCredential(tenantId, clientId, clientSecret, policed);
   }
+  const ambient = await ambientCredential(identity, policed, clientOf);
+  if (clientId !== undefined) return ambient;
+  const environment = new EnvironmentCredential(policed);
+  return {
+    getToken: (scope, options) =>
+      environment.getToken(scope, options).catch((error: Error) => {
+        if (error.name !== 'CredentialUnavailableError') throw error;
+        return ambient.getToken(scope, options);
+      }),
+  };
+}
+
+/** What every credential is told: who gives tokens, and by whose HTTP. */
+interface Policed {
+  readonly authorityHost: string;
+  readonly retryOptions: { readonly maxRetries: number };
+  readonly httpClient: never;
+}
+
+/** Workload identity when its environment is there; else managed identity, whose endpoint no config names. */
+async function ambientCredential(
+  { clientId, tenantId }: AzureIdentity,
+  policed: Policed,
+  clientOf: (route: CloudRoute) => never,
+): Promise<Credential> {
+  const { ManagedIdentityCredential, WorkloadIdentityCredential } = await import('@azure/identity');
+  const client = clientId === undefined ? {} : { clientId };
   try {
-    return new WorkloadIdentityCredential({
-      ...policed,
-      ...(clientId === undefined ? {} : { clientId }),
-      ...(tenantId === undefined ? {} : { tenantId }),
-    });
+    return new WorkloadIdentityCredential({ ...policed, ...client, ...(tenantId === undefined ? {} : { tenantId }) });
   } catch {
-    // Its environment is not there. What a managed identity asks is the host's own endpoint, which no config names.
-    return new ManagedIdentityCredential({
-      ...(clientId === undefined ? {} : { clientId }),
-      ...policed,
-      httpClient: clientOf('host'),
-    });
+    return new ManagedIdentityCredential({ ...policed, ...client, httpClient: clientOf('host') });
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, DomainError, Secret } from '@image-factory/domain';
+import { DomainError, Secret } from '@image-factory/domain';
 import type { EndingValue } from '../../broker/renewed-value.js';
 import type { CloudCluster, DescribedCluster } from '../cloud-cluster.js';
 import { cloudError } from '../cloud-error.js';
@@ -29,27 +29,27 @@ interface GkeDescription {
 }
 
 const SERVING: readonly (string | undefined)[] = ['RUNNING', 'RECONCILING', 'DEGRADED'];
-/** A token that the description has used so lately is as good as a new one. */
-const SPARE_MS = 30_000;
 
 /** A GKE cluster; the token for its API server is the identity's access token. */
-export class GkeCluster implements CloudCluster {
+export class GkeCluster implements CloudCluster<EndingValue<string>> {
   readonly name: string;
   readonly #config: GkeConfig;
   readonly #http: CloudHttp;
-  readonly #clock: Clock;
-  #spare: { readonly token: EndingValue<string>; readonly madeAtMs: number } | undefined;
 
-  constructor(config: GkeConfig, http: CloudHttp, clock: Clock) {
+  constructor(config: GkeConfig, http: CloudHttp) {
     this.name = `GKE cluster ${config.clusterName} in ${config.projectId}/${config.location}`;
     this.#config = config;
     this.#http = http;
-    this.#clock = clock;
   }
 
-  async describe(signal: AbortSignal): Promise<DescribedCluster> {
-    const { projectId, location, clusterName, identity, endpointKind } = this.#config;
-    const token = await googleToken(this.name, identity, this.#http, signal);
+  async authenticate(signal: AbortSignal): Promise<EndingValue<EndingValue<string>>> {
+    const token = await googleToken(this.name, this.#config.identity, this.#http, signal);
+    return { value: token, expiresAt: token.expiresAt };
+  }
+
+  async describe(credential: () => Promise<EndingValue<string>>, signal: AbortSignal): Promise<DescribedCluster> {
+    const { projectId, location, clusterName, endpointKind } = this.#config;
+    const token = await credential();
     const attempt = {
       subject: this.name,
       doing: 'describing it',
@@ -58,7 +58,6 @@ export class GkeCluster implements CloudCluster {
     };
     const path = `projects/${projectId}/locations/${location}/clusters/${clusterName}`;
     const cluster: GkeDescription = await askGke(path, token.value, attempt, this.#http, signal);
-    this.#spare = { token, madeAtMs: this.#clock.monotonicMs() };
     if (!SERVING.includes(cluster.status)) {
       throw cloudError(
         'CloudClusterNotActive',
@@ -68,11 +67,8 @@ export class GkeCluster implements CloudCluster {
     return endpointKind === 'dns' ? byName(this.name, cluster) : byAddress(this.name, cluster);
   }
 
-  async mint(signal: AbortSignal): Promise<EndingValue<string>> {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined && this.#clock.monotonicMs() - spare.madeAtMs < SPARE_MS) return spare.token;
-    return googleToken(this.name, this.#config.identity, this.#http, signal);
+  mint(credential: () => Promise<EndingValue<string>>): Promise<EndingValue<string>> {
+    return credential();
   }
 }
 
