@@ -218,7 +218,8 @@ describe('a placed execution', () => {
     const finish = { state: 'failed' as const, reason: 'PodEvicted' as const, message: '', retry: true };
     expect(await world.executions.finish(fence, id, { ...finish, decision: decision(0) })).toBe('done');
     expect(await kept()).toMatchObject({ retry_decision: 'stop', retry_reason: 'BuildCancelled' });
-    expect(await world.build(build)).toMatchObject({ status: 'cancelled' });
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Cancelled' });
+    expect((await world.build(build)).message).toContain('the build was cancelled meanwhile');
   });
 
   function kept(): Promise<Record<string, unknown>> {

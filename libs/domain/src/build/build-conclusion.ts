@@ -48,16 +48,19 @@ export const BUILD_CONCLUSIONS: Readonly<Record<LiveBuildStatus, Readonly<Record
 
 /**
  * What becomes of a build whose attempt has ended. `exhausted` is the reason when another attempt was due, but not
- * allowed any more.
+ * allowed any more. A build whose attempt would be repeated, and which is cancelled instead, was cancelled for the reason
+ * of the cancel; only a cluster that is lost is said to be.
  */
 export function concludeBuild(
   end: AttemptEndState,
   status: LiveBuildStatus,
   retryable: boolean,
   exhausted?: Reason,
+  cancelledFor: Extract<Reason, 'Cancelled' | 'Superseded'> = 'Cancelled',
 ): BuildConclusion {
   const rule = BUILD_CONCLUSIONS[status][end];
-  if (status === 'cancelling' && end === 'failed' && retryable) return { status: 'cancelled', reason: undefined };
+  const instead = (end === 'failed' && retryable) || end === 'moved';
+  if (status === 'cancelling' && instead) return { status: 'cancelled', reason: cancelledFor };
   if (rule !== 'againIfRetryable') return { status: rule, reason: undefined };
   return retryable ? { status: 'queued', reason: undefined } : { status: 'failed', reason: exhausted };
 }

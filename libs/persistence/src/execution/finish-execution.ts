@@ -55,6 +55,7 @@ export async function finishExecution(
     attempt.build_status,
     finish.retry,
     exhaustionOf(finish.decision, attempt.attempt),
+    attempt.stop_intent === 'Superseded' ? 'Superseded' : 'Cancelled',
   );
   const kept = keptDecision(finish.decision, conclusion);
   const message = storableText(finish.message);
@@ -66,7 +67,7 @@ export async function finishExecution(
     attempt.state,
     conclusion.status,
     conclusion.reason ?? finish.reason,
-    buildMessage(attempt, finish, conclusion, message),
+    buildMessage(attempt, { ...finish, ...(kept === undefined ? {} : { decision: kept }) }, conclusion, message),
     conclusion.status === 'queued' ? (finish.retryAfterMs ?? null) : null,
     path.slice(0, -1),
     path.slice(1),
