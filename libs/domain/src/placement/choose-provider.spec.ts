@@ -126,8 +126,10 @@ describe('what a build asks for', () => {
     operatingSystems: ['windows'],
     gpus: 0,
     largestNode: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
+    kubernetesVersion: 'v1.34.2',
     undetected: {},
     detectedAt: '2026-01-01T00:00:00Z',
+    generation: 1,
   };
   const detected = provider({
     name: 'detected',
@@ -157,6 +159,12 @@ describe('what a build asks for', () => {
       'OperatingSystemMissing',
     ],
     ['a GPU', { gpu: true }, ['arm'], 'GpuMissing'],
+    [
+      'a label that is detected',
+      { labels: { 'image-factory.io/kubernetes-version': 'v1.34.2' } },
+      ['detected'],
+      'LabelMismatch',
+    ],
     ['capabilities, all of them', { capabilities: ['arm64', 'gpu'] }, ['arm'], 'CapabilityMissing'],
     ['a capability that was detected', { capabilities: ['amd64'] }, ['detected'], 'CapabilityMissing'],
     ['labels', { labels: { environment: 'production' } }, ['detected'], 'LabelMismatch'],
