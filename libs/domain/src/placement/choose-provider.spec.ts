@@ -205,7 +205,6 @@ describe('what is known of providers', () => {
 
   it.each([
     ['NoSchedulableNode', { providers: [{ ...a, health: condition('Schedulable', 'AllNodesCordoned') }] }],
-    ['BreakerOpen', { providers: [{ ...a, health: condition('RequestsAccepted', 'BreakerOpen') }] }],
     ['BreakerOpen', { providers: [a], openBreakers: new Set(['a']) }],
     [
       'RegistryNotReached',
@@ -214,6 +213,11 @@ describe('what is known of providers', () => {
   ])('rejects with %s', (reason, facts) => {
     const decision = choose(facts, { registry: 'r.example' });
     expect(decision).toMatchObject({ chosen: undefined, rejected: [{ name: 'a', reason }] });
+  });
+
+  it('goes to a cluster to which only another dispatcher sends nothing', () => {
+    const seen = { ...a, health: condition('RequestsAccepted', 'BreakerOpen') };
+    expect(choose({ providers: [seen], openBreakers: new Set() }).chosen).toMatchObject({ name: 'a' });
   });
 
   it.each([
