@@ -225,7 +225,13 @@ export class DispatcherHarness {
   async create(
     settings: Partial<DispatcherSettings> = {},
     env: Partial<DispatcherEnv> = {},
-    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean; clouds?: CloudAccess } = {},
+    options: {
+      http?: boolean;
+      reaches?: () => boolean;
+      reachesAlways?: boolean;
+      clouds?: CloudAccess;
+      openBreakers?: () => ReadonlySet<string>;
+    } = {},
   ): Promise<Dispatcher> {
     const executor = new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
@@ -254,6 +260,7 @@ export class DispatcherHarness {
           ),
         probeHealth: () => Promise.resolve(0),
         connections: () => ({}),
+        ...(options.openBreakers === undefined ? {} : { openBreakers: options.openBreakers }),
         upkeep: () => Promise.resolve(0),
         close: () => Promise.resolve(),
       }),
