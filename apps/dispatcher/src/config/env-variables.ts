@@ -109,6 +109,7 @@ export class EnvVariables {
   @Variable(encryptionKeys) readonly IF_ENCRYPTION_KEYS?: string;
   @Variable(flag) readonly IF_BUILD_TEKTON_ENABLED?: string;
   @Variable(readableFile) readonly IF_BUILD_TEKTON_KUBECONFIG?: string;
+  @Variable(flag) readonly IF_BUILD_TEKTON_IN_CLUSTER?: string;
   @Variable(absolutePath) readonly IF_CONFIG_FILE?: string;
   @Variable(directories) readonly IF_CREDENTIAL_DIRS?: string;
   @Variable(text) readonly IF_EGRESS_ALLOW?: string;

@@ -30,6 +30,8 @@ export interface DispatcherEnv {
   readonly encryptionKeys: Secret | undefined;
   readonly tektonEnabled: boolean;
   readonly tektonKubeconfigPath: string | undefined;
+  /** The cluster in which this process runs is a provider. */
+  readonly tektonInCluster: boolean;
   readonly credentialDirs: readonly string[];
   readonly egressAllow: readonly string[];
   /** Origin of a cloud's API → origin where it is reached; none by default. */
@@ -123,7 +125,18 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
   if (env.tektonKubeconfigPath !== undefined && !env.tektonEnabled) {
     problems.push({ name: 'IF_BUILD_TEKTON_KUBECONFIG', message: 'needs IF_BUILD_TEKTON_ENABLED=true' });
   }
-  return problems;
+  return [...problems, ...inClusterProblems(env)];
+}
+
+function inClusterProblems(env: DispatcherEnv): EnvProblem[] {
+  if (!env.tektonInCluster) return [];
+  const name = 'IF_BUILD_TEKTON_IN_CLUSTER';
+  const messages = [
+    ...(env.tektonEnabled ? [] : ['needs IF_BUILD_TEKTON_ENABLED=true']),
+    ...(env.tektonKubeconfigPath === undefined ? [] : ['must not be true beside IF_BUILD_TEKTON_KUBECONFIG']),
+    ...(env.inCluster === undefined ? ['needs KUBERNETES_SERVICE_HOST, which a pod has'] : []),
+  ];
+  return messages.map((message) => ({ name, message }));
 }
 
 type Surroundings = Pick<DispatcherEnv, 'path' | 'builderEnvironment' | 'inCluster'>;
@@ -152,6 +165,7 @@ function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings 
     encryptionKeys: variables.IF_ENCRYPTION_KEYS === undefined ? undefined : new Secret(variables.IF_ENCRYPTION_KEYS),
     tektonEnabled: variables.IF_BUILD_TEKTON_ENABLED === 'true',
     tektonKubeconfigPath: variables.IF_BUILD_TEKTON_KUBECONFIG,
+    tektonInCluster: variables.IF_BUILD_TEKTON_IN_CLUSTER === 'true',
     credentialDirs: splitList(variables.IF_CREDENTIAL_DIRS),
     egressAllow: splitList(variables.IF_EGRESS_ALLOW),
     cloudEndpoints: cloudEndpointsOf(variables.IF_CLOUD_ENDPOINTS),
