@@ -374,7 +374,6 @@ CREATE TABLE dispatchers (
   lease_until timestamp with time zone NOT NULL,
   metrics jsonb NOT NULL DEFAULT '{}'::jsonb,
   unreachable_providers uuid[] NOT NULL DEFAULT '{}'::uuid[],
-  open_breakers uuid[] NOT NULL DEFAULT '{}'::uuid[],
   CONSTRAINT dispatchers_state CHECK (state = ANY (ARRAY['running'::text, 'stopping'::text, 'stopped'::text])),
   CONSTRAINT dispatchers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);

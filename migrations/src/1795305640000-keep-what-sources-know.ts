@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What an administrator has retired stays so; which contents of the configuration file were in force before, so that a
- * process that starts with one of them does not bring it back; and whose requests each dispatcher holds back.
+ * What an administrator has retired stays so; and which contents of the configuration file were in force before, so that a
+ * process that starts with one of them does not bring it back.
  */
 export class KeepWhatSourcesKnow1795305640000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -19,14 +19,11 @@ export class KeepWhatSourcesKnow1795305640000 implements MigrationInterface {
         first_applied_at timestamptz NOT NULL DEFAULT now()
       );
       INSERT INTO config_file_contents (hash) SELECT hash FROM config_file WHERE hash IS NOT NULL;
-
-      ALTER TABLE dispatchers ADD COLUMN open_breakers uuid[] NOT NULL DEFAULT '{}';
     `);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
-      ALTER TABLE dispatchers DROP COLUMN open_breakers;
       DROP TABLE config_file_contents;
       ALTER TABLE config_file DROP COLUMN stale_hash, DROP COLUMN stale_by, DROP COLUMN stale_at;
       ALTER TABLE discovered_clusters DROP COLUMN retired_at;

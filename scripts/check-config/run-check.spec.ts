@@ -76,8 +76,14 @@ DIR/clusters.yaml:6:22 kubernetes.clusters[0].auth.method "magic" is not one of 
     expect(await runCheck(args, directory)).toEqual({ exitCode: 2, lines: [USAGE] });
   });
 
-  it('ends with 2 for a file that cannot be read', async () => {
-    expect(await runCheck([join(directory, 'nowhere.yaml')], directory)).toMatchObject({ exitCode: 2 });
+  it('ends with 1 for a file that cannot be read, and says why', async () => {
+    const nowhere = join(directory, 'nowhere.yaml');
+    const { exitCode, lines } = await runCheck([nowhere], directory);
+    expect({ exitCode, lines }).toEqual({
+      exitCode: 1,
+      lines: [expect.stringMatching(/nowhere\.yaml: cannot be read: ENOENT: no such file or directory/)],
+    });
+    expect((await runCheck([directory], directory)).lines[0]).toContain('EISDIR');
   });
 
   it('accepts the example of this project', async () => {

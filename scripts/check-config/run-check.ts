@@ -12,14 +12,13 @@ export const USAGE = 'Use: npm run check:config -- FILE';
 
 /**
  * Checks a cluster configuration file without touching a cluster: 0 with the clusters as understood, 1 with every
- * problem and its line, 2 when the command itself is wrong.
+ * problem and its line (that it cannot be read is one), 2 when the command itself is wrong.
  */
 export async function runCheck(args: readonly string[], home: string): Promise<CheckResult> {
   const [file, ...rest] = args;
   if (file === undefined || file.startsWith('-') || rest.length > 0) return { exitCode: 2, lines: [USAGE] };
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => error);
-  if (typeof text !== 'string')
-    return { exitCode: 2, lines: [`${file} cannot be read (${text.code ?? 'error'}).`, USAGE] };
+  if (typeof text !== 'string') return { exitCode: 1, lines: [`${file}: cannot be read: ${text.message}`] };
   const parsed = parseClusterConfig(text, { home });
   if (parsed.kind === 'invalid') {
     const lines = parsed.problems.map(({ line, column, path, message }) =>

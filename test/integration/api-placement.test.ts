@@ -238,6 +238,30 @@ describe('the placement of a build', () => {
     expect((await harness.call('GET', path, { tenantId })).body.items[0].rejected).toHaveLength(2);
   });
 
+  it('goes by a breaker only when every living dispatcher has it open', async () => {
+    const id = await provider('held');
+    const beat = (open: readonly string[], state = 'running', lease = '1 minute') =>
+      harness.sql.query(
+        `INSERT INTO dispatchers (id, host, version, slots, state, lease_until, metrics)
+         VALUES (gen_random_uuid(), 'h', '1', 1, $1, now() + $2::interval, $3)`,
+        [state, lease, JSON.stringify({ open_breakers: open })],
+      );
+    const chosen = async () => (await simulate()).body.chosen?.name;
+    try {
+      expect(await chosen()).toBe('held');
+      await beat([id]);
+      await beat([], 'running', '-1 minute');
+      await beat([], 'stopped');
+      expect(await chosen()).toBeUndefined();
+      expect((await simulate()).body.rejected).toMatchObject([{ name: 'held', reason: 'BreakerOpen' }]);
+      expect((await validate({}, developer)).body.placement.rejected).toMatchObject([{ reason: 'BreakerOpen' }]);
+      await beat([randomUUID()]);
+      expect(await chosen()).toBe('held');
+    } finally {
+      await harness.sql.query('DELETE FROM dispatchers');
+    }
+  });
+
   it('that is simulated may be of any tenant, with or without a project, and is refused for one that is not there', async () => {
     await provider('a');
     expect((await simulate()).body.chosen).toMatchObject({ name: 'a', basis: 'is_global', over_share: false });

@@ -45,6 +45,7 @@ describe('providers of the configuration file', () => {
       path: '/etc/clusters.yaml',
       hash: String(Math.random()),
       by: 'host-1',
+      isEdit: false,
       providers,
       settings: { maxClients: 3 },
     });
@@ -60,6 +61,7 @@ describe('providers of the configuration file', () => {
       settings: {},
       refused: [],
       rejection: null,
+      stale: null,
     });
   });
 
@@ -168,6 +170,29 @@ describe('providers of the configuration file', () => {
     expect(await defaults()).toEqual([{ name: 'declared' }]);
     await apply(declared());
     expect(await defaults()).toEqual([]);
+  });
+
+  it('do not come back with a content that a process has started with and that was in force before', async () => {
+    const content = (hash: string, by: string, isEdit: boolean, name: string) =>
+      store.apply({ path: '/etc/clusters.yaml', hash, by, isEdit, providers: [declared({ name })], settings: {} });
+    const inForce = async () => (await harness.call('GET', CONFIG_FILE)).body;
+    await content('old', 'host-1', false, 'declared');
+    await content('new', 'host-1', true, 'renamed');
+    for (const by of ['host-1', 'host-2']) expect(await content('old', by, false, 'declared')).toBe('stale');
+    expect(await inForce()).toMatchObject({
+      status: 'in_force',
+      hash: 'new',
+      stale: { hash: 'old', seen_by: 'host-2' },
+    });
+    expect((await harness.call('GET', `${PROVIDERS}/${ID}`)).body.name).toBe('renamed');
+    // The same process gets the new file: nothing is stale any more.
+    await content('new', 'host-2', true, 'renamed');
+    expect(await inForce()).toMatchObject({ hash: 'new', stale: null });
+    // An edit under a running process is somebody's word.
+    expect(await content('old', 'host-1', true, 'declared')).not.toBe('stale');
+    expect(await inForce()).toMatchObject({ hash: 'old', stale: null });
+    expect(await content('new', 'host-2', false, 'renamed')).toBe('stale');
+    expect(await content('newest', 'host-2', false, 'declared')).not.toBe('stale');
   });
 
   it('are shown with what is in force and what was rejected', async () => {

@@ -224,6 +224,29 @@ describe('the configuration file', () => {
     expect((await rows())[2]?.updated_at).toEqual(settledAt);
   });
 
+  it('does not come back with a dispatcher that starts with an old one, until somebody edits it', async () => {
+    const other = join(directory, 'other.yaml');
+    await write(file(cluster('a')));
+    await write(file(cluster('a')), other);
+    await harness.start({}, sources());
+    const restarted = await harness.start({}, sources(other));
+    await reaches('the first content', ['a enabled']);
+    await restarted.abandon();
+    await write(file(cluster('b')));
+    await reaches('the second content', ['a disabled', 'b enabled']);
+    const stale = await harness.start({}, sources(other));
+    expect(stale.runtime?.parts.sources.isStale).toBe(true);
+    await eventually('it says so', async () => (await state())?.stale !== undefined);
+    expect(await names()).toEqual(['a disabled', 'b enabled']);
+    // Its mount follows: it takes part again, and nothing changes.
+    await write(file(cluster('b')), other);
+    await eventually('it has the content in force', () => stale.runtime?.parts.sources.isStale === false);
+    expect(await names()).toEqual(['a disabled', 'b enabled']);
+    // An operator goes back to what was before, with one of the processes running.
+    await write(file(cluster('a')), other);
+    await reaches('the old content is wanted', ['a enabled', 'b disabled']);
+  });
+
   it('never replaces a provider of the API, and names both places', async () => {
     await write(file(cluster('Cluster-1'), cluster('b')));
     await harness.start({}, sources());
@@ -269,6 +292,42 @@ describe('the configuration file', () => {
       await harness.database.query('UPDATE config_file SET check_due_at = now()');
       return (await names()).join() === 'a disabled';
     });
+  });
+
+  it('is applied while a cloud does not answer, and asks it again as soon as it has changed', async () => {
+    const asked: string[] = [];
+    let answers = false;
+    const stub = await CloudStub.start(async ({ url, region }) => {
+      const name = url.pathname.split('/').at(-1) ?? '';
+      asked.push(name);
+      if (!answers) await new Promise((resolve) => held.push(resolve as () => void));
+      return { body: { cluster: eksCluster(region ?? '', name) } };
+    });
+    const held: (() => void)[] = [];
+    const forget = await withIdentities();
+    const aws = (name: string, more = ''): string =>
+      `{name: ${name}, provider: aws, region: eu-west-1, auth: {method: service-account, token_path: ~/token}${more}}`;
+    const count = (name: string): number => asked.filter((one) => one === name).length;
+    try {
+      await write(file(aws('far')));
+      await harness.start({}, { ...sources(), ...stub.env });
+      await eventually('its cloud is asked', () => count('far') > 0);
+      await write(file(aws('far'), cluster('near')));
+      await reaches('the next content is in force meanwhile', ['far enabled', 'near enabled']);
+      answers = true;
+      for (const answer of held) answer();
+      const endpoint = async () => (await rows()).find(({ name }) => name === 'far')?.settings['endpoint'];
+      await eventually('it is known', async () => (await endpoint()) !== undefined);
+      await eventually('the second content is looked at', () => count('far') >= 2);
+      const before = count('far');
+      await write(file(aws('far', ', labels: {a: b}'), cluster('near')));
+      await eventually('it is asked anew', () => count('far') > before);
+    } finally {
+      answers = true;
+      for (const answer of held) answer();
+      await stub.close();
+      await forget();
+    }
   });
 
   it('shows a missing credential file as a Condition of its cluster, and asks the cloud for an endpoint', async () => {

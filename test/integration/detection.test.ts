@@ -1,5 +1,10 @@
 import { API_BASE } from '@image-factory/api';
-import { CapabilityDetection, ConnectionPool, detectCapabilities } from '@image-factory/cluster-registry';
+import {
+  CapabilityDetection,
+  type CapabilityDetectionOptions,
+  ConnectionPool,
+  detectCapabilities,
+} from '@image-factory/cluster-registry';
 import { openClusterConnection } from '@image-factory/cluster-connectors';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -10,6 +15,7 @@ import {
   SecretCipher,
 } from '@image-factory/persistence';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
+import { eventually } from '@image-factory/test-support';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -61,6 +67,7 @@ describe('what a cluster can do', () => {
       tektonFeatures: { 'enable-api-fields': 'beta', coschedule: 'workspaces' },
       undetected: {},
       detectedAt: '2026-11-21T12:00:00.000Z',
+      generation: 1,
     });
   });
 
@@ -132,7 +139,7 @@ describe('the detection', () => {
       new CapabilityDetection({
         connections: pool,
         claimDue: (everyMs, most) => detections.claimDue(everyMs, most),
-        record: (providerId, detected) => detections.record(providerId, detected),
+        record: (providerId, look) => detections.record(providerId, look),
         clock: systemClock,
         logger: createSilentLogger(),
       });
@@ -172,5 +179,76 @@ describe('the detection', () => {
     // Another round has nothing to do, and what is detected is no change of the provider.
     expect(await make().runOnce()).toBe(0);
     expect(body.updated_at).toBe(created.body.updated_at);
+  });
+
+  const due = () => harness.sql.query('UPDATE providers SET detect_due_at = now()');
+  const shown = async () => (await harness.call('GET', PROVIDERS)).body.items[0];
+  const detection = (record?: CapabilityDetectionOptions['record']): CapabilityDetection => {
+    const detections = new PostgresDetections(database);
+    return new CapabilityDetection({
+      connections: pool,
+      claimDue: (everyMs, most) => detections.claimDue(everyMs, most),
+      record: record ?? ((providerId, look) => detections.record(providerId, look)),
+      clock: systemClock,
+      logger: createSilentLogger(),
+    });
+  };
+  const look = async (): Promise<void> => {
+    await due();
+    const one = detection();
+    expect(await one.runOnce()).toBe(1);
+    await one.settled();
+  };
+
+  it('keeps over a failed look what was seen before, with its age', async () => {
+    const before = await shown();
+    world.server.fault({ path: '/api/v1/nodes' }, { kind: 'status', status: 503 });
+    await look();
+    const after = await shown();
+    expect(after.detected).toMatchObject({
+      architectures: ['amd64', 'arm64'],
+      undetected: { nodes: { reason: 'ClusterUnavailable' } },
+      seen_at: { nodes: before.detected.seen_at.nodes, kubernetes: after.detected.detected_at },
+    });
+    expect(after.detected.seen_at.nodes < after.detected.detected_at).toBe(true);
+    expect(after.known_capabilities).toEqual(before.known_capabilities);
+    await look();
+    expect((await shown()).detected).toMatchObject({ undetected: {} });
+  });
+
+  it('drops a look that was made with an older config, and looks again', async () => {
+    await due();
+    const seen: string[] = [];
+    const detections = new PostgresDetections(database);
+    const one = detection(async (providerId, found) => {
+      await harness.sql.query(
+        `UPDATE providers SET generation = generation + 1, detect_due_at = now() + interval '9 min'`,
+      );
+      const outcome = await detections.record(providerId, { ...found, architectures: ['s390x'] });
+      seen.push(outcome);
+      return outcome;
+    });
+    await one.runOnce();
+    await one.settled();
+    expect(seen).toEqual(['superseded']);
+    expect((await shown()).detected.architectures).toEqual(['amd64', 'arm64']);
+    const { rows } = await harness.sql.query('SELECT detect_due_at <= now() AS due FROM providers');
+    expect(rows).toEqual([{ due: true }]);
+  });
+
+  it('of a cluster that hangs ends at once when it is stopped', async () => {
+    await pool.runOnce();
+    world.server.fault({ path: '/api/v1/nodes' }, { kind: 'hang' });
+    await due();
+    const asked = world.server.seen({ path: '/api/v1/nodes' }).length;
+    const one = detection();
+    expect(await one.runOnce()).toBe(1);
+    await eventually('it asks', () => world.server.seen({ path: '/api/v1/nodes' }).length > asked);
+    const before = await shown();
+    const startedMs = performance.now();
+    await one.stop();
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    expect((await shown()).detected).toEqual(before.detected);
+    expect(await one.runOnce()).toBe(0);
   });
 });

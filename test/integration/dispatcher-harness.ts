@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   createDispatcher,
-  ImagePublisher,
   NO_SOURCES,
-  type AttemptImage,
   type Dispatcher,
   type DispatcherEnv,
   type DispatcherSettings,
   type ExecutionLimits,
 } from '@image-factory/dispatcher';
-import { attemptTag, Secret, type ExecutionState } from '@image-factory/domain';
+import { Secret, type ExecutionState } from '@image-factory/domain';
 import {
   Database,
   generateEncryptionKeys,
@@ -20,7 +18,6 @@ import {
   PostgresBuildQueue,
   PostgresBuildSubmissions,
   type NewBuild,
-  type OwnedExecution,
 } from '@image-factory/persistence';
 import { createLogger, createSilentLogger, Metrics } from '@image-factory/telemetry';
 import {
@@ -32,35 +29,7 @@ import {
   type TestDatabase,
 } from '@image-factory/test-support';
 import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
-
-/** Promotion into the fake cluster's own registry. */
-export class FakeImagePublisher extends ImagePublisher {
-  failing: (() => Error | undefined) | undefined;
-  /** Awaited before each tag is put. */
-  beforePut: (tag: string) => Promise<void> = () => Promise.resolve();
-
-  constructor(private readonly cluster: FakeCluster) {
-    super();
-  }
-
-  override findAttemptImage(row: OwnedExecution): Promise<AttemptImage> {
-    const digest = this.cluster.images.get(`${row.imageRepository}:${attemptTag(row)}`);
-    return Promise.resolve(digest === undefined ? { kind: 'absent' } : { kind: 'found', digest });
-  }
-
-  override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
-    const failure = this.failing?.();
-    if (failure !== undefined) throw failure;
-    for (const tag of tags) {
-      await this.beforePut(tag);
-      this.cluster.images.set(`${row.imageRepository}:${tag}`, digest);
-    }
-  }
-
-  override digestOf(row: OwnedExecution, tag: string): Promise<string | undefined> {
-    return Promise.resolve(this.cluster.images.get(`${row.imageRepository}:${tag}`));
-  }
-}
+import { FakeImagePublisher } from './fake-image-publisher.js';
 
 export const REPOSITORY = 'registry.example/team/app';
 
@@ -192,6 +161,7 @@ export class DispatcherHarness {
       encryptionKeys: this.encryptionKeys,
       tektonEnabled: true,
       tektonKubeconfigPath: undefined,
+      tektonInCluster: false,
       sources: NO_SOURCES,
       credentialDirs: [],
       egressAllow: [],
@@ -225,7 +195,12 @@ export class DispatcherHarness {
   async create(
     settings: Partial<DispatcherSettings> = {},
     env: Partial<DispatcherEnv> = {},
-    options: { http?: boolean; reaches?: () => boolean; reachesAlways?: boolean } = {},
+    options: {
+      http?: boolean;
+      reaches?: () => boolean;
+      reachesAlways?: boolean;
+      openBreakers?: () => ReadonlySet<string>;
+    } = {},
   ): Promise<Dispatcher> {
     const executor = new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
@@ -253,6 +228,7 @@ export class DispatcherHarness {
           ),
         probeHealth: () => Promise.resolve(0),
         connections: () => ({}),
+        ...(options.openBreakers === undefined ? {} : { openBreakers: options.openBreakers }),
         upkeep: () => Promise.resolve(0),
         close: () => Promise.resolve(),
       }),

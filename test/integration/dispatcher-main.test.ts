@@ -95,6 +95,17 @@ describe('the dispatcher', () => {
     await harness.start();
     const buildId = await harness.submit();
     await eventually('it is parked', async () => (await harness.build(buildId)).parked === 'BackOff');
+    // The build says what its tenant may read; the decision has the whole.
+    expect((await harness.build(buildId)).parked_message).toBe(
+      'provider cluster-1 cannot take it now (ClusterUnreachable): its cluster cannot be reached at present; an administrator sees why',
+    );
+    const [stored] = await harness.database.query<{ decision: { rejected: { reason: string; message: string }[] } }>(
+      'SELECT decision FROM placement_decisions WHERE build_id = $1',
+      [buildId],
+    );
+    expect(stored?.decision.rejected).toMatchObject([
+      { reason: 'ClusterUnreachable', message: expect.stringContaining('fake cluster') },
+    ]);
     harness.cluster.reachable = true;
     await harness.reaches(buildId, 'completed');
     expect((await harness.build(buildId)).attempt).toBe(1);
@@ -121,6 +132,34 @@ describe('the dispatcher', () => {
         return (await harness.build(buildId)).status === 'completed';
       });
     }
+  });
+
+  it('places by the breakers of the dispatcher that places, whatever another one meets', async () => {
+    const held = { openBreakers: () => new Set([harness.providerId]) };
+    await harness.start({}, {}, held);
+    const buildId = await harness.submit();
+    await eventually('it waits', async () => (await harness.build(buildId)).parked === 'NoEligibleProvider');
+    expect((await harness.build(buildId)).parked_message).toContain('BreakerOpen');
+    const reported = async () => {
+      const [row] = await harness.database.query<{ open: string[] | null }>(
+        `SELECT metrics -> 'open_breakers' AS open FROM dispatchers`,
+      );
+      return row?.open;
+    };
+    expect(
+      await eventually('its heartbeat says so', async () => ((await reported())?.length ?? 0) > 0 && reported()),
+    ).toEqual([harness.providerId]);
+    await harness.database.query(
+      `INSERT INTO provider_conditions (provider_id, type, status, reason, message, last_transition_at)
+       VALUES ($1, 'RequestsAccepted', 'False', 'BreakerOpen', 'of the first dispatcher', now())`,
+      [harness.providerId],
+    );
+    await harness.start();
+    // Whichever of the two claims it: the second one's turn comes.
+    await eventually('the other dispatcher has placed it', async () => {
+      await harness.database.query('UPDATE builds SET parked_wake_at = now() WHERE parked IS NOT NULL');
+      return (await harness.build(buildId)).status === 'completed';
+    });
   });
 
   it('mirrors the operator’s own kubeconfig as a provider, once, and never over a name that is taken', async () => {

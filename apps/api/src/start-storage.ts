@@ -48,9 +48,9 @@ export async function startStorage(
   app.get(Readiness).started();
 }
 
-/** A name that is taken must not keep the API down; the operator has to rename one of the two. */
+/** Of a dispatcher's own cluster the dispatcher makes the row. A name that is taken must not keep the API down; the operator has to rename one of the two. */
 async function mirrorEnvironment(app: INestApplicationContext, env: ApiEnv, logger: Logger): Promise<void> {
-  const provider = environmentProvider(env.tektonKubeconfigPath);
+  const provider = environmentProvider({ ...env, tektonInCluster: false });
   if (provider === undefined) return;
   const answer = await app.get(PostgresMirroredProviders).mirror(provider);
   if (answer === 'mirrored') return;

@@ -104,14 +104,14 @@ export async function createDispatcher(
   });
 }
 
-/** The operator's own kubeconfig is a provider row like every other (product.md). */
+/** The cluster that the operator's environment names is a provider row like every other (product.md). */
 async function mirrorEnvironment(database: Database, env: DispatcherEnv, logger: Logger): Promise<void> {
-  const provider = environmentProvider(env.tektonKubeconfigPath);
+  const provider = environmentProvider(env);
   if (provider === undefined) return;
   const answer = await new PostgresMirroredProviders(database).mirror(provider);
   if (answer === 'mirrored') return;
   logger.error(
-    `IF_BUILD_TEKTON_KUBECONFIG is not used: a provider named ${provider.name} was made over the API; rename that one`,
+    `the cluster of IF_BUILD_TEKTON_* is not used: a provider named ${provider.name} was made over the API; rename that one`,
     { provider: provider.name },
   );
 }

@@ -77,7 +77,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
   const detection = new CapabilityDetection({
     connections,
     claimDue: (everyMs, most) => detections.claimDue(everyMs, most),
-    record: (providerId, detected) => detections.record(providerId, detected),
+    record: (providerId, look) => detections.record(providerId, look),
     clock,
     logger,
   });
@@ -98,7 +98,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     connections: () => Object.fromEntries([...connections.states()].slice(0, MOST_STATES)),
     close: async () => {
       await health.settled();
-      await detection.settled();
+      await detection.stop();
       await connections.close();
       await registry.close();
     },

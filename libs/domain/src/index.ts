@@ -176,6 +176,7 @@ export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
 export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';
 export { capabilitiesWithOrigin, labelsWithOrigin } from './provider/detected.js';
+export { mergeDetected } from './provider/merge-detected.js';
 export type {
   CapabilityOrigin,
   CapabilityWithOrigin,

@@ -36,6 +36,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     encryptionKeys: new Secret(config.encryptionKeys),
     tektonEnabled: true,
     tektonKubeconfigPath: undefined,
+    tektonInCluster: false,
     sources: NO_SOURCES,
     credentialDirs: [config.dataDir],
     egressAllow: ['127.0.0.0/8'],

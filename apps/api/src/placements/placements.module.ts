@@ -19,8 +19,10 @@ import { SimulatePlacement } from './simulate-placement.js';
     {
       provide: PlacementFactsReader,
       inject: [PostgresProviderRepository, Database, Clock],
-      useFactory: (providers: PostgresProviderRepository, database: Database, clock: Clock) =>
-        new PlacementFactsReader(providers, new PostgresPlacementHistory(database), clock),
+      useFactory: (providers: PostgresProviderRepository, database: Database, clock: Clock) => {
+        const history = new PostgresPlacementHistory(database);
+        return new PlacementFactsReader(providers, history, clock, { openBreakers: () => history.openForAll() });
+      },
     },
   ],
   exports: [SubmissionFactsReader],

@@ -22,6 +22,12 @@ export class ConfigRejectionResponse {
   @ShownAs(() => ConfigProblemResponse, { list: true }) readonly problems!: readonly ConfigProblemResponse[];
 }
 
+export class StaleConfigResponse {
+  @Shown('text', { description: 'SHA-256 of the content' }) readonly hash!: string;
+  @Shown('time') readonly seen_at!: string;
+  @Shown('text', { description: 'Host of the dispatcher that has it' }) readonly seen_by!: string;
+}
+
 /** The clusters' configuration file: what is in force, and what was rejected after it. */
 export class ConfigFileResponse {
   @Shown('text', { choices: ['none', 'in_force', 'rejected'], description: 'rejected: an older content is in force' })
@@ -36,6 +42,11 @@ export class ConfigFileResponse {
   @ShownAs(() => RefusedNameResponse, { list: true, description: 'Clusters whose name another provider has' })
   readonly refused!: readonly RefusedNameResponse[];
   @ShownAs(() => ConfigRejectionResponse, { nullable: true }) readonly rejection!: ConfigRejectionResponse | null;
+  @ShownAs(() => StaleConfigResponse, {
+    nullable: true,
+    description: 'A dispatcher started with a content that was in force before; it does not use it',
+  })
+  readonly stale!: StaleConfigResponse | null;
 }
 
 const SETTING_NAMES: Readonly<Record<string, string>> = {
@@ -50,7 +61,7 @@ function toSettings(settings: Readonly<Record<string, number>>): Record<string, 
 }
 
 export function toConfigFileResponse(state: ConfigFileState | undefined): ConfigFileResponse {
-  const rejection = state?.rejection;
+  const { rejection, stale } = state ?? {};
   return {
     status: rejection !== undefined ? 'rejected' : state?.hash === undefined ? 'none' : 'in_force',
     path: state?.path ?? null,
@@ -70,5 +81,6 @@ export function toConfigFileResponse(state: ConfigFileState | undefined): Config
             rejected_by: rejection.by,
             problems: rejection.problems,
           },
+    stale: stale === undefined ? null : { hash: stale.hash, seen_at: stale.at.toISOString(), seen_by: stale.by },
   };
 }

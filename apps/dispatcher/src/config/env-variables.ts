@@ -2,6 +2,7 @@ import { AZURE_CLOUD_NAMES, type AzureCloud } from '@image-factory/cluster-conne
 import {
   absolutePath,
   choice,
+  flag,
   CommonVariables,
   integer,
   listOf,
@@ -21,6 +22,7 @@ export class DispatcherVariables extends CommonVariables {
   @Variable(integer(2, 500)) readonly IF_DATABASE_POOL_SIZE?: string;
   @Variable(text) readonly IF_DISPATCHER_HTTP_HOST?: string;
   @Variable(integer(0, 65_535)) readonly IF_DISPATCHER_HTTP_PORT?: string;
+  @Variable(flag) readonly IF_BUILD_TEKTON_IN_CLUSTER?: string;
   @Variable(absolutePath) readonly IF_CONFIG_FILE?: string;
   @Variable(integer(1, 100_000)) readonly IF_DISPATCHER_SLOTS?: string;
   @Variable(integer(500, 600_000)) readonly IF_DISPATCHER_LEASE_MS?: string;

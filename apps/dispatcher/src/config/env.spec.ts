@@ -95,4 +95,22 @@ describe('readEnv', () => {
     });
     expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_DISPATCHER_HEARTBEAT_MS' }] });
   });
+
+  it('takes the cluster of its own pod when it is told to, and only in a pod', () => {
+    const asked = {
+      IF_DATABASE_URL: 'postgres://x',
+      IF_BUILD_TEKTON_ENABLED: 'true',
+      IF_BUILD_TEKTON_IN_CLUSTER: 'true',
+    };
+    const inPod = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' };
+    expect(readEnv({ ...asked, ...inPod })).toMatchObject({ kind: 'valid', env: { tektonInCluster: true } });
+    expect(readEnv({ ...inPod, IF_DATABASE_URL: 'postgres://x' })).toMatchObject({ env: { tektonInCluster: false } });
+    const refused = readEnv({ ...asked, IF_BUILD_TEKTON_ENABLED: 'false' });
+    const messages =
+      refused.kind === 'invalid' ? refused.problems.map(({ name, message }) => `${name} ${message}`) : [];
+    expect(messages).toEqual([
+      'IF_BUILD_TEKTON_IN_CLUSTER needs IF_BUILD_TEKTON_ENABLED=true',
+      'IF_BUILD_TEKTON_IN_CLUSTER needs KUBERNETES_SERVICE_HOST, which a pod has',
+    ]);
+  });
 });

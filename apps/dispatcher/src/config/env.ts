@@ -22,6 +22,8 @@ export interface DispatcherEnv extends CommonEnv {
   readonly httpHost: string;
   /** 0: any free port. */
   readonly httpPort: number;
+  /** The cluster in which this process runs is a provider. */
+  readonly tektonInCluster: boolean;
   readonly slots: number;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -76,7 +78,18 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
   if (env.tektonKubeconfigPath !== undefined && !env.tektonEnabled) {
     problems.push({ name: 'IF_BUILD_TEKTON_KUBECONFIG', message: 'needs IF_BUILD_TEKTON_ENABLED=true' });
   }
-  return problems;
+  return [...problems, ...inClusterProblems(env)];
+}
+
+function inClusterProblems(env: DispatcherEnv): EnvProblem[] {
+  if (!env.tektonInCluster) return [];
+  const name = 'IF_BUILD_TEKTON_IN_CLUSTER';
+  const messages = [
+    ...(env.tektonEnabled ? [] : ['needs IF_BUILD_TEKTON_ENABLED=true']),
+    ...(env.tektonKubeconfigPath === undefined ? [] : ['must not be true beside IF_BUILD_TEKTON_KUBECONFIG']),
+    ...(env.inCluster === undefined ? ['needs KUBERNETES_SERVICE_HOST, which a pod has'] : []),
+  ];
+  return messages.map((message) => ({ name, message }));
 }
 
 function toEnv(variables: DispatcherVariables, source: EnvSource): DispatcherEnv {
@@ -86,6 +99,7 @@ function toEnv(variables: DispatcherVariables, source: EnvSource): DispatcherEnv
     databasePoolSize: Number(variables.IF_DATABASE_POOL_SIZE ?? 10),
     httpHost: variables.IF_DISPATCHER_HTTP_HOST ?? '127.0.0.1',
     httpPort: Number(variables.IF_DISPATCHER_HTTP_PORT ?? 9465),
+    tektonInCluster: variables.IF_BUILD_TEKTON_IN_CLUSTER === 'true',
     slots: Number(variables.IF_DISPATCHER_SLOTS ?? 50),
     leaseMs: Number(variables.IF_DISPATCHER_LEASE_MS ?? 30_000),
     heartbeatMs: Number(variables.IF_DISPATCHER_HEARTBEAT_MS ?? 5_000),

@@ -32,6 +32,8 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
       run: (runtime) => runtime.parts.places.probeHealth(),
     },
     { name: 'config-file', everyMs: 5_000, run: (runtime) => runtime.parts.sources.syncFile() },
+    // Asks clouds, which the file's own round must not wait for; often, so that a new content is looked at soon.
+    { name: 'declared-clusters', everyMs: 1_000, run: (runtime) => runtime.parts.sources.checkDeclared() },
     {
       name: 'discovery',
       everyMs: 5_000,

@@ -130,6 +130,7 @@ export class DispatcherRuntime {
         ...sweepReport(this.sweeps),
         shards: this.followers.leases.length,
         silent_providers: this.reachability.silent,
+        open_breakers: [...(this.parts.places.openBreakers?.() ?? [])],
         watch_ages_ms: this.reachability.watchAgesMs(),
         connections: this.parts.places.connections(),
         seal_limit_seconds: this.settings.limits.sealLimitMs / 1000,

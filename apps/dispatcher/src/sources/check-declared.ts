@@ -27,26 +27,27 @@ const DESCRIBE_MS = 10 * 60_000;
  */
 export class CheckDeclared {
   readonly #askAtMs = new Map<string, number>();
+  #hash: string | undefined;
 
   constructor(private readonly options: CheckDeclaredOptions) {}
 
-  /** One round over the clusters. @returns how many were looked at */
-  async runOnce(clusters: readonly DeclaredCluster[]): Promise<number> {
+  /** One round over the clusters of a content; what a new one's clouds say is asked anew. @returns how many were looked at */
+  async runOnce(clusters: readonly DeclaredCluster[], hash: string): Promise<number> {
     const { store, logger } = this.options;
-    const waiting = [...clusters];
-    const conditions: ConditionToStore[] = [];
-    const next = async (): Promise<void> => {
-      for (let cluster = waiting.shift(); cluster !== undefined; cluster = waiting.shift()) {
-        conditions.push(...(await this.#check(cluster)));
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, next));
-    await store.recordConditions(conditions);
+    if (hash !== this.#hash) this.#askAtMs.clear();
+    this.#hash = hash;
     for (const name of await store.disableRetired()) {
       logger.info('a cluster that the configuration file no longer names is disabled: nothing is left there', {
         provider: name,
       });
     }
+    const waiting = [...clusters];
+    const next = async (): Promise<void> => {
+      for (let cluster = waiting.shift(); cluster !== undefined; cluster = waiting.shift()) {
+        await store.recordConditions(await this.#check(cluster));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, next));
     return clusters.length;
   }
 
@@ -59,11 +60,6 @@ export class CheckDeclared {
     const condition = await endpointCondition(id, cluster.name, cluster.describe, this.options);
     if (condition.status === 'True') this.#askAtMs.set(id, nowMs + DESCRIBE_MS);
     return [...conditions, condition];
-  }
-
-  /** A content is new: what its clusters' clouds say is asked at once. */
-  forget(): void {
-    this.#askAtMs.clear();
   }
 }
 

@@ -22,15 +22,17 @@ export class ClusterSources {
     await this.parts.file?.sync.start();
   }
 
-  /** One look at the file, and at its clusters when it is this dispatcher's turn. @returns how much was done */
+  /** One look at the file. Nothing but the database is waited for. @returns 1 when it was applied */
   async syncFile(): Promise<number> {
+    return (await this.parts.file?.sync.syncOnce()) === 'applied' ? 1 : 0;
+  }
+
+  /** A look at the file's clusters when it is this dispatcher's turn. @returns how many were looked at */
+  async checkDeclared(): Promise<number> {
     const { file, claimCheck } = this.parts;
-    if (file === undefined) return 0;
-    const outcome = await file.sync.syncOnce();
-    if (outcome === 'applied') file.check.forget();
-    const { applied } = file.sync;
-    if (applied === undefined || !(await claimCheck(CHECK_MS, applied.hash))) return outcome === 'applied' ? 1 : 0;
-    return file.check.runOnce(applied.config.clusters);
+    const applied = file?.sync.applied;
+    if (file === undefined || applied === undefined || !(await claimCheck(CHECK_MS, applied.hash))) return 0;
+    return file.check.runOnce(applied.config.clusters, applied.hash);
   }
 
   /** A run of discovery, when one is due and no other dispatcher has it. @returns how many clusters were listed */
@@ -41,6 +43,11 @@ export class ClusterSources {
   /** The newest content of the file is wrong, and an older one stays in force. */
   get isRejected(): boolean {
     return this.parts.file?.sync.isRejected === true;
+  }
+
+  /** This process has an old content of the file, which it started with and does not use. */
+  get isStale(): boolean {
+    return this.parts.file?.sync.isStale === true;
   }
 
   close(): void {

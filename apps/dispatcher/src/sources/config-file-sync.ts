@@ -27,7 +27,7 @@ export interface ConfigFileSyncOptions {
 }
 
 /** What one look at the file came to. */
-export type SyncOutcome = 'unchanged' | 'applied' | 'rejected';
+export type SyncOutcome = 'unchanged' | 'applied' | 'rejected' | 'stale';
 
 /** A cluster whose name is taken is tried again so often: the other row may have been renamed. */
 const RETRY_REFUSED_MS = 60_000;
@@ -37,10 +37,12 @@ const RETRY_REFUSED_MS = 60_000;
  *
  * Model: each dispatcher polls its own copy of the file (a watch only hurries it) and applies a content once, when it is
  * new to it; the database serializes them and keeps what is in force. So two replicas that see a new content one after
- * the other do not undo each other, and one that still reads the old content does not bring it back.
+ * the other do not undo each other, and one that still reads the old content does not bring it back. Nor does one that
+ * starts with it: a content that was in force before comes back only when a running process sees the file become it.
  *
  * Modes: nothing read → in force (the content read last was applied) ⇄ rejected (it is wrong or cannot be read: what was
- * applied before stays in force, and log, metric and the admin's answer say so).
+ * applied before stays in force, and log, metric and the admin's answer say so). Nothing read → stale (it starts with an
+ * old content, and says so likewise) → in force (the file was edited, or what it says is in force again).
  *
  * Failures: a database that is away fails the round; the next one reads again. A process that starts with a wrong file
  * goes on when the installation has applied one before, and refuses to start when it never has.
@@ -51,6 +53,9 @@ export class ConfigFileSync {
   #handled: string | undefined;
   #applied: { readonly hash: string; readonly config: ClusterConfig } | undefined;
   #rejected = false;
+  /** Of the text that was read last; not what could not be read. */
+  #content: string | undefined;
+  #stale: string | undefined;
   #retryAtMs: number | undefined;
   #running: Promise<SyncOutcome> | undefined;
 
@@ -58,6 +63,7 @@ export class ConfigFileSync {
     this.#options = options;
     this.#watch = new FileWatch(options.path, options.clock, () => this.#hurried());
     options.metrics.observe('configRejected', () => (this.#rejected ? 1 : 0));
+    options.metrics.observe('configStale', () => (this.#stale === undefined ? 0 : 1));
   }
 
   /** The content that this process applied last, with its hash; undefined while it has applied none. */
@@ -67,6 +73,11 @@ export class ConfigFileSync {
 
   get isRejected(): boolean {
     return this.#rejected;
+  }
+
+  /** True while this process has an old content that it started with. */
+  get isStale(): boolean {
+    return this.#stale !== undefined;
   }
 
   /**
@@ -115,27 +126,44 @@ export class ConfigFileSync {
         : { kind: 'invalid' as const, problems: [unreadable(text)] };
     const outcome =
       parsed.kind === 'valid' ? await this.#apply(hash, parsed.config) : await this.#reject(hash, parsed.problems);
-    this.#handled = hash;
+    if (typeof text === 'string') this.#content = hash;
+    // A stale content is looked at again each time: another process may make it the one in force.
+    this.#handled = outcome === 'stale' ? undefined : hash;
     return outcome;
   }
 
   async #apply(hash: string, config: ClusterConfig): Promise<SyncOutcome> {
     const { path, host, store, numbers, clock, logger } = this.#options;
     const providers = config.clusters.map(toProvider);
-    const applied = await store.apply({ path, hash, by: host, providers, settings: { ...config.settings } });
+    const isEdit = this.#content !== undefined && this.#content !== hash;
+    const applied = await store.apply({ path, hash, by: host, isEdit, providers, settings: { ...config.settings } });
+    if (applied === 'stale') return this.#keepAway(hash);
     numbers.declare(config.settings);
     if (this.#rejected) logger.info('the configuration file is right again', { path });
     this.#rejected = false;
+    this.#stale = undefined;
     this.#applied = { hash, config };
     this.#retryAtMs = applied.refused.length === 0 ? undefined : clock.monotonicMs() + RETRY_REFUSED_MS;
     this.#tell(applied, hash === this.#handled);
     return 'applied';
   }
 
+  #keepAway(hash: string): SyncOutcome {
+    const { path, logger } = this.#options;
+    if (this.#stale !== hash) {
+      const message = 'the configuration file is an old one, and is not used: another content has taken its place';
+      logger.error(message, { path, hash, fix: 'give this process the new file, or edit it to make this content new' });
+    }
+    this.#stale = hash;
+    this.#rejected = false;
+    return 'stale';
+  }
+
   async #reject(hash: string, problems: readonly ConfigProblem[]): Promise<SyncOutcome> {
     const { path, host, store, logger } = this.#options;
     await store.reject({ path, hash, by: host, problems });
     this.#rejected = true;
+    this.#stale = undefined;
     this.#retryAtMs = undefined;
     logger.error('the configuration file is wrong; what was applied before stays in force', { path, problems });
     return 'rejected';

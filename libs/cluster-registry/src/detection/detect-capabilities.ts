@@ -9,8 +9,14 @@ const MOST_FLAGS = 100;
 /** Where Tekton is installed: its own release, OpenShift's operator. */
 const TEKTON_NAMESPACES = ['tekton-pipelines', 'openshift-pipelines'];
 
-type Found = Partial<Omit<DetectedCapabilities, 'undetected' | 'detectedAt'>>;
-type Look = (connection: ClusterConnection, timeoutMs: number) => Promise<Found>;
+type Found = Partial<Omit<DetectedCapabilities, 'undetected' | 'detectedAt' | 'seenAt' | 'generation'>>;
+
+/** How long one request may take, and what ends all of them. */
+interface Limits {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+type Look = (connection: ClusterConnection, limits: Limits) => Promise<Found>;
 
 const LOOKS: Readonly<Record<DetectedPart, Look>> = {
   nodes: lookAtNodes,
@@ -26,23 +32,23 @@ const LOOKS: Readonly<Record<DetectedPart, Look>> = {
  */
 export async function detectCapabilities(
   connection: ClusterConnection,
-  options: { readonly timeoutMs: number; readonly now: Date },
+  options: Limits & { readonly now: Date },
 ): Promise<DetectedCapabilities> {
   const undetected: Partial<Record<DetectedPart, { reason: string; message: string }>> = {};
   let found: Found = {};
   for (const part of Object.keys(LOOKS) as DetectedPart[]) {
     try {
-      found = { ...found, ...(await LOOKS[part](connection, options.timeoutMs)) };
+      found = { ...found, ...(await LOOKS[part](connection, options)) };
     } catch (error) {
       undetected[part] = isDomainError(error)
         ? { reason: error.reason, message: error.message }
         : { reason: 'Internal', message: 'The cluster answered in an unexpected way.' };
     }
   }
-  return { ...found, undetected, detectedAt: options.now.toISOString() };
+  return { ...found, undetected, detectedAt: options.now.toISOString(), generation: connection.generation };
 }
 
-async function lookAtNodes(connection: ClusterConnection, timeoutMs: number): Promise<Found> {
+async function lookAtNodes(connection: ClusterConnection, limits: Limits): Promise<Found> {
   const tally = new NodeTally();
   let token: string | undefined;
   let seen = 0;
@@ -50,7 +56,7 @@ async function lookAtNodes(connection: ClusterConnection, timeoutMs: number): Pr
     const body = await get<{
       readonly metadata?: { readonly continue?: string };
       readonly items?: readonly NodeObject[];
-    }>(connection, '/api/v1/nodes', timeoutMs, { limit: NODES_PER_PAGE, continue: token });
+    }>(connection, '/api/v1/nodes', limits, { limit: NODES_PER_PAGE, continue: token });
     for (const node of body.items ?? []) tally.add(node);
     seen += body.items?.length ?? 0;
     token = body.metadata?.continue;
@@ -58,31 +64,31 @@ async function lookAtNodes(connection: ClusterConnection, timeoutMs: number): Pr
   return tally.facts();
 }
 
-async function lookAtStorage(connection: ClusterConnection, timeoutMs: number): Promise<Found> {
+async function lookAtStorage(connection: ClusterConnection, limits: Limits): Promise<Found> {
   const path = '/apis/storage.k8s.io/v1/storageclasses';
   const body = await get<{
     readonly items?: readonly {
       readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
     }[];
-  }>(connection, path, timeoutMs, { limit: MOST_CLASSES });
+  }>(connection, path, limits, { limit: MOST_CLASSES });
   const storageClasses = (body.items ?? []).map(({ metadata: { name, annotations } }) => {
     return { name, isDefault: annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true' };
   });
   return { storageClasses };
 }
 
-async function lookAtKubernetes(connection: ClusterConnection, timeoutMs: number): Promise<Found> {
-  const body = await get<{ readonly gitVersion?: string }>(connection, '/version', timeoutMs, {});
+async function lookAtKubernetes(connection: ClusterConnection, limits: Limits): Promise<Found> {
+  const body = await get<{ readonly gitVersion?: string }>(connection, '/version', limits, {});
   return body.gitVersion === undefined ? {} : { kubernetesVersion: body.gitVersion.slice(0, 60) };
 }
 
-async function lookAtTekton(connection: ClusterConnection, timeoutMs: number): Promise<Found> {
-  const { version } = await tektonConfigMap(connection, 'pipelines-info', timeoutMs);
+async function lookAtTekton(connection: ClusterConnection, limits: Limits): Promise<Found> {
+  const { version } = await tektonConfigMap(connection, 'pipelines-info', limits);
   return version === undefined ? {} : { tektonVersion: version.slice(0, 60) };
 }
 
-async function lookAtTektonFeatures(connection: ClusterConnection, timeoutMs: number): Promise<Found> {
-  const data = await tektonConfigMap(connection, 'feature-flags', timeoutMs);
+async function lookAtTektonFeatures(connection: ClusterConnection, limits: Limits): Promise<Found> {
+  const data = await tektonConfigMap(connection, 'feature-flags', limits);
   const flags = Object.entries(data).filter(([name]) => !name.startsWith('_'));
   const tektonFeatures = Object.fromEntries(
     flags.slice(0, MOST_FLAGS).map(([name, value]) => [name, value.slice(0, 200)]),
@@ -94,17 +100,18 @@ async function lookAtTektonFeatures(connection: ClusterConnection, timeoutMs: nu
 async function tektonConfigMap(
   connection: ClusterConnection,
   name: string,
-  timeoutMs: number,
+  limits: Limits,
 ): Promise<Readonly<Record<string, string>>> {
   let first: unknown;
   for (const namespace of TEKTON_NAMESPACES) {
     try {
       const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`;
-      const body = await get<{ readonly data?: Readonly<Record<string, string>> }>(connection, path, timeoutMs, {});
+      const body = await get<{ readonly data?: Readonly<Record<string, string>> }>(connection, path, limits, {});
       return body.data ?? {};
     } catch (error) {
+      // That one of them did not answer does not mean that there is no Tekton.
+      if (!isDomainError(error) || error.kind !== 'NotFound') throw error;
       first ??= error;
-      if (!isDomainError(error) || error.kind !== 'NotFound') throw first;
     }
   }
   throw first;
@@ -113,9 +120,10 @@ async function tektonConfigMap(
 async function get<T>(
   connection: ClusterConnection,
   path: string,
-  timeoutMs: number,
+  { timeoutMs, signal }: Limits,
   query: Readonly<Record<string, string | number | undefined>>,
 ): Promise<T> {
-  const { body } = await connection.request<T>({ requestClass: 'probe', method: 'GET', path, query, timeoutMs });
+  const request = { requestClass: 'probe', method: 'GET', path, query, timeoutMs } as const;
+  const { body } = await connection.request<T>({ ...request, ...(signal === undefined ? {} : { signal }) });
   return body;
 }

@@ -10,24 +10,38 @@ export interface MirroredProvider {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** Name of the provider that `IF_BUILD_TEKTON_KUBECONFIG` makes. */
+/** Name of the provider that the environment makes. */
 export const ENVIRONMENT_PROVIDER_NAME = 'environment';
 
+/** What the environment says of a cluster; at most one of the two. */
+export interface EnvironmentCluster {
+  /** `IF_BUILD_TEKTON_KUBECONFIG`. */
+  readonly tektonKubeconfigPath: string | undefined;
+  /** `IF_BUILD_TEKTON_IN_CLUSTER`: the cluster in which the process runs. */
+  readonly tektonInCluster: boolean;
+}
+
 /**
- * The global client of `IF_BUILD_TEKTON_KUBECONFIG`, as a provider that any tenant may use; undefined when the variable
- * is not set. The file is read when a connection is made, so a missing one is a Condition of this provider and does not
- * keep the process from starting.
+ * The environment's cluster, as a provider that any tenant may use; undefined when it names none. A kubeconfig is read when
+ * a connection is made, so a missing one is a Condition of this provider and does not keep the process from starting.
  */
-export function environmentProvider(kubeconfigPath: string | undefined): MirroredProvider | undefined {
-  if (kubeconfigPath === undefined || kubeconfigPath === '') return undefined;
+export function environmentProvider(environment: EnvironmentCluster): MirroredProvider | undefined {
+  const config = configOf(environment);
+  if (config === undefined) return undefined;
   return {
     id: stableProviderId('environment', ENVIRONMENT_PROVIDER_NAME),
     name: ENVIRONMENT_PROVIDER_NAME,
     type: 'kubernetes',
     source: 'environment',
     isGlobal: false,
-    config: { auth_method: 'kubeconfig', kubeconfig_path: kubeconfigPath },
+    config,
   };
+}
+
+function configOf(environment: EnvironmentCluster): Readonly<Record<string, string>> | undefined {
+  const { tektonKubeconfigPath: path, tektonInCluster } = environment;
+  if (path !== undefined && path !== '') return { auth_method: 'kubeconfig', kubeconfig_path: path };
+  return tektonInCluster ? { auth_method: 'in-cluster' } : undefined;
 }
 
 /** A UUID (version 8, RFC 9562) that is a function of source and name, so that every process makes the same row. */

@@ -43,14 +43,13 @@ export function filterInput(
   provider: Provider,
   { grantedProviderIds, history, openBreakers }: PlacementFacts,
 ): FilterInput {
-  const noted = provider.health.conditions.some(({ reason }) => reason === 'BreakerOpen');
   return {
     provider,
     granted: grantedProviderIds.has(provider.id),
     known: {
       features: provider,
       history: history?.get(provider.id),
-      breakerOpen: noted || openBreakers?.has(provider.id) === true,
+      breakerOpen: openBreakers?.has(provider.id) === true,
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Reason } from '../errors/reasons.js';
 import { infrastructureTypeOf, isUsable, PRIVILEGED_METHODS, type Provider } from '../provider/provider.js';
 import type { PlacementRequest, ProviderHistory } from './placement-request.js';
-import { architecturesOf, GPU, offers, regionOf, type FeaturedProvider } from './provider-features.js';
+import { architecturesOf, GPU, labelOf, offers, regionOf, type FeaturedProvider } from './provider-features.js';
 import { NO_REQUIREMENTS } from './requirements.js';
 
 /** What the filters that are asked again under the provider's lock read of it. */
@@ -245,7 +245,7 @@ function otherLabels(
   { requirements: { labels } = NO_REQUIREMENTS }: PlacementRequest,
 ): Refusal | undefined {
   if (known === undefined) return undefined;
-  const wrong = Object.entries(labels).filter(([key, value]) => known.features.labels[key] !== value);
+  const wrong = Object.entries(labels).filter(([key, value]) => labelOf(known.features, key) !== value);
   if (wrong.length === 0) return undefined;
   const wanted = wrong.map(([key, value]) => `${key}=${value}`).join(', ');
   return { reason: 'LabelMismatch', message: `does not have the label ${wanted}` };

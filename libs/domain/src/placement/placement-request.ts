@@ -43,6 +43,9 @@ export interface PlacementFacts {
   readonly grantedProviderIds: ReadonlySet<string>;
   /** By provider id. */
   readonly history?: ReadonlyMap<string, ProviderHistory>;
-  /** Ids of providers to which this process sends nothing at present because requests failed or hang. */
+  /**
+   * Ids of providers to which nothing is sent at present because requests failed or hang: by this dispatcher, or, for
+   * whoever sends nothing itself, by every one that lives. What one dispatcher meets is no news about the others.
+   */
   readonly openBreakers?: ReadonlySet<string>;
 }

@@ -1,4 +1,4 @@
-import { detectedWords } from '../provider/detected.js';
+import { detectedLabels, detectedWords } from '../provider/detected.js';
 import type { Provider } from '../provider/provider.js';
 import { ARCHITECTURES, OPERATING_SYSTEMS } from './requirements.js';
 
@@ -27,6 +27,11 @@ function isAnyOsKnown({ capabilities, detected }: FeaturedProvider): boolean {
 /** Architectures of its nodes; empty: nobody knows. */
 export function architecturesOf(provider: FeaturedProvider): string[] {
   return ARCHITECTURES.filter((word) => offers(provider, word));
+}
+
+/** The value of a label: declared, else detected; undefined when it has none. */
+export function labelOf({ labels, detected }: FeaturedProvider, name: string): string | undefined {
+  return labels[name] ?? detectedLabels(detected)[name];
 }
 
 /** Where it is; one that has no region of its own is where its label `region` says. */

@@ -8,6 +8,7 @@ const DETECTED: DetectedCapabilities = {
   kubernetesVersion: 'v1.34.2',
   undetected: {},
   detectedAt: '2026-11-21T12:00:00.000Z',
+  generation: 1,
 };
 
 describe('what a provider can do', () => {
@@ -26,7 +27,7 @@ describe('what a provider can do', () => {
     expect(capabilitiesWithOrigin({ capabilities: ['gpu'], labels: {}, detected: undefined })).toEqual([
       { name: 'gpu', origins: ['declared'] },
     ]);
-    expect(detectedWords({ undetected: {}, detectedAt: '', gpus: 0 })).toEqual([]);
+    expect(detectedWords({ undetected: {}, detectedAt: '', gpus: 0, generation: 1 })).toEqual([]);
   });
 
   it('keeps a declared label over a detected one of its name', () => {

@@ -2,7 +2,7 @@
 export const DETECTED_PARTS = ['nodes', 'storage', 'kubernetes', 'tekton', 'tektonFeatures'] as const;
 export type DetectedPart = (typeof DETECTED_PARTS)[number];
 
-/** What was found on a cluster when it was last looked at; a part that could not be seen is left out. */
+/** What was found on a cluster; a part that was never seen is left out, one that was not seen lately has its age. */
 export interface DetectedCapabilities {
   /** Of its nodes, as in `amd64`. */
   readonly architectures?: readonly string[];
@@ -21,10 +21,14 @@ export interface DetectedCapabilities {
   readonly tektonVersion?: string;
   /** Tekton's own feature flags, by its words. */
   readonly tektonFeatures?: Readonly<Record<string, string>>;
-  /** Why a part is not known. */
+  /** Why a part could not be seen by the last look. */
   readonly undetected: Readonly<Partial<Record<DetectedPart, { readonly reason: string; readonly message: string }>>>;
-  /** RFC 3339, UTC. */
+  /** Of the last look. RFC 3339, UTC. */
   readonly detectedAt: string;
+  /** When each part was seen last. */
+  readonly seenAt?: Readonly<Partial<Record<DetectedPart, string>>>;
+  /** The provider's generation that was looked at. */
+  readonly generation: number;
 }
 
 /** Who says that a provider has something. */
@@ -68,12 +72,17 @@ export function capabilitiesWithOrigin({ capabilities, detected }: Described): C
   });
 }
 
-/** Every label with its origin; what is declared wins over what is detected under the same name. */
-export function labelsWithOrigin({ labels, detected }: Described): LabelWithOrigin[] {
-  const found = {
+/** What was detected, as labels. */
+export function detectedLabels(detected: DetectedCapabilities | undefined): Readonly<Record<string, string>> {
+  return {
     ...version('kubernetes-version', detected?.kubernetesVersion),
     ...version('tekton-version', detected?.tektonVersion),
   };
+}
+
+/** Every label with its origin; what is declared wins over what is detected under the same name. */
+export function labelsWithOrigin({ labels, detected }: Described): LabelWithOrigin[] {
+  const found = detectedLabels(detected);
   const names = [...new Set([...Object.keys(labels), ...Object.keys(found)])].sort();
   return names.map((name) => {
     const declared = labels[name];

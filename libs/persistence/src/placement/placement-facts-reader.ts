@@ -20,8 +20,8 @@ export interface PlacementFactsOptions {
   readonly maxAgeMs?: number;
   /** Oldest history that is decided on without a new look, in milliseconds. */
   readonly historyMaxAgeMs?: number;
-  /** Providers to which this process sends nothing at present. */
-  readonly openBreakers?: () => ReadonlySet<string>;
+  /** Providers to which nothing is sent at present: by this dispatcher, or by all (see PlacementFacts). */
+  readonly openBreakers?: () => ReadonlySet<string> | Promise<ReadonlySet<string>>;
 }
 
 /**
@@ -49,12 +49,12 @@ export class PlacementFactsReader {
   }
 
   async read(tenantId: string, fresh = false): Promise<PlacementFacts> {
-    const [providers, grantedProviderIds] = await Promise.all([
+    const [providers, grantedProviderIds, openBreakers] = await Promise.all([
       this.#providers.get(fresh),
       this.#grantsOf(tenantId).get(fresh),
+      this.options.openBreakers?.(),
       this.#keepHistory(),
     ]);
-    const openBreakers = this.options.openBreakers?.();
     return {
       providers,
       grantedProviderIds,

@@ -1,6 +1,6 @@
 import type { ProviderHistory } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
-import { RECENT_ENDS, RUNNING_BY_TENANT, UNREACHED_REGISTRIES } from './statements.js';
+import { OPEN_FOR_ALL, RECENT_ENDS, RUNNING_BY_TENANT, UNREACHED_REGISTRIES } from './statements.js';
 
 const HOUR_MS = 3_600_000;
 /** A registry that is not reached is tried again when what said so is that old. */
@@ -44,6 +44,12 @@ export class PostgresPlacementHistory {
     for (const { provider_id: id, registry } of registries) of(id).unreachedRegistries.push(registry);
     for (const row of running) of(row.provider_id).runningByTenant.set(row.tenant_id, row.running);
     return histories;
+  }
+
+  /** Ids of providers to which every living dispatcher sends nothing at present; none when no dispatcher lives. */
+  async openForAll(): Promise<ReadonlySet<string>> {
+    const rows = await this.database.query<{ id: string }>(OPEN_FOR_ALL);
+    return new Set(rows.map(({ id }) => id));
   }
 }
 

@@ -53,6 +53,17 @@ export const UNREACHED_REGISTRIES: Statement = {
      AND EXISTS (SELECT 1 FROM reached r WHERE r.registry = f.registry)`,
 };
 
+/** Providers to which every living dispatcher sends nothing at present, as their heartbeats say. A scan of a handful. */
+export const OPEN_FOR_ALL: Statement = {
+  name: 'placement_open_for_all',
+  text: `
+  WITH live AS MATERIALIZED (
+    SELECT metrics -> 'open_breakers' AS open FROM dispatchers WHERE state = 'running' AND lease_until > clock_timestamp()
+  )
+  SELECT open.id FROM live CROSS JOIN LATERAL jsonb_array_elements_text(live.open) AS open(id)
+   GROUP BY open.id HAVING count(*) = (SELECT count(*) FROM live)`,
+};
+
 /** What runs, by provider and tenant. Index: build_executions_shard (all that is not swept). Locks nothing. */
 export const RUNNING_BY_TENANT: Statement = {
   name: 'placement_running_by_tenant',

@@ -27,6 +27,8 @@ export interface FileToApply {
   readonly hash: string;
   /** Which process applies it. */
   readonly by: string;
+  /** The content has changed under a process that had read another one: somebody means it, also when it is an old one. */
+  readonly isEdit: boolean;
   readonly providers: readonly DeclaredProvider[];
   readonly settings: Readonly<Record<string, number | undefined>>;
 }
@@ -80,4 +82,6 @@ export interface ConfigFileState {
         readonly problems: readonly FileProblem[];
       }
     | undefined;
+  /** Set while a process has started with a content that another one has taken the place of, and has not changed it. */
+  readonly stale: { readonly hash: string; readonly at: Date; readonly by: string } | undefined;
 }

@@ -14,16 +14,20 @@ import { type ConditionToStore, storeConditions } from './provider-conditions.js
 import {
   CLEAR_DEFAULT,
   DISABLE_RETIRED,
+  REMEMBER_CONTENT,
   RETIRE_VANISHED,
   SET_LIMITS,
   STORE_APPLIED,
   STORE_REJECTED,
+  STORE_STALE,
   TAKEN_NAMES,
   UPSERT_DECLARED,
 } from './statements.js';
 
 /** Makes appliers wait for each other: "ifcf" in ASCII. */
 const APPLY_LOCK = 0x69666366;
+/** A process that has a stale content says so at each look; one that does not any more has gone. */
+const STALE_FOR = '1 minute';
 
 interface NamedRow {
   id: string;
@@ -42,6 +46,10 @@ interface FileRow {
   rejected_at: Date | null;
   rejected_by: string | null;
   problems: FileProblem[];
+  stale_hash: string | null;
+  stale_at: Date | null;
+  stale_by: string | null;
+  is_stale: boolean | null;
 }
 
 /**
@@ -49,17 +57,22 @@ interface FileRow {
  *
  * Model: any number of dispatchers read a file each; the database is authoritative for which content is in force. A file
  * is applied whole, in one transaction under one lock, or not at all: a reader sees the clusters of one content. Applying
- * the same content again writes nothing. A row of another source is never replaced; a row that vanishes from the file is
+ * the same content again writes nothing. Contents that were in force are remembered by their hash: a process that starts with
+ * one whose place another has taken does not bring it back; an edit under a running process does. A row of another source is never replaced; a row that vanishes from the file is
  * retired (draining, then disabled when nothing of ours is left) and never deleted, so that what runs there is followed to
  * its end and its history stays.
  */
 export class PostgresDeclaredProviders {
   constructor(private readonly database: Database) {}
 
-  /** Makes the rows be what the file says. @throws DomainError Unavailable DatabaseUnavailable */
-  async apply(file: FileToApply): Promise<AppliedFile> {
+  /**
+   * Makes the rows be what the file says. `stale`: another content has taken this one's place, and nobody has edited it.
+   * @throws DomainError Unavailable DatabaseUnavailable
+   */
+  async apply(file: FileToApply): Promise<AppliedFile | 'stale'> {
     return this.database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1)', [APPLY_LOCK]);
+      if (!file.isEdit && (await tx.query(STORE_STALE, [file.hash, file.by])).length > 0) return 'stale';
       const refused = await refusedNames(tx, file.providers);
       const taken = new Set(refused.map(({ name }) => name));
       const providers = file.providers.filter(({ name }) => !taken.has(name));
@@ -77,6 +90,7 @@ export class PostgresDeclaredProviders {
         JSON.stringify(refused),
         file.by,
       ]);
+      await tx.query(REMEMBER_CONTENT, [file.hash]);
       await audit(tx, file, written, retired);
       return applied;
     });
@@ -89,7 +103,9 @@ export class PostgresDeclaredProviders {
 
   /** Undefined when there never was a file. */
   async state(): Promise<ConfigFileState | undefined> {
-    const [row] = await this.database.query<FileRow>('SELECT * FROM config_file');
+    const [row] = await this.database.query<FileRow>(
+      `SELECT *, stale_at > now() - interval '${STALE_FOR}' AS is_stale FROM config_file`,
+    );
     return row === undefined ? undefined : toState(row);
   }
 
@@ -218,5 +234,9 @@ function toState(row: FileRow): ConfigFileState {
       row.rejected_hash === null || row.rejected_at === null
         ? undefined
         : { hash: row.rejected_hash, at: row.rejected_at, by: row.rejected_by ?? '', problems: row.problems },
+    stale:
+      row.stale_hash === null || row.stale_at === null || row.is_stale !== true
+        ? undefined
+        : { hash: row.stale_hash, at: row.stale_at, by: row.stale_by ?? '' },
   };
 }

@@ -1,4 +1,4 @@
-import type { DetectedCapabilities } from '@image-factory/domain';
+import { type DetectedCapabilities, mergeDetected } from '@image-factory/domain';
 import type { Database } from '../database/database.js';
 
 /** What was found on clusters, and whose turn it is to look. */
@@ -22,11 +22,23 @@ export class PostgresDetections {
     return rows.map((row) => row.id);
   }
 
-  /** Index: the key. Locks: the row. */
-  async record(providerId: string, detected: DetectedCapabilities): Promise<void> {
-    await this.database.query('UPDATE providers SET detected = $2 WHERE id = $1', [
-      providerId,
-      JSON.stringify(detected),
-    ]);
+  /**
+   * Stores a look over the one before (`mergeDetected`). `superseded`: the provider's config has changed since the look's
+   * connection was made; nothing is stored, and it is due again. Index: the key. Locks: the row.
+   */
+  async record(providerId: string, look: DetectedCapabilities): Promise<'recorded' | 'superseded'> {
+    return this.database.transaction(async (tx) => {
+      const [row] = await tx.query<{ generation: number; detected: DetectedCapabilities | null }>(
+        'SELECT generation, detected FROM providers WHERE id = $1 FOR UPDATE',
+        [providerId],
+      );
+      if (row?.generation !== look.generation) {
+        await tx.query('UPDATE providers SET detect_due_at = now() WHERE id = $1', [providerId]);
+        return 'superseded';
+      }
+      const detected = mergeDetected(row.detected ?? undefined, look);
+      await tx.query('UPDATE providers SET detected = $2 WHERE id = $1', [providerId, JSON.stringify(detected)]);
+      return 'recorded';
+    });
   }
 }

@@ -84,7 +84,27 @@ export const STORE_APPLIED = `
      SET path = excluded.path, hash = excluded.hash, settings = excluded.settings, refused = excluded.refused,
          applied_at = CASE WHEN c.hash IS DISTINCT FROM excluded.hash THEN now() ELSE c.applied_at END,
          applied_by = CASE WHEN c.hash IS DISTINCT FROM excluded.hash THEN excluded.applied_by ELSE c.applied_by END,
-         rejected_hash = NULL, rejected_at = NULL, rejected_by = NULL, problems = '[]', check_due_at = now()`;
+         rejected_hash = NULL, rejected_at = NULL, rejected_by = NULL, problems = '[]', check_due_at = now(),
+         stale_hash = CASE WHEN c.stale_by = excluded.applied_by THEN NULL ELSE c.stale_hash END`;
+
+/** Contents that were in force and are remembered: those that came first are forgotten. */
+const MOST_CONTENTS = 1_000;
+
+/** A content was in force from now on. Index: the key. Locks: its row. */
+export const REMEMBER_CONTENT = `
+  WITH forgotten AS (
+    DELETE FROM config_file_contents
+     WHERE hash IN (SELECT hash FROM config_file_contents ORDER BY first_applied_at DESC OFFSET ${MOST_CONTENTS}))
+  INSERT INTO config_file_contents (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING`;
+
+/**
+ * Notes that the process $2 has started with the content $1, which was in force and is not any more; nothing when it is new
+ * or in force. Index: the keys. Locks: the row.
+ */
+export const STORE_STALE = `
+  UPDATE config_file SET stale_hash = $1, stale_by = $2, stale_at = now()
+   WHERE hash <> $1 AND EXISTS (SELECT 1 FROM config_file_contents k WHERE k.hash = $1)
+  RETURNING hash`;
 
 /** What is in force stays; what is wrong is kept beside it. Index: the key. Locks: the row. */
 export const STORE_REJECTED = `

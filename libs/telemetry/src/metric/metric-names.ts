@@ -140,6 +140,10 @@ export const metricNames = {
     'Clocks of ended attempts, by clock and tenant; the queue clock of claimed builds',
   ),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
+  configStale: gauge(
+    'image_factory_config_stale',
+    '1 while this process has an old content of the configuration file, which it does not use',
+  ),
   configRejected: gauge(
     'image_factory_config_rejected',
     '1 while the configuration file of this process is wrong and an older content stays in force',

@@ -19,7 +19,7 @@ export class StorageClassResponse {
   @Shown('boolean') readonly is_default!: boolean;
 }
 
-/** What was found on a cluster; null for what could not be seen. */
+/** What was found on a cluster; null for what was never seen. What could not be seen lately is as it was seen last. */
 export class DetectedResponse {
   @Shown('texts', { nullable: true }) readonly architectures!: readonly string[] | null;
   @Shown('texts', { nullable: true }) readonly operating_systems!: readonly string[] | null;
@@ -33,9 +33,10 @@ export class DetectedResponse {
   @Shown('text', { nullable: true }) readonly tekton_version!: string | null;
   @Shown('map', { nullable: true, description: 'Tekton’s feature flags' })
   readonly tekton_features!: Readonly<Record<string, string>> | null;
-  @Shown('object', { description: 'Why a part is not known: its reason and message' })
+  @Shown('object', { description: 'Why a part could not be seen by the last look: its reason and message' })
   readonly undetected!: Readonly<Record<string, unknown>>;
-  @Shown('time') readonly detected_at!: string;
+  @Shown('map', { description: 'When each part was seen last' }) readonly seen_at!: Readonly<Record<string, string>>;
+  @Shown('time', { description: 'Of the last look' }) readonly detected_at!: string;
 }
 
 export function toDetectedResponse(detected: DetectedCapabilities): DetectedResponse {
@@ -50,12 +51,16 @@ export function toDetectedResponse(detected: DetectedCapabilities): DetectedResp
     kubernetes_version: orNull(detected.kubernetesVersion),
     tekton_version: orNull(detected.tektonVersion),
     tekton_features: orNull(detected.tektonFeatures),
-    undetected: Object.fromEntries(
-      Object.entries(detected.undetected).map(([part, why]) => [
-        part === 'tektonFeatures' ? 'tekton_features' : part,
-        why,
-      ]),
-    ),
+    undetected: byWireName(detected.undetected),
+    seen_at: byWireName(detected.seenAt ?? {}),
     detected_at: detected.detectedAt,
   };
+}
+
+function byWireName<T>(parts: Readonly<Record<string, T>>): Record<string, T> {
+  const named = ([part, value]: [string, T]): [string, T] => [
+    part === 'tektonFeatures' ? 'tekton_features' : part,
+    value,
+  ];
+  return Object.fromEntries(Object.entries(parts).map(named));
 }

@@ -235,9 +235,6 @@ export class DispatcherEntity {
 
   @Column({ type: 'uuid', name: 'unreachable_providers', array: true })
   readonly unreachableProviders!: string[];
-
-  @Column({ type: 'uuid', name: 'open_breakers', array: true })
-  readonly openBreakers!: string[];
 }
 
 /** Row of `cluster_shards`. */

@@ -1,0 +1,33 @@
+import { ImagePublisher, type AttemptImage } from '@image-factory/dispatcher';
+import { attemptTag } from '@image-factory/domain';
+import type { OwnedExecution } from '@image-factory/persistence';
+import type { FakeCluster } from '@image-factory/test-support';
+
+/** Promotion into the fake cluster's own registry. */
+export class FakeImagePublisher extends ImagePublisher {
+  failing: (() => Error | undefined) | undefined;
+  /** Awaited before each tag is put. */
+  beforePut: (tag: string) => Promise<void> = () => Promise.resolve();
+
+  constructor(private readonly cluster: FakeCluster) {
+    super();
+  }
+
+  override findAttemptImage(row: OwnedExecution): Promise<AttemptImage> {
+    const digest = this.cluster.images.get(`${row.imageRepository}:${attemptTag(row)}`);
+    return Promise.resolve(digest === undefined ? { kind: 'absent' } : { kind: 'found', digest });
+  }
+
+  override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
+    const failure = this.failing?.();
+    if (failure !== undefined) throw failure;
+    for (const tag of tags) {
+      await this.beforePut(tag);
+      this.cluster.images.set(`${row.imageRepository}:${tag}`, digest);
+    }
+  }
+
+  override digestOf(row: OwnedExecution, tag: string): Promise<string | undefined> {
+    return Promise.resolve(this.cluster.images.get(`${row.imageRepository}:${tag}`));
+  }
+}
