@@ -14,10 +14,6 @@ export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): 
   if (row.credentialsRemovedAt === undefined) await scope.follower.removeCredentials(row, scope.mayWrite);
   await scope.follower.remove(row, scope.mayWrite);
   if (!scope.mayWrite()) return wait(500);
-  if (row.slotHeld) {
-    const fenced = await scope.executions.markPodsOver(row.fence, row.executionId);
-    if (fenced === 'lease-lost') return { kind: 'leaseLost' };
-  }
   const fenced = await scope.executions.markSwept(row.fence, row.executionId);
   return fenced === 'done' ? { kind: 'forget' } : afterWrite(fenced);
 }

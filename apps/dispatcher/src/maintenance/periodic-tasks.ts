@@ -1,4 +1,5 @@
 import { checkInvariants } from './check-invariants.js';
+import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
 import { measureQueue } from './measure-queue.js';
 import type { PeriodicTaskDefinition } from './periodic-task.js';
 import { capUnswept } from './cap-unswept.js';
@@ -10,7 +11,10 @@ import { WakeParked } from './wake-parked.js';
 const BATCH = 500;
 const MINUTE_MS = 60_000;
 
-/** Everything that is done on a timer, beside the four loops of the runtime. Any dispatcher may do any of it at any time. */
+/**
+ * Everything that is done on a timer, beside the four loops of the runtime. Any dispatcher may do any of it at any time; what
+ * looks at whole tables one of them does for all.
+ */
 export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDefinition[] {
   const wakeParked = new WakeParked();
   return [
@@ -44,8 +48,8 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'measure-queue', everyMs: 10_000, run: measureQueue },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
-    { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },
-    { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(checkInvariants) },
+    { name: 'reconcile-counters', everyMs: MINUTE_MS, run: byOldest(reconcileCounters) },
+    { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(byOldest(checkInvariants, forgetInvariants)) },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
     { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];
@@ -57,4 +61,25 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
  */
 function settled(run: PeriodicTaskDefinition['run']): PeriodicTaskDefinition['run'] {
   return (runtime) => (runtime.judge.isSettled() ? run(runtime) : Promise.resolve(0));
+}
+
+/**
+ * By the oldest dispatcher that lives and by no other. Who dies is followed by the next oldest when its lease has ended; two
+ * that both take themselves for it, for a moment, do the same twice.
+ */
+function byOldest(
+  run: PeriodicTaskDefinition['run'],
+  otherwise: (runtime: DispatcherRuntime) => void = () => undefined,
+): PeriodicTaskDefinition['run'] {
+  return async (runtime) => {
+    const [oldest] = await runtime.parts.stores.ownership.liveDispatchers();
+    if (oldest?.id === runtime.lease.dispatcherId) return run(runtime);
+    otherwise(runtime);
+    return 0;
+  };
+}
+
+/** What this process saw while it was the oldest is another's to say now. */
+function forgetInvariants(runtime: DispatcherRuntime): void {
+  runtime.invariants = undefined;
 }

@@ -1,0 +1,51 @@
+import type { InvariantReport } from '@image-factory/persistence';
+import { Metrics } from '@image-factory/telemetry';
+import { describe, expect, it } from 'vitest';
+import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
+import { periodicTasks } from './periodic-tasks.js';
+
+const NOTHING = { count: 0, examples: [] };
+const REPORT = { orphans: NOTHING, stranded: NOTHING, duplicates: NOTHING, unsealed: NOTHING, drift: NOTHING };
+
+/** The dispatcher `me` among those that live, oldest first; what it looks at is counted. */
+function dispatcher(me: string, live: readonly string[]) {
+  const looked: string[] = [];
+  const runtime = {
+    invariants: { ...REPORT } as unknown as InvariantReport,
+    lease: { dispatcherId: me },
+    judge: { isSettled: () => true },
+    parts: {
+      metrics: new Metrics(),
+      logger: { error: () => undefined, warn: () => undefined },
+      stores: {
+        ownership: { liveDispatchers: async () => live.map((id) => ({ id })) },
+        invariants: { read: async () => (looked.push('invariants'), { ...REPORT, foreign: NOTHING }) },
+        queue: {
+          reconcileCounters: async () => (looked.push('counters'), { drift: [], projects: [], providers: [] }),
+          wakeStranded: async () => 0,
+        },
+      },
+    },
+  } as unknown as DispatcherRuntime;
+  const round = async (): Promise<void> => {
+    for (const { name, run } of periodicTasks(1_000)) {
+      if (name === 'reconcile-counters' || name === 'check-invariants') await run(runtime);
+    }
+  };
+  return { runtime, looked, round };
+}
+
+describe('what looks at whole tables', () => {
+  it('is done by the oldest dispatcher that lives', async () => {
+    const { looked, round } = dispatcher('a', ['a', 'b']);
+    await round();
+    expect(looked).toEqual(['counters', 'invariants']);
+  });
+
+  it('is not done by the others, who say nothing of it any more', async () => {
+    const { runtime, looked, round } = dispatcher('b', ['a', 'b']);
+    await round();
+    expect(looked).toEqual([]);
+    expect(runtime.invariants).toBeUndefined();
+  });
+});
