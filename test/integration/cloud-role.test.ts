@@ -36,14 +36,19 @@ function assumed(number: number): string {
     </AssumeRoleResult></AssumeRoleResponse>`;
 }
 
-async function broker() {
+const CONTEXT = { fileRules: { allowedDirs: [], anyPath: false } };
+
+function clouds(): CloudSessions {
   const egress = new EgressPolicy({ allow: ['127.0.0.1'] });
-  const redirects = { 'https://sts.us-east-1.amazonaws.com': stub.url };
-  const cloud = new CloudSessions({ egress, clock, redirects, random: () => 0.5 });
-  const access: ClusterAccess = await resolveAccess('eks-iam', FIELDS, {
-    fileRules: { allowedDirs: [], anyPath: false },
-    cloud,
-  });
+  const redirects = {
+    'https://sts.us-east-1.amazonaws.com': stub.url,
+    'https://eks.us-east-1.amazonaws.com': stub.url,
+  };
+  return new CloudSessions({ egress, clock, redirects, random: () => 0.5 });
+}
+
+async function broker() {
+  const access: ClusterAccess = await resolveAccess('eks-iam', FIELDS, { ...CONTEXT, cloud: clouds() });
   return access.identity.kind === 'broker' ? access.identity.broker : expect.unreachable('no broker');
 }
 
@@ -85,5 +90,28 @@ describe('the session of a role', () => {
     }
     // After 1, 1, 2, 4 and 8 minutes.
     expect(sessions).toBe(6);
+  });
+
+  it('goes with a description that the cloud refuses, too', async () => {
+    const { endpoint, ca_cert, ...fields } = FIELDS;
+    const data = Buffer.from(ca_cert).toString('base64');
+    stub.answer = ({ method, headers }) => {
+      if (method === 'POST') return { body: assumed((sessions += 1)) };
+      if (headers['x-amz-security-token'] !== 'session-1') {
+        return { body: { cluster: { status: 'ACTIVE', endpoint, certificateAuthority: { data } } } };
+      }
+      return { status: 403, headers: { 'x-amzn-errortype': 'ExpiredTokenException' }, body: {} };
+    };
+    const cloud = clouds();
+    const enter = () => resolveAccess('eks-iam', fields, { ...CONTEXT, cloud });
+    for (let tried = 0; tried < 2; tried += 1) {
+      await expect(enter()).rejects.toMatchObject({ reason: 'CloudCredentialExpired' });
+      await clock.advance(2 * MINUTE_MS);
+    }
+    expect(await enter()).toMatchObject({ server: endpoint });
+    // An address of the operator's is asked under the name that was signed.
+    expect(stub.seen('/clusters/prod').map(({ headers }) => headers.host)).toEqual(
+      Array(3).fill('eks.us-east-1.amazonaws.com'),
+    );
   });
 });

@@ -40,7 +40,7 @@ const STUB_AWS = { AWS_ACCESS_KEY_ID: 'AKIDSTUB', AWS_SECRET_ACCESS_KEY: 'stub-s
 const STUB_TENANT = '55555555-6666-7777-8888-999999999999';
 
 /** Gives this process an identity in each cloud, and takes it away again: what the clouds' own variables name. */
-export async function withIdentities(): Promise<() => Promise<void>> {
+export async function withIdentities(google: Readonly<Record<string, string>> = {}): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'if-identities-'));
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -48,7 +48,13 @@ export async function withIdentities(): Promise<() => Promise<void>> {
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   });
   const email = 'builder@farm-1.iam.gserviceaccount.com';
-  const key = { type: 'service_account', project_id: 'farm-1', private_key: privateKey, client_email: email };
+  const key = {
+    type: 'service_account',
+    project_id: 'farm-1',
+    private_key: privateKey,
+    client_email: email,
+    ...google,
+  };
   await writeFile(join(directory, 'google.json'), JSON.stringify(key));
   await writeFile(join(directory, 'assertion'), 'assertion');
   const variables = {

@@ -297,6 +297,17 @@ describe('a cloud of its own', () => {
     expect(asked()).toEqual(['eks.cn-north-1.amazonaws.com.cn', 'eks.us-gov-west-1.amazonaws.com']);
   });
 
+  it('of Google is not asked, and its credentials are sent nowhere', async () => {
+    stub = await CloudStub.start(() => ({ body: {} }));
+    await forget();
+    forget = await withIdentities({ universe_domain: 'apis-tpclp.example' });
+    const [listing] = await listed({ cloud: 'gcp', project: 'farm-1', location: '-' });
+    expect(listing?.problems).toMatchObject([{ message: expect.stringContaining('another universe') }]);
+    expect(stub.requests).toEqual([]);
+    await forget();
+    forget = await withIdentities();
+  });
+
   it.each([
     ['AzureUSGovernment', 'login.microsoftonline.us', 'management.usgovcloudapi.net'],
     ['AzureChina', 'login.partner.microsoftonline.cn', 'management.chinacloudapi.cn'],

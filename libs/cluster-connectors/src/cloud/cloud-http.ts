@@ -1,5 +1,5 @@
 import { egressConnector, type EgressPolicy } from '@image-factory/egress';
-import { Agent, fetch as undiciFetch, type RequestInit } from 'undici';
+import { Agent, type Dispatcher, fetch as undiciFetch, Headers as RequestHeaders, type RequestInit } from 'undici';
 import { cloudError } from './cloud-error.js';
 
 /** Where instance metadata is served: spoken to for the identity of our own process only, never for a config's sake. */
@@ -49,7 +49,7 @@ export class CloudHttp {
   fetch(route: CloudRoute): typeof globalThis.fetch {
     return async (input: unknown, init: unknown): Promise<Response> => {
       const url = this.url(input instanceof Request ? input.url : String(input));
-      const dispatcher = this.#agentFor(route, url);
+      const dispatcher = namedBy(this.#agentFor(route, url), init as RequestInit | undefined);
       const sent = undiciFetch(url, { ...(init as RequestInit), redirect: 'error', dispatcher });
       const answer = await sent.catch((error: unknown) => {
         // Libraries judge by a system error's code whether to try again; fetch wraps it.
@@ -108,6 +108,16 @@ export class CloudHttp {
     });
     return this.#direct;
   }
+}
+
+/** Where a request says for which host it was signed, that is said, wherever it is sent; fetch itself drops it. */
+function namedBy(agent: Agent, init: RequestInit | undefined): Dispatcher {
+  const host = new RequestHeaders(init?.headers).get('host');
+  if (host === null) return agent;
+  return agent.compose((dispatch) => (options, handler) => {
+    const headers = { ...(options.headers as Record<string, string>), host };
+    return dispatch({ ...options, headers }, handler);
+  });
 }
 
 /** The bytes as they are after decompression: neither a length that is not said nor a small body that grows gets past. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, Secret } from '@image-factory/domain';
+import { type Clock, isDomainError, type Reason, Secret } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
 import { type EndingValue, RenewedValue } from '../broker/renewed-value.js';
 import { TokenBroker } from '../broker/token-broker.js';
@@ -34,6 +34,8 @@ export interface CloudSession {
 
 const DESCRIPTION_LIFE_MS = 10 * 60_000;
 const MOST_SESSIONS = 2_000;
+/** A cloud says so of a credential that was revoked, or whose rights have changed since it was made. */
+const REFUSED: readonly Reason[] = ['CloudCredentialExpired', 'CloudAccessDenied'];
 
 /**
  * The cloud identities of one process, one session for each cluster and version of its credential: whoever connects to
@@ -88,6 +90,16 @@ export class CloudSessions {
       if (refused && signedWith !== undefined) await credential.invalidate(signedWith);
       return cluster.mint(async () => (signedWith = await credential.read()), signal);
     };
+    const describe = async (signal: AbortSignal): Promise<DescribedCluster> => {
+      let asked: Credential | undefined;
+      try {
+        return await cluster.describe(async () => (asked = await credential.read()), signal);
+      } catch (error) {
+        const refused = isDomainError(error) && REFUSED.includes(error.reason);
+        if (refused && asked !== undefined) await credential.invalidate(asked).catch(() => undefined);
+        throw error;
+      }
+    };
     return {
       credential,
       broker: new TokenBroker({ ...common, name: cluster.name, mint, accepted: () => credential.accepted() }),
@@ -95,7 +107,7 @@ export class CloudSessions {
         ...common,
         name: `the description of ${cluster.name}`,
         load: async (signal) => ({
-          value: await cluster.describe(() => credential.read(), signal),
+          value: await describe(signal),
           expiresAt: new Date(clock.now().getTime() + DESCRIPTION_LIFE_MS),
         }),
       }),
