@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { type ClusterConnection, openClusterConnection } from '@image-factory/cluster-connectors';
 import { ConnectionPool } from '@image-factory/cluster-registry';
 import { isDomainError } from '@image-factory/domain';
@@ -7,25 +5,12 @@ import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger } from '@image-factory/telemetry';
 import { eventually, FakeClock, FakeKubeApiServer, InMemoryProviderRepository } from '@image-factory/test-support';
 import { afterEach, describe, expect, it } from 'vitest';
+import { heldByProcess } from './held-by-process.ts';
 
 const AT_ONCE = 20;
 const IDLE_MS = 60_000;
-const MIB = 1024 * 1024;
 const egress = new EgressPolicy({ allow: ['127.0.0.1'], allowHttp: ['127.0.0.1'] });
 const context = { fileRules: { allowedDirs: [], anyPath: false }, allowHttp: true };
-
-/** What this process holds: sockets and timers as the event loop counts them, and the heap after a collection. */
-function held(): { sockets: number; timers: number; heapMib: number } {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  const active = process.getActiveResourcesInfo();
-  const count = (pattern: RegExp): number => active.filter((name) => pattern.test(name)).length;
-  return {
-    sockets: count(/^(?:TCP|TLS)/),
-    timers: count(/^Timeout$/),
-    heapMib: process.memoryUsage().heapUsed / MIB,
-  };
-}
 
 /** A pool over clusters that all are one server, with each way in which a connection comes to its end. */
 class LeakWorld {
@@ -97,9 +82,9 @@ describe('a connection pool', () => {
       world = new LeakWorld(await FakeKubeApiServer.start({ tls }));
       // What is made once (code, sessions, buffers) is there after the first part.
       await world.round(cycles / 5);
-      const before = held();
+      const before = heldByProcess();
       await world.round(cycles - cycles / 5);
-      const after = held();
+      const after = heldByProcess();
       expect(world.pool.view()).toEqual({ idle: 0, inUse: 0, draining: 0, connecting: 0 });
       expect(world.pool.openSockets().size).toBe(0);
       expect(after.sockets).toBeLessThanOrEqual(before.sockets);

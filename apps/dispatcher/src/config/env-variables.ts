@@ -4,6 +4,7 @@ import {
   choice,
   flag,
   CommonVariables,
+  flag,
   integer,
   listOf,
   splitList,
