@@ -2,7 +2,6 @@ import { AZURE_CLOUD_NAMES, type AzureCloud } from '@image-factory/cluster-conne
 import {
   absolutePath,
   choice,
-  flag,
   CommonVariables,
   flag,
   integer,
