@@ -13,6 +13,7 @@ import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
+import { DropRunIndex1795305622000 } from './1795305622000-drop-run-index.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -31,6 +32,7 @@ export const MIGRATIONS = [
   GiveMoreDisk1795219600000,
   TrustDatabase1795305620000,
   IndexLogCursors1795305621000,
+  DropRunIndex1795305622000,
 ] as const;
 
-export const SCHEMA_VERSION = IndexLogCursors1795305621000.name;
+export const SCHEMA_VERSION = DropRunIndex1795305622000.name;
