@@ -51,8 +51,7 @@ CREATE TABLE build_artifacts (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT build_artifacts_pkey PRIMARY KEY (id)
 );
-CREATE INDEX build_artifacts_build ON public.build_artifacts USING btree (build_id);
-CREATE UNIQUE INDEX build_artifacts_name ON public.build_artifacts USING btree (execution_id, name);
+CREATE UNIQUE INDEX build_artifacts_of_build ON public.build_artifacts USING btree (build_id, execution_id, name);
 
 CREATE TABLE build_configs (
   build_id uuid NOT NULL,

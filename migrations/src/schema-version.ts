@@ -14,6 +14,7 @@ import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
 import { DropRunIndex1795305622000 } from './1795305622000-drop-run-index.js';
+import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifact-indexes.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -33,6 +34,7 @@ export const MIGRATIONS = [
   TrustDatabase1795305620000,
   IndexLogCursors1795305621000,
   DropRunIndex1795305622000,
+  MergeArtifactIndexes1795305623000,
 ] as const;
 
-export const SCHEMA_VERSION = DropRunIndex1795305622000.name;
+export const SCHEMA_VERSION = MergeArtifactIndexes1795305623000.name;
