@@ -51,8 +51,7 @@ CREATE TABLE build_artifacts (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT build_artifacts_pkey PRIMARY KEY (id)
 );
-CREATE INDEX build_artifacts_build ON public.build_artifacts USING btree (build_id);
-CREATE UNIQUE INDEX build_artifacts_name ON public.build_artifacts USING btree (execution_id, name);
+CREATE UNIQUE INDEX build_artifacts_of_build ON public.build_artifacts USING btree (build_id, execution_id, name);
 
 CREATE TABLE build_configs (
   build_id uuid NOT NULL,
@@ -166,7 +165,6 @@ CREATE UNIQUE INDEX build_executions_attempt ON public.build_executions USING bt
 CREATE UNIQUE INDEX build_executions_key ON public.build_executions USING btree (concurrency_group) WHERE ((concurrency_group IS NOT NULL) AND (finished_at IS NULL));
 CREATE UNIQUE INDEX build_executions_live ON public.build_executions USING btree (build_id) WHERE (finished_at IS NULL);
 CREATE INDEX build_executions_placing ON public.build_executions USING btree (owner) WHERE ((provider_id IS NULL) AND (finished_at IS NULL));
-CREATE UNIQUE INDEX build_executions_run ON public.build_executions USING btree (cluster_uid, namespace_uid, pipeline_run_name) WHERE (pipeline_run_name IS NOT NULL);
 CREATE INDEX build_executions_shard ON public.build_executions USING btree (provider_id, host, shard) WHERE ((provider_id IS NOT NULL) AND (swept_at IS NULL));
 
 CREATE TABLE build_log_chunks (

@@ -13,6 +13,8 @@ import { KeepProbes1795219590000 } from './1795219590000-keep-probes.js';
 import { GiveMoreDisk1795219600000 } from './1795219600000-give-more-disk.js';
 import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
+import { DropRunIndex1795305622000 } from './1795305622000-drop-run-index.js';
+import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifact-indexes.js';
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 
@@ -33,6 +35,8 @@ export const MIGRATIONS = [
   GiveMoreDisk1795219600000,
   TrustDatabase1795305620000,
   IndexLogCursors1795305621000,
+  DropRunIndex1795305622000,
+  MergeArtifactIndexes1795305623000,
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
 ] as const;

@@ -82,11 +82,10 @@ describe('what is asked at once', () => {
     const tenantId = await world.tenant(20);
     const providerId = await world.provider();
     const claimed = await claim(tenantId, 4);
-    const name = `run-${randomUUID()}`;
     const answers = await Promise.allSettled(
       claimed.map((one, index) => {
         const commit = world.commit(one, dispatcherId, providerId);
-        return world.queue.place(index < 2 ? { ...commit, document: { ...commit.document, name } } : commit);
+        return world.queue.place(index === 1 ? { ...commit, shard: 2 ** 40 } : commit);
       }),
     );
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);

@@ -11,12 +11,7 @@ import {
 import { FIND_OWNED_BY_ID } from '../../libs/persistence/src/execution/owned-statements.js';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
 import { CLAIM_HEADS, CLAIM_WRITE } from '../../libs/persistence/src/queue/claim-statements.js';
-import {
-  LOCK_CLAIMS,
-  LOCK_PLACING,
-  PLACE_WRITE,
-  UNPLACE_WRITE,
-} from '../../libs/persistence/src/queue/placement-statements.js';
+import { LOCK_CLAIMS, PLACE_WRITE, UNPLACE_WRITE } from '../../libs/persistence/src/queue/placement-statements.js';
 import { DELETE_CURSORS } from '../../libs/persistence/src/log/statements.js';
 import { QueueWorld } from './queue-world.js';
 
@@ -34,7 +29,6 @@ describe('the plan that is kept of a statement over many keys, made on empty tab
     [CLAIM_WRITE, CLAIM_SETTINGS],
     [LOCK_CLAIMS, KEYED_PLANS],
     [PLACE_WRITE, KEYED_PLANS],
-    [LOCK_PLACING, KEYED_PLANS],
     [UNPLACE_WRITE, KEYED_PLANS],
     [LOCK_ATTEMPTS, KEYED_PLANS],
     [LOCK_ATTEMPTS_AND_BUILDS, KEYED_PLANS],

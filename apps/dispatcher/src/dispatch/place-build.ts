@@ -3,58 +3,38 @@ import {
   chooseProvider,
   infrastructureTypeOf,
   isDomainError,
-  tenantText,
   type AvoidedProviders,
   type BuildExecutor,
-  type Clock,
-  type Parking,
   type Place,
   type PlacementDecision,
   type Provider,
   type Reason,
 } from '@image-factory/domain';
-import type {
-  ClaimedExecution,
-  PlacementCommit,
-  PlacementFactsReader,
-  PostgresBuildQueue,
-  RegistryHold,
-} from '@image-factory/persistence';
-import { withSpan, currentTraceparent, type Logger, type Metrics } from '@image-factory/telemetry';
+import type { ClaimedExecution, PlacementCommit, PlacementFactsReader } from '@image-factory/persistence';
+import { withSpan, currentTraceparent } from '@image-factory/telemetry';
 import type { Executors } from '../follow/provider-followers.js';
-import { backOffMs, withJitter } from '../loop/back-off.js';
+import { ParkClaim, type ParkClaimOptions, type ParkClaimParts, type PassedOver } from './park-claim.js';
 import type { PlacementOutcome } from './placement-outcome.js';
-import { noProviderMessage, placementRequest } from './placement-request.js';
+import { placementRequest } from './placement-request.js';
 import type { RetryFacts } from './retry-facts.js';
 import { givenStorage, renderContext, shardOn } from './render-context.js';
+import { stored } from './stored.js';
 
-export interface PlaceBuildOptions {
+export interface PlaceBuildOptions extends ParkClaimOptions {
   readonly installationId: string;
   /** Host of local executions that are placed here. */
   readonly host: string;
   /** `host[:port]`s that speak plain HTTP, for every provider. */
   readonly insecureRegistries: readonly string[];
   readonly prepareTimeoutMs: number;
-  /** How long a build without an eligible provider sleeps, unless a provider changes. */
-  readonly noProviderWaitMs: number;
-  /** The database's time, ms since the epoch. */
-  readonly databaseNowMs: () => number;
 }
 
-export interface PlaceBuildParts {
-  readonly queue: PostgresBuildQueue;
+export interface PlaceBuildParts extends ParkClaimParts {
   readonly facts: PlacementFactsReader;
   readonly retryFacts: RetryFacts;
   readonly executors: Executors;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
 }
 
-const BUSY = { baseMs: 2_000, capMs: 60_000 };
-const STORE = { baseMs: 200, capMs: 5_000 };
-/** Builds that waited for a hold's end do not come all at once. */
-const AFTER_HOLD_MS = 15_000;
 /** The first choice, and one more when it refuses. */
 const CHOICES = 2;
 
@@ -66,28 +46,23 @@ interface Chosen {
 }
 
 /** What one choice led to: final, or "that provider not; choose again". */
-type Choice =
-  | PlacementOutcome
-  | {
-      readonly kind: 'ProviderRefused';
-      readonly reason: Reason;
-      readonly message: string;
-      /** It could not be prepared: where no other provider is eligible, the build waits for this one. */
-      readonly notReady?: { readonly provider: Provider; readonly retryAfterMs: number };
-    };
-type Refused = Extract<Choice, { kind: 'ProviderRefused' }>;
+type Choice = PlacementOutcome | Refused;
+type Refused = PassedOver & { readonly kind: 'ProviderRefused' };
 
 /**
  * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
- * network is spoken to between transactions, never in one. Whatever cannot go on now is parked with its reason, and
- * uses no attempt. A cluster that is slow or away refuses at once what it has no turn for (ClusterPressure), so that it
+ * network is spoken to between transactions, never in one. Whatever cannot go on now is parked (ParkClaim). A cluster that is slow or away refuses at once what it has no turn for (ClusterPressure), so that it
  * holds up only a few builds, for seconds.
  */
 export class PlaceBuild {
+  readonly #park: ParkClaim;
+
   constructor(
     private readonly parts: PlaceBuildParts,
     private readonly options: PlaceBuildOptions,
-  ) {}
+  ) {
+    this.#park = new ParkClaim(parts, options);
+  }
 
   async place(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
     const attributes = { build: claimed.buildId, attempt: claimed.attempt, method: claimed.buildMethod };
@@ -95,7 +70,6 @@ export class PlaceBuild {
     return withSpan('place build', attributes, work, claimed.traceparent);
   }
 
-  /** A surprise must not be claimed again at once for ever: it waits like a provider that is not ready. */
   async #placeOrPark(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
     try {
       return await this.#place(claimed, dispatcherId, signal);
@@ -103,10 +77,7 @@ export class PlaceBuild {
       if (signal.aborted || (isDomainError(error) && error.reason === 'DatabaseUnavailable')) throw error;
       this.parts.metrics.count('dispatchErrors');
       this.parts.logger.error('a build could not be placed', { build: claimed.buildId, error });
-      const message = 'placing failed with an internal error; it is tried again';
-      const wakeAt = new Date(this.options.databaseNowMs() + backOffMs(claimed.bounces + 1, BUSY));
-      await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt });
-      return { kind: 'NoEligibleProvider', message };
+      return this.#park.afterSurprise(claimed, dispatcherId);
     }
   }
 
@@ -114,19 +85,21 @@ export class PlaceBuild {
     const refusal = this.#refusedToTenant(claimed);
     if (refusal !== undefined) return this.#fail(claimed, dispatcherId, refusal.reason, refusal.message);
     const hold = await this.parts.retryFacts.holdOn(claimed);
-    if (hold !== undefined) return this.#parkHeld(claimed, dispatcherId, hold);
+    if (hold !== undefined) return this.#park.untilHoldEnds(claimed, dispatcherId, hold);
     const avoided = await this.parts.retryFacts.avoided(claimed);
     const passedOver = new Map<string, Refused>();
     for (let choice = 0; choice < CHOICES; choice += 1) {
       const { decision, provider } = await this.#chooseSurely(claimed, avoided.providers, passedOver, choice > 0);
-      if (provider === undefined) return this.#parkPassedOver(claimed, dispatcherId, decision, passedOver);
+      if (provider === undefined)
+        return this.#park.withoutProvider(claimed, dispatcherId, decision, passedOver.values());
       const chosen = { provider, decision, avoidedNodes: avoided.nodesOn(provider.id) };
       const outcome = await this.#tryProvider(claimed, dispatcherId, chosen, signal);
       if (outcome.kind !== 'ProviderRefused') return outcome;
       passedOver.set(provider.id, outcome);
     }
     const { decision } = await this.#choose(claimed, avoided.providers, passedOver, true);
-    return this.#parkPassedOver(claimed, dispatcherId, { ...decision, chosen: undefined }, passedOver);
+    const undecided = { ...decision, chosen: undefined };
+    return this.#park.withoutProvider(claimed, dispatcherId, undecided, passedOver.values());
   }
 
   #refusedToTenant(claimed: ClaimedExecution): { reason: Reason; message: string } | undefined {
@@ -241,7 +214,7 @@ export class PlaceBuild {
   }
 
   async #commit(claimed: ClaimedExecution, provider: Provider, commit: PlacementCommit): Promise<Choice> {
-    const placed = await this.#stored(() => this.parts.queue.place(commit));
+    const placed = await stored(this.parts.clock, () => this.parts.queue.place(commit));
     if (placed.kind === 'claim-lost') return { kind: 'ClaimLost' };
     if (placed.kind === 'provider-refused') return { ...placed, kind: 'ProviderRefused' };
     this.parts.logger.info('build dispatched', {
@@ -256,77 +229,6 @@ export class PlaceBuild {
     return { kind: 'Dispatched', providerId: provider.id, shard: commit.shard };
   }
 
-  /** The first provider that was only not ready is waited for; else whatever changes. */
-  async #parkPassedOver(
-    claimed: ClaimedExecution,
-    dispatcherId: string,
-    decision: PlacementDecision,
-    passedOver: ReadonlyMap<string, Refused>,
-  ): Promise<PlacementOutcome> {
-    for (const { reason, message, notReady } of passedOver.values()) {
-      if (notReady === undefined) continue;
-      const { provider, retryAfterMs } = notReady;
-      const refusal: NotReady = { kind: 'notReady', reason, message, retryAfterMs };
-      return this.#parkNotReady(claimed, dispatcherId, { provider, decision }, refusal);
-    }
-    return this.#parkWithoutProvider(claimed, dispatcherId, decision);
-  }
-
-  async #parkWithoutProvider(
-    claimed: ClaimedExecution,
-    dispatcherId: string,
-    decision: PlacementDecision,
-  ): Promise<PlacementOutcome> {
-    const named = claimed.requestedProviderId;
-    const message = noProviderMessage(decision, named);
-    const wakeAt = new Date(this.options.databaseNowMs() + this.#waitMs(claimed, decision));
-    const wakeOn = named === undefined ? 'provider:any' : `provider:${named}`;
-    await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, wakeAt, wakeOn }, decision);
-    return { kind: 'NoEligibleProvider', message };
-  }
-
-  /** A breaker closes without anybody being told of it. */
-  #waitMs(claimed: ClaimedExecution, decision: PlacementDecision): number {
-    const waitMs = withJitter(this.options.noProviderWaitMs, 0.2);
-    const held = decision.rejected.some(({ reason }) => reason === 'BreakerOpen');
-    return held ? Math.min(waitMs, backOffMs(claimed.bounces, BUSY)) : waitMs;
-  }
-
-  /** A registry that many builds had trouble with: no cluster's time is spent on what could not be pushed. */
-  async #parkHeld(claimed: ClaimedExecution, dispatcherId: string, hold: RegistryHold): Promise<PlacementOutcome> {
-    const message = `${hold.message}; builds for it wait until ${hold.heldUntil.toISOString()}`;
-    const wakeAt = new Date(hold.heldUntil.getTime() + Math.floor(AFTER_HOLD_MS * Math.random()));
-    await this.#park(claimed, dispatcherId, { reason: 'RegistryHeld', message, wakeAt });
-    return { kind: 'RegistryHeld', message };
-  }
-
-  async #parkNotReady(
-    claimed: ClaimedExecution,
-    dispatcherId: string,
-    { provider, decision }: Pick<Chosen, 'provider' | 'decision'>,
-    { reason, message: whole, retryAfterMs }: NotReady,
-  ): Promise<PlacementOutcome> {
-    const message = `provider ${provider.name} cannot take it now (${reason}): ${tenantText(reason, whole)}`;
-    const waitMs = Math.max(retryAfterMs, backOffMs(claimed.bounces, BUSY));
-    const wakeAt = new Date(this.options.databaseNowMs() + waitMs);
-    this.parts.logger.warn('a provider is not ready', { provider: provider.name, reason, message: whole });
-    await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt }, decision);
-    return { kind: 'ProviderNotReady', providerId: provider.id, reason, message };
-  }
-
-  async #park(
-    claimed: ClaimedExecution,
-    dispatcherId: string,
-    parking: Parking,
-    decision?: PlacementDecision,
-  ): Promise<void> {
-    const { executionId } = claimed;
-    const request = { executionId, dispatcherId, parking, ...(decision === undefined ? {} : { decision }) };
-    await this.#stored(() => this.parts.queue.park(request));
-    this.parts.metrics.count('parks', 1, { reason: parking.reason });
-    this.parts.logger.info('build parked', { build: claimed.buildId, execution: executionId, ...parking });
-  }
-
   async #fail(
     claimed: ClaimedExecution,
     dispatcherId: string,
@@ -334,24 +236,10 @@ export class PlaceBuild {
     message: string,
   ): Promise<PlacementOutcome> {
     const { executionId } = claimed;
-    await this.#stored(() => this.parts.queue.failPlacing({ executionId, dispatcherId, reason, message }));
+    const request = { executionId, dispatcherId, reason, message };
+    await stored(this.parts.clock, () => this.parts.queue.failPlacing(request));
     this.parts.logger.info('build refused while placing', { build: claimed.buildId, reason, message });
     return { kind: 'BuildRefused', reason, message };
-  }
-
-  /**
-   * A write whose answer is lost is sent again: each of them finds its own effect and then changes nothing, so the
-   * repetition is the read-back that correctness rule 2 asks for. Ends when the claim is somebody else's.
-   */
-  async #stored<T>(write: () => Promise<T>): Promise<T> {
-    for (let tries = 0; ; tries += 1) {
-      try {
-        return await write();
-      } catch (error) {
-        if (!isDomainError(error) || error.reason !== 'DatabaseUnavailable' || tries >= 20) throw error;
-        await this.parts.clock.sleep(backOffMs(tries, STORE));
-      }
-    }
   }
 }
 

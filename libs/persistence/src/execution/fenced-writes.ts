@@ -3,7 +3,7 @@ import { isDomainError } from '@image-factory/domain';
 import { type Batcher, batchSettings } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
 import { isCommitUnknown } from '../database/sql-state.js';
-import type { Fenced, ShardLease } from '../lease/shard-lease.js';
+import { shardColumns, type Fenced, type ShardLease } from '../lease/shard-lease.js';
 import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
 import { LOCK_LANES } from '../queue/statements.js';
 import { JoinedStatements } from './joined-statements.js';
@@ -125,12 +125,7 @@ async function lockAll(
     writes.filter((write) => (write.movesBuild ?? false) === movesBuild).map(({ executionId }) => executionId);
   const [alone, moving] = [ids(false), ids(true)];
   const [shards, ...rows] = await Promise.all([
-    tx.query<HeldShard>(LOCK_SHARDS, [
-      fences.map((fence) => fence.providerId),
-      fences.map((fence) => fence.host),
-      fences.map((fence) => fence.shard),
-      fences.map((fence) => fence.token),
-    ]),
+    tx.query<HeldShard>(LOCK_SHARDS, shardColumns(fences)),
     alone.length === 0 ? [] : tx.query<LockedAttempt>(LOCK_ATTEMPTS, [alone]),
     moving.length === 0 ? [] : tx.query<LockedAttempt>(LOCK_ATTEMPTS_AND_BUILDS, [moving]),
   ]);

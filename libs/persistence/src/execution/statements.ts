@@ -95,13 +95,13 @@ export const BUILD_STARTED: Statement = {
   text: 'UPDATE builds SET started_at = coalesce(started_at, $2) WHERE id = $1',
 };
 
-/** The image that an attempt made, or the manifest of a method that makes none. Index: build_artifacts_name. */
+/** The image that an attempt made, or the manifest of a method that makes none. Index: build_artifacts_of_build. */
 export const ARTIFACT: Statement = {
   name: 'artifact',
   text: `
   INSERT INTO build_artifacts (id, build_id, execution_id, name, type, uri, digest)
   VALUES ($1, $2, $3, $4, $5, $6, $7)
-      ON CONFLICT (execution_id, name) DO NOTHING`,
+      ON CONFLICT (build_id, execution_id, name) DO NOTHING`,
 };
 
 /**

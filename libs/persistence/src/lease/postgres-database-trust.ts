@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/transaction.js';
-import type { ShardLease } from './shard-lease.js';
+import { shardColumns, type ShardLease } from './shard-lease.js';
 import { DISTRUST, LOOK_AT_DATABASE, MARK_COMPARED, TRUST_COMPARED, TRUST_FIRST } from './trust-statements.js';
 
 /** Which database answers: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
@@ -45,13 +45,7 @@ export class PostgresDatabaseTrust {
 
   /** What is on these shards was compared with the rows; a shard that was lost meanwhile does not count. */
   async markCompared(identity: string, leases: readonly ShardLease[]): Promise<void> {
-    await this.database.query(MARK_COMPARED, [
-      leases.map((lease) => lease.providerId),
-      leases.map((lease) => lease.host),
-      leases.map((lease) => lease.shard),
-      leases.map((lease) => lease.token),
-      identity,
-    ]);
+    await this.database.query(MARK_COMPARED, [...shardColumns(leases), identity]);
   }
 
   /** True when nothing was left to compare, and claims go on. */

@@ -1,5 +1,12 @@
 import type { Database } from '../database/database.js';
-import type { DispatcherRegistration, Heartbeat, HeartbeatResult, ShardLease, ShardView } from './shard-lease.js';
+import {
+  shardColumns,
+  type DispatcherRegistration,
+  type Heartbeat,
+  type HeartbeatResult,
+  type ShardLease,
+  type ShardView,
+} from './shard-lease.js';
 import {
   ACQUIRE_SHARDS,
   DEREGISTER,
@@ -126,11 +133,6 @@ export class PostgresLeases {
 
   /** Gives shards up; one that another has taken meanwhile is left alone. */
   async release(request: { readonly leases: readonly ShardLease[] }): Promise<void> {
-    await this.database.query(RELEASE_SHARDS, [
-      request.leases.map((lease) => lease.providerId),
-      request.leases.map((lease) => lease.host),
-      request.leases.map((lease) => lease.shard),
-      request.leases.map((lease) => lease.token),
-    ]);
+    await this.database.query(RELEASE_SHARDS, shardColumns(request.leases));
   }
 }

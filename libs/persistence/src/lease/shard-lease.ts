@@ -8,6 +8,16 @@ export interface ShardLease {
   readonly token: string;
 }
 
+/** Shards as the parameters $1 to $4 of statements about them: providers, hosts, shards, tokens. */
+export function shardColumns(leases: readonly ShardLease[]): unknown[][] {
+  return [
+    leases.map((lease) => lease.providerId),
+    leases.map((lease) => lease.host),
+    leases.map((lease) => lease.shard),
+    leases.map((lease) => lease.token),
+  ];
+}
+
 /**
  * What became of a fenced write. `lease-lost`: the shard has another owner, drop the work. `state-moved`: we still own
  * it, but its row is not in a state that takes this write; read it again.

@@ -81,10 +81,10 @@ export const ACQUIRE_SHARDS = `
   RETURNING s.shard, s.token`;
 
 /**
- * Index: primary key. Locks: the shards given up, in the order of their keys, as batches of writes do; a batch that is
- * under way behind one of them is waited for.
+ * SQL for `own`: the shards $1 to $3 that are held under the tokens $4, locked in the order of their keys, as batches of
+ * writes do. A batch that is under way behind one of them is waited for. Index: primary key.
  */
-export const RELEASE_SHARDS = `
+export const OWN_SHARDS = `
   WITH own AS MATERIALIZED (
     SELECT s.provider_id, s.host, s.shard
       FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
@@ -92,7 +92,10 @@ export const RELEASE_SHARDS = `
         ON s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token
      ORDER BY s.provider_id, s.host, s.shard
        FOR UPDATE OF s
-  )
+  )`;
+
+/** Index: primary key. Locks: the shards given up (OWN_SHARDS). */
+export const RELEASE_SHARDS = `${OWN_SHARDS}
   UPDATE cluster_shards s SET owner = NULL, token = NULL
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
 

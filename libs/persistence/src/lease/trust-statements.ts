@@ -1,3 +1,5 @@
+import { OWN_SHARDS } from './statements.js';
+
 /**
  * SQL for the timeline of this database, 8 hex digits: another one after a standby was promoted. Nothing while the server
  * is a standby itself.
@@ -40,16 +42,8 @@ export const DISTRUST = `
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard
      AND EXISTS (SELECT 1 FROM held)`;
 
-/** Shards that are still held under these tokens. Index: primary key. Locks: the shards, in the order of their keys. */
-export const MARK_COMPARED = `
-  WITH own AS MATERIALIZED (
-    SELECT s.provider_id, s.host, s.shard
-      FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS l (provider_id, host, shard, token)
-      JOIN cluster_shards s
-        ON s.provider_id = l.provider_id AND s.host = l.host AND s.shard = l.shard AND s.token = l.token
-     ORDER BY s.provider_id, s.host, s.shard
-       FOR UPDATE OF s
-  )
+/** Shards that are still held under these tokens. Index: primary key. Locks: the shards (OWN_SHARDS). */
+export const MARK_COMPARED = `${OWN_SHARDS}
   UPDATE cluster_shards s SET compared_identity = $5
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
 

@@ -6,13 +6,13 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 /* SQL about claimed executions: place them, take them back, cancel their builds. Lock order as in statements.ts. */
 
 /**
- * Claimed executions with their builds. By id alone: whose they are is compared afterwards, so that no plan walks all
+ * Claimed executions with their builds, to be placed or taken back. By id alone: whose they are is compared afterwards, so that no plan walks all
  * claims of one owner instead. Index: primary keys. Locks: the executions in the order of their ids, each with its build.
  */
 export const LOCK_CLAIMS: Statement = {
   name: 'lock_claims',
   text: `
-  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state, e.provider_id, e.shard,
+  SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.owner, e.claim_token, e.state, e.reason, e.provider_id, e.shard,
          b.status, b.build_method, b.infrastructure_type, b.requested_provider_id
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
@@ -92,22 +92,7 @@ export const PLACE_WRITE: Statement = {
     FROM placed`,
 };
 
-/**
- * Claims to take back; whose they are is compared by the write. Index: primary keys. Locks: the executions in the order
- * of their ids, each with its build.
- */
-export const LOCK_PLACING: Statement = {
-  name: 'lock_placing',
-  text: `
-  SELECT e.id AS execution_id, e.owner, e.state, e.reason, b.id, b.tenant_id, b.status
-    FROM build_executions e
-    JOIN builds b ON b.id = e.build_id
-   WHERE e.id = ANY ($1::uuid[])
-   ORDER BY e.id
-     FOR UPDATE OF e, b`,
-};
-
-/** Their lanes, which never change. Index: primary keys. Locks: the lanes, in the order of their ids. */
+/** The lanes of the executions $1, which never change. Index: primary keys. Locks: the lanes, in the order of their ids. */
 export const LOCK_LANES_OF: Statement = {
   name: 'lock_lanes_of',
   text: `

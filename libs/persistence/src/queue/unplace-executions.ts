@@ -1,7 +1,7 @@
 import type { BuildStatus, ExecutionState, PlacementDecision, Reason } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
 import { storableJson, storableText } from '../sql/storable.js';
-import { LOCK_LANES_OF, LOCK_PLACING, PARK_DECISIONS, UNPLACE_WRITE } from './placement-statements.js';
+import { LOCK_CLAIMS, LOCK_LANES_OF, PARK_DECISIONS, UNPLACE_WRITE } from './placement-statements.js';
 import { unblockAfter } from './unblock-builds.js';
 
 /** A claim to take back before any cluster was touched. */
@@ -27,12 +27,12 @@ export interface UnplacedBuild {
 }
 
 interface LockedClaim {
-  readonly execution_id: string;
+  readonly id: string;
+  readonly build_id: string;
+  readonly tenant_id: string;
   readonly owner: string;
   readonly state: ExecutionState;
   readonly reason: string | null;
-  readonly id: string;
-  readonly tenant_id: string;
   readonly status: BuildStatus;
 }
 
@@ -57,7 +57,7 @@ export async function unplace(
   const executionIds = unplacings.map((one) => one.executionId);
   const column = (of: (one: Unplacing) => unknown): unknown[] => unplacings.map((one) => of(one) ?? null);
   const [locked, , rows] = await Promise.all([
-    tx.query<LockedClaim>(LOCK_PLACING, [executionIds]),
+    tx.query<LockedClaim>(LOCK_CLAIMS, [executionIds]),
     tx.query(LOCK_LANES_OF, [executionIds]),
     tx.query<UnplacedRow>(UNPLACE_WRITE, [
       executionIds,
@@ -82,10 +82,13 @@ export async function unplace(
   });
   if (freeing.length > 0) await unblockAfter(tx, freeing);
   const asked = new Map(unplacings.map((one) => [one.executionId, one]));
-  const before = locked.filter((claim) => wasTakenBack(claim, asked.get(claim.execution_id)));
-  return new Map(
-    [...before, ...rows].map((row) => [row.execution_id, { id: row.id, tenantId: row.tenant_id, status: row.status }]),
-  );
+  const taken = new Map<string, UnplacedBuild>();
+  for (const claim of locked) {
+    if (!wasTakenBack(claim, asked.get(claim.id))) continue;
+    taken.set(claim.id, { id: claim.build_id, tenantId: claim.tenant_id, status: claim.status });
+  }
+  for (const row of rows) taken.set(row.execution_id, { id: row.id, tenantId: row.tenant_id, status: row.status });
+  return taken;
 }
 
 function wasTakenBack(claim: LockedClaim, asked: Unplacing | undefined): boolean {
