@@ -188,6 +188,16 @@ describe('an egress policy without an allow list', () => {
     expect(await open.check(url, purpose)).toMatchObject({ allowed: true });
   });
 
+  it('tells an admin what a name resolves to, and a tenant only what kind of address that is', async () => {
+    const open = new EgressPolicy({ allow: [], resolve: async () => [{ address: '127.0.0.9', family: 4 }] });
+    const said = async (purpose: EgressPurpose) => JSON.stringify(await open.check('https://inside.example/', purpose));
+    expect(await said('cluster')).toContain('inside.example (127.0.0.9)');
+    for (const purpose of ['git', 'registry'] as const) {
+      expect(await said(purpose)).toContain('is a loopback address');
+      expect(await said(purpose)).not.toContain('127.0.0.9');
+    }
+  });
+
   it('says that a name does not resolve, apart from refusing it', async () => {
     expect(await verdict('https://unknown.example/', 'git')).toBe('ResolutionFailed');
     expect(await verdict('https://empty.example/', 'git')).toBe('ResolutionFailed');

@@ -100,7 +100,9 @@ export class EgressPolicy {
             : !TENANT_PURPOSES.includes(purpose) || this.#allow.allows(destination)));
       if (allowed) continue;
       const remedy = NEVER.includes(kind) ? 'it is never reached' : 'an operator can allow it with IF_EGRESS_ALLOW';
-      const shown = host === address ? host : `${host} (${address})`;
+      // What a name resolves to here is not a tenant's to learn.
+      const hidden = host === address || TENANT_PURPOSES.includes(purpose);
+      const shown = hidden ? host : `${host} (${address})`;
       return refusal('AddressForbidden', `The ${purpose} host ${shown} is a ${kind} address; ${remedy}.`);
     }
     return { allowed: true, host, port, addresses };

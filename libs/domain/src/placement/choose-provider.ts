@@ -103,8 +103,11 @@ function ranked(providers: readonly Provider[], request: PlacementRequest, facts
   if (providers.length === 0) return [];
   const scores = scoreProviders(providers, request, facts);
   const scored = providers.flatMap((provider, index): ScoredProvider[] => {
-    const score = scores[index];
-    return score === undefined ? [] : [{ ...named(provider), basis: basisOf(provider, request), ...score }];
+    const scoring = scores[index];
+    if (scoring === undefined) return [];
+    const { score, parts, overShare } = scoring;
+    const { id, name } = provider;
+    return [{ providerId: id, name, basis: basisOf(provider, request), score, parts, overShare }];
   });
   return scored.sort(
     (a, b) =>

@@ -1,6 +1,6 @@
 import type { Provider } from '../provider/provider.js';
 import { loadBounds, ringDistances, type RingMember } from './bounded-hash.js';
-import type { ScorePart, ScoreParts } from './placement-decision.js';
+import { SCORE_PARTS, type ScorePart, type ScoreParts } from './placement-decision.js';
 import type { PlacementFacts, PlacementRequest, ProviderHistory } from './placement-request.js';
 import { regionOf } from './provider-features.js';
 
@@ -43,15 +43,15 @@ export function scoreProviders(
   const wanted = request.requirements?.preferredRegion;
   return providers.map((provider, index) => {
     const history = facts.history?.get(provider.id);
-    const parts: ScoreParts = {
-      ...(warmth === undefined ? {} : { warmth: rounded(warmth[index] ?? 0) }),
-      headroom: rounded(headroomOf(provider)),
-      reliability: rounded(reliabilityOf(history)),
-      start: rounded(HALF_START_SECONDS / (HALF_START_SECONDS + (history?.startSeconds ?? 0))),
-      ...(wanted === undefined ? {} : { region: regionOf(provider) === wanted ? 1 : 0 }),
-      ...(prices === undefined ? {} : { price: rounded(cheapness(provider.pricePerMinute, prices)) }),
-      spread: ofTenantInAll === 0 ? 1 : rounded(1 - (ofTenant[index] ?? 0) / ofTenantInAll),
-    };
+    // One object, filled in one order: hundreds of them are made for each choice.
+    const parts: { -readonly [Part in ScorePart]?: number } = {};
+    if (warmth !== undefined) parts.warmth = rounded(warmth[index] ?? 0);
+    parts.headroom = rounded(headroomOf(provider));
+    parts.reliability = rounded(reliabilityOf(history));
+    parts.start = rounded(HALF_START_SECONDS / (HALF_START_SECONDS + (history?.startSeconds ?? 0)));
+    if (wanted !== undefined) parts.region = regionOf(provider) === wanted ? 1 : 0;
+    if (prices !== undefined) parts.price = rounded(cheapness(provider.pricePerMinute, prices));
+    parts.spread = ofTenantInAll === 0 ? 1 : rounded(1 - (ofTenant[index] ?? 0) / ofTenantInAll);
     return { score: weighted(parts), parts, overShare: provider.running + 1 > (bounds[index] ?? 0) };
   });
 }
@@ -114,8 +114,10 @@ function cheapness(price: number | undefined, { lowest, highest }: PriceRange): 
 function weighted(parts: ScoreParts): number {
   let sum = 0;
   let weights = 0;
-  for (const part of Object.keys(parts) as ScorePart[]) {
-    sum += SCORE_WEIGHTS[part] * (parts[part] ?? 0);
+  for (const part of SCORE_PARTS) {
+    const value = parts[part];
+    if (value === undefined) continue;
+    sum += SCORE_WEIGHTS[part] * value;
     weights += SCORE_WEIGHTS[part];
   }
   return rounded(sum / weights);
