@@ -322,6 +322,7 @@ describe('a lost cluster', () => {
     secondReaches = false;
     const lost = await harness.inState(buildId, 'lost', 30_000);
     expect(lost).toMatchObject({ reason: 'ClusterLost', slot_held: false });
+    expect(lost.log_gap).toContain('was not read');
     await harness.reaches(buildId, 'queued');
   });
 

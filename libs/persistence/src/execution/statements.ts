@@ -215,6 +215,7 @@ export const FINISH: Statement = {
            waiting_message = NULL, create_unknown_since = NULL, failure_class = $13, retry_decision = $14,
            retry_reason = $15, retry_message = $16, avoided = $17::boolean,
            next_attempt_at = CASE WHEN $14 = 'retry' THEN now() + coalesce($9::double precision, 0) * interval '1 millisecond' END,
+           log_gap = CASE WHEN $2 = 'lost' THEN coalesce(e.log_gap, 'what was printed after the cluster was lost was not read') ELSE e.log_gap END,
            promoted_at = CASE WHEN $2 = 'succeeded' THEN coalesce(e.promoted_at, now()) ELSE e.promoted_at END
      WHERE e.id = $1 AND e.state = $5
     RETURNING e.id, e.build_id, e.tenant_id, e.attempt, e.image_digest, e.first_step_started_at, e.results
