@@ -11,7 +11,7 @@ const TENANTS = 50;
 /** The lag of an end while half as many builds come as two dispatchers finish under full load on the same machine. */
 export async function measureHealthyLag(bench: FleetBench, fullPerSecond: number): Promise<BenchmarkResult> {
   const perSecond = Math.max(1, Math.round(fullPerSecond / 2));
-  const forMs = bench.quick ? 10_000 : 40_000;
+  const forMs = bench.quick ? 10_000 : 30_000;
   const clusters = await Clusters.start({ count: 10, latencyMs: [5, 20] });
   const installation = await Installation.open(bench.serverUrl, 'fleet_lag');
   const { world } = installation;
@@ -19,10 +19,10 @@ export async function measureHealthyLag(bench: FleetBench, fullPerSecond: number
   const submitter = await Submitter.open(world, tenants);
   try {
     await installation.addClusters(clusters.configs);
-    await installation.startDispatchers(2, { IF_DISPATCHER_SLOTS: '200', IF_HEALTH_INTERVAL_MS: '5000' });
+    await installation.startDispatchers(2, { IF_DISPATCHER_SLOTS: '100', IF_HEALTH_INTERVAL_MS: '5000' });
     const finished = 'SELECT count(*) AS n FROM builds WHERE finished_at IS NOT NULL';
     // Namespaces, connections and compiled code are there before the clock runs.
-    await paced(perSecond / 2, bench.quick ? 5_000 : 10_000, (index) => submitter.submit(index));
+    await paced(perSecond, bench.quick ? 5_000 : 15_000, (index) => submitter.submit(index));
     const warmUp = await world.number('SELECT count(*) AS n FROM builds');
     await installation.reaches('the warm-up builds to end', finished, warmUp, 60_000);
     const since = new Date();

@@ -47,14 +47,21 @@ export class Installation {
    * before that would wait out its parking.
    */
   async startDispatchers(count: number, environment: Readonly<Record<string, string>>): Promise<ProductProcess[]> {
-    await this.world.rows('UPDATE installation SET dispatch_paused = true');
     const started: ProductProcess[] = [];
-    for (let index = 0; index < count; index += 1) started.push(await this.start('dispatcher', environment));
-    const clusters = await this.world.number('SELECT count(*) AS n FROM providers');
-    const healthy = `SELECT count(*) AS n FROM providers WHERE health = 'healthy' AND tekton_answers`;
-    await this.reaches('all clusters to be healthy', healthy, clusters, 120_000);
-    await this.world.rows('UPDATE installation SET dispatch_paused = false');
+    await this.paused(async () => {
+      for (let index = 0; index < count; index += 1) started.push(await this.start('dispatcher', environment));
+      const clusters = await this.world.number('SELECT count(*) AS n FROM providers');
+      const healthy = `SELECT count(*) AS n FROM providers WHERE health = 'healthy' AND tekton_answers`;
+      await this.reaches('all clusters to be healthy', healthy, clusters, 120_000);
+    });
     return started;
+  }
+
+  /** Nothing is claimed while `work` is under way. */
+  async paused(work: () => Promise<void>): Promise<void> {
+    await this.world.rows('UPDATE installation SET dispatch_paused = true');
+    await work();
+    await this.world.rows('UPDATE installation SET dispatch_paused = false');
   }
 
   async start(app: 'api' | 'dispatcher', environment: Readonly<Record<string, string>> = {}): Promise<ProductProcess> {

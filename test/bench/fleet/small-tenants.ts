@@ -105,7 +105,7 @@ interface SmallBuild {
 async function waitsSince(world: BuildWorld, small: readonly string[], since: Date): Promise<Waits> {
   const rows = await world.rows<SmallBuild>(
     `SELECT b.tenant_id, extract(epoch FROM b.created_at)::float8 * 1000 AS at_ms,
-            extract(epoch FROM e.claimed_at - b.created_at)::float8 * 1000 AS wait_ms,
+            greatest(0, extract(epoch FROM e.claimed_at - b.created_at)::float8) * 1000 AS wait_ms,
             extract(epoch FROM e.pods_over_at - e.claimed_at)::float8 * 1000 AS slot_ms
        FROM builds b JOIN build_executions e ON e.build_id = b.id AND e.attempt = 1
       WHERE b.tenant_id = ANY ($1::uuid[]) AND b.created_at >= $2 AND e.pods_over_at IS NOT NULL`,
