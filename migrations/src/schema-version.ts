@@ -15,6 +15,7 @@ import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
 import { DropRunIndex1795305622000 } from './1795305622000-drop-run-index.js';
 import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifact-indexes.js';
+import { DropReadyIndex1795305624000 } from './1795305624000-drop-ready-index.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -35,6 +36,7 @@ export const MIGRATIONS = [
   IndexLogCursors1795305621000,
   DropRunIndex1795305622000,
   MergeArtifactIndexes1795305623000,
+  DropReadyIndex1795305624000,
 ] as const;
 
-export const SCHEMA_VERSION = MergeArtifactIndexes1795305623000.name;
+export const SCHEMA_VERSION = DropReadyIndex1795305624000.name;
