@@ -455,7 +455,6 @@ CREATE TABLE lanes (
   CONSTRAINT lanes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(id) ON DELETE CASCADE,
   CONSTRAINT lanes_pkey PRIMARY KEY (tenant_id)
 ) WITH (fillfactor=40, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500, autovacuum_vacuum_cost_delay=0);
-CREATE INDEX lanes_ready ON public.lanes USING btree (tenant_id) WHERE ready;
 
 CREATE TABLE placement_decisions (
   execution_id uuid NOT NULL,

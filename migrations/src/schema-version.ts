@@ -15,6 +15,7 @@ import { TrustDatabase1795305620000 } from './1795305620000-trust-database.js';
 import { IndexLogCursors1795305621000 } from './1795305621000-index-log-cursors.js';
 import { DropRunIndex1795305622000 } from './1795305622000-drop-run-index.js';
 import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifact-indexes.js';
+import { DropReadyIndex1795305624000 } from './1795305624000-drop-ready-index.js';
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 
@@ -37,6 +38,7 @@ export const MIGRATIONS = [
   IndexLogCursors1795305621000,
   DropRunIndex1795305622000,
   MergeArtifactIndexes1795305623000,
+  DropReadyIndex1795305624000,
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
 ] as const;

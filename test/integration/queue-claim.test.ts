@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PRIORITY_STEP_MS } from '@image-factory/domain';
 import { eventually } from '@image-factory/test-support';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
-import { CLAIM_GATES, CLAIM_HEADS, CLAIM_LANES } from '../../libs/persistence/src/queue/claim-statements.js';
+import { CLAIM_GATES, CLAIM_HEADS } from '../../libs/persistence/src/queue/claim-statements.js';
 import { QueueWorld } from './queue-world.js';
 
 describe('claiming builds', () => {
@@ -107,20 +107,6 @@ describe('claiming builds', () => {
     await world.database.query('ANALYZE builds');
     expect(await plan()).toContain('builds_claim');
     await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
-  });
-
-  it('finds the lanes that are ready by lanes_ready, however many tenants there are', async () => {
-    await world.database.query(
-      `WITH t AS (INSERT INTO tenants (name) SELECT 'idle ' || n FROM generate_series(1, 2000) AS n RETURNING id)
-       INSERT INTO lanes (tenant_id, max_running) SELECT id, 10 FROM t`,
-    );
-    await world.database.query('ANALYZE lanes');
-    const plan = await world.database.transaction(
-      (tx) => tx.query<{ 'QUERY PLAN': string }>(`EXPLAIN ${CLAIM_LANES.text}`, [25]),
-      { settings: CLAIM_SETTINGS },
-    );
-    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('lanes_ready');
-    await world.database.query(`DELETE FROM tenants WHERE name LIKE 'idle %'`);
   });
 
   it('waits for a lane that others always hold rather than pass it over for ever', async () => {

@@ -11,9 +11,7 @@ export interface BatchRound {
 }
 
 export interface BatcherOptions<Item, Answer> {
-  /**
-   * Does all of them, in one transaction when it writes; answers in their order. A refusal is an answer, not an error.
-   */
+  /** Does all of them, in one transaction when it writes; answers in their order. A refusal is an answer, not an error. */
   readonly run: (items: readonly Item[], round: BatchRound) => Promise<readonly Answer[]>;
   /** Items of one key are done one after the other: the later one sees what the earlier one did. Default: no keys. */
   readonly keyOf?: (item: Item) => string;
@@ -55,9 +53,11 @@ export function batchSettings({ lockWaitMs }: BatchRound): readonly string[] {
  * own. Each caller gets the answer for its own row, and gets it after the commit: what it frees here is freed there.
  *
  * Failures: a lost connection or a slow database is told to all callers of the batch, who repeat what they asked. Any
- * other error is somebody's own, a lock that is not free among them: the batch was rolled back and is done again in two
- * halves, and so on, so that a row which cannot be written fails its caller only and costs its mates a few transactions,
- * not one each. A database that does not keep up is told to callers too, instead of gathering without end.
+ * other error is somebody's own: the batch was rolled back and is done again in two halves, and so on, so that a row which
+ * cannot be written fails its caller only and costs its mates a few transactions, not one each. So it is with a lock that
+ * is not free: each half waits half as long for it, which finds the row behind it within about twice the first wait. That
+ * row then waits by itself, one such row at a time, while batches go on beside it. A database that does not keep up is
+ * told to callers too, instead of gathering without end.
  */
 export class Batcher<Item, Answer> {
   #waiting: Waiting<Item, Answer>[] = [];

@@ -56,9 +56,9 @@ interface HeldShard {
  * Writes about executions under their fences, many in one transaction (see `Batcher`).
  *
  * A batch locks in the order of all transactions: shards, executions with the builds that move, the lanes and the
- * providers whose counters change, then tags, each kind by its key. Then the writes go out together. Each row is fenced by itself:
- * only a miss of its fence means that its shard is lost (correctness rule 12), and a row that is refused changes nothing
- * and holds up no other.
+ * providers whose counters change, then tags, each kind by its key. Then the writes go out together. Each row is fenced
+ * by itself: only a miss of its fence means that its shard is lost (correctness rule 12), and a row that is refused
+ * changes nothing and holds up no other.
  *
  * A COMMIT whose answer was lost is asked again until the database says what became of it, so that what follows a write
  * (wake-ups, the log line, what is measured and learnt) follows it then too (rule 2).

@@ -27,7 +27,10 @@ const LANE_ORDER = `running >= guaranteed,
 const LANE_COLUMNS = `tenant_id, queued, running, max_running, guaranteed, weight, running_cpu, running_memory,
          ${SERVED('lanes')} AS served, (SELECT max_concurrent_builds FROM installation) AS installation_limit`;
 
-/** Lanes with work and room in their turn. Index: lanes_ready. Locks: up to $1 lanes, skipping locked ones. */
+/**
+ * Lanes with work and room in their turn. Reads every lane, a row per tenant, by the primary key: an index of those that
+ * are ready would be written anew whenever one becomes so. Locks: up to $1 lanes, skipping locked ones.
+ */
 export const CLAIM_LANES: Statement = {
   name: 'claim_lanes',
   text: `
@@ -56,7 +59,7 @@ export const CLAIM_GATE: Statement = {
 
 /**
  * The same for one lane, waiting for it (with a short lock_timeout): a lane that is enqueued into without a pause is
- * always locked by somebody, and would be skipped for ever. Index: lanes_ready. Locks: one lane, holding no other row.
+ * always locked by somebody, and would be skipped for ever. Index: primary key. Locks: one lane, holding no other row.
  */
 export const CLAIM_LANE_WAITING: Statement = {
   name: 'claim_lane_waiting',
