@@ -171,6 +171,17 @@ describe('providers of clouds', () => {
     ]);
   });
 
+  it('whose stored config is wrong fail a connection test at its first step', async () => {
+    const { body } = await create(AKS, 'azure-aks');
+    await harness.sql.query(
+      `UPDATE providers SET settings = settings || '{"azure_cloud": "AzureMoon"}' WHERE id = $1`,
+      [body.id],
+    );
+    const test = await harness.call('POST', `${PROVIDERS}/${body.id}/test-connection`);
+    expect(ended(test)).toEqual(['identity failed', ...SKIPPED]);
+    expect(test.body.steps[0]).toMatchObject({ reason: 'ProviderConfigInvalid' });
+  });
+
   it('by a client certificate show when it ends', async () => {
     const config = {
       auth_method: 'client-cert',

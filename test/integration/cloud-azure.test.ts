@@ -166,6 +166,20 @@ describe('an AKS cluster', () => {
     expect(stub.seen(CREDENTIAL_PATH)[0]?.headers.authorization).toBe(`Bearer ${TOKENS.arm}`);
   });
 
+  it('in a cloud of its own is found at its resource manager, with a token for that', async () => {
+    const redirects = {
+      'https://login.microsoftonline.us': stub.url,
+      'https://management.usgovcloudapi.net': stub.url,
+    };
+    const here = { [authority]: stub.url, ...redirects };
+    await run({ ...BY_SECRET, azure_cloud: 'AzureUSGovernment' }, {}, { redirects: here });
+    expect(users()).toEqual(['entra-user']);
+    const scopes = stub.seen(TOKEN_PATH).map((request) => new URLSearchParams(request.body).get('scope'));
+    expect(scopes[0]).toContain('https://management.usgovcloudapi.net/.default');
+    const { issues } = await run({ ...BY_SECRET, azure_cloud: 'AzureGermany' });
+    expect(issues).toMatchObject([{ path: 'config.azure_cloud' }]);
+  });
+
   it('is entered by the workload identity of the process', async () => {
     await writeFile(join(directory, 'assertion'), ASSERTION);
     await run(

@@ -1,6 +1,6 @@
 /**
  * Reads `origin=origin` pairs with commas between: where an API of a cloud is reached instead of at its public origin
- * (private service connect, sovereign clouds). The first problem as a text when one is wrong.
+ * (private links). The first problem as a text when one is wrong.
  */
 export function parseCloudEndpoints(text: string): Readonly<Record<string, string>> | string {
   const found: Record<string, string> = {};
@@ -8,7 +8,7 @@ export function parseCloudEndpoints(text: string): Readonly<Record<string, strin
     if (pair === '') continue;
     const [from, to, ...rest] = pair.split('=');
     if (!isOrigin(from, ['https:']) || !isOrigin(to, ['https:', 'http:']) || rest.length > 0) {
-      return 'must be pairs of origins, as https://management.azure.com=https://management.chinacloudapi.cn';
+      return 'must be pairs of origins, as https://container.googleapis.com=https://container-psc.p.googleapis.com';
     }
     if (from in found) return 'must not name an origin twice';
     found[from] = to;

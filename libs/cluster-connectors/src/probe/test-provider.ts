@@ -2,6 +2,7 @@ import { type Clock, isDomainError } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
 import { systemClock } from '@image-factory/telemetry';
 import { type CloudStrategy, cloudSession } from '../auth/cloud-access.js';
+import type { CloudSession } from '../cloud/cloud-sessions.js';
 import type { ConfigFields, ConnectorContext } from '../auth/connector-strategy.js';
 import { connectorTable, isAuthMethod, isCloudStrategy, resolveAccess } from '../auth/connector-table.js';
 import { CLOUD_STEPS, CLUSTER_STEPS, type ConnectionStep } from './connection-step.js';
@@ -43,22 +44,23 @@ async function cloudSteps(
   context: ConnectorContext,
   clock: Clock,
 ): Promise<ConnectionStep[]> {
-  const session = cloudSession(strategy, fields, context);
+  // Asked for in each step: a config that makes none is how the first one ends.
+  const session = (): CloudSession => cloudSession(strategy, fields, context);
   const steps: Readonly<Record<(typeof CLOUD_STEPS)[number], () => Promise<StepResult>>> = {
     identity: async () => {
-      await session.credential.read();
+      await session().credential.read();
       return { message: 'The cloud accepts the identity.' };
     },
     describe: async () => {
-      const { server, ca } = await session.description.read();
+      const { server, ca } = await session().description.read();
       const trust = ca === undefined ? 'with a publicly trusted certificate' : 'with a CA of its own';
       return { message: `The cloud says that the API server is ${server}, ${trust}.`, details: { server } };
     },
     token: async () => {
-      if ((await session.description.read()).identity !== undefined) {
+      if ((await session().description.read()).identity !== undefined) {
         return { message: 'No token is needed: the cluster has a local account.' };
       }
-      await session.broker.read();
+      await session().broker.read();
       return { message: 'There is a token for the cluster.' };
     },
   };
