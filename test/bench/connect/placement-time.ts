@@ -12,15 +12,11 @@ export function measurePlacement(quick: boolean): BenchmarkResult[] {
   const facts = fleetOf(CLUSTERS);
   for (let warmUp = 0; warmUp < 500; warmUp += 1) chooseProvider(requestOf(warmUp), facts);
   const samples: number[] = [];
-  const processor: number[] = [];
   for (let index = 0; index < (quick ? 500 : 2_000); index += 1) {
     const request = requestOf(index);
-    const usedBefore = process.threadCpuUsage();
     const startedMs = performance.now();
     const { chosen } = chooseProvider(request, facts);
     samples.push((performance.now() - startedMs) * 1000);
-    const { user, system } = process.threadCpuUsage(usedBefore);
-    processor.push(user + system);
     if (chosen === undefined) throw new Error('a placement found no provider');
   }
   const title = `one placement decision over ${CLUSTERS} clusters, µs`;
@@ -28,8 +24,6 @@ export function measurePlacement(quick: boolean): BenchmarkResult[] {
   return [
     toResult({ id: 'placement', title, samples, q: 0.5, target }),
     toResult({ id: 'placement-p99', title: `${title}, p99`, samples, q: 0.99 }),
-    // What the decision itself takes, without the time for which others had the processor.
-    toResult({ id: 'placement-cpu-p99', title: `${title}, processor time, p99`, samples: processor, q: 0.99 }),
   ];
 }
 
