@@ -330,6 +330,8 @@ export class DispatcherRuntime {
     const { metrics } = this.parts;
     metrics.observe('slots', () => this.settings.slots);
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
+    metrics.observe('logWaitingSteps', () => this.batcher.waitingSteps);
+    metrics.observe('logWaitingBytes', () => this.batcher.bufferedBytes);
     metrics.observe('shardsHeld', () => this.followers.leases.length);
     metrics.observeMany('clusterWatchAge', () => this.reachability.watchAgeReadings());
     metrics.observe('orphans', () => this.invariants?.orphans.count ?? 0);
