@@ -10,6 +10,7 @@ const ARROWS = {
     'libs/tekton-executor',
     'libs/image-registry',
     'libs/egress',
+    'libs/configuration',
   ],
   'apps/dispatcher': [
     'libs/persistence',
@@ -19,7 +20,9 @@ const ARROWS = {
     'libs/local-executor',
     'libs/image-registry',
     'libs/egress',
+    'libs/configuration',
   ],
+  'libs/configuration': ['libs/cluster-connectors', 'libs/persistence'],
   'libs/tekton-executor': ['libs/cluster-connectors'],
   'libs/cluster-registry': ['libs/cluster-connectors'],
   'libs/cluster-connectors': ['libs/egress'],

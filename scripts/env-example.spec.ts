@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './start/settings.ts';
 
-/** Names that an app's `config/` declares as `readonly IF_…`. */
-function declaredBy(app: string): string[] {
-  const folder = join(ROOT, 'apps', app, 'src', 'config');
+/** Names that a folder's files declare as `readonly IF_…`. */
+function declaredIn(path: string): string[] {
+  const folder = join(ROOT, path);
   return readdirSync(folder)
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
     .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(/\breadonly (IF_[A-Z_]+)\b/g)])
@@ -19,7 +19,9 @@ function exampleNames(): string[] {
 }
 
 describe('.env.example', () => {
-  const declared = new Set(['api', 'dispatcher'].flatMap(declaredBy));
+  const declared = new Set(
+    ['libs/configuration/src', 'apps/api/src/config', 'apps/dispatcher/src/config'].flatMap(declaredIn),
+  );
 
   it('names each variable once', () => {
     const names = exampleNames();

@@ -1,8 +1,7 @@
 export { createApi } from './create-api.js';
 export type { ApiOverrides, RunningApi } from './create-api.js';
 export { readEnv } from './config/env.js';
-export type { ApiEnv, EnvProblem, EnvResult } from './config/env.js';
-export { ENV_NAMES } from './config/env-variables.js';
+export type { ApiEnv } from './config/env.js';
 export { EmbeddedDispatcher } from './embedded/embedded-dispatcher.js';
 export type { EmbeddedDispatcherOptions } from './embedded/embedded-dispatcher.js';
 export { API_BASE, ROUTES } from './access/route-table.js';

@@ -13,7 +13,7 @@ import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Logger } from '@image-factory/telemetry';
 import { hashOfToken } from './access/api-key-token.js';
 import type { ApiEnv } from './config/env.js';
-import { keptSecret } from './config/kept-secret.js';
+import { keptSecret } from '@image-factory/configuration';
 import { Readiness } from './health/readiness.js';
 import { ChangeFeed } from './stream/change-feed.js';
 

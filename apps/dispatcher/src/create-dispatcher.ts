@@ -15,6 +15,7 @@ import {
   PostgresCredentials,
   PostgresExecutions,
   PostgresInvariants,
+  PostgresQueueTotals,
   PostgresLeases,
   PostgresMirroredProviders,
   PostgresOwnership,
@@ -28,7 +29,7 @@ import { Metrics, observeDatabase, systemClock, toFrameworkLogger, type Logger }
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
 import type { DispatcherEnv } from './config/env.js';
-import { keptSecret } from './config/kept-secret.js';
+import { keptSecret } from '@image-factory/configuration';
 import { createPlaces } from './create-places.js';
 import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
 import { settingsFrom, type DispatcherSettings } from './runtime/dispatcher-settings.js';
@@ -113,6 +114,7 @@ function openStores(database: Database, cipher: SecretCipher): DispatcherStores 
     leases: new PostgresLeases(database),
     ownership: new PostgresOwnership(database),
     invariants: new PostgresInvariants(database),
+    queueTotals: new PostgresQueueTotals(database),
     executions: new PostgresExecutions(database, notifier),
     logs: new PostgresBuildLogs(database, notifier),
     retries: new PostgresRetries(database),

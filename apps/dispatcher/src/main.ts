@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { createLogger, startTelemetry, type Logger } from '@image-factory/telemetry';
-import { readEnv, type DispatcherEnv, type EnvProblem } from './config/env.js';
+import type { EnvProblem } from '@image-factory/configuration';
+import { readEnv, type DispatcherEnv } from './config/env.js';
 import { createDispatcher, DISPATCHER_VERSION } from './create-dispatcher.js';
 import type { Dispatcher } from './dispatcher.js';
 

@@ -97,6 +97,8 @@ export { PostgresIdempotency } from './idempotency/postgres-idempotency.js';
 export type { IdempotentRequest, Reservation, StoredAnswer } from './idempotency/postgres-idempotency.js';
 export { PostgresAudit } from './audit/postgres-audit.js';
 export type { AuditEntry, AuditEvent, AuditFilter } from './audit/postgres-audit.js';
+export { PostgresQueueTotals } from './admin/postgres-queue-totals.js';
+export type { QueueTotals } from './admin/postgres-queue-totals.js';
 export { PostgresQueueView } from './admin/postgres-queue-view.js';
 export type { LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-queue-view.js';
 export { INVARIANTS, PostgresInvariants } from './admin/postgres-invariants.js';

@@ -1,40 +1,27 @@
-import { parseCloudEndpoints } from '@image-factory/cluster-connectors';
 import { resolve } from 'node:path';
 import { PRESSURE_DEFAULTS } from '@image-factory/cluster-connectors';
-import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
 import {
-  CLOCK_DEFAULTS,
-  RETRY_DEFAULTS,
-  Secret,
-  withClassAttempts,
-  type ClockLimits,
-  type RetryLimits,
-} from '@image-factory/domain';
-import type { LogFormat, LogLevel } from '@image-factory/telemetry';
-import { validateSync } from 'class-validator';
-import { ENV_NAMES, EnvVariables, splitList } from './env-variables.js';
+  commonEnv,
+  dispatcherClocks,
+  readVariables,
+  type CommonEnv,
+  type DispatcherClocks,
+  type EnvProblem,
+  type EnvResult,
+  type EnvSource,
+} from '@image-factory/configuration';
+import { RETRY_DEFAULTS, withClassAttempts, type RetryLimits } from '@image-factory/domain';
+import { BUILDER_VARIABLES, type BuilderEnvironment } from '@image-factory/local-executor';
+import { DispatcherVariables } from './env-variables.js';
 import { parseClassAttempts } from './retry-variables.js';
 import { type SourcesEnv, sourcesOf } from './source-variables.js';
 
 /** Everything that the dispatcher process is told by its environment. */
-export interface DispatcherEnv {
-  readonly databaseUrl: string;
+export interface DispatcherEnv extends CommonEnv {
   readonly databasePoolSize: number;
   readonly httpHost: string;
   /** 0: any free port. */
   readonly httpPort: number;
-  readonly loggerLevel: LogLevel;
-  readonly loggerFormat: LogFormat;
-  readonly dataDir: string;
-  /** Undefined: made once and kept in `<dataDir>/encryption-keys`, as the API does on the same machine. */
-  readonly encryptionKeys: Secret | undefined;
-  readonly tektonEnabled: boolean;
-  readonly tektonKubeconfigPath: string | undefined;
-  readonly credentialDirs: readonly string[];
-  readonly egressAllow: readonly string[];
-  /** Origin of a cloud's API → origin where it is reached; none by default. */
-  readonly cloudEndpoints?: Readonly<Record<string, string>>;
-  readonly insecureRegistries: readonly string[];
   readonly slots: number;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -50,9 +37,7 @@ export interface DispatcherEnv {
   readonly runRetentionMs: number;
   readonly logRetentionDays: number;
   readonly retry: RetryLimits;
-  /** The clocks that the dispatcher itself keeps; a build's own limits are on its row. */
-  readonly clocks: Pick<ClockLimits, 'placementSeconds' | 'sealSeconds' | 'lossMinutes'>;
-  readonly otlpEndpoint: string | undefined;
+  readonly clocks: DispatcherClocks;
   readonly sources: SourcesEnv;
   readonly localWorkspaceDir: string;
   /** Undefined: made once and kept in `<dataDir>/local-host-id`. */
@@ -61,49 +46,15 @@ export interface DispatcherEnv {
   readonly path: string;
   /** What of the environment local builders may see: their daemons and the network's proxies. */
   readonly builderEnvironment: BuilderEnvironment;
-  /** Set in a pod: where its own API server is. */
-  readonly inCluster: { readonly host: string; readonly port: number } | undefined;
 }
-
-/** One variable that is wrong. The value is never repeated: it may be a secret. */
-export interface EnvProblem {
-  readonly name: string;
-  readonly message: string;
-}
-
-export type EnvResult =
-  | { readonly kind: 'valid'; readonly env: DispatcherEnv }
-  | { readonly kind: 'invalid'; readonly problems: readonly EnvProblem[] };
-
-type Source = Readonly<Record<string, string | undefined>>;
 
 /** Reads and checks the whole environment; every problem is reported at once. Empty values count as absent. */
-export function readEnv(source: Source = process.env): EnvResult {
-  const given = ENV_NAMES.flatMap((name) =>
-    source[name] === undefined || source[name] === '' ? [] : [[name, source[name]]],
-  );
-  const variables = Object.assign(new EnvVariables(), Object.fromEntries(given)) as EnvVariables;
-  const problems = validateSync(variables).flatMap((error) =>
-    Object.values(error.constraints ?? {}).map((message) => ({ name: error.property, message })),
-  );
-  if (problems.length > 0) return { kind: 'invalid', problems: [...problems, ...databaseProblems(variables)] };
-  const sources = sourcesOf(variables, source, splitList);
-  const env = { ...toEnv(variables), ...surroundings(source), sources };
-  const related = [...databaseProblems(variables), ...relationProblems(env)];
+export function readEnv(source: EnvSource = process.env): EnvResult<DispatcherEnv> {
+  const { variables, problems } = readVariables(DispatcherVariables, source);
+  if (problems.length > 0) return { kind: 'invalid', problems };
+  const env = toEnv(variables, source);
+  const related = relationProblems(env);
   return related.length > 0 ? { kind: 'invalid', problems: related } : { kind: 'valid', env };
-}
-
-function databaseProblems(variables: EnvVariables): EnvProblem[] {
-  const { IF_DATABASE_URL: url, IF_DATABASE_HOST: host } = variables;
-  if (url === undefined && host === undefined) {
-    return [
-      { name: 'IF_DATABASE_URL', message: 'must be set (or IF_DATABASE_HOST and the other IF_DATABASE_* parts)' },
-    ];
-  }
-  if (url !== undefined && host !== undefined) {
-    return [{ name: 'IF_DATABASE_HOST', message: 'must not be set beside IF_DATABASE_URL' }];
-  }
-  return [];
 }
 
 function relationProblems(env: DispatcherEnv): EnvProblem[] {
@@ -126,36 +77,13 @@ function relationProblems(env: DispatcherEnv): EnvProblem[] {
   return problems;
 }
 
-type Surroundings = Pick<DispatcherEnv, 'path' | 'builderEnvironment' | 'inCluster'>;
-
-/** What is not ours to name: the variables of the system, of builders and of Kubernetes. */
-function surroundings(source: Source): Surroundings {
-  const builders = BUILDER_VARIABLES.flatMap((name) => (source[name] === undefined ? [] : [[name, source[name]]]));
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = source;
+function toEnv(variables: DispatcherVariables, source: EnvSource): DispatcherEnv {
+  const common = commonEnv(variables);
   return {
-    path: source['PATH'] ?? '',
-    builderEnvironment: Object.fromEntries(builders) as BuilderEnvironment,
-    inCluster: host === undefined || host === '' ? undefined : { host, port: Number(port ?? 443) },
-  };
-}
-
-function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings | 'sources'> {
-  const dataDir = resolve(variables.IF_DATA_DIR ?? '.image-factory');
-  return {
-    databaseUrl: databaseUrlOf(variables),
+    ...common,
     databasePoolSize: Number(variables.IF_DATABASE_POOL_SIZE ?? 10),
     httpHost: variables.IF_DISPATCHER_HTTP_HOST ?? '127.0.0.1',
     httpPort: Number(variables.IF_DISPATCHER_HTTP_PORT ?? 9465),
-    loggerLevel: (variables.IF_LOGGER_LEVEL ?? 'info') as LogLevel,
-    loggerFormat: (variables.IF_LOGGER_FORMAT ?? 'json') as LogFormat,
-    dataDir,
-    encryptionKeys: variables.IF_ENCRYPTION_KEYS === undefined ? undefined : new Secret(variables.IF_ENCRYPTION_KEYS),
-    tektonEnabled: variables.IF_BUILD_TEKTON_ENABLED === 'true',
-    tektonKubeconfigPath: variables.IF_BUILD_TEKTON_KUBECONFIG,
-    credentialDirs: splitList(variables.IF_CREDENTIAL_DIRS),
-    egressAllow: splitList(variables.IF_EGRESS_ALLOW),
-    cloudEndpoints: cloudEndpointsOf(variables.IF_CLOUD_ENDPOINTS),
-    insecureRegistries: splitList(variables.IF_INSECURE_REGISTRIES),
     slots: Number(variables.IF_DISPATCHER_SLOTS ?? 50),
     leaseMs: Number(variables.IF_DISPATCHER_LEASE_MS ?? 30_000),
     heartbeatMs: Number(variables.IF_DISPATCHER_HEARTBEAT_MS ?? 5_000),
@@ -169,18 +97,22 @@ function toEnv(variables: EnvVariables): Omit<DispatcherEnv, keyof Surroundings 
     runRetentionMs: Number(variables.IF_RUN_RETENTION_SECONDS ?? 0) * 1000,
     logRetentionDays: Number(variables.IF_LOG_RETENTION_DAYS ?? 30),
     retry: retryOf(variables),
-    clocks: {
-      placementSeconds: Number(variables.IF_PLACEMENT_LIMIT_SECONDS ?? CLOCK_DEFAULTS.placementLimitSeconds),
-      sealSeconds: Number(variables.IF_SEAL_LIMIT_SECONDS ?? CLOCK_DEFAULTS.sealLimitSeconds),
-      lossMinutes: Number(variables.IF_LOSS_LIMIT_MINUTES ?? CLOCK_DEFAULTS.lossLimitMinutes),
-    },
-    otlpEndpoint: variables.IF_OTLP_ENDPOINT,
-    localWorkspaceDir: resolve(variables.IF_LOCAL_WORKSPACE_DIR ?? `${dataDir}/local`),
+    clocks: dispatcherClocks(variables),
+    sources: sourcesOf(variables, source),
+    localWorkspaceDir: resolve(variables.IF_LOCAL_WORKSPACE_DIR ?? `${common.dataDir}/local`),
     localHostId: variables.IF_LOCAL_HOST_ID,
+    path: source['PATH'] ?? '',
+    builderEnvironment: builderEnvironmentOf(source),
   };
 }
 
-function retryOf(variables: EnvVariables): RetryLimits {
+/** What is not ours to name: the variables of builders. */
+function builderEnvironmentOf(source: EnvSource): BuilderEnvironment {
+  const given = BUILDER_VARIABLES.flatMap((name) => (source[name] === undefined ? [] : [[name, source[name]]]));
+  return Object.fromEntries(given) as BuilderEnvironment;
+}
+
+function retryOf(variables: DispatcherVariables): RetryLimits {
   const { IF_RETRY_ATTEMPTS: attempts, IF_RETRY_TOTAL_MINUTES: minutes, IF_RETRY_CLASS_ATTEMPTS: classes } = variables;
   const limits = {
     ...RETRY_DEFAULTS,
@@ -188,21 +120,4 @@ function retryOf(variables: EnvVariables): RetryLimits {
     maxTotalMs: minutes === undefined ? RETRY_DEFAULTS.maxTotalMs : Number(minutes) * 60_000,
   };
   return classes === undefined ? limits : withClassAttempts(limits, parseClassAttempts(classes) ?? {});
-}
-
-function databaseUrlOf(variables: EnvVariables): string {
-  if (variables.IF_DATABASE_URL !== undefined) return variables.IF_DATABASE_URL;
-  const url = new URL('postgresql://localhost');
-  url.hostname = variables.IF_DATABASE_HOST ?? 'localhost';
-  url.port = variables.IF_DATABASE_PORT ?? '5432';
-  url.username = encodeURIComponent(variables.IF_DATABASE_USER ?? 'postgres');
-  url.password = encodeURIComponent(variables.IF_DATABASE_PASSWORD ?? '');
-  url.pathname = `/${encodeURIComponent(variables.IF_DATABASE_NAME ?? 'image_factory')}`;
-  if (variables.IF_DATABASE_SSL === 'true') url.searchParams.set('sslmode', 'verify-full');
-  return url.href;
-}
-
-function cloudEndpointsOf(value: string | undefined): Readonly<Record<string, string>> {
-  const parsed = parseCloudEndpoints(value ?? '');
-  return typeof parsed === 'string' ? {} : parsed;
 }

@@ -1,5 +1,6 @@
-import type { AdoptionRule } from '@image-factory/cluster-registry';
 import { homedir } from 'node:os';
+import type { AdoptionRule } from '@image-factory/cluster-registry';
+import { splitList, type EnvSource } from '@image-factory/configuration';
 
 /** Clouds that are asked for their clusters, and what of them is used without an administrator. */
 export interface DiscoveryEnv {
@@ -50,25 +51,21 @@ export function parseAdoptRules(items: readonly string[]): readonly AdoptionRule
 }
 
 /** The settings that checked variables make. */
-export function sourcesOf(
-  variables: SourceVariables,
-  source: Readonly<Record<string, string | undefined>>,
-  list: (value: string | undefined) => string[],
-): SourcesEnv {
-  const locations = list(variables.IF_DISCOVERY_GCP_LOCATIONS);
+export function sourcesOf(variables: SourceVariables, source: EnvSource): SourcesEnv {
+  const locations = splitList(variables.IF_DISCOVERY_GCP_LOCATIONS);
   return {
     configFile: variables.IF_CONFIG_FILE,
     home: source['HOME'] ?? homedir(),
     discovery: {
       everyMinutes: Number(variables.IF_DISCOVERY_MINUTES ?? 60),
-      awsRegions: list(variables.IF_DISCOVERY_AWS_REGIONS),
-      gcpProjects: list(variables.IF_DISCOVERY_GCP_PROJECTS),
+      awsRegions: splitList(variables.IF_DISCOVERY_AWS_REGIONS),
+      gcpProjects: splitList(variables.IF_DISCOVERY_GCP_PROJECTS),
       gcpLocations: locations.length === 0 ? ['-'] : locations,
-      azureSubscriptions: list(variables.IF_DISCOVERY_AZURE_SUBSCRIPTIONS),
-      adopt: parseAdoptRules(list(variables.IF_DISCOVERY_ADOPT)) ?? [],
+      azureSubscriptions: splitList(variables.IF_DISCOVERY_AZURE_SUBSCRIPTIONS),
+      adopt: parseAdoptRules(splitList(variables.IF_DISCOVERY_ADOPT)) ?? [],
     },
   };
 }
 
 /** No file and no cloud. */
-export const NO_SOURCES: SourcesEnv = sourcesOf({}, { HOME: '/' }, () => []);
+export const NO_SOURCES: SourcesEnv = sourcesOf({}, { HOME: '/' });

@@ -1,4 +1,5 @@
 import { checkInvariants } from './check-invariants.js';
+import { measureQueue } from './measure-queue.js';
 import type { PeriodicTaskDefinition } from './periodic-task.js';
 import { capUnswept } from './cap-unswept.js';
 import { reconcileCounters } from './reconcile-counters.js';
@@ -38,6 +39,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
         lease.dispatcherId === undefined ? 0 : parts.sources.discover(lease.dispatcherId),
     },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
+    { name: 'measure-queue', everyMs: 10_000, run: measureQueue },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: reconcileCounters },

@@ -29,6 +29,7 @@ const provider = (id: string): Provider =>
         { type: 'Reachable', status: 'True' },
         { type: 'ApiResponsive', status: 'False' },
         { type: 'Schedulable', status: 'Unknown' },
+        { type: 'CredentialValid', status: 'True', reason: 'CredentialExpiresSoon' },
       ],
     },
   }) as unknown as Provider;
@@ -39,7 +40,13 @@ describe('the metrics of clusters', () => {
     expect(read('clusterHealth')).toEqual([]);
     board.show([provider('p')]);
     expect(read('clusterHealth')).toEqual(['p healthy 0', 'p degraded 1', 'p unhealthy 0', 'p unknown 0']);
-    expect(read('clusterCondition')).toEqual(['p Reachable 1', 'p ApiResponsive 0', 'p Schedulable -1']);
+    expect(read('clusterCondition')).toEqual([
+      'p Reachable 1',
+      'p ApiResponsive 0',
+      'p Schedulable -1',
+      'p CredentialValid 1',
+    ]);
+    expect(read('clusterCredentialExpiresSoon')).toEqual(['p 1']);
     expect(read('clusterConnections')).toEqual(['p 4']);
     expect(read('clusterTokenExpiry')).toEqual(['p 5']);
     expect(read('clusterTokenRenewals')).toEqual(['p success 7', 'p failure 1']);

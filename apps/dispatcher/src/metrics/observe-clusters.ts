@@ -20,6 +20,7 @@ export function observeClusters(
   let shown: readonly Provider[] = [];
   metrics.observeMany('clusterHealth', () => shown.flatMap(healthOf));
   metrics.observeMany('clusterCondition', () => shown.flatMap(conditionsOf));
+  metrics.observeMany('clusterCredentialExpiresSoon', () => shown.map(expiresSoon));
   metrics.observeMany('clusterConnections', () =>
     [...pool.openSockets()].slice(0, MAX_CLUSTERS).map(([provider, value]) => ({ value, attributes: { provider } })),
   );
@@ -56,6 +57,11 @@ function healthOf({ id, health }: Provider): GaugeReading[] {
     value: health.verdict === status ? 1 : 0,
     attributes: { provider: id, status },
   }));
+}
+
+function expiresSoon({ id, health }: Provider): GaugeReading {
+  const soon = health.conditions.some(({ reason }) => reason === 'CredentialExpiresSoon');
+  return { value: soon ? 1 : 0, attributes: { provider: id } };
 }
 
 function conditionsOf({ id, health }: Provider): GaugeReading[] {

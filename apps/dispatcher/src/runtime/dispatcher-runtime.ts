@@ -1,4 +1,4 @@
-import type { InvariantReport, ShardLease, Subscription } from '@image-factory/persistence';
+import type { InvariantReport, QueueTotals, ShardLease, Subscription } from '@image-factory/persistence';
 import { CHANNELS, PlacementFactsReader } from '@image-factory/persistence';
 import { DispatchTick } from '../dispatch/dispatch-tick.js';
 import { PlaceBuild } from '../dispatch/place-build.js';
@@ -14,6 +14,7 @@ import { LogBatcher } from '../log/log-batcher.js';
 import { BackgroundLoop } from '../loop/background-loop.js';
 import type { LoopBoard } from '../loop/loop-board.js';
 import { metricsView } from '../metrics/metrics-view.js';
+import { observeQueue } from '../metrics/observe-queue.js';
 import { sweepReport, type ProviderSweep } from '../metrics/sweep-report.js';
 import type { DispatcherSettings } from './dispatcher-settings.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -54,6 +55,8 @@ export class DispatcherRuntime {
   sweeps: ReadonlyMap<string, ProviderSweep> = new Map();
   /** The last look for what must never be. */
   invariants: InvariantReport | undefined;
+  /** The last look at the length of the queue. */
+  queueTotals: QueueTotals | undefined;
 
   constructor(
     readonly parts: RuntimeParts,
@@ -332,6 +335,7 @@ export class DispatcherRuntime {
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
     metrics.observe('logWaitingSteps', () => this.batcher.waitingSteps);
     metrics.observe('logWaitingBytes', () => this.batcher.bufferedBytes);
+    observeQueue(metrics, () => this.queueTotals);
     metrics.observe('shardsHeld', () => this.followers.leases.length);
     metrics.observeMany('clusterWatchAge', () => this.reachability.watchAgeReadings());
     metrics.observe('orphans', () => this.invariants?.orphans.count ?? 0);

@@ -8,6 +8,7 @@ import type {
   PostgresInvariants,
   PostgresLeases,
   PostgresOwnership,
+  PostgresQueueTotals,
   PostgresRegistryHolds,
   PlacementFactsSource,
   PlacementHistorySource,
@@ -27,6 +28,7 @@ export interface DispatcherStores {
   readonly leases: PostgresLeases;
   readonly ownership: PostgresOwnership;
   readonly invariants: PostgresInvariants;
+  readonly queueTotals: PostgresQueueTotals;
   readonly executions: PostgresExecutions;
   readonly logs: PostgresBuildLogs;
   readonly retries: PostgresRetries;

@@ -21,6 +21,12 @@ function gauge<const N extends string>(name: N, description: string) {
 /** Every metric of the product; the one place where a name is written. */
 export const metricNames = {
   // dispatcher
+  queueBuilds: gauge('image_factory_queue_builds', 'Builds of all tenants, by state: queued, parked or running'),
+  queueLongestWait: gauge(
+    'image_factory_queue_longest_wait_seconds',
+    'Longest wait among the builds that are next in their tenants',
+  ),
+  queuePaused: gauge('image_factory_queue_paused', '1 while an administrator has stopped the dispatch'),
   claims: counter('image_factory_claims', 'Executions claimed'),
   claimErrors: counter('image_factory_claim_errors', 'Claims that failed with an error'),
   skippedForLimit: counter(
@@ -100,6 +106,10 @@ export const metricNames = {
   clusterCondition: gauge(
     'image_factory_cluster_condition',
     'Conditions of a provider: 1 True, 0 False, -1 Unknown, by provider and type',
+  ),
+  clusterCredentialExpiresSoon: gauge(
+    'image_factory_cluster_credential_expires_soon',
+    '1 when the credential of a provider ends within days and nobody has replaced it, by provider',
   ),
   clusterWatchAge: gauge(
     'image_factory_cluster_watch_age_seconds',

@@ -9,11 +9,13 @@ import { Secret } from '@image-factory/domain';
  */
 export async function keptSecret(dataDir: string, name: string, generate: () => string): Promise<Secret> {
   const path = join(dataDir, name);
-  const kept = await readIfThere(path);
-  if (kept !== undefined) return kept;
+  return (await readIfThere(path)) ?? (await make(path, generate()));
+}
+
+async function make(path: string, text: string): Promise<Secret> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, `${generate()}\n`, { mode: 0o600, flag: 'wx' });
+  await writeFile(draft, `${text}\n`, { mode: 0o600, flag: 'wx' });
   try {
     await link(draft, path);
   } catch (error) {
@@ -21,7 +23,7 @@ export async function keptSecret(dataDir: string, name: string, generate: () => 
   } finally {
     await unlink(draft);
   }
-  return (await readIfThere(path))!;
+  return new Secret((await readFile(path, 'utf8')).trim());
 }
 
 async function readIfThere(path: string): Promise<Secret | undefined> {
