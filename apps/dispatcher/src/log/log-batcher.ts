@@ -78,6 +78,11 @@ export class LogBatcher {
     return this.#bufferedBytes;
   }
 
+  /** Steps of which something waits to be stored. */
+  get waitingSteps(): number {
+    return this.#dirty.size;
+  }
+
   /**
    * Starts the step's buffer where its stored log ends: at `known`, when the reader knows it and nothing of the step is
    * buffered; else that is read, once what is buffered of it is written.
@@ -222,8 +227,19 @@ export class LogBatcher {
   }
 
   async #flush(flushes: readonly StepFlush[]): Promise<void> {
+    const { clock, logs, metrics } = this.parts;
     const writes = flushes.map(({ buffer, taken }) => ({ fence: buffer.target.fence, ...taken }));
-    const answers = await this.parts.logs.write(writes);
+    const startedMs = clock.monotonicMs();
+    let result = 'failed';
+    let answers: readonly LogAnswer[];
+    try {
+      answers = await logs.write(writes);
+      result = 'stored';
+      metrics.count('logFlushedSteps', answers.filter(({ kind }) => kind === 'done').length);
+    } finally {
+      metrics.count('logFlushes', 1, { result });
+      metrics.recordSeconds('logFlushDuration', (clock.monotonicMs() - startedMs) / 1000);
+    }
     for (const [index, flush] of flushes.entries()) {
       const answer = answers[index];
       if (answer !== undefined) this.#answered(flush, answer);

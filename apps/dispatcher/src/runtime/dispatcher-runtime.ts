@@ -328,6 +328,8 @@ export class DispatcherRuntime {
     const { metrics } = this.parts;
     metrics.observe('slots', () => this.settings.slots);
     metrics.observe('slotsUsed', () => this.dispatch.slotsUsed);
+    metrics.observe('logWaitingSteps', () => this.batcher.waitingSteps);
+    metrics.observe('logWaitingBytes', () => this.batcher.bufferedBytes);
     observeQueue(metrics, () => this.queueTotals);
     metrics.observe('claimsHeld', () => (this.lease.claimsHeld ? 1 : 0));
     metrics.observe('shardsHeld', () => this.followers.leases.length);

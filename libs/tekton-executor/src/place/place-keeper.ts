@@ -21,6 +21,7 @@ import { clusterUidOf } from './cluster-uid.js';
 import type { InstallationGuard } from './installation-guard.js';
 import { contentHash, readTasks, tasksFor } from './task-manifests.js';
 import type { TaskManifest } from './task-manifests.js';
+import { Turns } from './turns.js';
 
 /** Field manager of everything that is applied. */
 export const FIELD_MANAGER = 'image-factory';
@@ -31,6 +32,8 @@ const VERIFY_MS = 60_000;
 const MAX_VERIFIED = 10_000;
 /** Most different wishes that are remembered; providers mostly have the same. */
 const MAX_WANTS = 100;
+/** Namespaces of one cluster that are filled at once: more would fill the queue in which runs wait to be created there. */
+const FILLS_AT_ONCE = 4;
 
 export interface PlaceKeeperOptions {
   readonly connections: ClusterConnectionProvider;
@@ -67,6 +70,7 @@ export class PlaceKeeper {
   readonly #inFlight = new Map<string, Promise<Place>>();
   /** What a provider's settings want, by what it depends on. */
   readonly #wants = new Map<string, Wanted>();
+  readonly #fills = new Turns(FILLS_AT_ONCE);
   #tasks: ReturnType<typeof readTasks> | undefined;
 
   constructor(options: PlaceKeeperOptions) {
@@ -104,7 +108,7 @@ export class PlaceKeeper {
       const clusterUid = await clusterUidOf(connection, signal);
       const scope: Scope = { request, provider, connection, clusterUid, signal };
       if (warm && (await this.#stillThere(scope, stored))) return placeOf(stored);
-      return this.#makeReady(scope, wanted);
+      return this.#fills.run(request.providerId, signal, () => this.#makeReady(scope, wanted));
     });
     const [oldest] = this.#verified.keys();
     if (this.#verified.size >= MAX_VERIFIED && oldest !== undefined) this.#verified.delete(oldest);

@@ -53,6 +53,10 @@ export const metricNames = {
   leaseLosses: counter('image_factory_lease_losses', 'Writes refused because the shard has another owner'),
   logBytes: counter('image_factory_log_bytes', 'Bytes of step logs stored'),
   logGaps: counter('image_factory_log_gaps', 'Gaps marked in step logs'),
+  logFlushes: counter('image_factory_log_flushes', 'Transactions that stored logs, by result'),
+  logFlushedSteps: counter('image_factory_log_flushed_steps', 'Steps of which a flush stored something'),
+  logWaitingSteps: gauge('image_factory_log_waiting_steps', 'Steps of which something waits to be stored'),
+  logWaitingBytes: gauge('image_factory_log_waiting_bytes', 'Memory of what waits to be stored of all logs'),
   slotsUsed: gauge('image_factory_slots_used', 'Slots in use in this dispatcher'),
   slots: gauge('image_factory_slots', 'Slots of this dispatcher'),
   clusterRate: gauge('image_factory_cluster_rate', 'Requests per second that a cluster is asked at most now'),
@@ -133,6 +137,7 @@ export const metricNames = {
     'From the end of the run on its cluster to the outcome in the database',
   ),
   logLag: seconds('image_factory_log_lag_seconds', 'From a line in its container to the line stored'),
+  logFlushDuration: seconds('image_factory_log_flush_seconds', 'One transaction that stores what waits of all logs'),
   buildDuration: seconds('image_factory_build_seconds', 'From submitted to the end of the last attempt, by its state'),
   clusterClock: seconds('image_factory_cluster_clock_seconds', 'Clocks of ended attempts, by clock and provider'),
   tenantClock: seconds(

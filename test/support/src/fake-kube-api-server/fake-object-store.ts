@@ -12,6 +12,14 @@ export interface StoredEvent {
   readonly previous: FakeObject | undefined;
 }
 
+/** An object that has an owner, and its place among all: by kind, then by name. */
+interface Owned {
+  readonly kind: FakeResource;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly order: string;
+}
+
 export interface DeleteRequest {
   readonly uid?: string | undefined;
   readonly orphan?: boolean | undefined;
@@ -23,6 +31,8 @@ export interface DeleteRequest {
  */
 export class FakeObjectStore {
   readonly #objects = new Map<FakeResource, Map<string, FakeObject>>();
+  /** Objects by the uid of each owner: a delete must not look through all that there is. */
+  readonly #owned = new Map<string, Map<string, Owned>>();
   readonly #listeners = new Set<(event: StoredEvent) => void>();
   #history: StoredEvent[] = [];
   #version = 1000;
@@ -170,6 +180,7 @@ export class FakeObjectStore {
 
   #remove(kind: FakeResource, current: FakeObject): FakeObject {
     this.#objects.get(kind)?.delete(fakeKey(current.metadata.namespace, current.metadata.name));
+    this.#disown(kind, current);
     const last = structuredClone(current);
     last.metadata.resourceVersion = String((this.#version += 1));
     this.#emit({ resourceVersion: this.#version, resource: kind, type: 'DELETED', object: last, previous: current });
@@ -181,6 +192,8 @@ export class FakeObjectStore {
     let objects = this.#objects.get(kind);
     if (objects === undefined) this.#objects.set(kind, (objects = new Map()));
     objects.set(fakeKey(object.metadata.namespace, object.metadata.name), object);
+    if (previous !== undefined) this.#disown(kind, previous);
+    this.#own(kind, object);
     const type = previous === undefined ? 'ADDED' : 'MODIFIED';
     this.#emit({ resourceVersion: this.#version, resource: kind, type, object, previous });
     return object;
@@ -192,12 +205,27 @@ export class FakeObjectStore {
     for (const listener of [...this.#listeners]) listener(event);
   }
 
-  #cascade(owner: FakeObject): void {
-    for (const kind of FAKE_RESOURCES) {
-      for (const object of this.list(kind)) {
-        const owned = object.metadata.ownerReferences?.some((reference) => reference.uid === owner.metadata.uid);
-        if (owned === true) this.delete(kind, object.metadata.namespace, object.metadata.name);
-      }
+  #cascade({ metadata: { uid = '' } }: FakeObject): void {
+    const owned = [...(this.#owned.get(uid)?.values() ?? [])].sort((a, b) => (a.order < b.order ? -1 : 1));
+    for (const { kind, namespace, name } of owned) {
+      if (this.find(kind, namespace, name) !== undefined) this.delete(kind, namespace, name);
+    }
+  }
+
+  #own(kind: FakeResource, { metadata: { namespace, name, ownerReferences = [] } }: FakeObject): void {
+    const order = `${String(FAKE_RESOURCES.indexOf(kind)).padStart(3, '0')} ${fakeKey(namespace, name)}`;
+    for (const { uid = '' } of ownerReferences) {
+      const owned = this.#owned.get(uid) ?? new Map<string, Owned>();
+      this.#owned.set(uid, owned.set(order, { kind, namespace, name, order }));
+    }
+  }
+
+  #disown(kind: FakeResource, { metadata: { namespace, name, ownerReferences = [] } }: FakeObject): void {
+    const order = `${String(FAKE_RESOURCES.indexOf(kind)).padStart(3, '0')} ${fakeKey(namespace, name)}`;
+    for (const { uid = '' } of ownerReferences) {
+      const owned = this.#owned.get(uid);
+      owned?.delete(order);
+      if (owned?.size === 0) this.#owned.delete(uid);
     }
   }
 
