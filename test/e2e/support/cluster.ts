@@ -103,7 +103,9 @@ export function readCluster(name: ClusterName = 'first'): TestCluster {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.body.text();
-    const json = text.startsWith('{') ? (JSON.parse(text) as KubeAnswer['body']) : { text };
+    // What a pod has printed may be JSON too, a line at a time; it is no answer of the API.
+    const isJson = String(answer.headers['content-type']).startsWith('application/json');
+    const json = isJson ? (JSON.parse(text) as KubeAnswer['body']) : { text };
     return { status: answer.statusCode, body: json };
   };
   return {
