@@ -221,6 +221,21 @@ describe('what others do to a run', () => {
     expect(current.server.store.find('pods', namespace, `${attempt.name}-build-pod`)).toBeUndefined();
   });
 
+  it('does not call a run absent that new watches have not listed while its API server has it', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
+    const lags = { ...table, metadata: { resourceVersion: '1' } };
+    for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
+      current.server.fault({ path, list: true }, { kind: 'answer', body: lags });
+      current.server.fault({ path, watch: true }, { kind: 'silence' });
+    }
+    follower.setShards([3, 4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    await eventually('its views are empty', async () => (await follower.listRuns().catch(() => [1])).length === 0);
+    expect(await follower.observe(attempt)).toMatchObject({ kind: 'present', podsOver: false });
+  });
+
   it('knows that a pod has gone though the watch before this one never told it', async () => {
     const attempt = await created({ build: { ending: 'hangs' } });
     await follower.close();

@@ -83,7 +83,8 @@ export class AttemptObserver {
     const seen = this.#options.views.find(attempt.executionId);
     const watches = this.#options.keeper.covering(attempt.shard);
     const watched = watches?.runs().has(`${attempt.place.namespace}/${attempt.name}`) === true;
-    if (seen.run !== undefined && seen.runGone && watches !== undefined) return this.#gone(attempt, seen, seen.run);
+    if (seen.run !== undefined && seen.runGone && watches !== undefined)
+      return this.#gone(connection, attempt, seen, seen.run);
     if (seen.run === undefined || !watched) return this.#direct(connection, attempt, watches !== undefined);
     const view: AttemptView = { run: seen.run, taskRuns: seen.taskRuns, pods: seen.pods };
     return isEnded(seen.run.verdict) ? this.#ending(connection, attempt, view) : this.#going(connection, attempt, view);
@@ -140,9 +141,16 @@ export class AttemptObserver {
 
   /**
    * The run's deletion was seen. Ended before: its last state is the verdict. Not ended: while its pods live on it is
-   * shown as it was, then it is `absent`, and the caller looks for the attempt's image before it judges (rule 15).
+   * shown as it was. Then the API server itself is asked, because watches that took over from others may lag behind
+   * those, and a late create may have made it anew: only what is not there is `absent`, and the caller looks for the
+   * attempt's image before it judges (rule 15).
    */
-  #gone(attempt: Attempt, seen: SeenAttempt, run: RunView): AttemptObservation {
+  async #gone(
+    connection: ClusterConnection,
+    attempt: Attempt,
+    seen: SeenAttempt,
+    run: RunView,
+  ): Promise<AttemptObservation> {
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods: seen.pods };
     const ended = this.#ended.get(attempt.executionId);
     if (ended !== undefined || isEnded(run.verdict)) {
@@ -150,7 +158,7 @@ export class AttemptObserver {
       const last = ended === undefined ? view : this.#newest(ended, view);
       return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
     }
-    if (podsOver(view.pods, this.#options.overdue.has)) return { kind: 'absent' };
+    if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, true);
     return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
   }
 

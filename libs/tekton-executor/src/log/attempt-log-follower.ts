@@ -79,14 +79,14 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
 /**
  * The watches of runs, TaskRuns and pods are not in step: the end of a run may be seen before a pod of it is. So once it
  * has ended what there is of it is read, and what no watch has told yet is added. Tekton ends a run that is cancelled
- * before its TaskRuns, whose pods may still come. False when it could not be read now, or a TaskRun goes on.
+ * before its TaskRuns, whose pods may still come. False when it could not be read now, or the run or a TaskRun goes on.
  */
 async function confirm({ attempt, views, connection }: FollowLogsRequest): Promise<boolean> {
   try {
     const read = await readAttempt(connection(), attempt);
     if (read === undefined) return true;
     views.addMissing(read.view);
-    return read.view.taskRuns.every(({ verdict }) => isEnded(verdict));
+    return [read.view.run, ...read.view.taskRuns].every(({ verdict }) => isEnded(verdict));
   } catch (error) {
     if (isDomainError(error)) return false;
     throw error;
