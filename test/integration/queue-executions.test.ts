@@ -183,6 +183,13 @@ describe('a placed execution', () => {
   it('that failed with a back-off parks its build until then', async () => {
     await endWith('failed', true, 60_000);
     expect(await world.build(build)).toMatchObject({ status: 'queued', parked: 'BackOff', queue_key: null });
+    // A tenant reads this text under another reason than the attempt's: nothing of the cluster may stand in it.
+    const { parked_message: told } = await world.one<{ parked_message: string }>(
+      'SELECT parked_message FROM builds WHERE id = $1',
+      [build],
+    );
+    expect(told).toContain('attempt 1 ended with PodEvicted');
+    expect(told).not.toContain('went away');
     expect(await world.lane(tenant)).toEqual({ queued: 0, parked: 1, running: 0 });
   });
 

@@ -20,9 +20,11 @@ function world() {
   return { board, read };
 }
 
-const provider = (id: string): Provider =>
+const provider = (id: string, over: Partial<Provider> = {}): Provider =>
   ({
     id,
+    type: 'kubernetes',
+    state: 'enabled',
     health: {
       verdict: 'degraded',
       conditions: [
@@ -32,6 +34,7 @@ const provider = (id: string): Provider =>
         { type: 'CredentialValid', status: 'True', reason: 'CredentialExpiresSoon' },
       ],
     },
+    ...over,
   }) as unknown as Provider;
 
 describe('the metrics of clusters', () => {
@@ -51,6 +54,13 @@ describe('the metrics of clusters', () => {
     expect(read('clusterTokenExpiry')).toEqual(['p 5']);
     expect(read('clusterTokenRenewals')).toEqual(['p success 7', 'p failure 1']);
     expect(read('pooledConnections')).toEqual(['idle 3', 'in_use 2', 'draining 1', 'connecting 0']);
+  });
+
+  it('leave out what nobody probes or builds go to otherwise: disabled providers and hosts', () => {
+    const { board, read } = world();
+    board.show([provider('p'), provider('off', { state: 'disabled' }), provider('host', { type: 'local' })]);
+    expect(read('clusterUsable')).toEqual(['p 0']);
+    expect(read('clusterHealth')).toHaveLength(4);
   });
 
   it('are bounded, however many providers there are', () => {

@@ -1,13 +1,16 @@
 import type { RenewalView } from '@image-factory/cluster-connectors';
 import type { ConnectionPool } from '@image-factory/cluster-registry';
-import { PROVIDER_HEALTHS, type Provider } from '@image-factory/domain';
+import { infrastructureTypeOf, isUsable, PROVIDER_HEALTHS, type Provider } from '@image-factory/domain';
 import type { GaugeReading, Metrics } from '@image-factory/telemetry';
 
 /** More clusters than this are not told apart: a label for each would make the scrape grow without bound. */
 const MAX_CLUSTERS = 1_000;
 const STATUS = { True: 1, False: 0, Unknown: -1 } as const;
 
-/** What the next scrape shows of providers: they are read by the pool's upkeep, a scrape asks nobody. */
+/**
+ * What the next scrape shows of providers: they are read by the pool's upkeep, a scrape asks nobody. Clusters only, and
+ * none that is disabled: nobody probes those, and what was seen of them last would stand for ever.
+ */
 export interface ClusterBoard {
   show(providers: readonly Provider[]): void;
 }
@@ -19,6 +22,9 @@ export function observeClusters(
 ): ClusterBoard {
   let shown: readonly Provider[] = [];
   metrics.observeMany('clusterHealth', () => shown.flatMap(healthOf));
+  metrics.observeMany('clusterUsable', () =>
+    shown.map(({ id, health }) => ({ value: isUsable(health) ? 1 : 0, attributes: { provider: id } })),
+  );
   metrics.observeMany('clusterCondition', () => shown.flatMap(conditionsOf));
   metrics.observeMany('clusterCredentialExpiresSoon', () => shown.map(expiresSoon));
   metrics.observeMany('clusterConnections', () =>
@@ -32,7 +38,10 @@ export function observeClusters(
   observeTokens(metrics, () => [...pool.tokens()].slice(0, MAX_CLUSTERS));
   return {
     show: (providers) => {
-      shown = providers.slice(0, MAX_CLUSTERS);
+      const clusters = providers.filter(
+        (one) => one.state !== 'disabled' && infrastructureTypeOf(one.type) === 'kubernetes',
+      );
+      shown = clusters.slice(0, MAX_CLUSTERS);
     },
   };
 }

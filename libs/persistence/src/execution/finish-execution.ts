@@ -125,9 +125,10 @@ function buildMessage(
   conclusion: BuildConclusion,
   message: string,
 ): string {
+  // The build's reason (of a wait: BackOff) is another one than its attempt's, which decides what a tenant may read.
+  const ended = tenantText(finish.reason, message);
+  if (conclusion.status === 'queued') return `attempt ${attempt.attempt} ended with ${finish.reason}: ${ended}`;
   if (conclusion.reason === undefined) return message;
   const why = finish.decision === undefined ? '' : ` (${finish.decision.message})`;
-  // The build's reason is another one than its attempt's, which decides what a tenant may read.
-  const ended = tenantText(finish.reason, message);
   return `attempt ${attempt.attempt} was the last${why}; it ended with ${finish.reason}: ${ended}`;
 }

@@ -62,7 +62,10 @@ function settle(found: Found, waitedMs: number): Found {
   if (waitedMs >= SCHEDULING_MS) return found;
   if (found.reason === 'PvcNotBound') return { ...found, reason: 'WaitingForVolume' };
   const companion = found.reason === 'Unschedulable' && found.what.includes("didn't match pod affinity rules");
-  return companion ? { ...found, reason: 'WaitingForPod' } : found;
+  // Not the scheduler's words: they are about all nodes, and a tenant reads this reason's text as it is.
+  return companion
+    ? { reason: 'WaitingForPod', what: 'Its pod is scheduled after the one that binds its volume' }
+    : found;
 }
 
 function podWait(pod: PodView | undefined, taskRun: TaskRunView, events: readonly EventObject[]): Found {

@@ -103,6 +103,10 @@ export const metricNames = {
     'image_factory_cluster_health_status',
     'Health of a provider as probes show it: 1 for the status it has, 0 for the others',
   ),
+  clusterUsable: gauge(
+    'image_factory_cluster_usable',
+    '1 while new builds may go to a provider as far as its health goes, by provider',
+  ),
   clusterCondition: gauge(
     'image_factory_cluster_condition',
     'Conditions of a provider: 1 True, 0 False, -1 Unknown, by provider and type',
