@@ -16,6 +16,7 @@ const DISCOVERED_FIELDS: readonly string[] = [
   'location',
   'subscription_id',
   'resource_group',
+  'azure_cloud',
   'endpoint',
   'apiServer',
   'ca_cert',
