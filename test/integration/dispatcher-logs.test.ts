@@ -50,6 +50,8 @@ describe('the way of a log from its follower to the store', () => {
   let sink: BatchedLogSink;
   let executionId: string;
   let target: ConstructorParameters<typeof BatchedLogSink>[2];
+  /** Pauses that the batcher asked for, in milliseconds. */
+  let pauses: number[];
 
   beforeEach(async () => {
     world = await QueueWorld.open();
@@ -60,8 +62,17 @@ describe('the way of a log from its follower to the store', () => {
       executionId,
     ]);
     logs = new FaultyLogs(world.database);
+    pauses = [];
+    const clock: typeof systemClock = {
+      now: () => systemClock.now(),
+      monotonicMs: () => systemClock.monotonicMs(),
+      sleep: (ms, signal) => {
+        pauses.push(ms);
+        return systemClock.sleep(ms, signal);
+      },
+    };
     batcher = new LogBatcher(
-      { logs, mayWrite: () => true, clock: systemClock, logger: createSilentLogger(), metrics: new Metrics() },
+      { logs, mayWrite: () => true, clock, logger: createSilentLogger(), metrics: new Metrics() },
       {
         flushBytes: 64 * 1024,
         flushAfterMs: 20,
@@ -198,6 +209,37 @@ describe('the way of a log from its follower to the store', () => {
     logs.refuses = () => false;
     await sink.end(OTHER);
     expect(await digestOf(stored(OTHER))).toEqual(await digestOf([line('refused')]));
+  });
+
+  it('pauses no longer and longer for all while the store refuses one step', async () => {
+    await sink.cursor(STEP);
+    await sink.cursor(OTHER);
+    logs.refuses = (writes) => writes.some(({ batch }) => batch.step.task === OTHER.task);
+    await sink.append(OTHER, [line('refused')]);
+    for (let count = 1; count <= 8; count += 1) {
+      await sink.append(STEP, [line('stored')]);
+      const isStored = async (): Promise<boolean> => (await logs.cursor(executionId, STEP)).lineOffset === count;
+      await eventually('the mate is stored', isStored);
+    }
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(500);
+  });
+
+  it('stores the logs of a shard while somebody keeps the lock of another', async () => {
+    await world.submit(await world.tenant());
+    const { claimed, fence } = await world.placed(await world.dispatcher(), await world.provider());
+    const free = { executionId: claimed.executionId, day: target.day, fence };
+    const freeSink = new BatchedLogSink(batcher, logs, free, 1024 * 1024 * 1024);
+    await sink.cursor(STEP);
+    await freeSink.cursor(STEP);
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM cluster_shards WHERE token = $1 FOR UPDATE', [target.fence.token]);
+      await sink.append(STEP, [line('waits')]);
+      await freeSink.append(STEP, [line('goes on')]);
+      const isStored = async (): Promise<boolean> => (await logs.cursor(free.executionId, STEP)).lineOffset === 1;
+      await eventually('the free shard’s log is stored', isStored);
+    });
+    await sink.end(STEP);
+    expect(await digestOf(stored(STEP))).toEqual(await digestOf([line('waits')]));
   });
 
   it('ends many steps in few flushes, whoever asks while one is under way', async () => {

@@ -104,6 +104,23 @@ describe('stored logs', () => {
     expect(await world.logs.listSteps(id)).toEqual([{ ...STEP, byteOffset: 4, lineOffset: 2, ended: false, gaps: 2 }]);
   });
 
+  it('have a gap once whose flush is sent again because its answer was lost, also with its step’s end', async () => {
+    const gapAt = (time: string): LogRecord => ({ kind: 'gap', time, reason: 'LogGap', message: 'rotated away' });
+    await world.logs.append(fence, [batch([line('a')], 0)]);
+    const first = { fence, batch: batch([gapAt('t2')], 2), ends: false };
+    const last = { fence, batch: batch([gapAt('t3')], 2), ends: true };
+    for (const write of [first, first, last, last]) expect(await world.logs.write([write])).toEqual([{ kind: 'done' }]);
+    expect((await read()).map((one) => one.record.time)).toEqual(['t1', 't2', 't3']);
+    expect(await world.logs.listSteps(id)).toEqual([{ ...STEP, byteOffset: 2, lineOffset: 1, ended: true, gaps: 2 }]);
+  });
+
+  it('are ended by a gap’s flush that was stored when its step was not yet to end', async () => {
+    const gap: LogRecord = { kind: 'gap', time: 't2', reason: 'LogGap', message: 'rotated away' };
+    await world.logs.write([{ fence, batch: batch([gap], 0), ends: false }]);
+    expect(await world.logs.write([{ fence, batch: batch([gap], 0), ends: true }])).toEqual([{ kind: 'done' }]);
+    expect(await world.logs.listSteps(id)).toEqual([{ ...STEP, byteOffset: 0, lineOffset: 0, ended: true, gaps: 1 }]);
+  });
+
   it('count the last lines of one time over flushes', async () => {
     await world.logs.append(fence, [batch([line('a', 't1'), line('b', 't2')], 0)]);
     await world.logs.append(fence, [batch([line('c', 't2'), line('d', 't2')], 4)]);

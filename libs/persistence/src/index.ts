@@ -1,7 +1,7 @@
 export { Database } from './database/database.js';
 export type { DatabaseConnections, DatabaseLogger, DatabaseOptions } from './database/database.js';
 export type { Subscription } from './database/listener.js';
-export { isUniqueViolation } from './database/sql-state.js';
+export { isConflictOrLockTimeout, isUniqueViolation } from './database/sql-state.js';
 export type { Queryable, Statement, Transaction, TransactionOptions } from './database/transaction.js';
 export { installationId } from './database/installation-id.js';
 export { CHANNELS, Notifier } from './notify/notifier.js';

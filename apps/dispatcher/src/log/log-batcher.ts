@@ -8,7 +8,12 @@ import {
   type LogRecord,
   type LogStep,
 } from '@image-factory/domain';
-import type { LogAnswer, LogBatch, PostgresBuildLogs } from '@image-factory/persistence';
+import {
+  isConflictOrLockTimeout,
+  type LogAnswer,
+  type LogBatch,
+  type PostgresBuildLogs,
+} from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import { backOffMs } from '../loop/back-off.js';
 import { StepBuffer, type LogTarget, type TakenBatch } from './step-buffer.js';
@@ -222,7 +227,9 @@ export class LogBatcher {
     } catch (error) {
       this.#failures += 1;
       this.parts.logger.warn('logs cannot be stored; followers wait', { error, bufferedBytes: this.#bufferedBytes });
-      if (flushes.length > 1 && !isUnavailable(error)) await this.#flushEachAlone(flushes);
+      const parts = partsAfter(error, flushes);
+      // What is left is tried again soon, not at once, and keeps nobody else waiting for longer and longer.
+      if (parts.length > 1 && (await this.#flushEachAlone(parts))) this.#failures = 1;
     }
   }
 
@@ -246,16 +253,19 @@ export class LogBatcher {
     }
   }
 
-  /** What the store refuses of one step must not keep all others from being stored. */
-  async #flushEachAlone(flushes: readonly StepFlush[]): Promise<void> {
-    for (const flush of flushes) {
+  /** What the store refuses of one part must not keep all others from being stored. @returns whether any was */
+  async #flushEachAlone(parts: readonly (readonly StepFlush[])[]): Promise<boolean> {
+    let isAnyStored = false;
+    for (const part of parts) {
       try {
-        await this.#flush([flush]);
+        await this.#flush(part);
+        isAnyStored = true;
       } catch (error) {
-        const { executionId: execution, step } = flush.taken.batch;
-        this.parts.logger.error('a step’s log is refused by the store', { execution, step: logStepKey(step), error });
+        const steps = part.map(({ taken: { batch } }) => keyOf(batch.executionId, batch.step));
+        this.parts.logger.error('logs are refused by the store', { steps: steps.slice(0, 10), error });
       }
     }
+    return isAnyStored;
   }
 
   /** A step that stands elsewhere than its follower believes is read anew by it. */
@@ -310,6 +320,19 @@ interface StepFlush {
 
 function keyOf(executionId: string, step: LogStep): string {
   return `${executionId}/${logStepKey(step)}`;
+}
+
+/** Apart from each other: shards when a lock was not free, steps when one was refused; nothing when nothing is answered. */
+function partsAfter(error: unknown, flushes: readonly StepFlush[]): readonly (readonly StepFlush[])[] {
+  if (!isConflictOrLockTimeout(error)) return isUnavailable(error) ? [] : flushes.map((flush) => [flush]);
+  const shards = new Map<string, StepFlush[]>();
+  for (const flush of flushes) {
+    const { token } = flush.buffer.target.fence;
+    const shard = shards.get(token);
+    if (shard === undefined) shards.set(token, [flush]);
+    else shard.push(flush);
+  }
+  return [...shards.values()];
 }
 
 function isUnavailable(error: unknown): boolean {

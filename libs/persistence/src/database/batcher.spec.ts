@@ -202,6 +202,38 @@ describe('Batcher', () => {
     expect(begun.indexOf('x2')).toBeGreaterThan(begun.lastIndexOf('x1'));
   });
 
+  it('leaves nothing behind a row that waits alone which only the halved batch held', async () => {
+    const waits: (() => void)[] = [];
+    const halves: (() => void)[] = [];
+    const locked = toDatabaseError(Object.assign(new Error('locked'), { code: '55P03' }));
+    const batcher = new Batcher<string, string>({
+      run: async (items, { lockWaitMs, isPart }) => {
+        if (lockWaitMs > 1_000) await new Promise<void>((resolve) => waits.push(resolve));
+        else if (items.some((item) => item.startsWith('x'))) {
+          // The last half, behind the one whose answer is there already.
+          if (isPart) await new Promise<void>((resolve) => halves.push(resolve));
+          throw locked;
+        }
+        return [...items];
+      },
+      keyOf: (item) => item.slice(0, 1),
+    });
+    const first = ['y1', 'x1'].map((item) => batcher.submit(item));
+    expect(await first[0]).toBe('y1');
+    while (halves.length === 0) await new Promise(setImmediate);
+    let told = false;
+    const second = batcher.submit('y2').then(() => (told = true));
+    // Its runner finds the key held, and ends.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    expect(told).toBe(false);
+    halves[0]?.();
+    while (waits.length === 0) await new Promise(setImmediate);
+    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+    expect(told).toBe(true);
+    waits[0]?.();
+    expect(await Promise.all([...first, second])).toEqual(['y1', 'x1', true]);
+  });
+
   it('tells every caller that the answer to a COMMIT was lost, and writes nothing again by itself', async () => {
     const { batcher, calls, nextCall } = held();
     const begun = nextCall();

@@ -78,10 +78,15 @@ export class Batcher<Item, Answer> {
     if (this.#waiting.length >= (this.options.mostWaiting ?? MOST_WAITING)) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject, alone: false });
-      if (this.#underWay >= (this.options.atOnce ?? AT_ONCE)) return;
-      this.#underWay += 1;
-      setImmediate(() => void this.#runOn());
+      this.#runBeside();
     });
+  }
+
+  /** One more that takes up what waits, where there is room for it. */
+  #runBeside(): void {
+    if (this.#underWay >= (this.options.atOnce ?? AT_ONCE)) return;
+    this.#underWay += 1;
+    setImmediate(() => void this.#runOn());
   }
 
   /** Batch after batch, until nothing is left that another one does not hold. */
@@ -92,6 +97,8 @@ export class Batcher<Item, Answer> {
       const alone = batch[0]?.alone === true;
       if (alone) this.#isOneAlone = true;
       for (const key of keys) this.#held.add(key);
+      // What waits behind it was held until now, by a batch that no other runner could pass.
+      if (alone && this.#waiting.length > 0) this.#runBeside();
       await this.#run(batch, { lockWaitMs: alone ? PATIENT_LOCK_WAIT_MS : LOCK_WAIT_MS, isPart: alone });
       for (const key of keys) this.#held.delete(key);
       if (alone) this.#isOneAlone = false;

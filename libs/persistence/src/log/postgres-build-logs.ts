@@ -22,6 +22,9 @@ import type {
 } from './stored-log.js';
 import { writePacked, type CursorMismatch } from './write-log.js';
 
+/** Somebody who keeps one shard's lock must not hold up the logs of all others for the statement's own limit. */
+const FLUSH_SETTINGS = [...KEYED_PLANS, 'lock_timeout = 1000'];
+
 type CursorColumns = Omit<CursorRow, 'day' | 'next_seq'>;
 
 interface StepRow extends Pick<CursorRow, 'byte_offset' | 'line_offset' | 'gaps' | 'ended_at'> {
@@ -65,7 +68,8 @@ export class PostgresBuildLogs {
 
   /**
    * Stores one flush of any number of steps, at most one write for each step. Answers in the order of the writes.
-   * @throws DomainError Unavailable DatabaseUnavailable: whether it was stored is not known; the same flush finds itself
+   * @throws DomainError Unavailable DatabaseUnavailable: whether it was stored is not known; the same flush finds itself.
+   * Also when a lock was not free for a second (`isConflictOrLockTimeout`): nothing is stored, others' writes may be
    */
   async write(writes: readonly LogWrite[]): Promise<LogAnswer[]> {
     const packed = await packWrites(writes);
@@ -139,7 +143,7 @@ export class PostgresBuildLogs {
 
   async #writeOnce(packed: readonly PackedWrite[]): Promise<(LogAnswer | CursorMismatch)[]> {
     const once = (): Promise<(LogAnswer | CursorMismatch)[]> =>
-      this.database.transaction((tx) => writePacked(tx, packed), { settings: KEYED_PLANS });
+      this.database.transaction((tx) => writePacked(tx, packed), { settings: FLUSH_SETTINGS });
     try {
       return packed.length === 0 ? [] : await once();
     } catch (error) {

@@ -56,6 +56,11 @@ export function insertChunks(rows: number): string {
   VALUES ${values.join(', ')}`;
 }
 
+/** The chunks of a step from a number on. Index: primary key of one partition, from its end. Locks nothing. */
+export const LAST_CHUNKS = `
+  SELECT codec, data FROM build_log_chunks
+   WHERE day = $1 AND execution_id = $2 AND step = $3 AND seq >= $4 ORDER BY seq`;
+
 /** Index: primary key. Locks: nothing new; the cursors are locked already. */
 export const MOVE_CURSORS: Statement = {
   name: 'move_log_cursors',

@@ -5,6 +5,7 @@ import type { ShardLease } from '../lease/shard-lease.js';
 import { cursorKey, lastTimeAfter, type CursorRow } from './log-cursor.js';
 import type { PackedWrite } from './pack-log.js';
 import { ENSURE_CURSORS, insertChunks, LOCK_CURSORS, MAX_CHUNK_ROWS, MOVE_CURSORS } from './statements.js';
+import { withoutRepeats } from './repeated-gaps.js';
 import type { LogAnswer } from './stored-log.js';
 
 /** A write that met its cursor somewhere else than its writer believed: nothing of it was stored. */
@@ -22,7 +23,8 @@ interface Fitting {
 
 /**
  * One flush over any number of shards: their tokens, then each step's cursor is compared and set (correctness rule 19).
- * A write that is refused changes nothing and holds up no other. Two round trips and the commit.
+ * A write that is refused changes nothing and holds up no other. Two round trips and the commit; one more where gaps
+ * without lines follow others.
  */
 export async function writePacked(
   tx: Transaction,
@@ -30,7 +32,8 @@ export async function writePacked(
 ): Promise<(LogAnswer | CursorMismatch)[]> {
   const { held, cursors } = await lockAll(tx, writes);
   const fitting: Fitting[] = [];
-  const answers = writes.map((packed): LogAnswer | CursorMismatch => {
+  const unrepeated = await withoutRepeats(tx, writes, cursors);
+  const answers = unrepeated.map((packed): LogAnswer | CursorMismatch => {
     const { fence, batch, ends } = packed.write;
     if (!held.has(fenceKey(fence))) return { kind: 'lease-lost' };
     const cursor = cursors.get(cursorKey(batch));
