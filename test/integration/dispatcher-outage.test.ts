@@ -257,6 +257,36 @@ describe('a database that has failed over', () => {
     expect(started.runtime?.lease.claimsHeld).toBe(false);
   });
 
+  it('is trusted without a cluster that no dispatcher has reached until the loss deadline, and not before', async () => {
+    const down = await harness.addProvider('cluster-2');
+    down.cluster.reachable = false;
+    await failOver();
+    let hasOther = true;
+    const settings = { periodicScale: 0.02, watchStaleMs: 200 };
+    const first = await harness.start(settings, {}, { reaches: () => !hasOther });
+    await harness.start(settings, {}, { reaches: () => hasOther, reachesAlways: true });
+    const buildId = await harness.submit();
+    const lostSince = (hours: number) =>
+      harness.database.query(
+        `UPDATE providers SET first_loss_at = clock_timestamp() - $2::integer * interval '1 hour' WHERE id = $1`,
+        [down.id, hours],
+      );
+    await lostSince(1);
+    await eventually('it is settled', () => first.runtime?.judge.isSettled(), { deadlineMs: 20_000 });
+    await passTime(LEASE_MS);
+    expect(await isQueued(buildId)).toBe(true);
+    await lostSince(-1);
+    hasOther = false;
+    await eventually('both report it', async () => {
+      const live = await first.runtime!.parts.stores.ownership.liveDispatchers();
+      return live.length === 2 && live.every(({ unreachableProviders }) => unreachableProviders.includes(down.id));
+    });
+    await passTime(LEASE_MS);
+    expect(await isQueued(buildId)).toBe(true);
+    await lostSince(1);
+    await harness.reaches(buildId, 'completed');
+  });
+
   it('is not trusted by a process that has no shard to compare', async () => {
     await failOver();
     harness.cluster.reachable = false;
@@ -284,11 +314,36 @@ describe('a database that has failed over', () => {
     Reflect.deleteProperty(trust, 'look');
     await runtime.lease.beat();
     await runtime.lease.beat();
-    expect(await trust.trustCompared(found.identity)).toBe(false);
+    expect(await trust.trustCompared(found.identity, [])).toBe(false);
     expect(runtime.lease.claimsHeld).toBe(true);
     await eventually('it is settled', () => runtime.judge.isSettled(), { deadlineMs: 20_000 });
     for (const task of dispatcher.tasks) if (task.definition.name === 'sweep-runs') await task.tick();
     await harness.reaches(await harness.submit(), 'completed');
+  });
+
+  it('stays trusted when a process comes back that was cut off meanwhile, unless nobody has compared it', async () => {
+    const dispatcher = await harness.start({ periodicScale: 1_000 });
+    await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
+    const { lease, parts, loops } = dispatcher.runtime!;
+    await loops.heartbeat.stop();
+    const { trust } = parts.stores;
+    const found = await trust.look();
+    const [system] = found.identity.split('/');
+    const comeBack = async (): Promise<void> => {
+      const older = { ...found, identity: `${system}/00000000`, isTrusted: false };
+      Object.assign(trust, { look: () => Promise.resolve(older) });
+      await lease.beat();
+      Reflect.deleteProperty(trust, 'look');
+      expect(lease.claimsHeld).toBe(true);
+      await lease.beat();
+    };
+    await comeBack();
+    expect(lease.claimsHeld).toBe(false);
+    expect((await trust.look()).isTrusted).toBe(true);
+    await harness.database.query('UPDATE installation SET database_identity = NULL');
+    await comeBack();
+    expect(lease.claimsHeld).toBe(true);
+    expect((await trust.look()).isTrusted).toBe(false);
   });
 });
 

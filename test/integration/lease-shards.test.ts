@@ -92,17 +92,33 @@ describe('leases', () => {
     const [one, two] = [await world.dispatcher(), await world.dispatcher()];
     const leases = await acquire(one, 7);
     await trust.markCompared(identity, leases);
-    expect(await trust.trustCompared(identity)).toBe(false);
+    expect(await trust.trustCompared(identity, [])).toBe(false);
     const [last] = await acquire(two, 1, [7]);
     if (last === undefined) throw new Error('not acquired');
     await trust.markCompared(identity, [{ ...last, token: randomUUID() }]);
-    expect(await trust.trustCompared(identity)).toBe(false);
+    expect(await trust.trustCompared(identity, [])).toBe(false);
     const disabled = await world.provider({ state: 'disabled' });
     await world.leases.ensureShards(disabled, '', 4);
     await world.leases.ensureShards(provider, 'a-host-without-a-dispatcher', 1);
     await trust.markCompared(identity, [last]);
-    expect(await trust.trustCompared(identity)).toBe(true);
+    expect(await trust.trustCompared(identity, [])).toBe(true);
     expect((await trust.look()).isTrusted).toBe(true);
+  });
+
+  it('of lost providers, and of disabled ones with something left on them, hold no trust back', async () => {
+    const trust = new PostgresDatabaseTrust(world.database);
+    const { identity } = await trust.look();
+    const disabled = await world.provider();
+    await world.submitNew(await world.tenant());
+    await world.placed(await world.dispatcher(), disabled);
+    await world.database.query(`UPDATE providers SET state = 'disabled' WHERE id = $1`, [disabled]);
+    const lost = await world.provider();
+    await world.leases.ensureShards(lost, '', 2);
+    await world.database.query(`UPDATE installation SET database_identity = 'other/00000001'`);
+    await trust.markCompared(identity, await acquire(await world.dispatcher()));
+    expect(await trust.trustCompared(identity, [])).toBe(false);
+    expect(await trust.trustCompared(identity, [provider])).toBe(false);
+    expect(await trust.trustCompared(identity, [lost])).toBe(true);
   });
 
   it('given up wait for the writes that are under way behind them, and hold no later shard meanwhile', async () => {

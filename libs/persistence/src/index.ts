@@ -12,7 +12,7 @@ export { fingerprintsOf } from './secret/fingerprint.js';
 export { SecretCipher } from './secret/secret-cipher.js';
 export type { SealedSecret } from './secret/secret-cipher.js';
 export { PostgresLeases } from './lease/postgres-leases.js';
-export { PostgresDatabaseTrust } from './lease/postgres-database-trust.js';
+export { isLaterTimeline, PostgresDatabaseTrust } from './lease/postgres-database-trust.js';
 export type { DatabaseIdentity } from './lease/postgres-database-trust.js';
 export type { AcquireRequest } from './lease/postgres-leases.js';
 export type {

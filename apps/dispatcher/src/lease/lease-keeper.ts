@@ -1,5 +1,10 @@
 import { DomainError } from '@image-factory/domain';
-import type { DatabaseIdentity, PostgresDatabaseTrust, PostgresLeases } from '@image-factory/persistence';
+import {
+  isLaterTimeline,
+  type DatabaseIdentity,
+  type PostgresDatabaseTrust,
+  type PostgresLeases,
+} from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { v7 as uuidv7 } from 'uuid';
 import type { ClockJudge } from './clock-judge.js';
@@ -139,10 +144,11 @@ export class LeaseKeeper {
     const found = await this.trust.look();
     const changed = known !== undefined && known.identity !== found.identity;
     if (changed || (known !== undefined && known.startedAt !== found.startedAt)) this.judge.disturbed();
-    if (changed && found.isTrusted) await this.trust.distrust(found.identity);
-    const held = changed || !found.isTrusted;
+    const doubted = changed && !isTrustEarned(known, found);
+    if (doubted && found.isTrusted) await this.trust.distrust(found.identity);
+    const held = doubted || !found.isTrusted;
     this.#identity = found;
-    if (held && (changed || !this.#claimsHeld || known === undefined)) {
+    if (held && (doubted || !this.#claimsHeld || known === undefined)) {
       const message = 'the database is another one or an older one: no claims until the clusters are compared with it';
       this.logger.error(message, { before: known?.identity, now: found.identity });
     } else if (!held && this.#claimsHeld && known !== undefined) {
@@ -150,4 +156,9 @@ export class LeaseKeeper {
     }
     this.#claimsHeld = held;
   }
+}
+
+/** Others have compared the clusters with it while this process was away; after a way back nothing compared counts. */
+function isTrustEarned(known: DatabaseIdentity, found: DatabaseIdentity): boolean {
+  return found.isTrusted && !found.isFirst && isLaterTimeline(known.identity, found.identity);
 }

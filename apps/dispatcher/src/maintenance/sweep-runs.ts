@@ -27,7 +27,7 @@ interface FoundObject {
  * must have a row. (The first half, rows without runs, is what each reconcile sees as `absent`.) An object whose row is
  * finished and swept is one that came late, from a dispatcher that was frozen: its row is opened for sweeping again. An
  * object without a row is an alarm and is left alone: it may belong to a newer database than ours (correctness rule 1).
- * While claims are held after a failover, each shard whose cluster was seen is marked as compared (rule 4).
+ * While claims are held after a failover, each shard whose cluster was seen is marked as compared (rule 4); a cluster that is lost for all is not waited for.
  */
 export async function sweepRuns(runtime: DispatcherRuntime): Promise<number> {
   const identity = runtime.lease.databaseIdentity;
@@ -37,9 +37,19 @@ export async function sweepRuns(runtime: DispatcherRuntime): Promise<number> {
   if (identity !== undefined && runtime.lease.claimsHeld && runtime.judge.isSettled()) {
     const compared = sweeps.flatMap(({ looked, leases }) => (looked ? leases : []));
     await runtime.parts.stores.trust.markCompared(identity, [...compared, ...idle]);
-    await runtime.parts.stores.trust.trustCompared(identity);
+    await runtime.parts.stores.trust.trustCompared(identity, await lostForAll(runtime));
   }
   return sweeps.reduce((sum, { reopened }) => sum + reopened, 0);
+}
+
+/** Providers that are lost, also those of others: the rule by which attempts on them are given up (rule 7). */
+async function lostForAll({ parts, judge, reachability, settings }: DispatcherRuntime): Promise<readonly string[]> {
+  const { lossLimitMs } = settings.limits;
+  const overdue = (await parts.stores.providers.list()).filter(
+    ({ health: { firstLossAt } }) => firstLossAt !== undefined && judge.hasPassed(firstLossAt, lossLimitMs),
+  );
+  const lost = await Promise.all(overdue.map(async ({ id }) => ((await reachability.isLostForAll(id)) ? [id] : [])));
+  return lost.flat();
 }
 
 /** Shards of providers for which this process has no executor: it cannot look at them, and nothing is placed from here. */

@@ -9,6 +9,8 @@ export interface DatabaseIdentity {
   readonly startedAt: string;
   /** True when it is the one that the clusters were compared with: only then may builds be claimed. */
   readonly isTrusted: boolean;
+  /** Trusted because no database was before: nobody has compared anything with it. */
+  readonly isFirst: boolean;
 }
 
 interface IdentityRow {
@@ -35,6 +37,7 @@ export class PostgresDatabaseTrust {
       identity: row.identity,
       startedAt: row.started,
       isTrusted: row.trusted === null || row.trusted === row.identity,
+      isFirst: row.trusted === null,
     };
   }
 
@@ -48,8 +51,19 @@ export class PostgresDatabaseTrust {
     await this.database.query(MARK_COMPARED, [...shardColumns(leases), identity]);
   }
 
-  /** True when nothing was left to compare, and claims go on. */
-  async trustCompared(identity: string): Promise<boolean> {
-    return (await this.database.query(TRUST_COMPARED, [identity])).length > 0;
+  /** True when nothing was left to compare, on providers other than the lost ones, and claims go on. */
+  async trustCompared(identity: string, lostProviderIds: readonly string[]): Promise<boolean> {
+    return (await this.database.query(TRUST_COMPARED, [identity, [...lostProviderIds]])).length > 0;
   }
+}
+
+/**
+ * True when `found` is a later timeline of the same cluster of databases as `known`: its row says who compared what with
+ * it. False when a part of either could not be read.
+ */
+export function isLaterTimeline(known: string, found: string): boolean {
+  const [knownSystem, knownTimeline = ''] = known.split('/');
+  const [foundSystem, foundTimeline = ''] = found.split('/');
+  if (foundSystem !== knownSystem || foundSystem === '?') return false;
+  return Number.parseInt(foundTimeline, 16) > Number.parseInt(knownTimeline, 16);
 }

@@ -48,9 +48,10 @@ export const MARK_COMPARED = `${OWN_SHARDS}
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
 
 /**
- * Trusts the database $1 when every shard was compared with it that may have something on it: not of a disabled provider
- * with nothing left on it, nor of a host without a dispatcher. Indexes: a few hundred shards are scanned;
- * build_executions_shard. Locks: the installation's row.
+ * Trusts the database $1 when every shard was compared with it that may have something newer on it. Not waited for: a
+ * disabled provider, on which nothing was placed that was lost; a host without a dispatcher; and the providers $2, which
+ * are lost for every dispatcher: the attempts on them are given up too. Index: a few hundred shards are scanned. Locks:
+ * the installation's row.
  */
 export const TRUST_COMPARED = `
   UPDATE installation SET database_identity = $1
@@ -59,9 +60,8 @@ export const TRUST_COMPARED = `
        FROM cluster_shards s
        JOIN providers p ON p.id = s.provider_id
       WHERE s.compared_identity IS DISTINCT FROM $1
-        AND (p.state <> 'disabled' OR EXISTS (
-          SELECT 1 FROM build_executions e
-           WHERE e.provider_id = p.id AND e.provider_id IS NOT NULL AND e.swept_at IS NULL))
+        AND p.state <> 'disabled'
+        AND s.provider_id <> ALL ($2::uuid[])
         AND (s.host = '' OR EXISTS (
           SELECT 1 FROM dispatchers d
            WHERE d.host = s.host AND d.state = 'running' AND d.lease_until > clock_timestamp())))
