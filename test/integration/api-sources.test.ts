@@ -13,7 +13,7 @@ function declared(more: Partial<DeclaredProvider> = {}): DeclaredProvider {
     name: 'declared',
     type: 'kubernetes',
     config: { auth_method: 'token', endpoint: 'https://k.example', token_path: '/run/token' },
-    isDescribed: false,
+    describedFor: undefined,
     region: 'eu',
     capabilities: [],
     labels: {},

@@ -85,6 +85,27 @@ describe('a cluster of a cloud that gets another endpoint', () => {
     expect(pool.view()).toMatchObject({ idle: 1, draining: 0 });
   });
 
+  it('is found as soon after many outages as after the first', async () => {
+    const held = await pool.hold('prod');
+    await version(held.connection);
+    for (let outage = 1; outage <= 6; outage += 1) {
+      await clock.advance(20 * 60_000);
+      const heal = server.fault({ path: '/version' }, { kind: 'drop' }, 10_000);
+      await expect(version(held.connection)).rejects.toThrow();
+      await eventually('its cloud is asked', () => stub.seen('/clusters/prod').length === 1 + outage);
+      heal();
+      await version(held.connection);
+    }
+    expect(held.connection.outdated).toBe(false);
+    await clock.advance(2 * 60_000);
+    const old = server;
+    server = await startServer();
+    await old.close();
+    await expect(version(held.connection)).rejects.toThrow();
+    await eventually('it has moved', () => held.connection.outdated);
+    held.release();
+  });
+
   it('that is only away keeps its connection, and its cloud is asked ever less often', async () => {
     const held = await pool.hold('prod');
     await version(held.connection);

@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CloudSessions } from '@image-factory/cluster-connectors';
-import { environmentProvider } from '@image-factory/cluster-registry';
+import { ENVIRONMENT_PROVIDER_NAME, environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -104,11 +104,21 @@ export async function createDispatcher(
   });
 }
 
-/** The cluster that the operator's environment names is a provider row like every other (product.md). */
+/**
+ * The cluster that the operator's environment names is a provider row like every other (product.md), while it names one. The
+ * process that started last is right: what others were started with is not known.
+ */
 async function mirrorEnvironment(database: Database, env: DispatcherEnv, logger: Logger): Promise<void> {
   const provider = environmentProvider(env);
-  if (provider === undefined) return;
-  const answer = await new PostgresMirroredProviders(database).mirror(provider);
+  const mirrored = new PostgresMirroredProviders(database);
+  if (provider === undefined) {
+    if (!(await mirrored.retireEnvironment(ENVIRONMENT_PROVIDER_NAME))) return;
+    logger.warn('IF_BUILD_TEKTON_* names no cluster any more: nothing new is placed on the one that it named', {
+      provider: ENVIRONMENT_PROVIDER_NAME,
+    });
+    return;
+  }
+  const answer = await mirrored.mirror(provider);
   if (answer === 'mirrored') return;
   logger.error(
     `the cluster of IF_BUILD_TEKTON_* is not used: a provider named ${provider.name} was made over the API; rename that one`,

@@ -1,7 +1,7 @@
 import type { DescribedCluster } from '@image-factory/cluster-connectors';
 import { type DeclaredCluster, unreadableFiles } from '@image-factory/cluster-registry';
 import { type Clock, isDomainError } from '@image-factory/domain';
-import type { ConditionToStore, PostgresDeclaredProviders } from '@image-factory/persistence';
+import type { ConditionToStore, DeclaredProvider, PostgresDeclaredProviders } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
 import { toProvider } from './config-file-sync.js';
 
@@ -27,15 +27,13 @@ const DESCRIBE_MS = 10 * 60_000;
  */
 export class CheckDeclared {
   readonly #askAtMs = new Map<string, number>();
-  #hash: string | undefined;
 
   constructor(private readonly options: CheckDeclaredOptions) {}
 
-  /** One round over the clusters of a content; what a new one's clouds say is asked anew. @returns how many were looked at */
-  async runOnce(clusters: readonly DeclaredCluster[], hash: string): Promise<number> {
+  /** One round over the clusters of a content; an endpoint that is not known is asked for at once. @returns how many were looked at */
+  async runOnce(clusters: readonly DeclaredCluster[]): Promise<number> {
     const { store, logger } = this.options;
-    if (hash !== this.#hash) this.#askAtMs.clear();
-    this.#hash = hash;
+    for (const id of await store.undescribed()) this.#askAtMs.delete(id);
     for (const name of await store.disableRetired()) {
       logger.info('a cluster that the configuration file no longer names is disabled: nothing is left there', {
         provider: name,
@@ -52,12 +50,13 @@ export class CheckDeclared {
   }
 
   async #check(cluster: DeclaredCluster): Promise<ConditionToStore[]> {
-    const { id } = toProvider(cluster);
+    const provider = toProvider(cluster);
+    const { id } = provider;
     const conditions: ConditionToStore[] = [];
     if (cluster.files.length > 0) conditions.push(await filesCondition(id, cluster));
     const nowMs = this.options.clock.monotonicMs();
     if (cluster.describe === undefined || nowMs < (this.#askAtMs.get(id) ?? 0)) return conditions;
-    const condition = await endpointCondition(id, cluster.name, cluster.describe, this.options);
+    const condition = await endpointCondition(provider, cluster.describe, this.options);
     if (condition.status === 'True') this.#askAtMs.set(id, nowMs + DESCRIBE_MS);
     return [...conditions, condition];
   }
@@ -75,15 +74,15 @@ async function filesCondition(providerId: string, cluster: DeclaredCluster): Pro
 }
 
 async function endpointCondition(
-  providerId: string,
-  name: string,
+  provider: DeclaredProvider,
   config: NonNullable<DeclaredCluster['describe']>,
   { store, describe, logger }: CheckDeclaredOptions,
 ): Promise<ConditionToStore> {
   const type = 'EndpointKnown';
+  const { id: providerId, name } = provider;
   try {
     const { server, ca } = await describe(config);
-    await store.describe(providerId, server, ca?.reveal());
+    await store.describe(provider, server, ca?.reveal());
     const message = `The cloud says that ${name} is at ${server}.`;
     return { providerId, type, status: 'True', reason: 'Described', message };
   } catch (error) {

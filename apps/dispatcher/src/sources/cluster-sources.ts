@@ -32,7 +32,7 @@ export class ClusterSources {
     const { file, claimCheck } = this.parts;
     const applied = file?.sync.applied;
     if (file === undefined || applied === undefined || !(await claimCheck(CHECK_MS, applied.hash))) return 0;
-    return file.check.runOnce(applied.config.clusters, applied.hash);
+    return file.check.runOnce(applied.config.clusters);
   }
 
   /** A run of discovery, when one is due and no other dispatcher has it. @returns how many clusters were listed */

@@ -191,8 +191,9 @@ export class ConfigFileSync {
 export function toProvider(cluster: DeclaredCluster): DeclaredProvider {
   const { name, type, config, region, capabilities, labels, maxConcurrentBuilds, isDefault, line } = cluster;
   const id = stableProviderId('file', name.toLowerCase());
-  const isDescribed = cluster.describe !== undefined;
-  return { id, name, type, config, isDescribed, region, capabilities, labels, maxConcurrentBuilds, isDefault, line };
+  const asked = cluster.describe && Object.entries(cluster.describe).sort(([a], [b]) => (a < b ? -1 : 1));
+  const describedFor = asked && createHash('sha256').update(JSON.stringify(asked)).digest('hex');
+  return { id, name, type, config, describedFor, region, capabilities, labels, maxConcurrentBuilds, isDefault, line };
 }
 
 function unreadable(error: NodeJS.ErrnoException): ConfigProblem {

@@ -50,10 +50,12 @@ export function cloudSession(
  */
 async function accessBySession(fields: ConfigFields, { broker, description }: CloudSession): Promise<ClusterAccess> {
   const described = await description.read();
+  let latest = described;
   const hasMoved = async (): Promise<boolean> => {
     // A description that is a minute old is asked for again, an older one of a cluster that stays away less and less often.
-    if (!(await description.invalidate(described))) return false;
-    const { server, ca } = await description.read();
+    if (!(await description.invalidate(latest))) return false;
+    latest = await description.read();
+    const { server, ca } = latest;
     return server !== described.server || ca?.reveal() !== described.ca?.reveal();
   };
   return {

@@ -100,18 +100,20 @@ export class CloudSessions {
         throw error;
       }
     };
-    return {
-      credential,
-      broker: new TokenBroker({ ...common, name: cluster.name, mint, accepted: () => credential.accepted() }),
-      description: new RenewedValue({
-        ...common,
-        name: `the description of ${cluster.name}`,
-        load: async (signal) => ({
-          value: await describe(signal),
-          expiresAt: new Date(clock.now().getTime() + DESCRIPTION_LIFE_MS),
-        }),
+    const description = new RenewedValue({
+      ...common,
+      name: `the description of ${cluster.name}`,
+      load: async (signal) => ({
+        value: await describe(signal),
+        expiresAt: new Date(clock.now().getTime() + DESCRIPTION_LIFE_MS),
       }),
+    });
+    // Who accepts a token was reached, where the description says.
+    const accepted = (): void => {
+      credential.accepted();
+      description.accepted();
     };
+    return { credential, broker: new TokenBroker({ ...common, name: cluster.name, mint, accepted }), description };
   }
 }
 

@@ -23,7 +23,8 @@ export class PostgresMirroredProviders {
 
   /**
    * Inserts or updates the row; a changed config is a new generation, what admins set on it stays. `name-taken`: a row
-   * of another source has the name, and is never replaced. Index: providers_name, then the key. Locks: the row.
+   * of another source has the name, and is never replaced. A row that was retired comes back in the state that it had.
+   * Index: providers_name, then the key. Locks: the row.
    */
   async mirror(provider: ProviderToMirror): Promise<'mirrored' | 'name-taken'> {
     const { id, name, type, source, isGlobal, config } = provider;
@@ -34,11 +35,28 @@ export class PostgresMirroredProviders {
            ON CONFLICT (id) DO UPDATE
           SET name = excluded.name, settings = ${MERGED},
               generation = p.generation + (p.settings <> ${MERGED})::integer,
-              updated_at = CASE WHEN p.settings = ${MERGED} THEN p.updated_at
+              state = CASE WHEN p.retired_at IS NULL THEN p.state ELSE coalesce(p.retired_state, 'enabled') END,
+              retired_at = NULL, retired_state = NULL,
+              updated_at = CASE WHEN p.settings = ${MERGED} AND p.retired_at IS NULL THEN p.updated_at
                                 ELSE greatest(clock_timestamp(), p.updated_at + interval '1 millisecond') END
        RETURNING id`,
       [id, name, type, source, isGlobal, JSON.stringify(config), ADMIN_CONFIG_FIELDS],
     );
     return rows.length > 0 ? 'mirrored' : 'name-taken';
+  }
+
+  /**
+   * The environment names no cluster any more: nothing new is placed on the one that it named, what runs there is finished.
+   * Index: providers_name. Locks: the row. @returns true when there was one
+   */
+  async retireEnvironment(name: string): Promise<boolean> {
+    const rows = await this.database.query<{ id: string }>(
+      `UPDATE providers SET retired_at = now(), retired_state = state, state = 'draining', drain_deadline_at = NULL,
+              updated_at = greatest(clock_timestamp(), updated_at + interval '1 millisecond')
+        WHERE lower(name) = lower($1) AND source = 'environment' AND retired_at IS NULL
+       RETURNING id`,
+      [name],
+    );
+    return rows.length > 0;
   }
 }

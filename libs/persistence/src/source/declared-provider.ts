@@ -8,8 +8,11 @@ export interface DeclaredProvider {
   readonly type: ProviderType;
   /** By product.md's names; no secret is in it, files are named by path. */
   readonly config: Readonly<Record<string, string>>;
-  /** Endpoint and CA are asked for in its cloud: those that the row has stay until there is an answer. */
-  readonly isDescribed: boolean;
+  /**
+   * Set where endpoint and CA are asked for in its cloud: a digest of what it is asked by. Those that the row has stay while
+   * it is the same.
+   */
+  readonly describedFor: string | undefined;
   readonly region: string | undefined;
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;

@@ -134,22 +134,37 @@ export class PostgresDeclaredProviders {
   }
 
   /**
-   * Endpoint and CA as the cloud says; another answer is a new generation. A CA that the file names by path stays the one.
+   * Endpoint and CA as the cloud says; another answer is a new generation, and one without a CA takes the old one away. A CA
+   * that the file names by path stays the one. Nothing is written when the row is asked for by other names meanwhile.
    * Index: the key. Locks: the row.
    */
-  async describe(providerId: string, endpoint: string, caCert: string | undefined): Promise<'changed' | 'same'> {
+  async describe(
+    { id, describedFor }: Pick<DeclaredProvider, 'id' | 'describedFor'>,
+    endpoint: string,
+    caCert: string | undefined,
+  ): Promise<'changed' | 'same'> {
     const rows = await this.database.query<{ id: string }>(
       `UPDATE providers p SET settings = d.settings, generation = p.generation + 1, probe_due_at = now(),
               updated_at = greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')
-         FROM (SELECT id, settings || jsonb_build_object('endpoint', $2::text)
+         FROM (SELECT id, settings - 'ca_cert' || jsonb_build_object('endpoint', $2::text)
                       || CASE WHEN settings ? 'ca_path' OR $3::text IS NULL THEN '{}'::jsonb
                               ELSE jsonb_build_object('ca_cert', $3::text) END AS settings
                  FROM providers WHERE id = $1) d
         WHERE p.id = d.id AND p.settings <> d.settings AND p.retired_at IS NULL
+          AND p.source_ref->>'described_for' = $4
        RETURNING p.id`,
-      [providerId, endpoint, caCert ?? null],
+      [id, endpoint, caCert ?? null, describedFor],
     );
     return rows.length > 0 ? 'changed' : 'same';
+  }
+
+  /** Ids of the rows of the file whose endpoint their cloud has yet to tell. Reads the rows whole: there are few. */
+  async undescribed(): Promise<readonly string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM providers
+        WHERE source = 'file' AND source_ref ? 'described_for' AND NOT settings ? 'endpoint'`,
+    );
+    return rows.map(({ id }) => id);
   }
 }
 
@@ -166,12 +181,11 @@ async function refusedNames(tx: Transaction, providers: readonly DeclaredProvide
 
 /** The file's path is not in it: replicas may have the same content in different places. */
 function toRow(provider: DeclaredProvider): object {
-  const { id, name, type, config, isDescribed, region, capabilities, labels, isDefault, line } = provider;
+  const { id, name, type, config, describedFor, region, capabilities, labels, isDefault, line } = provider;
   const limit = provider.maxConcurrentBuilds ?? null;
   const declares = limit === null ? [] : ['max_concurrent_builds'];
-  const ref = { line, declares };
-  const described = isDescribed;
-  return { id, name, type, config, described, region, capabilities, labels, limit, is_default: isDefault, ref };
+  const ref = { line, declares, described_for: describedFor };
+  return { id, name, type, config, region, capabilities, labels, limit, is_default: isDefault, ref };
 }
 
 function changes(

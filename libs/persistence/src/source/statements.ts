@@ -1,13 +1,14 @@
 /** What a clusters' file declares, as rows of the parameter. */
-const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type text, config jsonb, described boolean,
+const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type text, config jsonb,
             region text, capabilities text[], labels jsonb, "limit" integer, is_default boolean, ref jsonb)`;
 
 /**
  * What of a row's own settings stays when its source is read again: the fields of $2, an administrator's. Endpoint and CA
- * too, where the cloud is asked for them.
+ * too, while the cloud is asked for them by the same names: of another cluster they would be the wrong place for a token.
  */
 const KEPT = `(SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(own.settings)
-             WHERE key = ANY ($2::text[]) OR d.described AND key IN ('endpoint', 'ca_cert'))`;
+             WHERE key = ANY ($2::text[])
+                OR key IN ('endpoint', 'ca_cert') AND own.source_ref->>'described_for' = d.ref->>'described_for')`;
 
 /** Always later than before, to the millisecond: the ETag is made of it. */
 const TOUCH = `greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')`;
