@@ -98,6 +98,8 @@ export class CloudStub {
   readonly waits: number[] = [];
   /** The account of the keys of {@link STUB_AWS}, as STS says it; undefined: STS is not there. */
   account: string | undefined = STUB_ACCOUNT;
+  /** What Google gives as a token. */
+  googleToken = 'google-token';
   /** Object id of the identity of this process in Entra. */
   azureObject = 'object-1';
 
@@ -178,7 +180,7 @@ async function respond(
 function identityAnswer({ host, url }: StubRequest, stub: CloudStub | undefined): StubAnswer | undefined {
   if (url.searchParams.get('Action') === 'GetCallerIdentity') return callerIdentity(stub?.account);
   if (host === 'oauth2.googleapis.com') {
-    return { body: { access_token: 'google-token', expires_in: 3_599, token_type: 'Bearer' } };
+    return { body: { access_token: stub?.googleToken, expires_in: 3_599, token_type: 'Bearer' } };
   }
   if (!host.startsWith('login.')) return undefined;
   const authority = `https://${host}/${STUB_TENANT}`;

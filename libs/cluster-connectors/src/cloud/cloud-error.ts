@@ -12,6 +12,13 @@ export const CLOUD_REASONS = [
 ] as const satisfies readonly Reason[];
 export type CloudReason = (typeof CLOUD_REASONS)[number];
 
+const REFUSALS: readonly Reason[] = ['CloudCredentialExpired', 'CloudAccessDenied'];
+
+/** A cloud says so of a credential that was revoked, or whose rights have changed since it was made. */
+export function isRefusal(error: unknown): boolean {
+  return isDomainError(error) && REFUSALS.includes(error.reason);
+}
+
 interface Meaning {
   readonly kind: ErrorKind;
   readonly fault: Fault;

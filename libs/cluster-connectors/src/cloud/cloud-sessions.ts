@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Clock, isDomainError, type Reason, Secret } from '@image-factory/domain';
+import { type Clock, Secret } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
 import { type EndingValue, RenewedValue } from '../broker/renewed-value.js';
 import { TokenBroker } from '../broker/token-broker.js';
 import type { CloudCluster, DescribedCluster } from './cloud-cluster.js';
+import { isRefusal } from './cloud-error.js';
 import { CloudHttp } from './cloud-http.js';
 import { CloudReader } from './cloud-reader.js';
 
@@ -34,8 +35,6 @@ export interface CloudSession {
 
 const DESCRIPTION_LIFE_MS = 10 * 60_000;
 const MOST_SESSIONS = 2_000;
-/** A cloud says so of a credential that was revoked, or whose rights have changed since it was made. */
-const REFUSED: readonly Reason[] = ['CloudCredentialExpired', 'CloudAccessDenied'];
 
 /**
  * The cloud identities of one process, one session for each cluster and version of its credential: whoever connects to
@@ -95,8 +94,7 @@ export class CloudSessions {
       try {
         return await cluster.describe(async () => (asked = await credential.read()), signal);
       } catch (error) {
-        const refused = isDomainError(error) && REFUSED.includes(error.reason);
-        if (refused && asked !== undefined) await credential.invalidate(asked).catch(() => undefined);
+        if (isRefusal(error) && asked !== undefined) await credential.invalidate(asked).catch(() => undefined);
         throw error;
       }
     };
