@@ -665,6 +665,13 @@ CREATE TABLE repository_auths (
 );
 CREATE UNIQUE INDEX repository_auths_name ON public.repository_auths USING btree (tenant_id, lower(name));
 
+CREATE TABLE source_holds (
+  source text NOT NULL,
+  content text NOT NULL,
+  held_at timestamp with time zone NOT NULL,
+  CONSTRAINT source_holds_pkey PRIMARY KEY (source, content)
+);
+
 CREATE TABLE tenant_namespaces (
   provider_id uuid NOT NULL,
   tenant_id uuid NOT NULL,

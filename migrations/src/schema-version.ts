@@ -19,6 +19,7 @@ import { DropReadyIndex1795305624000 } from './1795305624000-drop-ready-index.js
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 import { SayWhatACancelWasFor1795305641000 } from './1795305641000-say-what-a-cancel-was-for.js';
+import { KnowWhoHoldsSources1795305642000 } from './1795305642000-know-who-holds-sources.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -43,6 +44,7 @@ export const MIGRATIONS = [
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
   SayWhatACancelWasFor1795305641000,
+  KnowWhoHoldsSources1795305642000,
 ] as const;
 
-export const SCHEMA_VERSION = SayWhatACancelWasFor1795305641000.name;
+export const SCHEMA_VERSION = KnowWhoHoldsSources1795305642000.name;

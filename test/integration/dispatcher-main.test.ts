@@ -181,27 +181,6 @@ describe('the dispatcher', () => {
     expect(sources).toEqual([{ source: 'api' }]);
   });
 
-  it('drains the operator’s own cluster when it starts without one, and takes it back in the state that it had', async () => {
-    const environment = { tektonKubeconfigPath: '/etc/kubeconfig' };
-    const state = async () => {
-      const rows = await harness.database.query<{ state: string; retired: boolean }>(
-        `SELECT state, retired_at IS NOT NULL AS retired FROM providers WHERE name = 'environment'`,
-      );
-      return rows.map((row) => `${row.state}${row.retired ? ' retired' : ''}`);
-    };
-    await harness.start({}, environment);
-    await harness.database.query(`UPDATE providers SET state = 'cordoned' WHERE name = 'environment'`);
-    await harness.start();
-    await harness.start();
-    expect(await state()).toEqual(['draining retired']);
-    await harness.start({}, environment);
-    expect(await state()).toEqual(['cordoned']);
-    // One of the API that has the name is none of its business.
-    await harness.database.query(`UPDATE providers SET source = 'api' WHERE name = 'environment'`);
-    await harness.start();
-    expect(await state()).toEqual(['cordoned']);
-  });
-
   it('claims nothing while dispatching is paused', async () => {
     await harness.database.query('UPDATE installation SET dispatch_paused = true');
     await harness.start();
