@@ -18,6 +18,7 @@ import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifac
 import { DropReadyIndex1795305624000 } from './1795305624000-drop-ready-index.js';
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
+import { IdentifyDatabase1795305643000 } from './1795305643000-identify-database.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -41,6 +42,7 @@ export const MIGRATIONS = [
   DropReadyIndex1795305624000,
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
+  IdentifyDatabase1795305643000,
 ] as const;
 
-export const SCHEMA_VERSION = KeepWhatSourcesKnow1795305640000.name;
+export const SCHEMA_VERSION = IdentifyDatabase1795305643000.name;
