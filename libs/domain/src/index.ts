@@ -43,6 +43,7 @@ export type {
   FollowerOptions,
   FoundCredential,
   FoundCredentials,
+  FoundObject,
   FoundRun,
   GitCredential,
   MayWrite,
