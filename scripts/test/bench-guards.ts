@@ -73,20 +73,28 @@ export function judge(
   guards: readonly Guard[],
   figures: readonly MeasuredFigure[],
 ): { readonly tally: Tally; readonly lines: readonly string[] } {
-  const lines: string[] = [];
-  let [passed, failed] = [0, 0];
-  for (const guard of guards) {
-    const guarded = figures.filter(({ id }) => id.startsWith(guard.id));
-    const verdicts = guarded.map((figure) => ({ figure, wanted: unmet(guard, figure) }));
-    for (const { figure, wanted } of verdicts) {
-      const said = `${figure.id}: ${figure.ours}${figure.ratio === null ? '' : ` (ratio ${figure.ratio})`}`;
-      lines.push(wanted === undefined ? `✓ ${said}` : `✗ ${said}, wanted ${wanted}: ${figure.title}`);
-    }
-    if (guarded.length === 0) lines.push(`✗ ${guard.id} was not measured`);
-    passed += verdicts.filter(({ wanted }) => wanted === undefined).length;
-    failed += guarded.length === 0 ? 1 : verdicts.filter(({ wanted }) => wanted !== undefined).length;
-  }
-  return { tally: { passed, failed }, lines };
+  const verdicts = guards.flatMap((guard) => judgeOne(guard, figures));
+  const failures = verdicts.filter(({ met }) => !met).map(({ said }) => said);
+  return {
+    tally: { passed: verdicts.length - failures.length, failed: failures.length, failures },
+    lines: verdicts.map(({ met, said }) => `${met ? '✓' : '✗'} ${said}`),
+  };
+}
+
+function judgeOne(
+  guard: Guard,
+  figures: readonly MeasuredFigure[],
+): { readonly met: boolean; readonly said: string }[] {
+  const guarded = figures.filter(({ id }) => id.startsWith(guard.id));
+  if (guarded.length === 0) return [{ met: false, said: `${guard.id} was not measured` }];
+  return guarded.map((figure) => {
+    const wanted = unmet(guard, figure);
+    const said = `${figure.id}: ${figure.ours}${figure.ratio === null ? '' : ` (ratio ${figure.ratio})`}`;
+    return {
+      met: wanted === undefined,
+      said: wanted === undefined ? said : `${said}, wanted ${wanted}: ${figure.title}`,
+    };
+  });
 }
 
 /** What was wanted and is not so; undefined when it is. */

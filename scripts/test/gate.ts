@@ -27,11 +27,11 @@ export async function runGate(gate: Gate): Promise<Tally> {
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
   if (failure === undefined) {
     process.stdout.write(`✓ ${gate.name} (${seconds} s)\n`);
-    return { passed: 1, failed: 0 };
+    return { passed: 1, failed: 0, failures: [] };
   }
   const lines = failure.output.trimEnd().split('\n');
   const shown = lines.slice(-SHOWN_LINES).join('\n');
   const cut = lines.length > SHOWN_LINES ? `… ${lines.length - SHOWN_LINES} lines before\n` : '';
   process.stdout.write(`✗ ${gate.name} (${seconds} s): ${gate.advice}\n${cut}${shown}\n`);
-  return { passed: 0, failed: 1 };
+  return { passed: 0, failed: 1, failures: [`${gate.name}: ${gate.advice}`] };
 }

@@ -2,22 +2,27 @@
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
+  /** What failed, a line each. */
+  readonly failures: readonly string[];
 }
 
-/** Adds tallies up. */
+/** Everything that a command counted. */
 export function sum(tallies: readonly Tally[]): Tally {
-  return tallies.reduce(
-    (total, tally) => ({ passed: total.passed + tally.passed, failed: total.failed + tally.failed }),
-    { passed: 0, failed: 0 },
-  );
+  return {
+    passed: tallies.reduce((total, { passed }) => total + passed, 0),
+    failed: tallies.reduce((total, { failed }) => total + failed, 0),
+    failures: tallies.flatMap(({ failures }) => failures),
+  };
 }
 
-/** The last line of a test command, alone on its line, and the exit code that goes with it. */
-export function closingLine(tally: Tally): { readonly line: string; readonly exitCode: number } {
-  return {
-    line: `${tally.passed} passed, ${tally.failed} failed`,
-    exitCode: tally.failed === 0 && tally.passed > 0 ? 0 : 1,
-  };
+/**
+ * The end of a test command's output: what failed, once more and together, for a long output is often kept only by its
+ * end; then the closing line, alone on its line.
+ */
+export function closing(tallies: readonly Tally[]): { readonly text: string; readonly exitCode: number } {
+  const { passed, failed, failures } = sum(tallies);
+  const list = failures.length === 0 ? '' : `\nFailed:\n${failures.map((failure) => `  ${failure}\n`).join('')}`;
+  return { text: `${list}\n${passed} passed, ${failed} failed\n`, exitCode: failed === 0 && passed > 0 ? 0 : 1 };
 }
 
 /** The part of Vitest's JSON report that is counted. */
@@ -30,8 +35,24 @@ export interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
   }[];
+}
+
+type FileReport = VitestReport['testResults'][number];
+
+function failuresOf({ name, message, assertionResults }: FileReport): readonly string[] {
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  if (failed.length === 0) return [`${name}: ${firstLine(message)}`];
+  return failed.map((test) => `${name} > ${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+}
+
+function firstLine(message: string | undefined): string {
+  return message?.split('\n')[0] ?? 'no message';
 }
 
 /**
@@ -39,14 +60,14 @@ export interface VitestReport {
  * failed test (an unhandled error, a global set-up that threw, no report at all): red is never counted as green.
  */
 export function tallyReport(report: VitestReport | undefined, exitCode: number): Tally & { readonly skipped: number } {
-  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
-  const brokenFiles = report.testResults.filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  ).length;
-  const failed = report.numFailedTests + brokenFiles;
+  if (report === undefined)
+    return { passed: 0, failed: 1, skipped: 0, failures: ['no report: the tests were not reached'] };
+  const failures = report.testResults.filter(({ status }) => status === 'failed').flatMap(failuresOf);
+  if (exitCode !== 0 && failures.length === 0) failures.push(`exit code ${exitCode} without a failed test`);
   return {
     passed: report.numPassedTests,
-    failed: exitCode !== 0 && failed === 0 ? 1 : failed,
+    failed: failures.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures,
   };
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GUARDED_RUNS, type GuardedRun, judge, type MeasuredFigure } from './bench-guards.ts';
 import { runCommand } from './command.ts';
-import { closingLine, sum, type Tally } from './tally.ts';
+import { closing, type Tally } from './tally.ts';
 
 const BENCH = 'test/bench/bench.ts';
 const SHOWN_LINES = 60;
@@ -18,7 +18,7 @@ async function runGuarded({ benchmark, only, guards }: GuardedRun, directory: st
   if (code !== 0) {
     const shown = output.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n');
     process.stdout.write(`✗ ${benchmark} ended with ${code} (${seconds} s)\n${shown}\n`);
-    return { passed: 0, failed: guards.length };
+    return { passed: 0, failed: guards.length, failures: [`${benchmark} ended with ${code}`] };
   }
   const { results } = JSON.parse(readFileSync(file, 'utf8')) as { results: MeasuredFigure[] };
   const { tally, lines } = judge(guards, results);
@@ -31,8 +31,8 @@ async function main(): Promise<number> {
   try {
     const tallies: Tally[] = [];
     for (const run of GUARDED_RUNS) tallies.push(await runGuarded(run, directory));
-    const { line, exitCode } = closingLine(sum(tallies));
-    process.stdout.write(`\n${line}\n`);
+    const { text, exitCode } = closing(tallies);
+    process.stdout.write(text);
     return exitCode;
   } finally {
     rmSync(directory, { recursive: true, force: true });

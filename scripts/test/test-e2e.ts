@@ -3,10 +3,13 @@ import { existsSync } from 'node:fs';
 import { runCommand } from './command.ts';
 import { runGate } from './gate.ts';
 import { BUILD } from './gates.ts';
-import { closingLine, sum, type Tally } from './tally.ts';
+import { closing, type Tally } from './tally.ts';
 import { runVitest } from './vitest-run.ts';
 
-const FAILED: Tally = { passed: 0, failed: 1 };
+function failed(what: string): Tally {
+  return { passed: 0, failed: 1, failures: [what] };
+}
+
 const CLUSTER = 'test/cluster/cluster.ts';
 
 /** Why the cluster of plain processes cannot be started here; undefined when it can. */
@@ -76,12 +79,14 @@ async function main(): Promise<number> {
   const tallies: Tally[] = [await runGate(BUILD)];
   const owner = await ensureCluster();
   const second = owner === undefined ? undefined : await ensureSecondCluster();
-  if (second === undefined) tallies.push(FAILED);
+  if (second === undefined) tallies.push(failed('the clusters could not be started'));
   else tallies.push(await runVitest('e2e', process.argv.slice(2)));
-  if (second === 'ours' && (await cluster('second down', true)).code !== 0) tallies.push(FAILED);
-  if (owner === 'ours' && (await cluster('down', true)).code !== 0) tallies.push(FAILED);
-  const { line, exitCode } = closingLine(sum(tallies));
-  process.stdout.write(`\n${line}\n`);
+  if (second === 'ours' && (await cluster('second down', true)).code !== 0)
+    tallies.push(failed('the second cluster could not be stopped'));
+  if (owner === 'ours' && (await cluster('down', true)).code !== 0)
+    tallies.push(failed('the cluster could not be stopped'));
+  const { text, exitCode } = closing(tallies);
+  process.stdout.write(text);
   return exitCode;
 }
 

@@ -1,7 +1,7 @@
 /** `npm test`: everything that must hold and needs neither a cluster nor a cloud. */
 import { runGate } from './gate.ts';
 import { ARROWS, BUILD, FORMAT, LINT, TYPES } from './gates.ts';
-import { closingLine, sum, type Tally } from './tally.ts';
+import { closing, type Tally } from './tally.ts';
 import { runVitest } from './vitest-run.ts';
 
 const NOT_RUN = [
@@ -10,7 +10,7 @@ const NOT_RUN = [
   ['chaos', 'takes minutes: npm run test:chaos -- --points 100'],
   ['guards of the benchmarks', 'takes minutes: npm run test:bench'],
   ['benchmarks', 'judge nothing: npm run bench -- queue|logs|watch|latency|fleet|pressure|main'],
-  ['clouds (EKS, GKE, AKS)', 'need accounts; this version reaches clusters by token, certificate or kubeconfig'],
+  ['live clouds (EKS, GKE, AKS)', 'need accounts: npm run check:cloud -- aws|gcp|azure'],
 ] as const;
 
 /** Compiles first, for the rest reads what that makes; then the cheap checks two by two, then the tests. */
@@ -22,8 +22,8 @@ async function main(): Promise<number> {
   tallies.push(await runVitest('integration', []));
   process.stdout.write('\nNot run here:\n');
   for (const [what, why] of NOT_RUN) process.stdout.write(`  ${what}: ${why}\n`);
-  const { line, exitCode } = closingLine(sum(tallies));
-  process.stdout.write(`\n${line}\n`);
+  const { text, exitCode } = closing(tallies);
+  process.stdout.write(text);
   return exitCode;
 }
 

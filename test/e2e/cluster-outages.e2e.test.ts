@@ -2,9 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { readCluster, type TestCluster } from './support/cluster.ts';
 import { freeze, removePipelineRuns } from './support/cluster-faults.ts';
 import { Platform, type TenantFixture } from './support/platform.ts';
+import { endpointOf, PROVIDERS, registerCluster } from './support/register-cluster.ts';
 import { type Json, until } from './support/rest-client.ts';
-
-const PROVIDERS = '/admin/infrastructure/providers';
 
 /** What happens to a cluster is seen and named, costs the builds of the other one nothing, and is over when it is. */
 describe('a cluster of two', () => {
@@ -18,16 +17,11 @@ describe('a cluster of two', () => {
     second = readCluster('second');
     platform = await Platform.start({ postgresUrl: inject('e2ePostgresUrl'), name: 'cluster-outages' });
     tenant = await platform.tenant('outages');
-    const config = {
+    secondId = await registerCluster(platform, second, 'second', {
       auth_method: 'token',
-      endpoint: second.apiServerUrl,
-      ca_cert: Buffer.from(second.caData, 'base64').toString('utf8'),
       token: await second.shippedToken(),
-      tekton_task_images: second.taskImages,
-      insecure_registries: [second.registry.host],
-    };
-    const provider = { name: 'second', provider_type: 'kubernetes', is_global: true, allow_privileged: true, config };
-    secondId = (await platform.admin.ok<{ id: string }>('POST', PROVIDERS, provider)).id;
+      ...endpointOf(second),
+    });
     await healthOf('healthy');
   });
   afterEach(async () => {
@@ -79,10 +73,7 @@ describe('a cluster of two', () => {
       build_method: 'kaniko',
       infrastructure_provider_id: secondId,
     });
-    await until('the build to run', 60_000, async () => {
-      const rows = await platform.sql(`SELECT 1 FROM build_executions WHERE build_id = $1 AND state = 'running'`, [id]);
-      return rows.length > 0 ? true : undefined;
-    });
+    await platform.untilRunning(id);
     undo = freeze('second', 'kube-apiserver');
     await healthOf('unhealthy');
     await undo();
@@ -98,13 +89,7 @@ describe('a cluster of two', () => {
       platform.admin.ok('PATCH', `${PROVIDERS}/${id}/status`, body);
     await setStatus(platform.providerId, { status: 'cordoned' });
     const { id } = await tenant.client.submit({ project_id: tenant.projectId, build_method: 'kaniko' });
-    await until('the build to run on the second cluster', 60_000, async () => {
-      const rows = await platform.sql(
-        `SELECT 1 FROM build_executions WHERE build_id = $1 AND state = 'running' AND provider_id = $2`,
-        [id, secondId],
-      );
-      return rows.length > 0 ? true : undefined;
-    });
+    await platform.untilRunning(id, secondId);
     await setStatus(platform.providerId, { status: 'enabled' });
     await setStatus(secondId, { status: 'draining', deadline: new Date().toISOString(), reason: 'maintenance' });
     undo = async () => void (await setStatus(secondId, { status: 'enabled' }));

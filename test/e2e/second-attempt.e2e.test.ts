@@ -41,6 +41,7 @@ describe('the attempt after an eviction', () => {
     const { id } = await tenant.client.submit({
       project_id: tenant.projectId,
       build_method: 'kaniko',
+      build_config: { dockerfile_path: 'slow/Dockerfile' },
       requirements: { ephemeral_storage: '2Gi', workspace_size: '2Gi' },
     });
     const first = await podOf(id, 1, 'build');
@@ -51,7 +52,7 @@ describe('the attempt after an eviction', () => {
       apiVersion: 'policy/v1',
       kind: 'Eviction',
       metadata: { name, namespace },
-      // In its usual half minute the step may well succeed.
+      // Less than the step still needs.
       deleteOptions: { gracePeriodSeconds: 1 },
     });
     expect(evicted.status).toBe(201);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LogRecord, LogStep } from '@image-factory/domain';
 import { Database, Notifier, PostgresBuildLogs, type ShardLease } from '@image-factory/persistence';
+import { appendLog, endLogStep } from '@image-factory/test-support';
 import type { ApiHarness } from './api-support.ts';
 
 /** An attempt that a dispatcher would have placed, with a way to write its log as one does. */
@@ -52,7 +53,7 @@ export class PlacedAttempt {
     const key = `${step.task}/${step.step}`;
     const expectedByteOffset = this.offsets.get(key) ?? 0;
     const logs = new PostgresBuildLogs(this.database, this.notifier);
-    const result = await logs.append(this.fence, [
+    const result = await appendLog(logs, this.fence, [
       { executionId: this.executionId, day: this.day, step, records, expectedByteOffset },
     ]);
     if (result !== 'done') throw new Error(result);
@@ -64,7 +65,9 @@ export class PlacedAttempt {
   }
 
   async endStep(step: LogStep): Promise<void> {
-    await new PostgresBuildLogs(this.database, this.notifier).endStep(this.fence, this.executionId, step);
+    const logs = new PostgresBuildLogs(this.database, this.notifier);
+    const result = await endLogStep(logs, this.fence, this.executionId, step);
+    if (result !== 'done') throw new Error(result);
   }
 
   /** Ends the attempt and, with it, the build. */

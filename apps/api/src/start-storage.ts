@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
+import { environmentProvider } from '@image-factory/cluster-registry';
+import { keptSecret } from '@image-factory/configuration';
 import { type Secret } from '@image-factory/domain';
 import {
   Database,
@@ -9,11 +11,9 @@ import {
   PostgresMirroredProviders,
   SecretCipher,
 } from '@image-factory/persistence';
-import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Logger } from '@image-factory/telemetry';
 import { hashOfToken } from './access/api-key-token.js';
 import type { ApiEnv } from './config/env.js';
-import { keptSecret } from '@image-factory/configuration';
 import { Readiness } from './health/readiness.js';
 import { ChangeFeed } from './stream/change-feed.js';
 

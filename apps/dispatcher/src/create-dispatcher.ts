@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CloudSessions } from '@image-factory/cluster-connectors';
 import { ENVIRONMENT_PROVIDER_NAME, environmentProvider } from '@image-factory/cluster-registry';
+import { keptSecret } from '@image-factory/configuration';
 import type { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import {
@@ -30,7 +31,6 @@ import { Metrics, observeDatabase, systemClock, toFrameworkLogger, type Logger }
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
 import type { DispatcherEnv } from './config/env.js';
-import { keptSecret } from '@image-factory/configuration';
 import { createPlaces } from './create-places.js';
 import { Dispatcher, type DispatcherFrame } from './dispatcher.js';
 import { DatabaseClock } from './lease/database-clock.js';

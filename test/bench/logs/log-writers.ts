@@ -1,5 +1,6 @@
 import type { LogStep } from '@image-factory/domain';
 import type { ShardLease } from '@image-factory/persistence';
+import { appendLog } from '@image-factory/test-support';
 import pg from 'pg';
 import { type BuildWorld } from '../queue/build-world.ts';
 import { buildLine, rawBytes, records } from './build-lines.ts';
@@ -73,7 +74,7 @@ export async function chunkWriter(world: BuildWorld, linesPerStep: number): Prom
               records: batch,
               expectedByteOffset: at,
             }));
-            const stored = await world.logs.append(fence, batches);
+            const stored = await appendLog(world.logs, fence, batches);
             if (stored !== 'done') throw new Error(stored);
           }
         }),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogStep } from '@image-factory/domain';
 import { CHANNELS, Notifier, PostgresBuildLogs } from '@image-factory/persistence';
+import { appendLog } from '@image-factory/test-support';
 import { Agent, request } from 'undici';
 import { RestClient } from '../../e2e/support/rest-client.ts';
 import { Installation } from '../fleet/installation.ts';
@@ -43,7 +44,9 @@ export async function measureTail(bench: LogsBench): Promise<BenchmarkResult[]> 
           { length: LINES_PER_FLUSH },
           () => ({ kind: 'line', time: '2026-01-01T00:00:00Z', text, newline: true }) as const,
         );
-        await logs.append(fence, [{ executionId, day, step: STEP, records, expectedByteOffset: offsets[index] ?? 0 }]);
+        await appendLog(logs, fence, [
+          { executionId, day, step: STEP, records, expectedByteOffset: offsets[index] ?? 0 },
+        ]);
         offsets[index] = (offsets[index] ?? 0) + LINES_PER_FLUSH * (text.length + 1);
       }
       await delay(Math.max(0, 500 - (performance.now() - startedMs)));

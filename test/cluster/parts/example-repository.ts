@@ -20,6 +20,8 @@ CMD ["/bin/cat", "/message.txt", "/version.txt"]
   'nested/context/Containerfile': 'FROM scratch\nCOPY data.txt /data.txt\n',
   'nested/context/data.txt': 'data of the nested context\n',
   'failing/Dockerfile': `FROM ${registryHost}/base/busybox:1\nRUN echo about to fail && exit 3\n`,
+  // Long enough for something to be done to the build that runs it.
+  'slow/Dockerfile': `FROM ${registryHost}/base/busybox:1\nRUN sleep 10\n`,
   'packer/template.json': `${JSON.stringify(
     {
       variables: { name: 'nobody' },

@@ -163,6 +163,17 @@ export class Platform {
     return { id: tenant.id, client, projectId: project.id, repository };
   }
 
+  /** Until the first step of a build runs, on this provider where one is named. */
+  async untilRunning(buildId: string, providerId?: string): Promise<void> {
+    await until('the build to run', 60_000, async () => {
+      const rows = await this.sql(
+        `SELECT 1 FROM build_executions WHERE build_id = $1 AND state = 'running' AND provider_id = coalesce($2, provider_id)`,
+        [buildId, providerId],
+      );
+      return rows.length > 0 ? true : undefined;
+    });
+  }
+
   /** PipelineRuns of one build that are on the cluster now. */
   async pipelineRuns(buildId: string): Promise<readonly string[]> {
     const answer = await this.cluster.kube(

@@ -50,3 +50,4 @@ export type { KubeApiHarness } from './contracts/kube-api-contract.js';
 export { newBuild, USUAL_RESOURCES } from './new-build.js';
 export { providerProbesContract } from './contracts/provider-probes-contract.js';
 export type { ProviderProbesHarness } from './contracts/provider-probes-contract.js';
+export { appendLog, endLogStep } from './write-log.js';

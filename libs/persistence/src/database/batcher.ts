@@ -40,7 +40,7 @@ const LEAST_LOCK_WAIT_MS = 50;
 const PATIENT_LOCK_WAIT_MS = 15_000;
 
 /** Settings for a transaction of many rows: a lock that somebody keeps ends it long before the statement's own limit. */
-export function batchSettings({ lockWaitMs }: BatchRound): readonly string[] {
+export function batchSettings({ lockWaitMs }: Pick<BatchRound, 'lockWaitMs'>): readonly string[] {
   return [...KEYED_PLANS, `lock_timeout = ${lockWaitMs}`];
 }
 

@@ -3,13 +3,14 @@ import { isDomainError } from '@image-factory/domain';
 import { type Batcher, batchSettings } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
 import { isCommitUnknown } from '../database/sql-state.js';
-import { shardColumns, type Fenced, type ShardLease } from '../lease/shard-lease.js';
+import { HeldShards } from '../lease/lock-shards.js';
+import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
 import { LOCK_LANES } from '../queue/statements.js';
 import { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import { lockTags, type TagNames } from './reserve-tags.js';
-import { LOCK_ATTEMPTS, LOCK_ATTEMPTS_AND_BUILDS, LOCK_SHARDS } from './statements.js';
+import { LOCK_ATTEMPTS, LOCK_ATTEMPTS_AND_BUILDS } from './statements.js';
 
 const REPEAT = { tries: 20, firstMs: 50, mostMs: 5_000 } as const;
 
@@ -42,14 +43,6 @@ interface AskedWrite extends FencedWrite {
 export interface FencedAnswer {
   readonly fenced: Fenced;
   readonly buildId: string | undefined;
-}
-
-interface HeldShard {
-  readonly provider_id: string;
-  readonly host: string;
-  readonly shard: number;
-  readonly token: string;
-  readonly actor: string;
 }
 
 /**
@@ -92,10 +85,10 @@ export class FencedWrites {
 async function writeAll(tx: Transaction, writes: readonly AskedWrite[]): Promise<FencedAnswer[]> {
   const { shards, attempts } = await lockAll(tx, writes);
   const taken = writes.map((write) => {
-    const shard = shards.get(fenceKey(write.fence));
+    const actor = shards.actorOf(write.fence);
     const row = attempts.get(write.executionId);
-    const attempt = shard === undefined || row === undefined || !isOn(row, write.fence) ? undefined : row;
-    return { write, attempt: attempt === undefined ? undefined : { ...attempt, actor: shard?.actor ?? '' } };
+    const isOurs = actor !== undefined && row !== undefined && isOn(row, write.fence);
+    return { write, attempt: isOurs ? { ...row, actor } : undefined };
   });
   const counted = taken.flatMap(({ write, attempt }) =>
     attempt !== undefined && write.counts?.(attempt) === true ? [attempt] : [],
@@ -105,7 +98,7 @@ async function writeAll(tx: Transaction, writes: readonly AskedWrite[]): Promise
   const joined = new JoinedStatements(tx);
   const answers = taken.map(async ({ write, attempt }): Promise<FencedAnswer> => {
     if (attempt === undefined) {
-      const fenced = shards.has(fenceKey(write.fence)) ? 'state-moved' : 'lease-lost';
+      const fenced = shards.has(write.fence) ? 'state-moved' : 'lease-lost';
       return { fenced, buildId: undefined };
     }
     const fenced = (await write.work(tx, attempt, joined, write.repeated)) ? 'done' : 'state-moved';
@@ -119,24 +112,19 @@ async function writeAll(tx: Transaction, writes: readonly AskedWrite[]): Promise
 async function lockAll(
   tx: Transaction,
   writes: readonly FencedWrite[],
-): Promise<{ shards: Map<string, HeldShard>; attempts: Map<string, LockedAttempt> }> {
-  const fences = [...new Map(writes.map(({ fence }) => [fenceKey(fence), fence])).values()];
+): Promise<{ shards: HeldShards; attempts: Map<string, LockedAttempt> }> {
   const ids = (movesBuild: boolean): string[] =>
     writes.filter((write) => (write.movesBuild ?? false) === movesBuild).map(({ executionId }) => executionId);
   const [alone, moving] = [ids(false), ids(true)];
   const [shards, ...rows] = await Promise.all([
-    tx.query<HeldShard>(LOCK_SHARDS, shardColumns(fences)),
+    HeldShards.lock(
+      tx,
+      writes.map(({ fence }) => fence),
+    ),
     alone.length === 0 ? [] : tx.query<LockedAttempt>(LOCK_ATTEMPTS, [alone]),
     moving.length === 0 ? [] : tx.query<LockedAttempt>(LOCK_ATTEMPTS_AND_BUILDS, [moving]),
   ]);
-  return {
-    shards: new Map(shards.map((row) => [fenceKey({ ...row, providerId: row.provider_id }), row])),
-    attempts: new Map(rows.flat().map((row) => [row.id, row])),
-  };
-}
-
-function fenceKey({ providerId, host, shard, token }: ShardLease): string {
-  return [providerId, host, shard, token].join('|');
+  return { shards, attempts: new Map(rows.flat().map((row) => [row.id, row])) };
 }
 
 function tagsOf(write: FencedWrite, attempt: LockedAttempt | undefined): TagNames[] {

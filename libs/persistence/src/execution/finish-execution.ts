@@ -67,7 +67,7 @@ export async function finishExecution(
     attempt.state,
     conclusion.status,
     conclusion.reason ?? finish.reason,
-    buildMessage(attempt, { ...finish, ...(kept === undefined ? {} : { decision: kept }) }, conclusion, message),
+    buildMessage(attempt, finish.reason, kept, conclusion, message),
     conclusion.status === 'queued' ? (finish.retryAfterMs ?? null) : null,
     path.slice(0, -1),
     path.slice(1),
@@ -121,14 +121,15 @@ function keptDecision(decision: RetryDecision | undefined, conclusion: BuildConc
 
 function buildMessage(
   attempt: LockedAttempt,
-  finish: ExecutionFinish,
+  reason: ExecutionFinish['reason'],
+  decision: RetryDecision | undefined,
   conclusion: BuildConclusion,
   message: string,
 ): string {
   // The build's reason (of a wait: BackOff) is another one than its attempt's, which decides what a tenant may read.
-  const ended = tenantText(finish.reason, message);
-  if (conclusion.status === 'queued') return `attempt ${attempt.attempt} ended with ${finish.reason}: ${ended}`;
+  const ended = tenantText(reason, message);
+  if (conclusion.status === 'queued') return `attempt ${attempt.attempt} ended with ${reason}: ${ended}`;
   if (conclusion.reason === undefined) return message;
-  const why = finish.decision === undefined ? '' : ` (${finish.decision.message})`;
-  return `attempt ${attempt.attempt} was the last${why}; it ended with ${finish.reason}: ${ended}`;
+  const why = decision === undefined ? '' : ` (${decision.message})`;
+  return `attempt ${attempt.attempt} was the last${why}; it ended with ${reason}: ${ended}`;
 }

@@ -9,20 +9,6 @@ import { QUEUE_KEY_OF_BUILD } from '../queue/queue-key.js';
  * transition table.
  */
 
-/**
- * The fences of a batch: $1 providers, $2 hosts, $3 shards, $4 tokens, one each. A row that is missing is a lease that is
- * lost. Index: primary key. Locks: the shards, shared, in the order of their keys.
- */
-export const LOCK_SHARDS: Statement = {
-  name: 'lock_shards',
-  text: `
-  SELECT s.provider_id, s.host, s.shard, s.token, 'dispatcher:' || s.owner::text AS actor
-    FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS f (provider_id, host, shard, token)
-    JOIN cluster_shards s ON s.provider_id = f.provider_id AND s.host = f.host AND s.shard = f.shard AND s.token = f.token
-   ORDER BY s.provider_id, s.host, s.shard
-     FOR SHARE OF s`,
-};
-
 function lockAttempts(name: string, locks: string): Statement {
   return {
     name,

@@ -1,9 +1,7 @@
-import { DomainError, logStepKey, type LogCursor, type LogStep } from '@image-factory/domain';
-import { Batcher } from '../database/batcher.js';
+import { logStepKey, type LogCursor, type LogStep } from '@image-factory/domain';
+import { Batcher, batchSettings } from '../database/batcher.js';
 import type { Database } from '../database/database.js';
 import { isPartitionMissing } from '../database/sql-state.js';
-import { KEYED_PLANS } from '../database/transaction.js';
-import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { packRecords } from './chunk-format.js';
 import type { CursorRow } from './log-cursor.js';
@@ -11,19 +9,11 @@ import { dropPartitionsBefore, ensurePartition, ensurePartitions } from './log-p
 import { packWrites, type PackedWrite } from './pack-log.js';
 import { readLog } from './read-log.js';
 import { LIST_CURSORS, READ_ALL_CURSORS } from './statements.js';
-import type {
-  LogAnswer,
-  LogBatch,
-  LogReadRequest,
-  LogWrite,
-  StoredCursor,
-  StoredLogRecord,
-  StoredStep,
-} from './stored-log.js';
+import type { LogAnswer, LogReadRequest, LogWrite, StoredCursor, StoredLogRecord, StoredStep } from './stored-log.js';
 import { writePacked, type CursorMismatch } from './write-log.js';
 
 /** Somebody who keeps one shard's lock must not hold up the logs of all others for the statement's own limit. */
-const FLUSH_SETTINGS = [...KEYED_PLANS, 'lock_timeout = 1000'];
+const FLUSH_SETTINGS = batchSettings({ lockWaitMs: 1_000 });
 
 type CursorColumns = Omit<CursorRow, 'day' | 'next_seq'>;
 
@@ -86,30 +76,6 @@ export class PostgresBuildLogs {
       if (kind === 'done' && write !== undefined) this.notifier?.touch(CHANNELS.logs, write.batch.executionId);
     }
     return answers;
-  }
-
-  /**
-   * Stores one flush of steps of one shard.
-   * @throws DomainError Conflict when a step's stored log is not what its writer believes
-   */
-  async append(fence: ShardLease, batches: readonly LogBatch[]): Promise<Fenced> {
-    const wanted = batches.filter((batch) => batch.records.length > 0);
-    const answers = await this.write(wanted.map((batch) => ({ fence, batch, ends: false })));
-    for (const [index, answer] of answers.entries()) {
-      const batch = wanted[index];
-      if (answer.kind === 'conflict' && batch !== undefined) throw conflictOf(batch, answer.why);
-      if (answer.kind === 'lease-lost' || answer.kind === 'state-moved') return answer.kind;
-    }
-    return 'done';
-  }
-
-  /** No more bytes will come for this step; a step that never began ends empty. May be repeated. */
-  async endStep(fence: ShardLease, executionId: string, step: LogStep): Promise<Fenced> {
-    const { byteOffset } = await this.cursor(executionId, step);
-    const batch = { executionId, day: '', step, records: [], expectedByteOffset: byteOffset };
-    const [answer] = await this.write([{ fence, batch, ends: true }]);
-    if (answer?.kind === 'conflict') throw conflictOf(batch, answer.why);
-    return answer?.kind ?? 'done';
   }
 
   /** The steps of an execution that have a log, in the order of the whole log. */
@@ -201,14 +167,3 @@ const NO_LOG: StoredCursor = {
   ended: false,
   gaps: 0,
 };
-
-/** An error that stops the writer: bytes of a step would be stored twice, or in the wrong place. */
-function conflictOf(batch: LogBatch, why: string): DomainError {
-  return new DomainError({
-    kind: 'Conflict',
-    reason: 'Conflict',
-    message: `the stored log of step ${logStepKey(batch.step)} of execution ${batch.executionId} ${why}`,
-    fault: 'platform',
-    details: { expectedByteOffset: batch.expectedByteOffset },
-  });
-}

@@ -1,7 +1,7 @@
 import { logStepKey } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
-import { LOCK_SHARDS } from '../execution/statements.js';
-import type { ShardLease } from '../lease/shard-lease.js';
+import { HeldShards } from '../lease/lock-shards.js';
+import { shardColumns } from '../lease/shard-lease.js';
 import { cursorKey, lastTimeAfter, type CursorRow } from './log-cursor.js';
 import type { PackedWrite } from './pack-log.js';
 import { ENSURE_CURSORS, insertChunks, LOCK_CURSORS, MAX_CHUNK_ROWS, MOVE_CURSORS } from './statements.js';
@@ -35,7 +35,7 @@ export async function writePacked(
   const unrepeated = await withoutRepeats(tx, writes, cursors);
   const answers = unrepeated.map((packed): LogAnswer | CursorMismatch => {
     const { fence, batch, ends } = packed.write;
-    if (!held.has(fenceKey(fence))) return { kind: 'lease-lost' };
+    if (!held.has(fence)) return { kind: 'lease-lost' };
     const cursor = cursors.get(cursorKey(batch));
     if (cursor === undefined) return { kind: 'state-moved' };
     const ended = cursor.ended_at !== null;
@@ -54,19 +54,16 @@ export async function writePacked(
 async function lockAll(
   tx: Transaction,
   writes: readonly PackedWrite[],
-): Promise<{ held: ReadonlySet<string>; cursors: ReadonlyMap<string, CursorRow> }> {
-  const fences = [...new Map(writes.map(({ write }) => [fenceKey(write.fence), write.fence])).values()];
+): Promise<{ held: HeldShards; cursors: ReadonlyMap<string, CursorRow> }> {
   const keys = keysOf(writes);
   // Only a step that has nothing yet can be new.
   const first = writes.filter(({ write }) => write.batch.expectedByteOffset === 0);
   const steps = first.map(({ write }) => write.batch.step);
-  const [shards, , rows] = await Promise.all([
-    tx.query<ShardRow>(LOCK_SHARDS, [
-      fences.map((fence) => fence.providerId),
-      fences.map((fence) => fence.host),
-      fences.map((fence) => fence.shard),
-      fences.map((fence) => fence.token),
-    ]),
+  const [held, , rows] = await Promise.all([
+    HeldShards.lock(
+      tx,
+      writes.map(({ write }) => write.fence),
+    ),
     first.length === 0
       ? []
       : tx.query(ENSURE_CURSORS, [
@@ -77,31 +74,14 @@ async function lockAll(
         ]),
     tx.query<CursorRow>(LOCK_CURSORS, keys),
   ]);
-  return {
-    held: new Set(shards.map(({ provider_id, ...rest }) => fenceKey({ ...rest, providerId: provider_id }))),
-    cursors: new Map(rows.map((row) => [`${row.execution_id}/${row.step}`, row])),
-  };
-}
-
-interface ShardRow {
-  readonly provider_id: string;
-  readonly host: string;
-  readonly shard: number;
-  readonly token: string;
-}
-
-function fenceKey({ providerId, host, shard, token }: ShardLease): string {
-  return [providerId, host, shard, token].join('|');
+  return { held, cursors: new Map(rows.map((row) => [`${row.execution_id}/${row.step}`, row])) };
 }
 
 function keysOf(writes: readonly PackedWrite[]): unknown[][] {
   return [
     writes.map(({ write }) => write.batch.executionId),
     writes.map(({ write }) => logStepKey(write.batch.step)),
-    writes.map(({ write }) => write.fence.providerId),
-    writes.map(({ write }) => write.fence.host),
-    writes.map(({ write }) => write.fence.shard),
-    writes.map(({ write }) => write.fence.token),
+    ...shardColumns(writes.map(({ write }) => write.fence)),
   ];
 }
 
