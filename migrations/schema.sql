@@ -711,3 +711,28 @@ CREATE TABLE tenants (
   CONSTRAINT tenants_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX tenants_name ON public.tenants USING btree (lower(name));
+
+CREATE OR REPLACE FUNCTION public.database_identity()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL RESTRICTED
+AS $function$
+      DECLARE
+        system text := '?';
+        timeline text := '@' || floor(extract(epoch FROM pg_postmaster_start_time()));
+      BEGIN
+        BEGIN
+          IF has_function_privilege('pg_control_system()', 'EXECUTE') THEN
+            system := (SELECT system_identifier FROM pg_control_system());
+          END IF;
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+        BEGIN
+          IF NOT pg_is_in_recovery() THEN
+            timeline := substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8);
+          END IF;
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+        RETURN system || '/' || timeline;
+      END $function$
+;

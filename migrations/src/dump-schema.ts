@@ -41,6 +41,10 @@ const INDEXES = `
 const RULES = `
   SELECT definition AS line FROM pg_rules WHERE schemaname = 'public' AND tablename = $1 ORDER BY rulename`;
 
+const FUNCTIONS = `
+  SELECT pg_get_functiondef(p.oid) || ';' AS line
+    FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace ORDER BY p.proname`;
+
 /**
  * The schema as text, written from the catalog: for people to read and for a test to notice a change that was not
  * meant. Made from a migrated database; it is not run.
@@ -58,6 +62,7 @@ export async function dumpSchema(url: string): Promise<string> {
       const after = [...(await lines(INDEXES, table)), ...(await lines(RULES, table))];
       parts.push([`CREATE TABLE ${table} (`, body, `)${options};`, ...after].join('\n'));
     }
+    parts.push(...(await dataSource.query<Row[]>(FUNCTIONS)).map((row) => row.line));
     return `${parts.join('\n\n')}\n`;
   } finally {
     await dataSource.destroy();

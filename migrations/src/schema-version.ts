@@ -20,6 +20,7 @@ import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-cl
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
 import { SayWhatACancelWasFor1795305641000 } from './1795305641000-say-what-a-cancel-was-for.js';
 import { KnowWhoHoldsSources1795305642000 } from './1795305642000-know-who-holds-sources.js';
+import { IdentifyDatabase1795305643000 } from './1795305643000-identify-database.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -45,6 +46,7 @@ export const MIGRATIONS = [
   KeepWhatSourcesKnow1795305640000,
   SayWhatACancelWasFor1795305641000,
   KnowWhoHoldsSources1795305642000,
+  IdentifyDatabase1795305643000,
 ] as const;
 
-export const SCHEMA_VERSION = KnowWhoHoldsSources1795305642000.name;
+export const SCHEMA_VERSION = IdentifyDatabase1795305643000.name;

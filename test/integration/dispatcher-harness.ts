@@ -121,8 +121,9 @@ export class DispatcherHarness {
     this.clusters.set(providerId, this.cluster);
   }
 
-  static async open(): Promise<DispatcherHarness> {
-    const test = await createTestDatabase();
+  /** @param migrated a migrated database; one of the template unless a test needs another */
+  static async open(migrated?: TestDatabase): Promise<DispatcherHarness> {
+    const test = migrated ?? (await createTestDatabase());
     const database = Database.create({ url: test.url, poolSize: 4, applicationName: 'test' });
     await database.connect();
     const { tenantId, projectId } = await addTenantRows(database, 'acme');

@@ -22,11 +22,11 @@ describe('the two-way sweep', () => {
       const row = await harness.execution(buildId);
       return row.swept_at === null ? undefined : row;
     });
-    const [{ shard }] = (await harness.database.query<{ shard: number }>(
-      'SELECT shard FROM build_executions WHERE id = $1',
+    const [placed] = await harness.database.query<{ shard: number; namespace: string }>(
+      'SELECT shard, namespace FROM build_executions WHERE id = $1',
       [execution.id],
-    )) as [{ shard: number }];
-    harness.cluster.secrets.set(execution.pipeline_run_name ?? '', { executionId: execution.id, shard });
+    );
+    harness.cluster.secrets.set(execution.pipeline_run_name ?? '', { executionId: execution.id, ...placed! });
     await eventually('the late Secret is gone', () => harness.cluster.secrets.size === 0);
     expect((await harness.build(buildId)).status).toBe('completed');
   });

@@ -27,7 +27,17 @@ describe('the Secrets of attempts', () => {
     current.server.store.create('secrets', { metadata: { name: 'of-others', namespace: own.place.namespace } });
     expect(await follower.listCredentials()).toEqual({
       kind: 'listed',
-      found: [{ executionId: own.executionId, namespace: own.place.namespace, name: `${own.name}-credentials` }],
+      found: [
+        {
+          executionId: own.executionId,
+          buildId: own.buildId,
+          attempt: own.attempt,
+          shard: 3,
+          clusterUid: own.place.clusterUid,
+          namespace: own.place.namespace,
+          name: `${own.name}-credentials`,
+        },
+      ],
     });
     const [request] = current.server.seen({ path: '/api/v1/secrets' });
     expect(request?.accept).toBe('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1');

@@ -44,6 +44,7 @@ export type {
   FollowerOptions,
   FoundCredential,
   FoundCredentials,
+  FoundObject,
   FoundRun,
   GitCredential,
   MayWrite,

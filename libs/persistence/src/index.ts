@@ -114,7 +114,7 @@ export type { AvoidedProvider, ResourceGiven } from './retry/postgres-retries.js
 export { PostgresRegistryHolds } from './retry/postgres-registry-holds.js';
 export type { RegistryHold } from './retry/postgres-registry-holds.js';
 export { PostgresOwnership } from './execution/postgres-ownership.js';
-export type { BuildEnd, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
+export type { BuildEnd, FoundOwnership, LiveDispatcher, RunOwner } from './execution/postgres-ownership.js';
 export { PostgresMirroredProviders } from './provider/postgres-mirrored-providers.js';
 export type { ProviderToMirror } from './provider/postgres-mirrored-providers.js';
 export { PostgresDeclaredProviders } from './source/postgres-declared-providers.js';

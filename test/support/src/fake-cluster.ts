@@ -73,6 +73,10 @@ export type NewRun = Pick<
   'name' | 'namespace' | 'installationId' | 'executionId' | 'buildId' | 'attempt' | 'shard' | 'document'
 >;
 
+/** An attempt's Secret; one without a build is nobody's. */
+export type FakeSecret = Pick<FakeRun, 'executionId' | 'shard'> &
+  Partial<Pick<FakeRun, 'buildId' | 'attempt' | 'namespace'>>;
+
 export const DEFAULT_SCRIPT: RunScript = {
   pace: 'auto',
   exitCode: 0,
@@ -94,7 +98,7 @@ export class FakeCluster {
   readonly clusterUid = randomUUID();
   readonly runs = new Map<string, FakeRun>();
   /** Attempt Secrets that exist, by run name. */
-  readonly secrets = new Map<string, { readonly executionId: string; readonly shard: number }>();
+  readonly secrets = new Map<string, FakeSecret>();
   /** Name of every create that reached the cluster, in order; a second one of the same name is a conflict. */
   readonly createRequests: string[] = [];
   /** Names of the runs that were really made: never the same twice. */

@@ -135,6 +135,8 @@ export class FakeExecutionFollower extends ExecutionFollower {
         executionId: run.executionId,
         buildId: run.buildId,
         attempt: run.attempt,
+        shard: run.shard,
+        clusterUid: this.cluster.clusterUid,
         namespace: run.namespace,
         name: run.name,
         uid: run.uid,
@@ -148,7 +150,10 @@ export class FakeExecutionFollower extends ExecutionFollower {
     this.#requireContact();
     if (this.cluster.foreign) return Promise.reject(foreignInstallation());
     const own = [...this.cluster.secrets].filter(([, { shard }]) => this.#shards.includes(shard));
-    const found = own.map(([name, { executionId }]) => ({ executionId, namespace: 'fake', name }));
+    const { clusterUid } = this.cluster;
+    const found = own.map(([name, { executionId, buildId, attempt, shard, namespace = 'fake' }]) => {
+      return { executionId, buildId, attempt, shard, clusterUid, namespace, name };
+    });
     return Promise.resolve({ kind: 'listed', found });
   }
 
@@ -171,7 +176,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
     if (fault === 'refused-by-cluster') {
       return { kind: 'refused', reason: 'NamespaceTerminating', message: 'The namespace ends.', fault: 'cluster' };
     }
-    this.cluster.secrets.set(attempt.name, attempt);
+    this.cluster.secrets.set(attempt.name, { ...attempt, namespace: attempt.place.namespace });
     const existing = this.cluster.find(attempt.name);
     if (existing !== undefined) return { kind: 'adopted', uid: existing.uid };
     const run = this.cluster.addRun({

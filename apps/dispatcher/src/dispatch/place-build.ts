@@ -216,6 +216,7 @@ export class PlaceBuild {
   async #commit(claimed: ClaimedExecution, provider: Provider, commit: PlacementCommit): Promise<Choice> {
     const placed = await stored(this.parts.clock, () => this.parts.queue.place(commit));
     if (placed.kind === 'claim-lost') return { kind: 'ClaimLost' };
+    if (placed.kind === 'database-doubted') return this.#giveBack(claimed, commit.dispatcherId);
     if (placed.kind === 'provider-refused') return { ...placed, kind: 'ProviderRefused' };
     this.parts.logger.info('build dispatched', {
       build: claimed.buildId,
@@ -227,6 +228,14 @@ export class PlaceBuild {
       shard: commit.shard,
     });
     return { kind: 'Dispatched', providerId: provider.id, shard: commit.shard };
+  }
+
+  /** Claims wait until the clusters were compared, and this one with them, in its old place. */
+  async #giveBack({ executionId }: ClaimedExecution, dispatcherId: string): Promise<PlacementOutcome> {
+    const message = 'the database failed over before it was placed; no cluster was touched';
+    const request = { executionId, dispatcherId, reason: 'ClaimLost', message } as const;
+    await stored(this.parts.clock, () => this.parts.queue.release(request));
+    return { kind: 'ClaimLost' };
   }
 
   async #fail(

@@ -5,7 +5,7 @@ import type { PeriodicTaskDefinition } from './periodic-task.js';
 import { capUnswept } from './cap-unswept.js';
 import { reconcileCounters } from './reconcile-counters.js';
 import { expireLogs, preparePartitions } from './retain-logs.js';
-import { sweepRuns } from './sweep-runs.js';
+import { SweepRuns } from './sweep-runs.js';
 import { WakeParked } from './wake-parked.js';
 
 const BATCH = 500;
@@ -17,6 +17,7 @@ const MINUTE_MS = 60_000;
  */
 export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDefinition[] {
   const wakeParked = new WakeParked();
+  const sweep = new SweepRuns();
   return [
     { name: 'wake-due', everyMs: 1_000, run: (runtime) => runtime.parts.stores.queue.wakeDue(BATCH) },
     { name: 'wake-parked', everyMs: 1_000, run: (runtime) => wakeParked.run(runtime) },
@@ -47,7 +48,13 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
     { name: 'measure-queue', everyMs: 10_000, run: measureQueue },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
-    { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweepRuns },
+    { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweep.run },
+    // Every build waits for it.
+    {
+      name: 'compare-clusters',
+      everyMs: 5_000,
+      run: (runtime) => (runtime.lease.claimsHeld ? sweep.run(runtime) : Promise.resolve(0)),
+    },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: byOldest(reconcileCounters) },
     { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(byOldest(checkInvariants, forgetInvariants)) },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },

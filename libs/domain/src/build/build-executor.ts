@@ -64,8 +64,11 @@ export abstract class ExecutionFollower {
   /** Deletes the run by its uid, and any pod of it that is left. Idempotent. */
   abstract remove(attempt: Attempt, mayWrite: MayWrite): Promise<void>;
 
-  /** Runs of our installation on the shards held, for the two-way sweep. */
-  abstract listRuns(): Promise<readonly FoundRun[]>;
+  /**
+   * Runs of our installation on the shards held, for the two-way sweep. `fresh`: the place itself is asked, because a
+   * watch may lag behind it.
+   */
+  abstract listRuns(options?: { readonly fresh: boolean }): Promise<readonly FoundRun[]>;
 
   /**
    * Attempts' Secrets of our installation on the shards held, for the two-way sweep: their names, never what is in
@@ -231,19 +234,22 @@ export interface FollowerOptions {
 export type FoundCredentials =
   { readonly kind: 'listed'; readonly found: readonly FoundCredential[] } | { readonly kind: 'refused' };
 
-/** The Secret of an attempt, by its name. */
-export interface FoundCredential {
+/** An object of an attempt as a list shows it: whose it is by its labels, and where. */
+export interface FoundObject {
   readonly executionId: string | undefined;
+  readonly buildId: string | undefined;
+  readonly attempt: number | undefined;
+  readonly shard: number | undefined;
+  /** As in {@link Place}. */
+  readonly clusterUid: string;
   readonly namespace: string;
   readonly name: string;
 }
 
-export interface FoundRun {
-  readonly executionId: string | undefined;
-  readonly buildId: string | undefined;
-  readonly attempt: number | undefined;
-  readonly namespace: string;
-  readonly name: string;
+/** The Secret of an attempt, by its name. */
+export type FoundCredential = FoundObject;
+
+export interface FoundRun extends FoundObject {
   readonly uid: string;
   readonly ended: boolean;
   readonly createdAt: Date;

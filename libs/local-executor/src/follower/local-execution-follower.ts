@@ -137,13 +137,15 @@ export class LocalExecutionFollower extends ExecutionFollower {
       const directory = this.#host.directoryOf(name);
       const record = await directory?.findRecord();
       if (directory === undefined || record === undefined || !this.#scanner.isOurs(record)) continue;
-      const { executionId, buildId, attempt, uid } = record;
+      const { executionId, buildId, attempt, shard, uid } = record;
       const ended = (await this.#end(directory, record)) !== undefined;
       const createdAt = new Date(record.createdAt);
       runs.push({
         executionId,
         buildId,
         attempt,
+        shard,
+        clusterUid: this.#host.settings.hostId,
         namespace: this.#host.settings.hostName,
         name,
         uid,

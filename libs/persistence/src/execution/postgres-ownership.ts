@@ -14,11 +14,30 @@ export interface LiveDispatcher {
   readonly watchAgesMs: Readonly<Record<string, number>>;
 }
 
-/** How a run that was found on a cluster stands in the database. */
+/** An object of ours that was found on a cluster, by its labels. */
+export interface FoundOwnership {
+  readonly executionId: string;
+  readonly buildId: string | undefined;
+}
+
+/** How the attempt of an object that was found on a cluster stands in the database. */
 export interface RunOwner {
   readonly executionId: string;
-  readonly name: string;
-  readonly state: ExecutionState;
+  readonly hasBuild: boolean;
+  /** Undefined: there is no such attempt. */
+  readonly state: ExecutionState | undefined;
+  /** Where the attempt was placed; undefined before it was. */
+  readonly clusterUid: string | undefined;
+  readonly namespace: string | undefined;
+  readonly swept: boolean;
+}
+
+interface RunOwnerRow {
+  readonly id: string;
+  readonly has_build: boolean;
+  readonly state: ExecutionState | null;
+  readonly cluster_uid: string | null;
+  readonly namespace: string | null;
   readonly swept: boolean;
 }
 
@@ -109,14 +128,23 @@ export class PostgresOwnership {
     return measureUnswept(this.database, cap);
   }
 
-  /** Rows behind runs that were found on a cluster, by execution id. Index: build_executions' key. */
-  async ownersOfRuns(executionIds: readonly string[]): Promise<RunOwner[]> {
-    const rows = await this.database.query<{ id: string; name: string | null; state: ExecutionState; swept: boolean }>(
-      `SELECT id, pipeline_run_name AS name, state, swept_at IS NOT NULL AS swept
-         FROM build_executions WHERE id = ANY ($1::uuid[])`,
-      [executionIds],
+  /** Rows behind objects that were found on a cluster. Index: build_executions' and builds' key. */
+  async ownersOfRuns(found: readonly FoundOwnership[]): Promise<RunOwner[]> {
+    const rows = await this.database.query<RunOwnerRow>(
+      `SELECT f.id, b.id IS NOT NULL AS has_build, e.state, e.cluster_uid, e.namespace, e.swept_at IS NOT NULL AS swept
+         FROM unnest($1::uuid[], $2::uuid[]) AS f (id, build_id)
+         LEFT JOIN build_executions e ON e.id = f.id
+         LEFT JOIN builds b ON b.id = coalesce(e.build_id, f.build_id)`,
+      [found.map(({ executionId }) => executionId), found.map(({ buildId }) => buildId ?? null)],
     );
-    return rows.map((row) => ({ executionId: row.id, name: row.name ?? '', state: row.state, swept: row.swept }));
+    return rows.map((row) => ({
+      executionId: row.id,
+      hasBuild: row.has_build,
+      state: row.state ?? undefined,
+      clusterUid: row.cluster_uid ?? undefined,
+      namespace: row.namespace ?? undefined,
+      swept: row.swept,
+    }));
   }
 
   /** How builds stand, for a dispatcher that follows what it claimed to the end. Index: builds' key. */

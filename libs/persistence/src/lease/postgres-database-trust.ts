@@ -1,10 +1,20 @@
 import type { Queryable } from '../database/transaction.js';
 import { shardColumns, type ShardLease } from './shard-lease.js';
-import { DISTRUST, LOOK_AT_DATABASE, MARK_COMPARED, TRUST_COMPARED, TRUST_FIRST } from './trust-statements.js';
+import {
+  DISTRUST,
+  FIND_UNCOMPARED,
+  LOOK_AT_DATABASE,
+  MARK_COMPARED,
+  TRUST_COMPARED,
+  TRUST_FIRST,
+} from './trust-statements.js';
 
 /** Which database answers: a change of any part disturbs whoever judges by its time (correctness rules 4 and 20). */
 export interface DatabaseIdentity {
-  /** `<system identifier>/<timeline>`: another one after a failover to a standby, or over a copy of it elsewhere. */
+  /**
+   * `<system identifier>/<timeline>`: another one after a failover to a standby, or over a copy of it elsewhere. Where the
+   * role may read neither, it is another one after each restart of the server.
+   */
   readonly identity: string;
   readonly startedAt: string;
   /** True when it is the one that the clusters were compared with: only then may builds be claimed. */
@@ -49,6 +59,12 @@ export class PostgresDatabaseTrust {
   /** What is on these shards was compared with the rows; a shard that was lost meanwhile does not count. */
   async markCompared(identity: string, leases: readonly ShardLease[]): Promise<void> {
     await this.database.query(MARK_COMPARED, [...shardColumns(leases), identity]);
+  }
+
+  /** Tokens of the shards held that were not compared with this database: what is on them may be newer than its rows. */
+  async findUncompared(identity: string, dispatcherId: string): Promise<ReadonlySet<string>> {
+    const rows = await this.database.query<{ token: string }>(FIND_UNCOMPARED, [dispatcherId, identity]);
+    return new Set(rows.map(({ token }) => token));
   }
 
   /** True when nothing was left to compare, on providers other than the lost ones, and claims go on. */

@@ -1,30 +1,18 @@
 import { OWN_SHARDS } from './statements.js';
 
 /**
- * SQL for the timeline of this database, 8 hex digits: another one after a standby was promoted. Nothing while the server
- * is a standby itself.
+ * SQL for "this is the database that the clusters were compared with": its whole identity, which a claim and a placement ask
+ * themselves, because a process learns of a failover only with its next heartbeat. Index: a single row. Locks nothing.
  */
-const TIMELINE = `CASE WHEN NOT pg_is_in_recovery() THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`;
+export const IS_TRUSTED = `(
+     SELECT database_identity IS NULL OR database_identity = database_identity() FROM installation)`;
 
-/**
- * SQL for which database this is, `<system identifier>/<timeline>`: the first differs for another cluster of databases.
- * A part that the role may not read is a question mark.
- */
-const IDENTITY = `
-  coalesce(CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-                THEN (SELECT system_identifier::text FROM pg_control_system()) END, '?')
-  || '/' || coalesce(${TIMELINE}, '?')`;
-
-/**
- * SQL for "builds may be claimed": not paused, and on the timeline that the clusters were compared with, which a claim
- * asks itself because a process learns of a failover only with its next heartbeat. Index: a single row. Locks nothing.
- */
-export const MAY_CLAIM = `(
-     SELECT NOT dispatch_paused AND (database_identity IS NULL OR right(database_identity, 8) = ${TIMELINE}) FROM installation)`;
+/** SQL for "builds may be claimed". Index: a single row. Locks nothing. */
+export const MAY_CLAIM = `(NOT (SELECT dispatch_paused FROM installation) AND ${IS_TRUSTED})`;
 
 /** Index: a single row. Locks nothing. */
 export const LOOK_AT_DATABASE = `
-  SELECT ${IDENTITY} AS identity, database_identity AS trusted, pg_postmaster_start_time()::text AS started
+  SELECT database_identity() AS identity, database_identity AS trusted, pg_postmaster_start_time()::text AS started
     FROM installation`;
 
 /** The first process of an installation trusts its database. Index: a single row. Locks: that. */
@@ -46,6 +34,10 @@ export const DISTRUST = `
 export const MARK_COMPARED = `${OWN_SHARDS}
   UPDATE cluster_shards s SET compared_identity = $5
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
+
+/** Tokens of shards of the dispatcher $1 that were not compared with $2. Index: cluster_shards_owner. Locks nothing. */
+export const FIND_UNCOMPARED =
+  'SELECT token FROM cluster_shards WHERE owner = $1 AND compared_identity IS DISTINCT FROM $2';
 
 /**
  * Trusts the database $1 when every shard was compared with it that may have something newer on it. Not waited for: a

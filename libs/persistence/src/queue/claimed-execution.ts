@@ -78,6 +78,8 @@ export type PlacementResult =
   | { readonly kind: 'placed' }
   /** Another owner, an expired claim, or a build that was cancelled meanwhile: nothing is left to do. */
   | { readonly kind: 'claim-lost' }
+  /** The database failed over, and the clusters are not compared with it yet: an earlier placement may be lost. */
+  | { readonly kind: 'database-doubted' }
   /** The provider changed since the decision: choose again or park. */
   | { readonly kind: 'provider-refused'; readonly reason: Reason; readonly message: string };
 

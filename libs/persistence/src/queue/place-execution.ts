@@ -50,6 +50,8 @@ interface ProviderRow {
   readonly health: ProviderHealth;
   readonly tekton_answers: boolean;
   readonly watch_fresh: boolean;
+  /** The clusters were compared with this database: see the rule of claims. */
+  readonly trusted: boolean;
 }
 
 interface GrantRow {
@@ -91,7 +93,7 @@ class LockedProviders {
 /**
  * The second half of a claim (correctness rule 8), for many at once: under the provider's lock its state, generation,
  * health, grant and limit are checked again, its slot is reserved, and everything that creating the attempt needs is
- * stored. Each has its own answer; one that is refused holds up no other, and one whose answer was lost with its COMMIT
+ * stored. None is placed by a database that may have lost that it was placed before (rule 4). Each has its own answer; one that is refused holds up no other, and one whose answer was lost with its COMMIT
  * is told again that it is placed (rule 2). Locks executions with their builds, then lanes
  * (only for what was cancelled meanwhile), then providers, each in the order of their ids.
  */
@@ -151,6 +153,9 @@ async function checkAndReserve(tx: Transaction, held: readonly Held[]): Promise<
     tx.query<ProviderRow>(LOCK_PLACES, [providerIds]),
     tx.query<GrantRow>(FIND_GRANTS, [providerIds, tenantIds]),
   ]);
+  if (rows.some(({ trusted }) => !trusted)) {
+    return new Map(held.map(({ commit }) => [commit.executionId, { kind: 'database-doubted' }]));
+  }
   const providers = new LockedProviders(rows, grants);
   const results = new Map<string, PlacementResult>();
   const placed: Held[] = [];

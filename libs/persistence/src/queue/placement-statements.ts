@@ -1,5 +1,6 @@
 import { BUILD_TRANSITIONS, EXECUTION_TRANSITIONS, sourcesOf } from '@image-factory/domain';
 import type { Statement } from '../database/transaction.js';
+import { IS_TRUSTED } from '../lease/trust-statements.js';
 import { inList } from '../sql/in-list.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
@@ -30,7 +31,7 @@ export const LOCK_PLACES: Statement = {
   text: `
   SELECT p.id, p.name, p.provider_type, p.source, p.is_global, p.is_default, p.state, p.generation, p.settings,
          p.allow_privileged, p.max_concurrent_builds, p.running, p.unswept, p.sweep_behind, p.health, p.tekton_answers,
-         p.watch_fresh
+         p.watch_fresh, ${IS_TRUSTED} AS trusted
     FROM providers p
    WHERE p.id = ANY ($1::uuid[])
    ORDER BY p.id

@@ -199,7 +199,8 @@ function containers(pod: PodObject): ContainerView[] {
   return [...views(true), ...views(false)];
 }
 
-function ownership(metadata: ObjectMeta): Ownership {
+/** Whose an object is, by its labels. */
+export function ownership(metadata: ObjectMeta): Ownership {
   const labels = metadata.labels ?? {};
   const number = (key: string): number | undefined =>
     /^\d+$/.test(labels[key] ?? '') ? Number(labels[key]) : undefined;

@@ -18,15 +18,17 @@ import type { ClusterConnection, ClusterConnectionProvider } from '@image-factor
 import type { Logger } from '@image-factory/telemetry';
 import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
-import { listCredentials } from '../attempt/list-credentials.js';
+import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import { listCredentials, listObjects } from '../attempt/list-objects.js';
 import { followAttemptLogs } from '../log/attempt-log-follower.js';
 import { LogTails } from '../log/log-tails.js';
+import { clusterUidOf, readClusterUid } from '../place/cluster-uid.js';
 import type { InstallationGuard } from '../place/installation-guard.js';
 import { isEnded } from '../status/attempt-view.js';
 import { isOver, OverduePods } from '../status/pods-over.js';
 import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
-import { shardSelector } from './cluster-watches.js';
+import { shardSelector, type ClusterWatches } from './cluster-watches.js';
 import { WatchKeeper } from './watch-keeper.js';
 
 export interface TektonFollowerOptions extends FollowerOptions {
@@ -152,7 +154,7 @@ export class TektonFollower extends ExecutionFollower {
     this.#forget(attempt.executionId);
   }
 
-  override async listRuns(): Promise<readonly FoundRun[]> {
+  override async listRuns({ fresh }: { readonly fresh: boolean } = { fresh: false }): Promise<readonly FoundRun[]> {
     const watches = this.#keeper.current();
     if (watches === undefined) {
       if (this.#keeper.shards.length === 0) return [];
@@ -164,18 +166,7 @@ export class TektonFollower extends ExecutionFollower {
         retryable: true,
       });
     }
-    return [...watches.runs().values()].map(
-      ({ executionId, buildId, attempt, namespace, name, uid, verdict, createdAt }) => ({
-        executionId,
-        buildId,
-        attempt,
-        namespace,
-        name,
-        uid,
-        ended: isEnded(verdict),
-        createdAt,
-      }),
-    );
+    return fresh ? this.#listFresh(watches) : this.#listWatched(watches);
   }
 
   override async listCredentials(): Promise<FoundCredentials> {
@@ -187,6 +178,27 @@ export class TektonFollower extends ExecutionFollower {
 
   override async close(): Promise<void> {
     await this.#keeper.close();
+  }
+
+  async #listWatched(watches: ClusterWatches): Promise<readonly FoundRun[]> {
+    const clusterUid = await clusterUidOf(watches.connection);
+    return [...watches.runs().values()].map(
+      ({ executionId, buildId, attempt, shard, namespace, name, uid, verdict, createdAt }) => {
+        const whose = { executionId, buildId, attempt, shard, clusterUid };
+        return { ...whose, namespace, name, uid, ended: isEnded(verdict), createdAt };
+      },
+    );
+  }
+
+  async #listFresh(watches: ClusterWatches): Promise<readonly FoundRun[]> {
+    const { connection } = watches;
+    await readClusterUid(connection);
+    const selector = shardSelector(this.#options.installationId, this.#keeper.shards);
+    const listed = await listObjects(connection, KUBE_PATHS.pipelineRuns, selector);
+    return listed.map(({ found, uid, createdAt }) => {
+      const watched = watches.runs().get(`${found.namespace}/${found.name}`);
+      return { ...found, uid, createdAt, ended: watched?.uid === uid && isEnded(watched.verdict) };
+    });
   }
 
   #forget(executionId: string): void {

@@ -357,17 +357,14 @@ function describeShards({ it, expect }: TestApi, world: ContractWorld): void {
   it('lists the runs of the shards that it holds, with whose they are', async () => {
     const attempt = await world.created({ lines: ['one'], ending: 'hangs' });
     const { executionId, buildId, name, uid } = attempt;
-    const found = await eventually('run in the list', async () =>
-      (await world.follower.listRuns()).find((run) => run.name === name),
-    );
-    expect(found).toMatchObject({
-      executionId,
-      buildId,
-      attempt: 1,
-      uid,
-      ended: false,
-      namespace: attempt.place.namespace,
-    });
+    const { clusterUid, namespace } = attempt.place;
+    const whose = { executionId, buildId, attempt: 1, shard: SHARD, uid, ended: false, clusterUid, namespace };
+    for (const fresh of [true, false]) {
+      const found = await eventually('run in the list', async () =>
+        (await world.follower.listRuns({ fresh })).find((run) => run.name === name),
+      );
+      expect(found).toMatchObject(whose);
+    }
     await world.follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
   });
 
