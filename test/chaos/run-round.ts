@@ -7,15 +7,12 @@ import { LimitWatch } from './check/watch-limits.ts';
 import type { Fault } from './fault/fault.ts';
 import { BuildLoad } from './load/build-load.ts';
 import { Random } from './schedule/random.ts';
+import { strikeAll } from './strike-all.ts';
 import type { ChaosPostgres } from './world/chaos-postgres.ts';
-import { ChaosWorld, DISPATCHERS } from './world/chaos-world.ts';
+import { ChaosWorld } from './world/chaos-world.ts';
 
 /** What is lost stays lost: a machine that is slow must not look like it. */
 const QUIET_WITHIN_MS = 180_000;
-/** Faults that find nothing to strike at are left out; a round gives up after so many for each that struck. */
-const TRIES_PER_POINT = 3;
-/** One dispatcher of each round is struck by nothing but faults of the whole world. */
-const STRUCK_PLACES = DISPATCHERS - 1;
 
 export interface RoundResult {
   readonly seed: number;
@@ -71,50 +68,6 @@ export async function runRound(
     };
   } finally {
     await world.close();
-  }
-}
-
-async function strikeAll(world: ChaosWorld, seed: number, points: number, schedule: Iterator<Fault, never>) {
-  const random = new Random(seed ^ 0xfa17);
-  const struck: string[] = [];
-  const missed: string[] = [];
-  const busy = new Map<number, Promise<void>>();
-  const strike = async (fault: Fault, place: number): Promise<void> => {
-    const hit = await fault.strike(world, place, random);
-    (hit ? struck : missed).push(fault.name);
-  };
-  let tries = 0;
-  while (struck.length < points) {
-    // Enough are under way; one that misses makes room for another.
-    if (struck.length + busy.size >= points || tries >= points * TRIES_PER_POINT) {
-      if (busy.size === 0) break;
-      await Promise.race(busy.values());
-      continue;
-    }
-    tries += 1;
-    const fault = schedule.next().value;
-    if (fault.scope === 'world') {
-      await Promise.all(busy.values());
-      await strike(fault, 0);
-      continue;
-    }
-    const place = await freePlace(seed, busy);
-    busy.set(
-      place,
-      strike(fault, place).finally(() => busy.delete(place)),
-    );
-  }
-  await Promise.all(busy.values());
-  return { struck, missed };
-}
-
-async function freePlace(seed: number, busy: ReadonlyMap<number, Promise<void>>): Promise<number> {
-  for (;;) {
-    for (let offset = 0; offset < STRUCK_PLACES; offset += 1) {
-      const place = (seed + offset) % DISPATCHERS;
-      if (!busy.has(place)) return place;
-    }
-    await Promise.race(busy.values());
   }
 }
 

@@ -70,6 +70,32 @@ describe('after the outcome', () => {
     expect((await harness.execution(buildId)).log_gap).toContain('made after the attempt had ended');
   });
 
+  it('a run that was made late has its gap before its pods count as over, whoever goes on from there', async () => {
+    hold();
+    await harness.database.query(`
+      CREATE TABLE at_pods_over (log_gap text);
+      CREATE FUNCTION note_pods_over() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO at_pods_over VALUES (NEW.log_gap); RETURN NULL; END $$;
+      CREATE TRIGGER note_pods_over AFTER UPDATE ON build_executions FOR EACH ROW
+        WHEN (OLD.pods_over_at IS NULL AND NEW.pods_over_at IS NOT NULL) EXECUTE FUNCTION note_pods_over()`);
+    harness.cluster.failCreates(...Array.from({ length: 100 }, () => 'unknown' as const));
+    let late: FakeRun | undefined;
+    harness.cluster.beforeRemoveCredentials = (attempt) => {
+      if (late !== undefined) return;
+      late = harness.cluster.addRun(attempt);
+      harness.cluster.startRun(late);
+      harness.cluster.print(late, 1, 'never read');
+      harness.cluster.endRun(late);
+    };
+    await harness.start();
+    const buildId = await harness.submit();
+    await eventually('a create was tried', () => harness.cluster.createRequests.length > 0, { deadlineMs: 20_000 });
+    await harness.cancel(buildId);
+    await harness.reaches(buildId, 'cancelled');
+    const gaps = await harness.database.query<{ log_gap: string | null }>('SELECT log_gap FROM at_pods_over');
+    expect(gaps).toEqual([{ log_gap: expect.stringContaining('made after the attempt had ended') }]);
+  });
+
   it('the attempt’s Secret is gone before the build is', async () => {
     hold();
     await harness.start();

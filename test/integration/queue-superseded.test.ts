@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FixedOutcome, ShardLease } from '@image-factory/persistence';
+import { eventually } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
 
 const EVICTED: FixedOutcome = {
@@ -64,6 +65,25 @@ describe('a build whose place was taken', () => {
     const moved = { ...EVICTED, outcome: 'moved', reason: 'Drain' } as const;
     expect(await world.executions.fixOutcome(fence, id, moved)).toBe('done');
     await end(moved);
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
+  });
+
+  it('is not queued again when that happens while the end of its attempt is written', async () => {
+    expect(await world.executions.fixOutcome(fence, id, EVICTED)).toBe('done');
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    const { reason, message } = EVICTED;
+    let finishing: Promise<unknown> = Promise.resolve();
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT FROM build_executions WHERE id = $1 FOR UPDATE', [id]);
+      await tx.query(`UPDATE builds SET status = 'cancelling', cancel_intent = 'Superseded' WHERE id = $1`, [build]);
+      finishing = world.executions.finish(fence, id, { state: 'failed', reason, message, retry: true });
+      await eventually('the end waits for its turn', async () => {
+        const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        return (await world.database.query(waits)).length > 0;
+      });
+    });
+    expect(await finishing).toBe('done');
     expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
   });
 

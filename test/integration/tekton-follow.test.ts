@@ -236,6 +236,27 @@ describe('what others do to a run', () => {
     expect(await follower.observe(attempt)).toMatchObject({ kind: 'present', podsOver: false });
   });
 
+  it('does not take a pod for over that new watches have not listed', async () => {
+    current.tekton.podFinalizers = ['test/stays'];
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const { namespace } = attempt.place;
+    const letGo = (task: string): void => {
+      const pod = `${attempt.name}-${task}-pod`;
+      current.server.store.update('pods', namespace, pod, (object) => (object.metadata.finalizers = []));
+    };
+    const lags = { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
+    current.server.fault({ path: '/api/v1/pods', list: true }, { kind: 'answer', body: lags });
+    current.server.fault({ path: '/api/v1/pods' }, { kind: 'silence' });
+    follower.setShards([3, 4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    const ended = await until('it ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    expect(ended).toMatchObject({ podsOver: false });
+    letGo('build');
+    await until('its pods are over', attempt, (seen) => seen.kind === 'present' && seen.podsOver);
+  });
+
   it('tells a pod that was taken away from a step that failed although the watch of pods has not told it', async () => {
     const attempt = await created({ build: { ending: 'hangs' } });
     await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');

@@ -13,13 +13,23 @@ let sink: RecordingLogSink;
 beforeEach(async () => {
   current = await fakeTektonWorld();
   sink = new RecordingLogSink();
-  follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
-  await follower.ready(AbortSignal.timeout(20_000));
+  await open();
 });
 afterEach(async () => {
   await follower.close();
   await current.world.close();
 });
+
+async function open(): Promise<void> {
+  follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+  await follower.ready(AbortSignal.timeout(20_000));
+}
+
+/** As a dispatcher that takes over, which has seen nothing of what went before. */
+async function openAnother(): Promise<void> {
+  await follower.close();
+  await open();
+}
 
 /** An attempt whose build step hangs after it printed these lines. */
 async function hanging(...lines: (string | Uint8Array)[]): Promise<Attempt> {
@@ -225,9 +235,7 @@ describe('the log of a step', () => {
     const attempt = await hanging('one', 'two');
     await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
     looksUnstarted(attempt);
-    await follower.close();
-    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
-    await follower.ready(AbortSignal.timeout(20_000));
+    await openAnother();
     await follow(attempt);
     expect(gaps('build/build').map((gap) => (gap.kind === 'gap' ? gap.reason : ''))).toEqual(['PodDeleted']);
     expect(sink.isEnded('build/build')).toBe(true);
@@ -248,6 +256,44 @@ describe('the log of a step', () => {
     expect(sink.records('build/build')).toEqual([]);
   });
 
+  it('is read whole by who takes over while its pod is in deletion, though Tekton says that it never ran', async () => {
+    current.tekton.podFinalizers = ['test/stays'];
+    const attempt = await hanging('one', 'two');
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    looksUnstarted(attempt);
+    await openAnother();
+    const following = follow(attempt);
+    await stored('two\n');
+    print(attempt, 'last words');
+    current.server.logs.end(attempt.place.namespace, podOf(attempt, 'build'), 'step-build');
+    current.server.store.update('pods', attempt.place.namespace, podOf(attempt, 'build'), (object) => {
+      object.metadata.finalizers = [];
+    });
+    await following;
+    expect(sink.text('build/build')).toBe('one\ntwo\nlast words\n');
+    expect(gaps('build/build')).toEqual([]);
+  });
+
+  it('is not sealed while its step runs although new watches have not listed its pod yet', async () => {
+    const attempt = await hanging('one');
+    const following = follow(attempt);
+    await stored('one\n');
+    const lags = { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
+    current.server.fault({ path: '/api/v1/pods', list: true }, { kind: 'answer', body: lags });
+    current.server.fault({ path: '/api/v1/pods' }, { kind: 'silence' });
+    follower.setShards([3, 4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    const wholeReads = () => current.server.seen(BUILD_LOG).filter(({ query }) => !query.has('follow')).length;
+    await eventually('its log was read as that of a pod that is gone', () => wholeReads() > 0, { deadlineMs: 20_000 });
+    print(attempt, 'two');
+    current.server.endWatches();
+    await stored('two\n');
+    current.tekton.finish(attempt.name);
+    await following;
+    expect(sink.text('build/build')).toBe('one\ntwo\n');
+    expect(gaps('build/build')).toEqual([]);
+  });
+
   it('is not sealed before its TaskRun has ended, though the run has and its pod is not there', async () => {
     const attempt = await hanging('one');
     current.tekton.paused = true;
@@ -256,9 +302,7 @@ describe('the log of a step', () => {
     current.server.store.update('pipelineruns', namespace, attempt.name, (object) => {
       object['status'] = { conditions: [{ type: 'Succeeded', status: 'False', reason: 'Cancelled' }] };
     });
-    await follower.close();
-    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
-    await follower.ready(AbortSignal.timeout(20_000));
+    await openAnother();
     const following = follow(attempt);
     await stored('cloned\n', 'clone/clone');
     await eventually(
@@ -298,9 +342,7 @@ describe('the log of a step', () => {
   it('is not sealed by who has given its shard up when the run had ended and its pod was not seen', async () => {
     const attempt = await hanging('one');
     await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
-    await follower.close();
-    follower = current.world.executor.openFollower({ ...current.world, shards: [3], onChange: () => undefined });
-    await follower.ready(AbortSignal.timeout(20_000));
+    await openAnother();
     const accepting = new TestSignal();
     const accepted = new TestSignal();
     sink.beforeAppend = async () => {

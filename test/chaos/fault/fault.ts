@@ -1,12 +1,25 @@
+import type { Crossing, CrossingAction } from '../process/crossing.ts';
 import type { Random } from '../schedule/random.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 
-/** One thing that goes wrong. */
-export interface Fault {
+/** Something that the suite does by itself. */
+export interface DoneFault {
   /** What is counted in the results. */
   readonly name: string;
   /** `place`: it strikes one dispatcher, beside faults of others; `world`: it strikes what all share, alone. */
   readonly scope: 'place' | 'world';
-  /** @returns false when what it waits for did not come: it counts for nothing */
-  strike(world: ChaosWorld, place: number, random: Random): Promise<boolean>;
+  strike(world: ChaosWorld, place: number, random: Random): Promise<void>;
 }
+
+/** A dispatcher dies, or its connection breaks, or it is frozen past its lease, when it comes by a crossing. */
+export interface CrossingFault {
+  readonly name: string;
+  readonly scope: 'crossing';
+  readonly crossing: Crossing;
+  readonly action: CrossingAction;
+  /** How often a census has met the crossing. */
+  readonly seen: number;
+}
+
+/** One thing that goes wrong. */
+export type Fault = DoneFault | CrossingFault;

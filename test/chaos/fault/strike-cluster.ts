@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FakeFault, FaultMatch } from '@image-factory/test-support';
 import { PLACEMENT_BUDGET_MS } from '../process/chaos-dispatcher-config.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
-import type { Fault } from './fault.ts';
+import type { DoneFault } from './fault.ts';
 
 const RUNS = /\/pipelineruns$/;
 const SECRETS = /\/secrets$/;
@@ -11,7 +11,7 @@ const DROPPED: FakeFault = { kind: 'drop' };
 const LOST: FakeFault = { kind: 'commitThenDrop' };
 
 /** Some requests of all clusters meet this; what has not by then is taken back. */
-function requests(name: string, match: FaultMatch, fault: FakeFault, times: number): Fault {
+function requests(name: string, match: FaultMatch, fault: FakeFault, times: number): DoneFault {
   return {
     name,
     scope: 'place',
@@ -19,24 +19,23 @@ function requests(name: string, match: FaultMatch, fault: FakeFault, times: numb
       const undo = world.clusters.map(({ server }) => server.fault(match, fault, times));
       await delay(STRIKE_MS);
       for (const takeBack of undo) takeBack();
-      return true;
     },
   };
 }
 
-function everyServer(name: string, work: (server: ChaosWorld['clusters'][number]['server']) => void): Fault {
+function everyServer(name: string, work: (server: ChaosWorld['clusters'][number]['server']) => void): DoneFault {
   return {
     name,
     scope: 'place',
     strike(world) {
       for (const { server } of world.clusters) work(server);
-      return Promise.resolve(true);
+      return Promise.resolve();
     },
   };
 }
 
 /** No create on one cluster is answered until what waits for it has given it up. */
-const unansweredCreates: Fault = {
+const unansweredCreates: DoneFault = {
   name: 'creates of one cluster unanswered past their budget',
   scope: 'place',
   async strike(world, _place, random) {
@@ -44,11 +43,10 @@ const unansweredCreates: Fault = {
     const takeBack = server.fault({ method: 'POST', path: RUNS }, random.pick([DROPPED, LOST]), 1_000);
     await delay(PLACEMENT_BUDGET_MS + STRIKE_MS);
     takeBack();
-    return true;
   },
 };
 
-export const CLUSTER_FAULTS: readonly Fault[] = [
+export const CLUSTER_FAULTS: readonly DoneFault[] = [
   requests('create committed, answer lost', { method: 'POST', path: RUNS }, { kind: 'commitThenDrop' }, 4),
   requests('Secret committed, answer lost', { method: 'POST', path: SECRETS }, { kind: 'commitThenDrop' }, 4),
   requests('create dropped before it was taken', { method: 'POST', path: RUNS }, { kind: 'drop' }, 4),

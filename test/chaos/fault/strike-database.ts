@@ -1,17 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fault } from './fault.ts';
+import type { DoneFault } from './fault.ts';
 
-const killPostgres: Fault = {
+const killPostgres: DoneFault = {
   name: 'PostgreSQL killed and restarted',
   scope: 'world',
   async strike(world, _place, random) {
     await delay(random.integer(0, 300));
     await world.postgres.killAndRestart();
-    return true;
   },
 };
 
-const cutConnections: Fault = {
+const cutConnections: DoneFault = {
   name: 'all database connections cut',
   scope: 'world',
   async strike(world) {
@@ -19,8 +18,7 @@ const cutConnections: Fault = {
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name LIKE 'image-factory-dispatcher%'`,
     );
-    return true;
   },
 };
 
-export const DATABASE_FAULTS: readonly Fault[] = [killPostgres, cutConnections];
+export const DATABASE_FAULTS: readonly DoneFault[] = [killPostgres, cutConnections];

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fault } from './fault.ts';
+import type { DoneFault } from './fault.ts';
 import { thaw } from './thaw.ts';
 
 const HOUR_MS = 3_600_000;
@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 const STOP_MS = 60_000;
 
 /** Frozen past its lease, and awake again when others own what was its own. */
-const freeze: Fault = {
+const freeze: DoneFault = {
   name: 'SIGSTOP past the lease, SIGCONT',
   scope: 'place',
   async strike(world, place, random) {
@@ -16,11 +16,10 @@ const freeze: Fault = {
     await delay(random.integer(0, 400));
     dispatcher.signal('SIGSTOP');
     await thaw(dispatcher, random);
-    return true;
   },
 };
 
-const moveClock: Fault = {
+const moveClock: DoneFault = {
   name: 'clock of one process moved by an hour',
   scope: 'place',
   async strike(world, place, random) {
@@ -30,11 +29,10 @@ const moveClock: Fault = {
     dispatcher.shiftClock(ms);
     await delay(random.integer(300, 2_000));
     dispatcher.shiftClock(-ms);
-    return true;
   },
 };
 
-const killAll: Fault = {
+const killAll: DoneFault = {
   name: 'SIGKILL of all dispatchers at once',
   scope: 'world',
   async strike(world) {
@@ -42,12 +40,11 @@ const killAll: Fault = {
     await Promise.all(all.map((one) => one.working));
     await Promise.all(all.map((one) => one.kill()));
     all.forEach((_, place) => world.dispatcher(place));
-    return true;
   },
 };
 
 /** Each is told to stop, and its successor starts, while builds go on. */
-const rollingRestart: Fault = {
+const rollingRestart: DoneFault = {
   name: 'rolling restart',
   scope: 'world',
   async strike(world) {
@@ -58,8 +55,7 @@ const rollingRestart: Fault = {
       await world.startDispatcher(place).working;
       if (!(await stopped)) world.clusters[0]?.facts.violations.push(`stop: ${old.name} did not stop well on SIGTERM`);
     }
-    return true;
   },
 };
 
-export const PROCESS_FAULTS: readonly Fault[] = [freeze, freeze, moveClock, killAll, rollingRestart];
+export const PROCESS_FAULTS: readonly DoneFault[] = [freeze, freeze, moveClock, killAll, rollingRestart];

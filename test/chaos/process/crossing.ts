@@ -11,15 +11,18 @@ export interface Crossing {
 /** What happens at a crossing: the process dies, the connection that it crosses breaks, or the process is frozen. */
 export type CrossingAction = 'kill' | 'cut' | 'freeze';
 
+/** A crossing at which a process is to be struck. */
+export interface ArmedPoint {
+  readonly crossing: Crossing;
+  readonly action: CrossingAction;
+  /** The how manieth time from now. */
+  readonly nth: number;
+}
+
 /** What the suite tells a dispatcher process. */
 export type ChaosOrder =
-  | {
-      readonly kind: 'arm';
-      readonly crossing: Crossing;
-      readonly action: CrossingAction;
-      /** The how manieth time from now. */
-      readonly nth: number;
-    }
+  /** The first that is crossed strikes, and the others are armed no more. */
+  | { readonly kind: 'arm'; readonly points: readonly ArmedPoint[] }
   | { readonly kind: 'disarm' }
   /** The wall clock of this process goes so much ahead (or behind). */
   | { readonly kind: 'shiftClock'; readonly ms: number }
@@ -28,12 +31,17 @@ export type ChaosOrder =
 /** What a dispatcher process tells the suite. */
 export type ChaosReport =
   | { readonly kind: 'working' }
-  | { readonly kind: 'cut' }
   | { readonly kind: 'disarmed' }
   | { readonly kind: 'census'; readonly crossed: Readonly<Record<string, number>> };
 
-/** A line that a process writes before it freezes itself. */
-export const FROZEN = 'chaos: frozen';
+/** What a process writes before it is struck, followed by a `Struck` as JSON. */
+export const STRUCK = 'chaos: struck ';
+
+export interface Struck {
+  /** The point's place among those that were armed. */
+  readonly index: number;
+  readonly does: CrossingAction;
+}
 
 export function crossingKey({ label, phase }: Crossing): string {
   return `${label} | ${phase}`;

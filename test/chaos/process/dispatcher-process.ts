@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
-import { type ChaosOrder, type ChaosReport, type Crossing, type CrossingAction, FROZEN } from './crossing.ts';
+import { type ArmedPoint, type ChaosOrder, type ChaosReport, STRUCK, type Struck } from './crossing.ts';
 
 const ENTRY = fileURLToPath(new URL('./chaos-dispatcher.ts', import.meta.url));
 /** Processes start again and again: what the first has compiled the others read. */
@@ -30,7 +30,7 @@ export class DispatcherProcess {
   readonly #child: ChildProcess;
   /** It dies because the suite wants it to. */
   #expected = false;
-  #onFrozen: () => void = () => undefined;
+  #onStruck: (struck: Struck) => void = () => undefined;
 
   constructor(config: ChaosDispatcherConfig) {
     this.name = config.name;
@@ -47,7 +47,8 @@ export class DispatcherProcess {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#take(line));
     }
-    this.exited = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+    // Not before its last line is read.
+    this.exited = new Promise((resolve) => this.#child.once('close', () => resolve()));
     const started = new Promise<void>((resolve) =>
       this.#child.on('message', (message: ChaosReport) => {
         if (message.kind === 'working') resolve();
@@ -69,21 +70,25 @@ export class DispatcherProcess {
       .join(' / ')}`;
   }
 
-  /** Resolves true when it struck: the process is dead or frozen, or the connection is cut. */
-  async strikeAt(crossing: Crossing, action: CrossingAction, nth: number, withinMs: number): Promise<boolean> {
-    let struck = false;
-    const freezes = new Promise<void>((resolve) => (this.#onFrozen = resolve));
-    const strikes = Promise.race([this.exited, this.#reported('cut'), freezes]).then(() => (struck = true));
+  /**
+   * Arms points, of which the first that is crossed strikes: the process is dead or frozen, or the connection is cut.
+   * @returns its place among them; undefined when none was crossed in time
+   */
+  async strikeAt(points: readonly ArmedPoint[], withinMs: number): Promise<number | undefined> {
+    let struck: Struck | undefined;
+    const strikes = new Promise<Struck>((resolve) => (this.#onStruck = resolve));
+    const over = Promise.race([this.exited, strikes.then((said) => (struck = said))]);
     this.#expected = true;
-    this.#order({ kind: 'arm', crossing, action, nth });
-    if (!(await within(withinMs, strikes)) && this.alive) {
+    this.#order({ kind: 'arm', points });
+    if (!(await within(withinMs, over)) && this.alive) {
       // It may strike until it has heard the word that takes it back: a process that is busy hears it late.
       const disarmed = this.#reported('disarmed');
       this.#order({ kind: 'disarm' });
-      await within(HEARS_WITHIN_MS, Promise.race([strikes, disarmed]));
+      await within(HEARS_WITHIN_MS, Promise.race([over, disarmed]));
     }
-    if (this.alive) this.#expected = false;
-    return struck;
+    if (struck?.does === 'kill') await this.exited;
+    else this.#expected = false;
+    return struck?.index;
   }
 
   shiftClock(ms: number): void {
@@ -132,7 +137,7 @@ export class DispatcherProcess {
   }
 
   #take(text: string): void {
-    if (text === FROZEN) this.#onFrozen();
+    if (text.startsWith(STRUCK)) this.#onStruck(JSON.parse(text.slice(STRUCK.length)) as Struck);
     const line = parse(text);
     this.lines.push(line);
     if (this.lines.length > KEPT_LINES) this.lines.shift();

@@ -3,27 +3,28 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import {
+  type ArmedPoint,
   type ChaosOrder,
   type ChaosReport,
   type Crossing,
-  type CrossingAction,
   crossingKey,
-  FROZEN,
+  STRUCK,
+  type Struck,
 } from './crossing.ts';
 import { requestLabel } from './request-label.ts';
 import { ConnectionLabels } from './statement-label.ts';
 
 /**
  * Stands at everything that leaves the process: statements to PostgreSQL, HTTP requests to API servers and registries,
- * timers. Each is a crossing with three moments (before, sent, after); one of them can be armed, and then the process is
- * killed or frozen there, or the connection is cut. The product's code is untouched: the driver's query is wrapped, HTTP is seen
+ * timers. Each is a crossing with three moments (before, sent, after); some of them can be armed, and at the first that comes the
+ * process is killed or frozen, or the connection is cut. The product's code is untouched: the driver's query is wrapped, HTTP is seen
  * through undici's diagnostic channels.
  */
 type Cut = (() => void) | undefined;
 
 const crossed = new Map<string, number>();
-let armed: Extract<ChaosOrder, { kind: 'arm' }> | undefined;
-let left = 0;
+let armed: readonly ArmedPoint[] = [];
+let left: number[] = [];
 
 function report(message: ChaosReport): void {
   process.send?.(message);
@@ -32,24 +33,23 @@ function report(message: ChaosReport): void {
 function cross(crossing: Crossing, cut: Cut): void {
   const key = crossingKey(crossing);
   crossed.set(key, (crossed.get(key) ?? 0) + 1);
-  if (armed === undefined || crossingKey(armed.crossing) !== key || --left > 0) return;
-  const { action } = armed;
-  armed = undefined;
+  const index = armed.findIndex((point, at) => crossingKey(point.crossing) === key && --left[at]! <= 0);
+  const point = armed[index];
+  if (point === undefined) return;
+  armed = [];
   // What was written goes out when the event loop has turned once.
-  if (crossing.phase === 'sent') setImmediate(() => strike(action, cut));
-  else strike(action, cut);
+  if (crossing.phase === 'sent') setImmediate(() => strike(point, index, cut));
+  else strike(point, index, cut);
 }
 
-function strike(action: CrossingAction, cut: Cut): void {
-  if (action === 'freeze') {
-    // Nothing that is sent over the channel would leave before it stands still.
-    writeSync(process.stdout.fd, `${FROZEN}\n`);
-    process.kill(process.pid, 'SIGSTOP');
-  } else if (action === 'kill' || cut === undefined) process.kill(process.pid, 'SIGKILL');
-  else {
-    cut();
-    report({ kind: 'cut' });
-  }
+/** Where there is no connection yet that could be cut, it dies. */
+function strike({ action }: ArmedPoint, index: number, cut: Cut): void {
+  const does = action === 'cut' && cut === undefined ? 'kill' : action;
+  // Nothing that is sent over the channel would leave before it stands still.
+  writeSync(process.stdout.fd, `${STRUCK}${JSON.stringify({ index, does } satisfies Struck)}\n`);
+  if (does === 'freeze') process.kill(process.pid, 'SIGSTOP');
+  else if (does === 'kill') process.kill(process.pid, 'SIGKILL');
+  else cut?.();
 }
 
 type Query = (...parameters: unknown[]) => unknown;
@@ -146,12 +146,13 @@ const shiftClock = wrapClock();
 process.on('message', (order: ChaosOrder) => {
   switch (order.kind) {
     case 'arm':
-      left = order.nth;
-      armed = order;
+      left = order.points.map(({ nth }) => nth);
+      armed = order.points;
       return;
     case 'disarm':
-      armed = undefined;
-      report({ kind: 'disarmed' });
+      armed = [];
+      // After what is about to strike.
+      setImmediate(() => report({ kind: 'disarmed' }));
       return;
     case 'shiftClock':
       shiftClock(order.ms);

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Fault } from '../fault/fault.ts';
+import type { CrossingFault, DoneFault } from '../fault/fault.ts';
 import { CLUSTER_FAULTS } from '../fault/strike-cluster.ts';
-import { strikeCrossing } from '../fault/strike-crossing.ts';
+import { crossingFault } from '../fault/strike-crossing.ts';
 import { DATABASE_FAULTS } from '../fault/strike-database.ts';
 import { PROCESS_FAULTS } from '../fault/strike-process.ts';
 import { type Crossing, crossingKey, type Phase } from '../process/crossing.ts';
@@ -34,13 +34,13 @@ function toCrossing(key: string, seen: number): KnownCrossing {
 const IN_TRANSACTION = /^(BEGIN \| after|COMMIT of (?!reads).* \| (before|sent))$/;
 
 /** A death at every crossing, a cut where a connection is crossed, and a freeze past the lease within each transaction. */
-export function crossingFaults(crossings: readonly KnownCrossing[]): readonly Fault[] {
+export function crossingFaults(crossings: readonly KnownCrossing[]): readonly CrossingFault[] {
   return crossings.flatMap((crossing) => [
-    strikeCrossing(crossing, 'kill', crossing.seen),
-    ...(crossing.label === 'timer' ? [] : [strikeCrossing(crossing, 'cut', crossing.seen)]),
-    ...(IN_TRANSACTION.test(crossingKey(crossing)) ? [strikeCrossing(crossing, 'freeze', crossing.seen)] : []),
+    crossingFault(crossing, 'kill', crossing.seen),
+    ...(crossing.label === 'timer' ? [] : [crossingFault(crossing, 'cut', crossing.seen)]),
+    ...(IN_TRANSACTION.test(crossingKey(crossing)) ? [crossingFault(crossing, 'freeze', crossing.seen)] : []),
   ]);
 }
 
 /** Everything that is no crossing. */
-export const OTHER_FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...DATABASE_FAULTS, ...CLUSTER_FAULTS];
+export const OTHER_FAULTS: readonly DoneFault[] = [...PROCESS_FAULTS, ...DATABASE_FAULTS, ...CLUSTER_FAULTS];

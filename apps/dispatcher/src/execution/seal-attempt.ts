@@ -43,6 +43,8 @@ export async function clearPlace(
   if (row.podsOverAt !== undefined) return { kind: 'cleared' };
   const pods = await podsOver(scope, row);
   if (pods !== 'over') return pods;
+  // Once its pods count as over nobody looks again: the gap of a run that nobody followed is stored before.
+  if (scope.memory.sawLateRun && row.logSealedAt === undefined) return wait(500);
   return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId));
 }
 

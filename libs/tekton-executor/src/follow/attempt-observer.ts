@@ -212,10 +212,10 @@ export class AttemptObserver {
 
   /** The run as it was read, with the pods as they are now. */
   #newest(ended: Ended, now: AttemptView): AttemptView {
-    return { ...ended.read.view, pods: mergePods(ended.read.view.pods, now.pods) };
+    return { ...ended.read.view, pods: mergePods(ended.read.view.pods, told(now.pods)) };
   }
 
-  /** A pod that the watch does not know is looked up: it must not hold the attempt for ever. */
+  /** A pod that the watch does not know, or only misses, is looked up: it must not hold the attempt for ever. */
   async #podsOverByNow(
     connection: ClusterConnection,
     attempt: Attempt,
@@ -223,13 +223,13 @@ export class AttemptObserver {
     view: AttemptView,
   ): Promise<boolean> {
     const isOverdue = this.#options.overdue.has;
+    const known = told(view.pods);
     const unknown = ended.read.view.pods.some(
-      (pod) => !view.pods.some(({ uid }) => uid === pod.uid) && !isOver(pod, isOverdue),
+      (pod) => !known.some(({ uid }) => uid === pod.uid) && !isOver(pod, isOverdue),
     );
     if (!unknown) return false;
     const again = await readAttempt(connection, attempt);
-    const pods = mergePods(again?.view.pods ?? [], view.pods);
-    return podsOver(pods, isOverdue);
+    return podsOver(mergePods(again?.view.pods ?? [], known), isOverdue);
   }
 
   #status(
@@ -267,11 +267,16 @@ async function sameClusterNow(connection: ClusterConnection, attempt: Attempt): 
   });
 }
 
-/** A watch may be far behind: what it has shown before the read, and the read did not find, is gone. */
+/** What the watches have told of pods: of one that is only missed, new ones may not have heard yet. */
+function told(pods: readonly PodView[]): readonly PodView[] {
+  return pods.filter(({ lastStateUnseen }) => !lastStateUnseen);
+}
+
+/** A watch may be far behind: what it has shown before the read, and the read did not find, is gone; the rest is there. */
 function podsByRead(seen: readonly PodView[], read: readonly PodView[]): readonly PodView[] {
   const there = new Set(read.map(({ uid }) => uid));
   return mergePods(
-    seen.map((pod) => (there.has(pod.uid) ? pod : { ...pod, gone: true })),
+    seen.map((pod) => ({ ...pod, gone: !there.has(pod.uid) })),
     read,
   );
 }

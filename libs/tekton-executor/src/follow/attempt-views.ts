@@ -106,14 +106,20 @@ export class AttemptViews {
     });
   }
 
-  /** Adds what was read directly and no watch has told yet; what the watches know is newer and stays. */
+  /**
+   * Adds what was read directly and no watch has told yet; what the watches know is newer and stays. That a pod has gone
+   * which nobody saw go is not known: it is there when it was read.
+   */
   addMissing({ run, taskRuns, pods }: AttemptView): void {
     const seen = this.find(run.executionId ?? '');
     for (const taskRun of taskRuns) {
       const known = seen.taskRuns.find(({ uid }) => uid === taskRun.uid);
       if (known === undefined || (!isEnded(known.verdict) && isEnded(taskRun.verdict))) this.putTaskRun(taskRun);
     }
-    for (const pod of pods) if (!seen.pods.some(({ uid }) => uid === pod.uid)) this.putPod(pod);
+    for (const pod of pods) {
+      const known = seen.pods.find(({ uid }) => uid === pod.uid);
+      if (known === undefined || known.lastStateUnseen) this.putPod(pod);
+    }
   }
 
   /** Calls back when anything of the execution changes. Returns the undoing. */

@@ -150,9 +150,9 @@ function podSource(request: FollowLogsRequest, pod: PodView, container: string):
     container,
     sight: () => {
       const current = now();
-      if (current === undefined || current.gone) return 'over';
-      const state = current.containers.find(({ name }) => name === container)?.state;
+      const state = current?.containers.find(({ name }) => name === container)?.state;
       if (state === 'terminated') return 'over';
+      if (current === undefined || current.gone) return 'gone';
       return state === 'running' ? 'running' : 'waiting';
     },
     isDeleting: () => {

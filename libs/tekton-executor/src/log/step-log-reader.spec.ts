@@ -90,6 +90,12 @@ function runningFor(looks: number): LogSource {
   return { ...OVER, sight: () => (left-- > 0 ? 'running' : 'over') };
 }
 
+/** Taken for gone at the first look, then running, then over. */
+function missedOnce(): LogSource {
+  const sights: ReturnType<LogSource['sight']>[] = ['gone', 'running', 'running'];
+  return { ...OVER, sight: () => sights.shift() ?? 'over' };
+}
+
 const silent = (): Readable => new Readable({ read: () => undefined });
 
 describe('the log of a container that is over', () => {
@@ -106,6 +112,12 @@ describe('the log of a container that is over', () => {
     const sink = await readWith(OVER, [refused(reason)]);
     expect(told(sink)).toEqual([gap]);
     expect(sink.ended).toBe(true);
+  });
+
+  it('is read on when its pod was taken for gone and its log could be read all the same', async () => {
+    const empty = () => Readable.from([]);
+    const sink = await readWith(missedOnce(), [empty(), Readable.from([LINE]), empty(), empty()]);
+    expect(told(sink)).toEqual(['all of it']);
   });
 
   it('is whole when its stream had ended by itself', async () => {

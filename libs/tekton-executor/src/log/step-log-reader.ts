@@ -13,8 +13,11 @@ export interface LogSource {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
-  /** `over`: terminated, or its pod is gone. @throws DomainError LeaseLost when nothing is known of it any more */
-  sight(): 'waiting' | 'running' | 'over';
+  /**
+   * `over`: terminated. `gone`: its pod is, as far as the watches know; those that have just been opened may not have heard
+   * of it yet. @throws DomainError LeaseLost when nothing is known of it any more
+   */
+  sight(): 'waiting' | 'running' | 'over' | 'gone';
   /** The pod is being deleted, or gone: it may not be there for another read. */
   isDeleting(): boolean;
   /** Calls back when `sight` may have changed. Returns the undoing. */
@@ -53,7 +56,7 @@ type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
  * Modes: `following` while the container runs: the stream is opened again when it breaks, ends early (rotation) or is
  * silent for long; `finishing` once it is over: one read without follow from the stored end, which also gives a last line
  * without line feed; then sealed. What cannot be read any more leaves a gap, unless the last follow had ended by itself:
- * that one had given all.
+ * that one had given all. A pod that is said to be gone, and whose log can be read, is there: it is looked at again.
  *
  * Appending is awaited: a slow sink slows the stream, it never grows memory. What the sink throws (LeaseLost) ends this.
  */
@@ -66,22 +69,27 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
   let whole = false;
   for (;;) {
     signal.throwIfAborted();
-    const finishing = source.sight() === 'over';
+    const sight = source.sight();
+    const finishing = isOver(sight);
     const before = reading.linesRead;
     const end = await reading.once(!finishing);
-    if (end === 'end' && finishing) break;
+    if (end === 'end' && sight === 'over') break;
     if (end === 'gone' || (end === 'notStarted' && finishing)) {
       if (!whole) await reading.gap(...(end === 'gone' ? podDeleted(source) : logUnknown(source)));
       break;
     }
     // A follow that is only silent while the container runs has given all that there was, not all that will be.
-    whole = end === 'end' || (whole && end === 'interrupted' && source.sight() === 'over');
+    whole = (end === 'end' && sight !== 'gone') || (whole && end === 'interrupted' && isOver(source.sight()));
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
     const pauseMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
     await changeOr(source, clock, pauseMs, signal);
   }
   await sink.end(step);
+}
+
+function isOver(sight: ReturnType<LogSource['sight']>): boolean {
+  return sight === 'over' || sight === 'gone';
 }
 
 function podDeleted({ pod, container }: LogSource): readonly [string, string] {
@@ -219,7 +227,7 @@ class StreamWatch {
   async race(next: Promise<Next>, holds: boolean): Promise<Next | 'quiet' | 'held' | 'stalled'> {
     if (!this.follow) return this.#orSilent(next, STALL_MS).then((event) => (event === 'silent' ? 'stalled' : event));
     for (;;) {
-      const over = this.source.sight() === 'over';
+      const over = isOver(this.source.sight());
       const waitMs = over ? (this.source.isDeleting() ? DELETING_QUIET_MS : QUIET_MS) : holds ? SETTLE_MS : IDLE_MS;
       const event = await this.#orSilent(over ? next : Promise.race([next, this.#changed.raised()]), waitMs);
       if (event === 'changed') continue;
