@@ -36,6 +36,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     backlog: { type: 'string' },
     builds: { type: 'string' },
+    minutes: { type: 'string' },
   },
 });
 // Each child that a benchmark starts is ended with this process.
@@ -44,14 +45,15 @@ const name = positionals[0] ?? '';
 const benchmark = BENCHMARKS[name];
 if (benchmark === undefined) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--quick] [--only ID,ID] [--backlog N] [--builds N] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    `usage: npm run bench -- NAME [--quick] [--only ID,ID] [--backlog N] [--builds N] [--minutes N] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
   process.exitCode = 2;
 } else {
   const only = values.only?.split(',') ?? [];
   const backlog = Number(values.backlog ?? (values.quick ? 10_000 : 1_000_000));
   const builds = Number(values.builds ?? (values.quick ? 2_000 : 50_000));
-  const run = await benchmark({ quick: values.quick, only, backlog, builds });
+  const minutes = Number(values.minutes ?? (values.quick ? 0.1 : 10));
+  const run = await benchmark({ quick: values.quick, only, backlog, builds, minutes });
   const report: BenchmarkReport = {
     name,
     machine: describeMachine(),

@@ -32,6 +32,8 @@ export interface BenchmarkOptions {
   readonly backlog: number;
   /** Builds of the fleet's drain. */
   readonly builds: number;
+  /** Of the queue's soak. */
+  readonly minutes: number;
 }
 
 export interface BenchmarkReport extends BenchmarkRun {

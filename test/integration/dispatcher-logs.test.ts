@@ -231,13 +231,18 @@ describe('the way of a log from its follower to the store', () => {
     const freeSink = new BatchedLogSink(batcher, logs, free, 1024 * 1024 * 1024);
     await sink.cursor(STEP);
     await freeSink.cursor(STEP);
+    const startedMs = performance.now();
     await world.database.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM cluster_shards WHERE token = $1 FOR UPDATE', [target.fence.token]);
       await sink.append(STEP, [line('waits')]);
-      await freeSink.append(STEP, [line('goes on')]);
-      const isStored = async (): Promise<boolean> => (await logs.cursor(free.executionId, STEP)).lineOffset === 1;
-      await eventually('the free shard’s log is stored', isStored);
+      for (let count = 1; count <= 10; count += 1) {
+        await freeSink.append(STEP, [line('goes on')]);
+        const isStored = async (): Promise<boolean> => (await logs.cursor(free.executionId, STEP)).lineOffset === count;
+        await eventually('the free shard’s log is stored', isStored);
+      }
     });
+    // A second is how long a flush would wait for a lock.
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
     await sink.end(STEP);
     expect(await digestOf(stored(STEP))).toEqual(await digestOf([line('waits')]));
   });

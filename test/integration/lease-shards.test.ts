@@ -180,8 +180,8 @@ describe('leases', () => {
     ];
     expect(new Set(results)).toEqual(new Set(['lease-lost']));
     expect(await world.execution(executionId)).toEqual(before);
-    expect(await world.executions.findOwned(old)).toEqual([]);
-    expect(await world.executions.findOwned(next)).toMatchObject([{ executionId, fence: adopted }]);
+    expect(await world.executions.findOne(old, executionId)).toBeUndefined();
+    expect(await world.executions.findOne(next, executionId)).toMatchObject({ executionId, fence: adopted });
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'other' })).toBe('state-moved');

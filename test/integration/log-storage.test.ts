@@ -152,6 +152,25 @@ describe('stored logs', () => {
     expect(await world.logs.listSteps(other.claimed.executionId)).toMatchObject([{ byteOffset: 4, ended: true }]);
   });
 
+  it.each([
+    ['shard', 'SELECT 1 FROM cluster_shards WHERE token = $1 FOR UPDATE'],
+    ['step', 'SELECT 1 FROM build_log_cursors WHERE token = $1 FOR UPDATE'],
+  ])('of a %s that somebody locks are left out of a flush, and those of others are stored with it', async (_, lock) => {
+    await world.submit(await world.tenant());
+    const other = await world.placed(dispatcher, await world.provider());
+    expect(await appendLog(world.logs, fence, [batch([line('before')], 0)])).toBe('done');
+    const writes = [
+      { fence, batch: batch([line('waits')], 7), ends: true },
+      { fence: other.fence, batch: { ...batch([line('new')], 0), executionId: other.claimed.executionId }, ends: true },
+    ];
+    await world.database.transaction(async (tx) => {
+      await tx.query(lock, [fence.token]);
+      expect(await world.logs.write(writes)).toEqual([{ kind: 'locked' }, { kind: 'done' }]);
+    });
+    expect(await world.logs.write(writes)).toEqual([{ kind: 'done' }, { kind: 'done' }]);
+    expect(await world.logs.listSteps(id)).toMatchObject([{ byteOffset: 13, ended: true }]);
+  });
+
   it('end although the answer to the flush that held their last line was lost', async () => {
     const last = batch([line('last')], 0);
     expect(await appendLog(world.logs, fence, [last])).toBe('done');

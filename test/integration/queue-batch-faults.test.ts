@@ -60,6 +60,24 @@ describe('a row that somebody keeps locked', () => {
     });
     expect(await late).toBe('done');
   });
+
+  it('that is a lane holds up what changes counters, and no outcome', async () => {
+    const tenantId = await world.tenant(40);
+    const claimed = await claim(tenantId, 3);
+    await place(claimed);
+    const [first = '', second = '', third = ''] = claimed.map(({ executionId }) => executionId);
+    const over: Promise<string>[] = [];
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM lanes WHERE tenant_id = $1 FOR UPDATE', [tenantId]);
+      for (const executionId of [first, second]) {
+        over.push(world.executions.markPodsOver(fence, executionId));
+        await eventually('it waits', async () => (await waiters()) === over.length);
+      }
+      expect(await world.executions.markStarting(fence, third, { uid: third })).toBe('done');
+      expect(await waiters()).toBe(2);
+    });
+    expect(await Promise.all(over)).toEqual(['done', 'done']);
+  });
 });
 
 describe('the tags of a batch', () => {

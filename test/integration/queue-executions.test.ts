@@ -91,7 +91,7 @@ describe('a placed execution', () => {
     expect(await world.executions.markCredentialsRemoved(fence, id)).toBe('done');
     expect(await world.executions.markSealed(fence, id, {})).toBe('done');
     expect(await world.execution(id)).toMatchObject({ state: 'promoting' });
-    const [owned] = await world.executions.findOwned(dispatcher);
+    const owned = await world.executions.findOne(dispatcher, id);
     expect(owned).toMatchObject({ executionId: id, state: 'promoting', imageDigest: DIGEST, fence, tags: ['latest'] });
     const tags = ['latest'];
     expect(await world.executions.reserveTags(fence, id, { tags, digest: DIGEST })).toEqual({
@@ -114,7 +114,7 @@ describe('a placed execution', () => {
     const artifact = await world.one('SELECT name, uri, digest FROM build_artifacts WHERE execution_id = $1', [id]);
     expect(artifact).toEqual({ name: 'image', uri: `registry.example/app@${DIGEST}`, digest: DIGEST });
     expect(await world.executions.markSwept(fence, id)).toBe('done');
-    expect(await world.executions.findOwned(dispatcher)).toEqual([]);
+    expect(await world.executions.findOne(dispatcher, id)).toBeUndefined();
     expect(await world.timeline(build)).toEqual([
       'build →queued',
       'build queued→running',

@@ -12,7 +12,15 @@ import { FIND_OWNED_BY_ID } from '../../libs/persistence/src/execution/owned-sta
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
 import { CLAIM_HEADS, CLAIM_WRITE } from '../../libs/persistence/src/queue/claim-statements.js';
 import { LOCK_CLAIMS, PLACE_WRITE, UNPLACE_WRITE } from '../../libs/persistence/src/queue/placement-statements.js';
-import { DELETE_CURSORS } from '../../libs/persistence/src/log/statements.js';
+import { FIND_SHARDS, LOCK_FREE_SHARDS, LOCK_SHARDS } from '../../libs/persistence/src/lease/lock-shards.js';
+import {
+  DELETE_CURSORS,
+  ENSURE_CURSORS,
+  FIND_CURSORS,
+  LOCK_CURSORS,
+  MOVE_CURSORS,
+  READ_ALL_CURSORS,
+} from '../../libs/persistence/src/log/statements.js';
 import { QueueWorld } from './queue-world.js';
 
 /** A plan that is kept may be as old as the installation: it was made when there was nothing to read. */
@@ -36,6 +44,14 @@ describe('the plan that is kept of a statement over many keys, made on empty tab
     [SET_SWEPT, KEYED_PLANS],
     [LOCK_TAGS, KEYED_PLANS],
     [FIND_TAGS, KEYED_PLANS],
+    [LOCK_SHARDS, KEYED_PLANS],
+    [LOCK_FREE_SHARDS, KEYED_PLANS],
+    [FIND_SHARDS, KEYED_PLANS],
+    [ENSURE_CURSORS, KEYED_PLANS],
+    [LOCK_CURSORS, KEYED_PLANS],
+    [FIND_CURSORS, KEYED_PLANS],
+    [MOVE_CURSORS, KEYED_PLANS],
+    [READ_ALL_CURSORS, KEYED_PLANS],
   ];
 
   it.each(cases.map(([statement, settings]) => ({ name: statement.name, text: statement.text, settings })))(

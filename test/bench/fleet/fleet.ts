@@ -4,6 +4,7 @@ import { SERVER_SETTINGS, versions } from '../queue/queue.ts';
 import type { BenchmarkOptions, BenchmarkRun } from '../report.ts';
 import { measureCrash } from './crash.ts';
 import { measureFleetDrain } from './drain.ts';
+import { measureHealthyLag } from './healthy-lag.ts';
 import { measureManyClusters } from './many-clusters.ts';
 import { measureRecovery } from './recovery.ts';
 import { measureSmallTenants } from './small-tenants.ts';
@@ -22,6 +23,7 @@ export async function fleetBenchmark(options: BenchmarkOptions): Promise<Benchma
   try {
     const results = await runSteps(options, [
       { id: 'drain', title: 'drain of a large backlog', run: () => measureFleetDrain(bench) },
+      { id: 'lag', title: 'how soon an end is known', run: () => measureHealthyLag(bench) },
       { id: 'small', title: 'small tenants beside a big one', run: () => measureSmallTenants(bench) },
       { id: 'recovery', title: 'recovery of injected failures', run: () => measureRecovery(bench) },
       { id: 'B10', title: 'a dispatcher is killed', run: () => measureCrash(bench, 'SIGKILL') },

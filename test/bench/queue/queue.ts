@@ -22,6 +22,8 @@ import { measureWriteCost } from './write-cost.ts';
 export interface QueueBench {
   readonly quick: boolean;
   readonly rounds: number;
+  /** Of the soak. */
+  readonly minutes: number;
   /** Backlogs to measure at, smallest first. */
   readonly backlogs: readonly number[];
   world(name: string, poolSize?: number): Promise<BuildWorld>;
@@ -45,6 +47,7 @@ export async function queueBenchmark(options: BenchmarkOptions): Promise<Benchma
   const bench: QueueBench = {
     quick: options.quick,
     rounds: options.quick ? 2 : 5,
+    minutes: options.minutes,
     backlogs: [1_000, 10_000, 100_000, 1_000_000].filter(
       (backlog) => backlog <= options.backlog && (options.quick || backlog !== 10_000),
     ),

@@ -7,8 +7,8 @@ const PER_SECOND = 50;
 
 /** B18: whole builds at a steady rate, autovacuum as it comes: what was fast in the first minute still is in the last. */
 export async function measureSoak(bench: QueueBench): Promise<BenchmarkResult[]> {
-  const forMs = bench.quick ? 6_000 : 600_000;
-  const minuteMs = forMs / (bench.quick ? 3 : 10);
+  const forMs = bench.minutes * 60_000;
+  const minuteMs = Math.min(60_000, forMs / 3);
   const world = await bench.world('soak', 16);
   try {
     const submit = await submitter(world, 50);

@@ -144,10 +144,6 @@ export class ProviderFollower {
     return live;
   }
 
-  get depth(): number {
-    return this.#queue.depth;
-  }
-
   /** Stops all work on these shards; when it resolves nothing more is written about them from here. */
   async giveUp(leases: readonly ShardLease[]): Promise<void> {
     const tokens = new Set(leases.map((lease) => lease.token));

@@ -70,6 +70,9 @@ export class LogBatcher {
   #timerDueMs = Number.POSITIVE_INFINITY;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
   #flushing: Promise<void> | undefined;
+  /** Those whose shard or cursor somebody locks: left out of flushes for a while, so that the others go on. */
+  readonly #locked = new Set<StepBuffer>();
+  #lockedUntilMs = 0;
   #failures = 0;
   #closed = false;
 
@@ -115,8 +118,7 @@ export class LogBatcher {
     if (buffer.failure !== undefined) throw buffer.failure;
     this.#bufferedBytes += buffer.add(records);
     this.#dirty.add(buffer);
-    if (this.#bufferedBytes >= this.options.flushBytes) this.#schedule(0);
-    else this.#schedule(this.options.flushAfterMs);
+    this.#schedule(this.#isFull ? 0 : this.options.flushAfterMs);
   }
 
   /**
@@ -207,8 +209,8 @@ export class LogBatcher {
       this.#flushing = undefined;
       if (this.#dirty.size === 0) return;
       if (this.#failures > 0) this.#schedule(backOffMs(this.#failures, RETRY));
-      else if (this.#closed || this.#bufferedBytes >= this.options.flushBytes) this.#schedule(0);
-      else if ([...this.#dirty].some((buffer) => buffer.isAwaited)) this.#soon();
+      else if (this.#isFull || (this.#closed && this.#locked.size === 0)) this.#schedule(0);
+      else if ([...this.#dirty].some((buffer) => buffer.isAwaited && !this.#locked.has(buffer))) this.#soon();
       else this.#schedule(this.options.flushAfterMs);
     });
   }
@@ -219,7 +221,10 @@ export class LogBatcher {
       this.#failures += 1;
       return;
     }
-    const flushes = [...this.#dirty].map((buffer) => ({ buffer, taken: buffer.take(this.options.maxBatchBytes) }));
+    if (this.parts.clock.monotonicMs() >= this.#lockedUntilMs) this.#locked.clear();
+    const flushes = [...this.#dirty]
+      .filter((buffer) => !this.#locked.has(buffer))
+      .map((buffer) => ({ buffer, taken: buffer.take(this.options.maxBatchBytes) }));
     if (flushes.length === 0) return;
     try {
       await this.#flush(flushes);
@@ -271,12 +276,26 @@ export class LogBatcher {
   /** A step that stands elsewhere than its follower believes is read anew by it. */
   #answered({ buffer, taken }: StepFlush, answer: LogAnswer): void {
     if (answer.kind === 'done') return this.#written(buffer, taken);
+    if (answer.kind === 'locked') return this.#setAside(buffer);
     if (answer.kind === 'lease-lost') return this.#drop(buffer, lost('the shard has another owner'));
     const { executionId: execution, step, expectedByteOffset } = taken.batch;
     const why = answer.kind === 'conflict' ? answer.why : 'is of an execution that is not placed here';
     const message = 'a step’s stored log is not what its follower believes; it is read anew';
     this.parts.logger.warn(message, { execution, step: logStepKey(step), expectedByteOffset, why });
     this.#drop(buffer, lost('its stored log stands elsewhere'));
+  }
+
+  /** Tried again with the flushes after this while; what it takes is not written sooner for being much. */
+  #setAside(buffer: StepBuffer): void {
+    this.#locked.add(buffer);
+    this.#lockedUntilMs = this.parts.clock.monotonicMs() + this.options.flushAfterMs;
+  }
+
+  /** As much waits as one flush should take. */
+  get #isFull(): boolean {
+    let bytes = this.#bufferedBytes;
+    for (const { weight } of this.#locked) bytes -= weight;
+    return bytes >= this.options.flushBytes;
   }
 
   #written(buffer: StepBuffer, taken: TakenBatch): void {
@@ -299,6 +318,7 @@ export class LogBatcher {
   #drop(buffer: StepBuffer, failure: DomainError): void {
     this.#bufferedBytes -= buffer.fail(failure);
     this.#dirty.delete(buffer);
+    this.#locked.delete(buffer);
     this.#makeRoom();
   }
 

@@ -83,6 +83,11 @@ export class StepBuffer {
     return this.#records.length > 0 || (this.#ending !== undefined && this.failure === undefined);
   }
 
+  /** Memory that its records take, in bytes. */
+  get weight(): number {
+    return this.#weight;
+  }
+
   /** Somebody waits for what is here to be stored. */
   get isAwaited(): boolean {
     return this.#waiters.length > 0 || this.#ending !== undefined;

@@ -53,10 +53,6 @@ export class KeyedWorkQueue {
     await this.#working.get(key);
   }
 
-  get depth(): number {
-    return this.#ready.size + this.#working.size;
-  }
-
   /** No new work; resolves when what is in progress has ended. */
   async close(): Promise<void> {
     this.#closed = true;

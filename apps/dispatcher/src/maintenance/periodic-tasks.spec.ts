@@ -1,4 +1,4 @@
-import type { InvariantReport } from '@image-factory/persistence';
+import type { InvariantReport, QueueTotals } from '@image-factory/persistence';
 import { Metrics } from '@image-factory/telemetry';
 import { describe, expect, it } from 'vitest';
 import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
@@ -7,11 +7,14 @@ import { periodicTasks } from './periodic-tasks.js';
 const NOTHING = { count: 0, examples: [] };
 const REPORT = { orphans: NOTHING, stranded: NOTHING, duplicates: NOTHING, unsealed: NOTHING, drift: NOTHING };
 
+const TASKS = new Set(['measure-queue', 'reconcile-counters', 'check-invariants']);
+
 /** The dispatcher `me` among those that live, oldest first; what it looks at is counted. */
 function dispatcher(me: string, live: readonly string[]) {
   const looked: string[] = [];
   const runtime = {
     invariants: { ...REPORT } as unknown as InvariantReport,
+    queueTotals: {} as QueueTotals,
     lease: { dispatcherId: me },
     judge: { isSettled: () => true },
     parts: {
@@ -20,6 +23,7 @@ function dispatcher(me: string, live: readonly string[]) {
       stores: {
         ownership: { liveDispatchers: async () => live.map((id) => ({ id })) },
         invariants: { read: async () => (looked.push('invariants'), { ...REPORT, foreign: NOTHING }) },
+        queueTotals: { read: async () => (looked.push('queue'), {}) },
         queue: {
           reconcileCounters: async () => (looked.push('counters'), { drift: [], projects: [], providers: [] }),
           wakeStranded: async () => 0,
@@ -29,7 +33,7 @@ function dispatcher(me: string, live: readonly string[]) {
   } as unknown as DispatcherRuntime;
   const round = async (): Promise<void> => {
     for (const { name, run } of periodicTasks(1_000)) {
-      if (name === 'reconcile-counters' || name === 'check-invariants') await run(runtime);
+      if (TASKS.has(name)) await run(runtime);
     }
   };
   return { runtime, looked, round };
@@ -39,7 +43,7 @@ describe('what looks at whole tables', () => {
   it('is done by the oldest dispatcher that lives', async () => {
     const { looked, round } = dispatcher('a', ['a', 'b']);
     await round();
-    expect(looked).toEqual(['counters', 'invariants']);
+    expect(looked).toEqual(['queue', 'counters', 'invariants']);
   });
 
   it('is not done by the others, who say nothing of it any more', async () => {
@@ -47,5 +51,6 @@ describe('what looks at whole tables', () => {
     await round();
     expect(looked).toEqual([]);
     expect(runtime.invariants).toBeUndefined();
+    expect(runtime.queueTotals).toBeUndefined();
   });
 });

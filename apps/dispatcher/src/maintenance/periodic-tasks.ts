@@ -46,7 +46,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
         lease.dispatcherId === undefined ? 0 : parts.sources.discover(lease.dispatcherId),
     },
     { name: 'connections', everyMs: 5_000, run: (runtime) => runtime.parts.places.upkeep() },
-    { name: 'measure-queue', everyMs: 10_000, run: measureQueue },
+    { name: 'measure-queue', everyMs: 10_000, run: byOldest(measureQueue, forgetQueue) },
     { name: 'cap-unswept', everyMs: 2_000, run: capUnswept },
     { name: 'sweep-runs', everyMs: MINUTE_MS, run: sweep.run },
     // Every build waits for it.
@@ -87,6 +87,10 @@ function byOldest(
 }
 
 /** What this process saw while it was the oldest is another's to say now. */
+function forgetQueue(runtime: DispatcherRuntime): void {
+  runtime.queueTotals = undefined;
+}
+
 function forgetInvariants(runtime: DispatcherRuntime): void {
   runtime.invariants = undefined;
 }

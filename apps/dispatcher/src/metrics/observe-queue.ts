@@ -1,7 +1,7 @@
 import type { QueueTotals } from '@image-factory/persistence';
 import type { GaugeReading, Metrics } from '@image-factory/telemetry';
 
-/** The queue of all tenants; shows nothing before the first look at it. Every dispatcher shows the same. */
+/** The queue of all tenants; shown by the oldest dispatcher alone, which looks at it for all. */
 export function observeQueue(metrics: Metrics, read: () => QueueTotals | undefined): void {
   const show = (value: (totals: QueueTotals) => GaugeReading[]) => (): GaugeReading[] => {
     const totals = read();

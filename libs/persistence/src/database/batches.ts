@@ -1,7 +1,10 @@
 import { Batcher, type BatcherOptions } from './batcher.js';
 
-/** What is gathered into batches: placements, claims taken back, writes and reads of executions, wake-ups for free slots. */
-export type BatchName = 'place' | 'unplace' | 'write' | 'read' | 'wake';
+/**
+ * What is gathered into batches: placements, claims taken back, writes about executions without and with counters, reads
+ * of them, wake-ups for free slots.
+ */
+export type BatchName = 'place' | 'unplace' | 'write' | 'count' | 'read' | 'wake';
 
 /** A batch, or a part of one that had to be divided, that has ended well or not. */
 export interface EndedBatch {

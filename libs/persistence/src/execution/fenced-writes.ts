@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDomainError } from '@image-factory/domain';
-import { type Batcher, batchSettings } from '../database/batcher.js';
+import { type Batcher, type BatcherOptions, batchSettings } from '../database/batcher.js';
 import type { Database, Transaction } from '../database/database.js';
 import { isCommitUnknown } from '../database/sql-state.js';
 import { HeldShards } from '../lease/lock-shards.js';
@@ -51,27 +51,32 @@ export interface FencedAnswer {
  * A batch locks in the order of all transactions: shards, executions with the builds that move, the lanes and the
  * providers whose counters change, then tags, each kind by its key. Then the writes go out together. Each row is fenced
  * by itself: only a miss of its fence means that its shard is lost (correctness rule 12), and a row that is refused
- * changes nothing and holds up no other.
+ * changes nothing and holds up no other. Writes that may change counters have batches of their own: many wait for the
+ * same few lanes and providers, and an outcome, which needs none of them, must not wait with them.
  *
  * A COMMIT whose answer was lost is asked again until the database says what became of it, so that what follows a write
  * (wake-ups, the log line, what is measured and learnt) follows it then too (rule 2).
  */
 export class FencedWrites {
-  readonly #batcher: Batcher<AskedWrite, FencedAnswer>;
+  readonly #plain: Batcher<AskedWrite, FencedAnswer>;
+  readonly #counting: Batcher<AskedWrite, FencedAnswer>;
 
   constructor(private readonly database: Database) {
-    this.#batcher = database.batches.make('write', {
+    const options: BatcherOptions<AskedWrite, FencedAnswer> = {
       run: (writes, round) =>
         this.database.transaction((tx) => writeAll(tx, writes), { settings: batchSettings(round) }),
       keyOf: ({ executionId }) => executionId,
-    });
+    };
+    this.#plain = database.batches.make('write', options);
+    this.#counting = database.batches.make('count', options);
   }
 
   async submit(write: FencedWrite): Promise<FencedAnswer> {
+    const batcher = write.counts === undefined ? this.#plain : this.#counting;
     let repeated = false;
     for (let tries = 0; ; tries += 1) {
       try {
-        return await this.#batcher.submit({ ...write, repeated });
+        return await batcher.submit({ ...write, repeated });
       } catch (error) {
         repeated ||= isCommitUnknown(error);
         const again = repeated && isDomainError(error) && error.reason === 'DatabaseUnavailable';

@@ -11,7 +11,7 @@ import type {
 import { toBuildConfig } from '../build/build-row.js';
 import type { OwnedExecution } from './owned-execution.js';
 
-/** A row of FIND_OWNED. */
+/** A row of FIND_OWNED_BY_ID. */
 export interface OwnedRow {
   readonly id: string;
   readonly build_id: string;

@@ -24,20 +24,8 @@ const OF_BUILD = `
    CROSS JOIN LATERAL (SELECT * FROM build_specs WHERE build_id = e.build_id OFFSET 0) c
    CROSS JOIN installation i`;
 
-/** All of a dispatcher's, whole. Index: cluster_shards_owner, then build_executions_shard. Locks nothing. */
-export const FIND_OWNED: Statement = {
-  name: 'find_owned',
-  text: `
-  SELECT ${COLUMNS}, e.document
-    FROM cluster_shards s
-    JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-     AND e.swept_at IS NULL ${OF_BUILD}
-   WHERE s.owner = $1
-   ORDER BY e.id`,
-};
-
 /**
- * Some of them, for looking at one again; $3: with its document, or without, for who has it already. From the
+ * Some of the dispatcher $1's, for looking at them again; $3: with its document, or without, for who has it already. From the
  * owner's shards a plan would go through all that is on them, at every look. Index: primary keys. Locks nothing.
  */
 export const FIND_OWNED_BY_ID: Statement = {

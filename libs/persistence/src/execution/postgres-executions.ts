@@ -21,7 +21,7 @@ import type {
   TagReservation,
 } from './owned-execution.js';
 import { toOwnedExecution, type OwnedRow } from './owned-row.js';
-import { FIND_OWNED, FIND_OWNED_BY_ID } from './owned-statements.js';
+import { FIND_OWNED_BY_ID } from './owned-statements.js';
 import { markTagsPromoted, promotionRefused, reserveTags } from './promote-tags.js';
 import {
   BUILD_STARTED,
@@ -81,17 +81,12 @@ export class PostgresExecutions {
     this.#slots = database.batches.make('wake', { run: (providerIds) => this.#wakeWaiting(providerIds) });
   }
 
-  /** Every unswept execution on the dispatcher's shards. */
-  async findOwned(dispatcherId: string): Promise<OwnedExecution[]> {
-    return (await this.database.query<OwnedRow>(FIND_OWNED, [dispatcherId])).map(toOwnedExecution);
-  }
-
-  /** One of them, as it stands now. Those that are asked for at the same time share a query. `document`: when known */
+  /** An unswept execution on the dispatcher's shards, as it stands now. Those that are asked for at the same time share a query. `document`: when known */
   findOne(dispatcherId: string, executionId: string, document?: string): Promise<OwnedExecution | undefined> {
     return this.#reads.submit({ dispatcherId, executionId, document });
   }
 
-  /** The same without documents, to compare with memory. */
+  /** All of them without documents, to compare with memory. */
   async listOwned(dispatcherId: string): Promise<OwnedSummary[]> {
     const rows = await this.database.query<SummaryRow>(LIST_OWNED, [dispatcherId]);
     return rows.map((row) => ({

@@ -12,7 +12,7 @@ import { LIST_CURSORS, READ_ALL_CURSORS } from './statements.js';
 import type { LogAnswer, LogReadRequest, LogWrite, StoredCursor, StoredLogRecord, StoredStep } from './stored-log.js';
 import { writePacked, type CursorMismatch } from './write-log.js';
 
-/** Somebody who keeps one shard's lock must not hold up the logs of all others for the statement's own limit. */
+/** Only a cursor that somebody else makes at the same time is waited for, and not for the statement's own limit. */
 const FLUSH_SETTINGS = batchSettings({ lockWaitMs: 1_000 });
 
 type CursorColumns = Omit<CursorRow, 'day' | 'next_seq'>;
@@ -59,7 +59,7 @@ export class PostgresBuildLogs {
   /**
    * Stores one flush of any number of steps, at most one write for each step. Answers in the order of the writes.
    * @throws DomainError Unavailable DatabaseUnavailable: whether it was stored is not known; the same flush finds itself.
-   * Also when a lock was not free for a second (`isConflictOrLockTimeout`): nothing is stored, others' writes may be
+   * Also when a new cursor's key was not free for a second (`isConflictOrLockTimeout`): nothing is stored, others' writes may be
    */
   async write(writes: readonly LogWrite[]): Promise<LogAnswer[]> {
     const packed = await packWrites(writes);

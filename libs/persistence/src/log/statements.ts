@@ -1,14 +1,17 @@
 import type { Statement } from '../database/transaction.js';
 
-/* SQL of the logs. Lock order: shards (shared) → cursors in the order of their keys. */
+/*
+ * SQL of the logs. Lock order: shards (shared) → cursors in the order of their keys. Those that somebody else locks are
+ * left out: they must not hold up the logs of all others.
+ */
 
 /** What is flushed, one row each: of which execution and step, and behind which fence. */
 const FLUSHED = `unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::uuid[])
            AS k (execution_id, step, provider_id, host, shard, token)`;
 
 /**
- * Cursors of steps that begin, where the fence holds and the execution is on its shard. Runs behind LOCK_SHARDS: a shard
- * whose token fits cannot change hands any more. Index: primary keys. Locks: the cursors that are new.
+ * Cursors of steps that begin, where the fence holds and the execution is on its shard. Runs behind LOCK_FREE_SHARDS: a shard
+ * whose token fits cannot change hands any more. Index: primary keys. Locks: the cursors that are new; shards as before.
  */
 export const ENSURE_CURSORS: Statement = {
   name: 'ensure_log_cursors',
@@ -21,20 +24,33 @@ export const ENSURE_CURSORS: Statement = {
     JOIN build_executions e ON e.id = k.execution_id
      AND e.provider_id = k.provider_id AND e.host = k.host AND e.shard = k.shard AND e.log_day IS NOT NULL
    ORDER BY k.execution_id, k.step
+     FOR SHARE OF s SKIP LOCKED
       ON CONFLICT DO NOTHING`,
 };
 
-/** Cursors of executions on their fences' shards. Index: primary keys. Locks: the cursors, in the order of their keys. */
+const CURSORS_ON_SHARDS = `
+    FROM ${FLUSHED}
+    JOIN build_log_cursors c ON c.execution_id = k.execution_id AND c.step = k.step
+    JOIN build_executions e ON e.id = c.execution_id
+     AND e.provider_id = k.provider_id AND e.host = k.host AND e.shard = k.shard`;
+
+/**
+ * Cursors of executions on their fences' shards that nobody else locks. Index: primary keys. Locks: the cursors, in the
+ * order of their keys, skipping locked ones.
+ */
 export const LOCK_CURSORS: Statement = {
   name: 'lock_log_cursors',
   text: `
   SELECT c.execution_id, c.step, c.day, c.next_seq, c.byte_offset, c.line_offset, c.last_time, c.last_time_count, c.gaps, c.ended_at
-    FROM ${FLUSHED}
-    JOIN build_log_cursors c ON c.execution_id = k.execution_id AND c.step = k.step
-    JOIN build_executions e ON e.id = c.execution_id
-     AND e.provider_id = k.provider_id AND e.host = k.host AND e.shard = k.shard
+   ${CURSORS_ON_SHARDS}
    ORDER BY c.execution_id, c.step
-     FOR UPDATE OF c`,
+     FOR UPDATE OF c SKIP LOCKED`,
+};
+
+/** The same cursors, locked or not. Index: primary keys. Locks nothing. */
+export const FIND_CURSORS: Statement = {
+  name: 'find_log_cursors',
+  text: `SELECT c.execution_id, c.step ${CURSORS_ON_SHARDS}`,
 };
 
 const CHUNK_COLUMNS = 10;

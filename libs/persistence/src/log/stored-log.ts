@@ -22,10 +22,11 @@ export interface LogWrite {
 }
 
 /**
- * What became of it. `state-moved`: the execution is not placed on this shard. `conflict`: the step's stored log is not
- * what its writer believes; nothing of this write was stored.
+ * What became of it. `state-moved`: the execution is not placed on this shard. `locked`: somebody locks its shard or its
+ * cursor; send it again. `conflict`: the step's stored log is not what its writer believes. Unless `done`, nothing of this
+ * write was stored.
  */
-export type LogAnswer = { readonly kind: Fenced } | { readonly kind: 'conflict'; readonly why: string };
+export type LogAnswer = { readonly kind: Fenced | 'locked' } | { readonly kind: 'conflict'; readonly why: string };
 
 /** Where a step's stored log ends, and how many gaps it has. */
 export interface StoredCursor extends LogCursor {

@@ -1,10 +1,17 @@
 import { logStepKey } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
-import { HeldShards } from '../lease/lock-shards.js';
+import { fenceKey, HeldShards } from '../lease/lock-shards.js';
 import { shardColumns } from '../lease/shard-lease.js';
 import { cursorKey, lastTimeAfter, type CursorRow } from './log-cursor.js';
 import type { PackedWrite } from './pack-log.js';
-import { ENSURE_CURSORS, insertChunks, LOCK_CURSORS, MAX_CHUNK_ROWS, MOVE_CURSORS } from './statements.js';
+import {
+  ENSURE_CURSORS,
+  FIND_CURSORS,
+  insertChunks,
+  LOCK_CURSORS,
+  MAX_CHUNK_ROWS,
+  MOVE_CURSORS,
+} from './statements.js';
 import { withoutRepeats } from './repeated-gaps.js';
 import type { LogAnswer } from './stored-log.js';
 
@@ -23,18 +30,20 @@ interface Fitting {
 
 /**
  * One flush over any number of shards: their tokens, then each step's cursor is compared and set (correctness rule 19).
- * A write that is refused changes nothing and holds up no other. Two round trips and the commit; one more where gaps
- * without lines follow others.
+ * A write that is refused, or behind a lock of somebody else, changes nothing and holds up no other. Two round trips and the
+ * commit; one more where gaps without lines follow others, or where a lock was not free.
  */
 export async function writePacked(
   tx: Transaction,
   writes: readonly PackedWrite[],
 ): Promise<(LogAnswer | CursorMismatch)[]> {
   const { held, cursors } = await lockAll(tx, writes);
+  const locked = await findLocked(tx, writes, held, cursors);
   const fitting: Fitting[] = [];
   const unrepeated = await withoutRepeats(tx, writes, cursors);
   const answers = unrepeated.map((packed): LogAnswer | CursorMismatch => {
     const { fence, batch, ends } = packed.write;
+    if (locked.has(cursorKey(batch))) return { kind: 'locked' };
     if (!held.has(fence)) return { kind: 'lease-lost' };
     const cursor = cursors.get(cursorKey(batch));
     if (cursor === undefined) return { kind: 'state-moved' };
@@ -60,7 +69,7 @@ async function lockAll(
   const first = writes.filter(({ write }) => write.batch.expectedByteOffset === 0);
   const steps = first.map(({ write }) => write.batch.step);
   const [held, , rows] = await Promise.all([
-    HeldShards.lock(
+    HeldShards.lockFree(
       tx,
       writes.map(({ write }) => write.fence),
     ),
@@ -74,7 +83,28 @@ async function lockAll(
         ]),
     tx.query<CursorRow>(LOCK_CURSORS, keys),
   ]);
-  return { held, cursors: new Map(rows.map((row) => [`${row.execution_id}/${row.step}`, row])) };
+  return { held, cursors: new Map(rows.map((row) => [rowKey(row), row])) };
+}
+
+/** Of which steps somebody else locks the shard or the cursor, by the keys of their cursors. */
+async function findLocked(
+  tx: Transaction,
+  writes: readonly PackedWrite[],
+  held: HeldShards,
+  cursors: ReadonlyMap<string, CursorRow>,
+): Promise<ReadonlySet<string>> {
+  const fences = writes.map(({ write }) => write.fence);
+  const open = writes.filter(({ write }) => held.has(write.fence) && !cursors.has(cursorKey(write.batch)));
+  const [busy, rows] = await Promise.all([
+    held.findBusy(tx, fences),
+    open.length === 0 ? [] : tx.query<CursorRow>(FIND_CURSORS, keysOf(open)),
+  ]);
+  const behind = writes.filter(({ write }) => busy.has(fenceKey(write.fence)));
+  return new Set([...behind.map(({ write }) => cursorKey(write.batch)), ...rows.map(rowKey)]);
+}
+
+function rowKey(row: CursorRow): string {
+  return `${row.execution_id}/${row.step}`;
 }
 
 function keysOf(writes: readonly PackedWrite[]): unknown[][] {

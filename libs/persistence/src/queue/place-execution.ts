@@ -167,7 +167,8 @@ async function checkAndReserve(tx: Transaction, held: readonly Held[]): Promise<
     providers.reserve(commit.providerId);
     placed.push(one);
   }
-  if (placed.length > 0) await tx.query(PLACE_WRITE, placeParameters(placed, providers));
+  // The last statement: many wait for these providers.
+  if (placed.length > 0) await tx.queryLast(PLACE_WRITE, placeParameters(placed, providers));
   return results;
 }
 
