@@ -276,6 +276,8 @@ END) STORED,
   ephemeral_storage_bytes bigint,
   ephemeral_storage_limit_bytes bigint,
   workspace_bytes bigint,
+  cancel_intent text,
+  CONSTRAINT builds_cancel_intent CHECK (cancel_intent = ANY (ARRAY['UserCancel'::text, 'Superseded'::text])),
   CONSTRAINT builds_concurrency CHECK ((concurrency_key IS NULL) = (concurrency_policy IS NULL) AND (concurrency_policy = ANY (ARRAY['queue'::text, 'cancel_queued'::text, 'cancel_running'::text, 'reject'::text]))),
   CONSTRAINT builds_finished CHECK ((finished_at IS NOT NULL) = (status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
   CONSTRAINT builds_infrastructure CHECK (infrastructure_type = ANY (ARRAY['kubernetes'::text, 'local'::text])),
@@ -662,6 +664,13 @@ CREATE TABLE repository_auths (
   CONSTRAINT repository_auths_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX repository_auths_name ON public.repository_auths USING btree (tenant_id, lower(name));
+
+CREATE TABLE source_holds (
+  source text NOT NULL,
+  content text NOT NULL,
+  held_at timestamp with time zone NOT NULL,
+  CONSTRAINT source_holds_pkey PRIMARY KEY (source, content)
+);
 
 CREATE TABLE tenant_namespaces (
   provider_id uuid NOT NULL,

@@ -18,6 +18,8 @@ import { MergeArtifactIndexes1795305623000 } from './1795305623000-merge-artifac
 import { DropReadyIndex1795305624000 } from './1795305624000-drop-ready-index.js';
 import { KnowWhoSawClusters1795305630000 } from './1795305630000-know-who-saw-clusters.js';
 import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sources-know.js';
+import { SayWhatACancelWasFor1795305641000 } from './1795305641000-say-what-a-cancel-was-for.js';
+import { KnowWhoHoldsSources1795305642000 } from './1795305642000-know-who-holds-sources.js';
 import { IdentifyDatabase1795305643000 } from './1795305643000-identify-database.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
@@ -42,6 +44,8 @@ export const MIGRATIONS = [
   DropReadyIndex1795305624000,
   KnowWhoSawClusters1795305630000,
   KeepWhatSourcesKnow1795305640000,
+  SayWhatACancelWasFor1795305641000,
+  KnowWhoHoldsSources1795305642000,
   IdentifyDatabase1795305643000,
 ] as const;
 

@@ -13,7 +13,7 @@ function declared(more: Partial<DeclaredProvider> = {}): DeclaredProvider {
     name: 'declared',
     type: 'kubernetes',
     config: { auth_method: 'token', endpoint: 'https://k.example', token_path: '/run/token' },
-    describedFor: undefined,
+    describe: undefined,
     region: 'eu',
     capabilities: [],
     labels: {},
@@ -178,7 +178,8 @@ describe('providers of the configuration file', () => {
     const inForce = async () => (await harness.call('GET', CONFIG_FILE)).body;
     await content('old', 'host-1', false, 'declared');
     await content('new', 'host-1', true, 'renamed');
-    for (const by of ['host-1', 'host-2']) expect(await content('old', by, false, 'declared')).toBe('stale');
+    for (const by of ['host-1', 'host-2'])
+      expect(await content('old', by, false, 'declared')).toMatchObject({ kind: 'stale' });
     expect(await inForce()).toMatchObject({
       status: 'in_force',
       hash: 'new',
@@ -189,10 +190,10 @@ describe('providers of the configuration file', () => {
     await content('new', 'host-2', true, 'renamed');
     expect(await inForce()).toMatchObject({ hash: 'new', stale: null });
     // An edit under a running process is somebody's word.
-    expect(await content('old', 'host-1', true, 'declared')).not.toBe('stale');
+    expect(await content('old', 'host-1', true, 'declared')).toMatchObject({ kind: 'applied' });
     expect(await inForce()).toMatchObject({ hash: 'old', stale: null });
-    expect(await content('new', 'host-2', false, 'renamed')).toBe('stale');
-    expect(await content('newest', 'host-2', false, 'declared')).not.toBe('stale');
+    expect(await content('new', 'host-2', false, 'renamed')).toMatchObject({ kind: 'stale' });
+    expect(await content('newest', 'host-2', false, 'declared')).toMatchObject({ kind: 'applied' });
   });
 
   it('are shown with what is in force and what was rejected', async () => {

@@ -304,6 +304,17 @@ describe('a refusal of Google', () => {
     expect(error?.message).toMatch(/run the dispatcher inside its network, or set endpoint_kind to dns/);
   });
 
+  it('says so when its host is in another universe, before a token is asked for', async () => {
+    overrides['/computeMetadata/v1/universe/universe-domain'] = () => ({ headers: flavor, body: 'apis.other.example' });
+    const { error } = await run({}, metadata());
+    expect(error).toMatchObject({ reason: 'CloudCredentialMissing', message: expect.stringContaining('universe') });
+    expect(stub.seen(/default\/token$/)).toEqual([]);
+    expect(stub.seen(CLUSTER_PATH)).toEqual([]);
+    overrides['/computeMetadata/v1/universe/universe-domain'] = () => ({ status: 404, headers: flavor, body: {} });
+    await run({}, metadata());
+    expect(users()).toEqual(['metadata']);
+  });
+
   it('says so when the process has no identity', async () => {
     const { error } = await run({}, { METADATA_SERVER_DETECTION: 'none' });
     expect(error).toMatchObject({ reason: 'CloudCredentialMissing', fault: 'platform' });

@@ -11,7 +11,7 @@ import { DispatcherHarness } from './dispatcher-harness.js';
 interface ProviderLine {
   id: string;
   settings: Record<string, string>;
-  source_ref: { described_for: string };
+  source_ref: { describe: Record<string, string> };
 }
 
 let harness: DispatcherHarness;
@@ -63,11 +63,12 @@ describe('an endpoint that the cloud tells for the configuration file', () => {
       // An answer about the cluster that it was comes too late.
       const { id } = await row();
       const store = new PostgresDeclaredProviders(harness.database);
-      expect(await store.describe({ id, describedFor: 'of a' }, 'https://a.example', undefined)).toBe('same');
+      const ofAnother = { ...(await row()).source_ref.describe, cluster_name: 'a' };
+      expect(await store.describe({ id, describe: ofAnother }, 'https://a.example', undefined)).toBe('same');
       await writeFile(path, far('a'));
       expect(await known()).toMatchObject({ ca_cert: STUB_CA });
-      const { described_for: describedFor } = (await row()).source_ref;
-      await store.describe({ id, describedFor }, 'https://a.eu-west-1.eks.example', undefined);
+      const { describe: askedBy } = (await row()).source_ref;
+      await store.describe({ id, describe: askedBy }, 'https://a.eu-west-1.eks.example', undefined);
       expect(await settings()).not.toHaveProperty('ca_cert');
     } finally {
       await forget();

@@ -162,6 +162,47 @@ describe('the dispatcher', () => {
     });
   });
 
+  it('does not take a build again and again that its own breaker keeps away, whatever wakes others', async () => {
+    await harness.start({}, {}, { openBreakers: () => new Set([harness.providerId]) });
+    const builds = await Promise.all([
+      harness.submit(),
+      harness.submit({ requestedProviderId: harness.providerId }),
+      harness.submit(),
+    ]);
+    const bounces = async () => {
+      const [row] = await harness.database.query<{ most: number; all: number; at: Date }>(
+        'SELECT max(bounces) AS most, sum(bounces)::int AS all, clock_timestamp() AS at FROM builds',
+      );
+      return row!;
+    };
+    const { at } = await eventually('all have waited', async () => (await bounces()).all >= 3 && bounces());
+    expect((await harness.build(builds[0])).parked_message).toContain('(BreakerOpen)');
+    const { most } = await eventually('others’ builds have ended there for a while', async () => {
+      await harness.queue.wake(`provider:${harness.providerId}`, 10);
+      await harness.queue.wake('provider:any', 10);
+      const now = await bounces();
+      return now.at.getTime() > at.getTime() + 3_000 && now;
+    });
+    // After one second at least, then after two, then after four.
+    expect(most).toBeLessThanOrEqual(3);
+  });
+
+  it('leaves builds that its own breaker keeps away to those who can place them', async () => {
+    const held = await harness.start({}, {}, { openBreakers: () => new Set([harness.providerId]) });
+    await harness.start();
+    const claimsOf = (dispatcher: typeof held): number => dispatcher.runtime?.parts.metrics.view().counters.claims ?? 0;
+    const builds: string[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      builds.push(await harness.submit());
+      await eventually('it was taken by somebody', async () => {
+        const { status, parked } = await harness.build(builds.at(-1)!);
+        return status !== 'queued' || parked !== null;
+      });
+    }
+    for (const buildId of builds) await harness.reaches(buildId, 'completed');
+    expect(claimsOf(held)).toBeLessThan(7);
+  });
+
   it('mirrors the operator’s own kubeconfig as a provider, once, and never over a name that is taken', async () => {
     const environment = { tektonKubeconfigPath: '/etc/kubeconfig' };
     await harness.start({}, environment);
@@ -179,27 +220,6 @@ describe('the dispatcher', () => {
     await harness.start({}, environment);
     const sources = await harness.database.query(`SELECT source FROM providers WHERE lower(name) = 'environment'`);
     expect(sources).toEqual([{ source: 'api' }]);
-  });
-
-  it('drains the operator’s own cluster when it starts without one, and takes it back in the state that it had', async () => {
-    const environment = { tektonKubeconfigPath: '/etc/kubeconfig' };
-    const state = async () => {
-      const rows = await harness.database.query<{ state: string; retired: boolean }>(
-        `SELECT state, retired_at IS NOT NULL AS retired FROM providers WHERE name = 'environment'`,
-      );
-      return rows.map((row) => `${row.state}${row.retired ? ' retired' : ''}`);
-    };
-    await harness.start({}, environment);
-    await harness.database.query(`UPDATE providers SET state = 'cordoned' WHERE name = 'environment'`);
-    await harness.start();
-    await harness.start();
-    expect(await state()).toEqual(['draining retired']);
-    await harness.start({}, environment);
-    expect(await state()).toEqual(['cordoned']);
-    // One of the API that has the name is none of its business.
-    await harness.database.query(`UPDATE providers SET source = 'api' WHERE name = 'environment'`);
-    await harness.start();
-    expect(await state()).toEqual(['cordoned']);
   });
 
   it('claims nothing while dispatching is paused', async () => {

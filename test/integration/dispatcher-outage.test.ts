@@ -302,7 +302,7 @@ describe('a database that has failed over', () => {
   });
 
   it('and back to an older primary, whose rows do not know of it, is compared all the same', async () => {
-    const dispatcher = await harness.start({ periodicScale: 1_000 });
+    const dispatcher = await harness.start({ periodicScale: 500 });
     await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
     const runtime = dispatcher.runtime!;
     const { trust } = runtime.parts.stores;
@@ -322,7 +322,7 @@ describe('a database that has failed over', () => {
   });
 
   it('stays trusted when a process comes back that was cut off meanwhile, unless nobody has compared it', async () => {
-    const dispatcher = await harness.start({ periodicScale: 1_000 });
+    const dispatcher = await harness.start({ periodicScale: 500 });
     await eventually('it works', () => dispatcher.runtime?.lease.mayWrite());
     const { lease, parts, loops } = dispatcher.runtime!;
     await loops.heartbeat.stop();

@@ -1,7 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CloudSessions } from '@image-factory/cluster-connectors';
-import { ENVIRONMENT_PROVIDER_NAME, environmentProvider } from '@image-factory/cluster-registry';
 import { keptSecret } from '@image-factory/configuration';
 import type { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
@@ -19,7 +18,6 @@ import {
   PostgresInvariants,
   PostgresQueueTotals,
   PostgresLeases,
-  PostgresMirroredProviders,
   PostgresOwnership,
   PostgresPlacementHistory,
   PostgresProviderRepository,
@@ -40,6 +38,9 @@ import { createSources } from './sources/create-sources.js';
 import type { DispatcherPlaces, DispatcherStores } from './runtime/runtime-parts.js';
 
 export const DISPATCHER_VERSION = '0.1.0';
+
+/** What no live process has held for so long (six looks) may give way. */
+const UNHELD_MS = 30_000;
 
 /** What tests and embedders replace. */
 export interface DispatcherOverrides {
@@ -74,11 +75,11 @@ export async function createDispatcher(
     settings,
     database,
     openParts: async () => {
-      await mirrorEnvironment(database, env, logger);
       const numbers = new LiveClusterNumbers(env, logger);
       const egress = new EgressPolicy({ allow: env.egressAllow, allowHttp: env.insecureRegistries });
       const cloud = new CloudSessions({ egress, clock, redirects: env.cloudEndpoints ?? {} });
-      const sources = createSources(env.sources, database, { host, numbers, clock, logger, metrics, cloud });
+      const patienceMs = UNHELD_MS * settings.periodicScale;
+      const sources = createSources(env, database, { host, numbers, clock, logger, metrics, cloud, patienceMs });
       await sources.start();
       const stores = openStores(database, cipher);
       const installation = await installationId(database);
@@ -102,28 +103,6 @@ export async function createDispatcher(
     logger,
     metrics,
   });
-}
-
-/**
- * The cluster that the operator's environment names is a provider row like every other (product.md), while it names one. The
- * process that started last is right: what others were started with is not known.
- */
-async function mirrorEnvironment(database: Database, env: DispatcherEnv, logger: Logger): Promise<void> {
-  const provider = environmentProvider(env);
-  const mirrored = new PostgresMirroredProviders(database);
-  if (provider === undefined) {
-    if (!(await mirrored.retireEnvironment(ENVIRONMENT_PROVIDER_NAME))) return;
-    logger.warn('IF_BUILD_TEKTON_* names no cluster any more: nothing new is placed on the one that it named', {
-      provider: ENVIRONMENT_PROVIDER_NAME,
-    });
-    return;
-  }
-  const answer = await mirrored.mirror(provider);
-  if (answer === 'mirrored') return;
-  logger.error(
-    `the cluster of IF_BUILD_TEKTON_* is not used: a provider named ${provider.name} was made over the API; rename that one`,
-    { provider: provider.name },
-  );
 }
 
 function openStores(database: Database, cipher: SecretCipher): DispatcherStores {

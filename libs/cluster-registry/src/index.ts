@@ -22,7 +22,7 @@ export type {
   DeclaredSettings,
   ParsedClusterConfig,
 } from './config-file/cluster-config.js';
-export { unreadableFiles } from './config-file/credential-files.js';
+export { credentialFiles, unreadableFiles } from './config-file/credential-files.js';
 export type { UnreadableFile } from './config-file/credential-files.js';
 export { formatDuration } from './config-file/duration.js';
 export { discover } from './discovery/discover.js';

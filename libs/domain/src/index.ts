@@ -17,10 +17,11 @@ export {
   EXECUTION_STATES,
   EXECUTION_TRANSITIONS,
   isTerminalExecutionState,
+  CANCEL_INTENTS,
   STOP_INTENTS,
   TERMINAL_EXECUTION_STATES,
 } from './build/build-execution-state.js';
-export type { ExecutionOutcome, ExecutionState, StopIntent } from './build/build-execution-state.js';
+export type { CancelIntent, ExecutionOutcome, ExecutionState, StopIntent } from './build/build-execution-state.js';
 export { BUILD_METHOD_TABLE, BUILD_METHODS, INFRASTRUCTURE_TYPES, TASK_NAMES } from './build/build-method.js';
 export type {
   BuildConfig,

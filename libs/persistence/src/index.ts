@@ -122,11 +122,15 @@ export type {
   AppliedFile,
   ConfigFileState,
   DeclaredProvider,
+  DeclaredRow,
   FileProblem,
   FileToApply,
   FileToReject,
   RefusedName,
+  StaleFile,
 } from './source/declared-provider.js';
+export { PostgresSourceHolds } from './source/postgres-source-holds.js';
+export type { HeldSource } from './source/postgres-source-holds.js';
 export type { ConditionToStore } from './source/provider-conditions.js';
 export { alreadyAdopted, PostgresDiscoveredClusters } from './source/postgres-discovered-clusters.js';
 export { PostgresDiscoveryRuns } from './source/postgres-discovery-runs.js';

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findProgram, run } from '../machine/command.ts';
@@ -46,12 +46,10 @@ export async function isGitServerReady(): Promise<boolean> {
   ).ok;
 }
 
-/** Starts git's smart HTTP server (read only) and makes the repository `example.git` when there is none. */
+/** Starts git's smart HTTP server (read only) and brings the repository `example.git` to its content. */
 export async function startGitServer(layout: Layout): Promise<void> {
   const { webDir, configFile } = writeServerFiles(layout);
-  if (!existsSync(join(repositoriesDir(layout), 'example.git', 'refs', 'heads', 'main'))) {
-    await createRepository(layout, 'example', exampleFiles);
-  }
+  await createRepository(layout, 'example', exampleFiles);
   await ensureDaemon(layout, {
     name: 'git-http',
     command: findProgram('busybox')!,
@@ -84,6 +82,7 @@ async function commitDirectory(gitDir: string, workTree: string, branch: string)
     await git('add', '--all', '--force', '.');
     const tree = await git('write-tree');
     const parent = await git('for-each-ref', '--format=%(objectname)', `refs/heads/${branch}`);
+    if (parent !== '' && (await git('rev-parse', `${parent}^{tree}`)) === tree) return parent;
     const commit = await git(
       'commit-tree',
       tree,
@@ -105,7 +104,7 @@ export interface CreatedRepository {
   readonly commit: string;
 }
 
-/** Commits everything below `workTree` to a branch of `<name>.git`, which is made when it is not there. */
+/** Commits everything below `workTree` to a branch of `<name>.git`, where it is not there yet; both are made when missing. */
 export async function createRepositoryFromDirectory(
   layout: Layout,
   name: string,

@@ -9,6 +9,8 @@ export interface DispatchTickOptions {
   readonly batchSize: number;
   /** Most placements under way at once. */
   readonly maxPlacing: number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
 }
 
 /** What the tick asks of the process around it. */
@@ -22,6 +24,9 @@ export interface DispatchGuards {
   /** A placement is over: a slot may be free, and the shard's owner may be this process. */
   readonly onPlaced: (executionId: string, outcome: PlacementOutcome | undefined) => void;
 }
+
+/** So long others get the first turn after a build that only this dispatcher's breaker keeps from being placed. */
+const REST_MS = 2_000;
 
 export interface DispatchStores {
   readonly queue: PostgresBuildQueue;
@@ -39,6 +44,7 @@ export class DispatchTick {
   readonly #placing = new Map<string, Promise<PlacementOutcome>>();
   readonly #stop = new AbortController();
   #claiming: Promise<unknown> = Promise.resolve();
+  #restUntilMs = 0;
 
   constructor(
     private readonly stores: DispatchStores,
@@ -62,6 +68,7 @@ export class DispatchTick {
     if (dispatcherId === undefined || !this.guards.mayClaim() || this.#stop.signal.aborted)
       return { kind: 'NotAllowed' };
     if (this.guards.isPaused()) return { kind: 'Paused' };
+    if (this.options.nowMs() < this.#restUntilMs) return { kind: 'Resting' };
     const limit = this.#limit();
     if (limit <= 0) return { kind: 'SlotsFull' };
     const { builds, skippedForLimit } = await this.#exclusively(() => this.#claim(dispatcherId, limit));
@@ -160,6 +167,8 @@ export class DispatchTick {
 
   #over(executionId: string, outcome: PlacementOutcome | undefined): void {
     this.#placing.delete(executionId);
+    // Who can place nothing is always free to claim, and would have every build before those who can.
+    if (outcome?.kind === 'NoEligibleProvider' && outcome.heldBack) this.#restUntilMs = this.options.nowMs() + REST_MS;
     this.guards.onPlaced(executionId, outcome);
   }
 

@@ -46,7 +46,10 @@ export class ParkClaim {
     private readonly options: ParkClaimOptions,
   ) {}
 
-  /** The first provider that was only not ready is waited for; else whatever changes. */
+  /**
+   * The first provider that was only not ready is waited for; else whatever changes. What only this dispatcher's breaker
+   * keeps away waits for a time: what wakes others would bring it back here at once, and nobody is told of a breaker.
+   */
   async withoutProvider(
     claimed: ClaimedExecution,
     dispatcherId: string,
@@ -59,10 +62,13 @@ export class ParkClaim {
     }
     const named = claimed.requestedProviderId;
     const message = noProviderMessage(decision, named);
-    const wakeAt = this.#in(this.#waitMs(claimed, decision));
-    const wakeOn = named === undefined ? 'provider:any' : `provider:${named}`;
-    await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, wakeAt, wakeOn }, decision);
-    return { kind: 'NoEligibleProvider', message };
+    const heldBack = decision.rejected.some((rejected) => rejected.reason === 'BreakerOpen');
+    const waitMs = withJitter(this.options.noProviderWaitMs, 0.2);
+    const wake = heldBack
+      ? { wakeAt: this.#in(Math.min(waitMs, backOffMs(claimed.bounces, BUSY))) }
+      : { wakeAt: this.#in(waitMs), wakeOn: named === undefined ? 'provider:any' : `provider:${named}` };
+    await this.#park(claimed, dispatcherId, { reason: 'NoEligibleProvider', message, ...wake }, decision);
+    return { kind: 'NoEligibleProvider', message, heldBack };
   }
 
   /** A registry that many builds had trouble with: no cluster's time is spent on what could not be pushed. */
@@ -78,7 +84,7 @@ export class ParkClaim {
     const message = 'placing failed with an internal error; it is tried again';
     const wakeAt = this.#in(backOffMs(claimed.bounces + 1, BUSY));
     await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt });
-    return { kind: 'NoEligibleProvider', message };
+    return { kind: 'NoEligibleProvider', message, heldBack: false };
   }
 
   async #untilReady(
@@ -93,13 +99,6 @@ export class ParkClaim {
     this.parts.logger.warn('a provider is not ready', { provider: provider.name, reason, message: why.message });
     await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt }, decision);
     return { kind: 'ProviderNotReady', providerId: provider.id, reason, message };
-  }
-
-  /** A breaker closes without anybody being told of it. */
-  #waitMs(claimed: ClaimedExecution, decision: PlacementDecision): number {
-    const waitMs = withJitter(this.options.noProviderWaitMs, 0.2);
-    const held = decision.rejected.some(({ reason }) => reason === 'BreakerOpen');
-    return held ? Math.min(waitMs, backOffMs(claimed.bounces, BUSY)) : waitMs;
   }
 
   #in(ms: number): Date {

@@ -5,7 +5,12 @@ export type PlacementOutcome =
   /** Committed: the owner of its shard creates it. */
   | { readonly kind: 'Dispatched'; readonly providerId: string; readonly shard: number }
   /** Parked until a provider changes, or a while has passed. */
-  | { readonly kind: 'NoEligibleProvider'; readonly message: string }
+  | {
+      readonly kind: 'NoEligibleProvider';
+      readonly message: string;
+      /** A breaker of this dispatcher keeps it away; another dispatcher may place it. */
+      readonly heldBack: boolean;
+    }
   /** Parked for a while: its provider could not be prepared. */
   | {
       readonly kind: 'ProviderNotReady';
@@ -39,6 +44,8 @@ export type TickOutcome =
   | { readonly kind: 'LimitReached'; readonly skippedForLimit: number }
   /** This dispatcher has no free slot, or as much as it may is being placed. */
   | { readonly kind: 'SlotsFull' }
+  /** What was claimed last could be placed by others only: they get the first turn for a while. */
+  | { readonly kind: 'Resting' }
   /** An admin has paused dispatching. */
   | { readonly kind: 'Paused' }
   /** Not registered, fenced, stopping, or the database is not trusted yet. */

@@ -16,7 +16,7 @@ const SHOWN_MS = 250;
  * the same names, so it is never made twice. Nobody is told "starting" before all of it is there (rule 10).
  */
 export async function createAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
-  const intent = stopIntentOf(row) ?? (isDrainDue(scope, row) ? 'Drain' : undefined);
+  const intent = row.stopIntent ?? (isDrainDue(scope, row) ? 'Drain' : undefined);
   if (intent !== undefined) return stopBeforeCreate(scope, row, intent);
   if (row.createUnknownSince !== undefined && budgetOver(scope, row)) return unanswered(scope, row);
   scope.journal.writePlace(row);
@@ -36,11 +36,6 @@ export async function createAttempt(scope: ExecutionScope, row: OwnedExecution):
     case 'refused':
       return settleByLook(scope, row, outcome);
   }
-}
-
-/** The user's cancel counts as an intent as soon as the build says so, even if the row does not yet. */
-export function stopIntentOf(row: OwnedExecution): StopIntent | undefined {
-  return row.stopIntent ?? (row.buildStatus === 'cancelling' ? 'UserCancel' : undefined);
 }
 
 type Refusal = Extract<CreateOutcome, { kind: 'refused' }>;

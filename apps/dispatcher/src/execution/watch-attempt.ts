@@ -8,7 +8,6 @@ import {
 import type { OwnedExecution } from '@image-factory/persistence';
 import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
 import { seekAttemptImage } from './attempt-image.js';
-import { stopIntentOf } from './create-attempt.js';
 import { isDrainDue } from './drain-due.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { fixEnd } from './fix-outcome.js';
@@ -80,8 +79,6 @@ async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: Pre
 }
 
 function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
-  const asked = stopIntentOf(row);
-  if (asked !== undefined) return asked;
   if (isDrainDue(scope, row)) return 'Drain';
   const verdict = judgeClocks(seen, {
     nowMs: scope.judge.databaseNowMs(),

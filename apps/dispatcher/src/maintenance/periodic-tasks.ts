@@ -36,7 +36,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
       everyMs: Math.min(1_000, healthIntervalMs / 6),
       run: (runtime) => runtime.parts.places.probeHealth(),
     },
-    { name: 'config-file', everyMs: 5_000, run: (runtime) => runtime.parts.sources.syncFile() },
+    { name: 'declared-sources', everyMs: 5_000, run: (runtime) => runtime.parts.sources.syncDeclared() },
     // Asks clouds, which the file's own round must not wait for; often, so that a new content is looked at soon.
     { name: 'declared-clusters', everyMs: 1_000, run: (runtime) => runtime.parts.sources.checkDeclared() },
     {

@@ -235,7 +235,8 @@ export class DispatcherRuntime {
       slotsFollowed: () => this.followers.slotsUsed,
       onPlaced: (executionId: string, outcome: PlacementOutcome | undefined) => this.#placed(executionId, outcome),
     };
-    return new DispatchTick(stores, placeBuild, guards, { slots, batchSize: claimBatch, maxPlacing }, logger, metrics);
+    const options = { slots, batchSize: claimBatch, maxPlacing, nowMs: () => clock.monotonicMs() };
+    return new DispatchTick(stores, placeBuild, guards, options, logger, metrics);
   }
 
   #makeLoops(board: LoopBoard): DispatcherRuntime['loops'] {

@@ -1,16 +1,13 @@
 import type { DescribedCluster } from '@image-factory/cluster-connectors';
-import { type DeclaredCluster, unreadableFiles } from '@image-factory/cluster-registry';
+import { credentialFiles, unreadableFiles } from '@image-factory/cluster-registry';
 import { type Clock, isDomainError } from '@image-factory/domain';
-import type { ConditionToStore, DeclaredProvider, PostgresDeclaredProviders } from '@image-factory/persistence';
+import type { ConditionToStore, DeclaredRow, PostgresDeclaredProviders } from '@image-factory/persistence';
 import type { Logger } from '@image-factory/telemetry';
-import { toProvider } from './config-file-sync.js';
 
 export interface CheckDeclaredOptions {
   readonly store: PostgresDeclaredProviders;
   /** Asks a cloud. @throws DomainError with the cloud's refusal */
-  readonly describe: (
-    config: NonNullable<DeclaredCluster['describe']>,
-  ) => Promise<Pick<DescribedCluster, 'server' | 'ca'>>;
+  readonly describe: (config: NonNullable<DeclaredRow['describe']>) => Promise<Pick<DescribedCluster, 'server' | 'ca'>>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -21,24 +18,27 @@ const AT_ONCE = 8;
 const DESCRIBE_MS = 10 * 60_000;
 
 /**
- * Looks after the clusters of the file: whether their credential files can be read, and where those are whose endpoint
- * their cloud knows. Both are Conditions of the one cluster; none of it keeps another cluster waiting or the file from
- * being used. A cluster that is retired and on which nothing is left becomes disabled.
+ * Looks after the clusters of the file by their rows, whichever content this process has read: whether their credential
+ * files can be read, and where those are whose endpoint their cloud knows. Both are Conditions of the one cluster; none of
+ * it keeps another cluster waiting or the file from being used.
  */
 export class CheckDeclared {
   readonly #askAtMs = new Map<string, number>();
 
   constructor(private readonly options: CheckDeclaredOptions) {}
 
-  /** One round over the clusters of a content; an endpoint that is not known is asked for at once. @returns how many were looked at */
-  async runOnce(clusters: readonly DeclaredCluster[]): Promise<number> {
+  /** Clusters that no source names any more and on which nothing is left become disabled. */
+  async disableRetired(): Promise<void> {
     const { store, logger } = this.options;
-    for (const id of await store.undescribed()) this.#askAtMs.delete(id);
     for (const name of await store.disableRetired()) {
-      logger.info('a cluster that the configuration file no longer names is disabled: nothing is left there', {
-        provider: name,
-      });
+      logger.info('a cluster that no source names any more is disabled: nothing is left there', { provider: name });
     }
+  }
+
+  /** One round; an endpoint that is not known is asked for at once. @returns how many were looked at */
+  async runOnce(): Promise<number> {
+    const { store } = this.options;
+    const clusters = await store.declared();
     const waiting = [...clusters];
     const next = async (): Promise<void> => {
       for (let cluster = waiting.shift(); cluster !== undefined; cluster = waiting.shift()) {
@@ -49,40 +49,41 @@ export class CheckDeclared {
     return clusters.length;
   }
 
-  async #check(cluster: DeclaredCluster): Promise<ConditionToStore[]> {
-    const provider = toProvider(cluster);
-    const { id } = provider;
-    const conditions: ConditionToStore[] = [];
-    if (cluster.files.length > 0) conditions.push(await filesCondition(id, cluster));
+  async #check(cluster: DeclaredRow): Promise<ConditionToStore[]> {
+    const { id, config, describe } = cluster;
+    const conditions = await filesConditions(cluster);
     const nowMs = this.options.clock.monotonicMs();
-    if (cluster.describe === undefined || nowMs < (this.#askAtMs.get(id) ?? 0)) return conditions;
-    const condition = await endpointCondition(provider, cluster.describe, this.options);
+    const known = config['endpoint'] !== undefined;
+    if (describe === undefined || (known && nowMs < (this.#askAtMs.get(id) ?? 0))) return conditions;
+    const condition = await endpointCondition(cluster, describe, this.options);
     if (condition.status === 'True') this.#askAtMs.set(id, nowMs + DESCRIBE_MS);
     return [...conditions, condition];
   }
 }
 
-async function filesCondition(providerId: string, cluster: DeclaredCluster): Promise<ConditionToStore> {
+async function filesConditions({ id: providerId, config }: DeclaredRow): Promise<ConditionToStore[]> {
+  const files = credentialFiles(config);
+  if (files.length === 0) return [];
   const type = 'CredentialFiles';
-  const missing = await unreadableFiles(cluster.files);
+  const missing = await unreadableFiles(files);
   if (missing.length === 0) {
     const message = 'Every credential file of this cluster can be read.';
-    return { providerId, type, status: 'True', reason: 'CredentialFilesReadable', message };
+    return [{ providerId, type, status: 'True', reason: 'CredentialFilesReadable', message }];
   }
   const message = missing.map((file) => `${file.field}: ${file.message}`).join(' ');
-  return { providerId, type, status: 'False', reason: 'CredentialFileMissing', message };
+  return [{ providerId, type, status: 'False', reason: 'CredentialFileMissing', message }];
 }
 
 async function endpointCondition(
-  provider: DeclaredProvider,
-  config: NonNullable<DeclaredCluster['describe']>,
+  cluster: DeclaredRow,
+  config: NonNullable<DeclaredRow['describe']>,
   { store, describe, logger }: CheckDeclaredOptions,
 ): Promise<ConditionToStore> {
   const type = 'EndpointKnown';
-  const { id: providerId, name } = provider;
+  const { id: providerId, name } = cluster;
   try {
     const { server, ca } = await describe(config);
-    await store.describe(provider, server, ca?.reveal());
+    await store.describe(cluster, server, ca?.reveal());
     const message = `The cloud says that ${name} is at ${server}.`;
     return { providerId, type, status: 'True', reason: 'Described', message };
   } catch (error) {

@@ -8,9 +8,16 @@ import {
   stableProviderId,
 } from '@image-factory/cluster-registry';
 import { type Clock, DomainError } from '@image-factory/domain';
-import type { AppliedFile, DeclaredProvider, PostgresDeclaredProviders } from '@image-factory/persistence';
+import type {
+  AppliedFile,
+  DeclaredProvider,
+  PostgresDeclaredProviders,
+  PostgresSourceHolds,
+  StaleFile,
+} from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { LiveClusterNumbers } from './cluster-numbers.js';
+import type { UnheldWatch } from './unheld-watch.js';
 import { FileWatch } from './watch-file.js';
 
 export interface ConfigFileSyncOptions {
@@ -18,6 +25,8 @@ export interface ConfigFileSyncOptions {
   /** What `~` stands for in the file. */
   readonly home: string;
   readonly store: PostgresDeclaredProviders;
+  readonly holds: PostgresSourceHolds;
+  readonly unheld: UnheldWatch;
   readonly numbers: LiveClusterNumbers;
   /** Which process this is, for the trail. */
   readonly host: string;
@@ -38,11 +47,14 @@ const RETRY_REFUSED_MS = 60_000;
  * Model: each dispatcher polls its own copy of the file (a watch only hurries it) and applies a content once, when it is
  * new to it; the database serializes them and keeps what is in force. So two replicas that see a new content one after
  * the other do not undo each other, and one that still reads the old content does not bring it back. Nor does one that
- * starts with it: a content that was in force before comes back only when a running process sees the file become it.
+ * starts with it: a content that was in force before comes back when a running process sees the file become it, or when
+ * no live process has held the one in force for a while (all were started with older files). What a process holds it says
+ * at each look.
  *
  * Modes: nothing read → in force (the content read last was applied) ⇄ rejected (it is wrong or cannot be read: what was
  * applied before stays in force, and log, metric and the admin's answer say so). Nothing read → stale (it starts with an
- * old content, and says so likewise) → in force (the file was edited, or what it says is in force again).
+ * old content, and says so likewise) → in force (the file was edited, what it says is in force again, or nobody holds
+ * what is in force).
  *
  * Failures: a database that is away fails the round; the next one reads again. A process that starts with a wrong file
  * goes on when the installation has applied one before, and refuses to start when it never has.
@@ -56,6 +68,8 @@ export class ConfigFileSync {
   /** Of the text that was read last; not what could not be read. */
   #content: string | undefined;
   #stale: string | undefined;
+  /** Since when nobody holds what is in force, while this process waits to take its place. */
+  #unheldSince: string | undefined;
   #retryAtMs: number | undefined;
   #running: Promise<SyncOutcome> | undefined;
 
@@ -118,6 +132,7 @@ export class ConfigFileSync {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error);
     const hash =
       typeof text === 'string' ? createHash('sha256').update(text).digest('hex') : `unreadable ${text.code ?? ''}`;
+    if (this.#applied !== undefined) await this.#options.holds.hold('file', this.#applied.hash);
     const due = this.#retryAtMs !== undefined && clock.monotonicMs() >= this.#retryAtMs;
     if (hash === this.#handled && !due) return 'unchanged';
     const parsed =
@@ -133,27 +148,32 @@ export class ConfigFileSync {
   }
 
   async #apply(hash: string, config: ClusterConfig): Promise<SyncOutcome> {
-    const { path, host, store, numbers, clock, logger } = this.#options;
+    const { path, host, store, holds, numbers, clock, logger } = this.#options;
     const providers = config.clusters.map(toProvider);
     const isEdit = this.#content !== undefined && this.#content !== hash;
-    const applied = await store.apply({ path, hash, by: host, isEdit, providers, settings: { ...config.settings } });
-    if (applied === 'stale') return this.#keepAway(hash);
+    const unheld = this.#unheldSince === undefined ? {} : { unheldSince: this.#unheldSince };
+    const settings = { ...config.settings };
+    const applied = await store.apply({ path, hash, by: host, isEdit, ...unheld, providers, settings });
+    if (applied.kind === 'stale') return this.#keepAway(hash, applied);
+    await holds.hold('file', hash);
     numbers.declare(config.settings);
     if (this.#rejected) logger.info('the configuration file is right again', { path });
     this.#rejected = false;
     this.#stale = undefined;
+    this.#unheldSince = undefined;
     this.#applied = { hash, config };
     this.#retryAtMs = applied.refused.length === 0 ? undefined : clock.monotonicMs() + RETRY_REFUSED_MS;
     this.#tell(applied, hash === this.#handled);
     return 'applied';
   }
 
-  #keepAway(hash: string): SyncOutcome {
-    const { path, logger } = this.#options;
+  #keepAway(hash: string, { heldAt }: StaleFile): SyncOutcome {
+    const { path, unheld, logger } = this.#options;
     if (this.#stale !== hash) {
-      const message = 'the configuration file is an old one, and is not used: another content has taken its place';
+      const message = 'the configuration file is an old one, and is not used while another dispatcher has a newer one';
       logger.error(message, { path, hash, fix: 'give this process the new file, or edit it to make this content new' });
     }
+    this.#unheldSince = unheld.isUnheld(heldAt) ? heldAt : undefined;
     this.#stale = hash;
     this.#rejected = false;
     return 'stale';
@@ -188,12 +208,10 @@ export class ConfigFileSync {
 }
 
 /** A file's cluster as its row. The id is a function of the name, so that every process makes the same row. */
-export function toProvider(cluster: DeclaredCluster): DeclaredProvider {
-  const { name, type, config, region, capabilities, labels, maxConcurrentBuilds, isDefault, line } = cluster;
+function toProvider(cluster: DeclaredCluster): DeclaredProvider {
+  const { name, type, config, describe, region, capabilities, labels, maxConcurrentBuilds, isDefault, line } = cluster;
   const id = stableProviderId('file', name.toLowerCase());
-  const asked = cluster.describe && Object.entries(cluster.describe).sort(([a], [b]) => (a < b ? -1 : 1));
-  const describedFor = asked && createHash('sha256').update(JSON.stringify(asked)).digest('hex');
-  return { id, name, type, config, describedFor, region, capabilities, labels, maxConcurrentBuilds, isDefault, line };
+  return { id, name, type, config, describe, region, capabilities, labels, maxConcurrentBuilds, isDefault, line };
 }
 
 function unreadable(error: NodeJS.ErrnoException): ConfigProblem {

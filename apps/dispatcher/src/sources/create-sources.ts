@@ -1,4 +1,5 @@
 import { type CloudSessions, describeCluster } from '@image-factory/cluster-connectors';
+import { environmentProvider } from '@image-factory/cluster-registry';
 import type { Clock } from '@image-factory/domain';
 import {
   type Database,
@@ -6,14 +7,18 @@ import {
   PostgresDeclaredProviders,
   PostgresDiscoveredClusters,
   PostgresDiscoveryRuns,
+  PostgresMirroredProviders,
+  PostgresSourceHolds,
 } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
-import type { SourcesEnv } from '../config/source-variables.js';
+import type { DispatcherEnv } from '../config/env.js';
 import { CheckDeclared } from './check-declared.js';
 import type { LiveClusterNumbers } from './cluster-numbers.js';
 import { ClusterSources } from './cluster-sources.js';
 import { ConfigFileSync } from './config-file-sync.js';
+import { EnvironmentCluster } from './environment-cluster.js';
 import { Discovery } from './run-discovery.js';
+import { UnheldWatch } from './unheld-watch.js';
 
 export interface SourcesContext {
   readonly host: string;
@@ -22,22 +27,22 @@ export interface SourcesContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly cloud: CloudSessions;
+  /** What nobody has held for so long may give way. */
+  readonly patienceMs: number;
 }
 
+export type ClusterSourcesEnv = Pick<DispatcherEnv, 'sources' | 'tektonKubeconfigPath' | 'tektonInCluster'>;
+
 /** The sources of this process. Nothing is read or asked here. */
-export function createSources(env: SourcesEnv, database: Database, context: SourcesContext): ClusterSources {
-  const { clock, logger, metrics, host, numbers, cloud } = context;
+export function createSources(env: ClusterSourcesEnv, database: Database, context: SourcesContext): ClusterSources {
+  const { clock, logger, metrics, host, numbers, cloud, patienceMs } = context;
   const store = new PostgresDeclaredProviders(database);
-  const { configFile: path, home } = env;
-  const file =
-    path === undefined
-      ? undefined
-      : {
-          sync: new ConfigFileSync({ path, home, store, numbers, host, clock, logger, metrics }),
-          check: new CheckDeclared({ store, describe: (config) => describeCluster(config, cloud), clock, logger }),
-        };
+  const holds = new PostgresSourceHolds(database);
+  const { configFile: path, home } = env.sources;
+  const unheld = (): UnheldWatch => new UnheldWatch(() => clock.monotonicMs(), patienceMs);
+  const file = { path, home, store, holds, unheld: unheld(), numbers, host, clock, logger, metrics };
   const discovery = new Discovery({
-    env: env.discovery,
+    env: env.sources.discovery,
     clouds: { reader: cloud.reader, clock },
     database,
     audit: new PostgresAudit(database),
@@ -46,5 +51,17 @@ export function createSources(env: SourcesEnv, database: Database, context: Sour
     logger,
     metrics,
   });
-  return new ClusterSources({ file, discovery, claimCheck: (intervalMs, hash) => store.claimCheck(intervalMs, hash) });
+  return new ClusterSources({
+    file: path === undefined ? undefined : new ConfigFileSync({ ...file, path }),
+    check: new CheckDeclared({ store, describe: (config) => describeCluster(config, cloud), clock, logger }),
+    environment: new EnvironmentCluster({
+      provider: environmentProvider(env),
+      mirrored: new PostgresMirroredProviders(database),
+      holds,
+      unheld: unheld(),
+      logger,
+    }),
+    discovery,
+    claimCheck: (intervalMs, hash) => store.claimCheck(intervalMs, hash),
+  });
 }

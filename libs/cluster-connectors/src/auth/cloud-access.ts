@@ -1,5 +1,5 @@
 import { AUTH_METHOD_TABLE, DomainError, type Issue } from '@image-factory/domain';
-import type { CloudCluster } from '../cloud/cloud-cluster.js';
+import type { CloudCluster, DescribedCluster } from '../cloud/cloud-cluster.js';
 import type { CloudSession, CloudSessions } from '../cloud/cloud-sessions.js';
 import type { ClusterAccess } from '../connection/cluster-access.js';
 import {
@@ -48,15 +48,17 @@ export function cloudSession(
  * Access to a cluster that its cloud describes, with a token of its session at each request.
  * @throws DomainError a CloudReason
  */
-async function accessBySession(fields: ConfigFields, { broker, description }: CloudSession): Promise<ClusterAccess> {
+async function accessBySession(
+  fields: ConfigFields,
+  { broker, description, reached }: CloudSession,
+): Promise<ClusterAccess> {
   const described = await description.read();
   let latest = described;
   const hasMoved = async (): Promise<boolean> => {
     // A description that is a minute old is asked for again, an older one of a cluster that stays away less and less often.
     if (!(await description.invalidate(latest))) return false;
     latest = await description.read();
-    const { server, ca } = latest;
-    return server !== described.server || ca?.reveal() !== described.ca?.reveal();
+    return placeOf(latest) !== placeOf(described);
   };
   return {
     server: described.server,
@@ -64,8 +66,20 @@ async function accessBySession(fields: ConfigFields, { broker, description }: Cl
     ...routeAccess(fields),
     identity: described.identity ?? { kind: 'broker', broker },
     hasMoved,
+    reached,
     ...(described.privateEndpoint === undefined ? {} : { privateEndpoint: described.privateEndpoint }),
   };
+}
+
+/** Where a cluster is and, when its cloud says that too, who enters it: equal while one connection does for both. */
+function placeOf({ server, ca, identity }: DescribedCluster): string {
+  return JSON.stringify([server, ca?.reveal(), ...textsOf(identity)]);
+}
+
+function textsOf(identity: DescribedCluster['identity']): string[] {
+  if (identity === undefined || identity.kind === 'broker') return [];
+  const texts = identity.kind === 'token' ? [identity.token] : [identity.certificate, identity.key];
+  return texts.map((text) => (text.kind === 'value' ? text.value.reveal() : text.path));
 }
 
 /** A field of a fixed grammar: what is wrong with it, when it is given. */

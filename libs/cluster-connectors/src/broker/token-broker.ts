@@ -20,8 +20,6 @@ export interface TokenBrokerOptions {
   readonly clock: Clock;
   readonly random?: () => number;
   readonly timeoutMs?: number;
-  /** Told of each token that was accepted. */
-  readonly accepted?: () => void;
 }
 
 /**
@@ -30,14 +28,12 @@ export interface TokenBrokerOptions {
  */
 export class TokenBroker implements BearerSource {
   readonly #token: RenewedValue<string>;
-  readonly #accepted: (() => void) | undefined;
 
-  constructor({ name, mint, accepted, ...options }: TokenBrokerOptions) {
+  constructor({ name, mint, ...options }: TokenBrokerOptions) {
     const load: typeof mint = async (signal, refused) => {
       const { value, expiresAt } = await mint(signal, refused);
       return { value: bearerToken(value), expiresAt };
     };
-    this.#accepted = accepted;
     this.#token = new RenewedValue({ ...options, name: `the token of ${name}`, load });
   }
 
@@ -51,7 +47,6 @@ export class TokenBroker implements BearerSource {
 
   accepted(): void {
     this.#token.accepted();
-    this.#accepted?.();
   }
 
   view(): RenewalView {

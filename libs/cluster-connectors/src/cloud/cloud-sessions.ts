@@ -31,6 +31,8 @@ export interface CloudSession {
   readonly credential: Pick<RenewedValue<unknown>, 'read'>;
   readonly broker: TokenBroker;
   readonly description: RenewedValue<DescribedCluster>;
+  /** The cluster has answered, and knew who asked: what the cloud was asked with and what it said are right. */
+  readonly reached: () => void;
 }
 
 const DESCRIPTION_LIFE_MS = 10 * 60_000;
@@ -106,12 +108,11 @@ export class CloudSessions {
         expiresAt: new Date(clock.now().getTime() + DESCRIPTION_LIFE_MS),
       }),
     });
-    // Who accepts a token was reached, where the description says.
-    const accepted = (): void => {
+    const reached = (): void => {
       credential.accepted();
       description.accepted();
     };
-    return { credential, broker: new TokenBroker({ ...common, name: cluster.name, mint, accepted }), description };
+    return { credential, broker: new TokenBroker({ ...common, name: cluster.name, mint }), description, reached };
   }
 }
 

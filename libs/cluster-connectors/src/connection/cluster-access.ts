@@ -27,6 +27,11 @@ export interface ClusterAccess {
   readonly proxy?: string;
   /** What to do when the server cannot be reached, for one that answers inside a private network only. */
   readonly privateEndpoint?: string;
-  /** Asks anew where the cluster is: true when its server or CA is another one now. Only clouds can tell. */
+  /**
+   * Asks anew where the cluster is: true when its server, its CA or the identity that its cloud gives is another one now.
+   * Only clouds can tell.
+   */
   readonly hasMoved?: () => Promise<boolean>;
+  /** Told that the server has answered and knew who asked. */
+  readonly reached?: () => void;
 }

@@ -158,10 +158,15 @@ export class ClusterTransport {
     const first = await this.#dispatch(request, kind, limit, token);
     if (first.statusCode !== 401) {
       this.#token?.accepted?.();
+      this.#options.access.reached?.();
       return this.#accept(request, first, token);
     }
     const mayDiffer = token !== undefined && (await this.#another(token, first));
-    if (!mayDiffer) return this.#accept(request, first, token);
+    if (!mayDiffer) {
+      // A broker's tokens are made anew by themselves; what came with the description is not.
+      if (this.#options.access.identity.kind !== 'broker') this.#lookAgain();
+      return this.#accept(request, first, token);
+    }
     await first.body.dump().catch(() => undefined);
     const again = await this.#bearer();
     return this.#accept(request, await this.#dispatch(request, kind, limit, again), again);

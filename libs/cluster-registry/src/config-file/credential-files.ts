@@ -1,6 +1,15 @@
 import { readCredentialFile } from '@image-factory/cluster-connectors';
 import { isDomainError } from '@image-factory/domain';
 import type { CredentialFile } from './cluster-config.js';
+import { FILE_FIELDS } from './cluster-fields.js';
+
+/** The files that a cluster's config names, by product.md's fields. */
+export function credentialFiles(config: Readonly<Record<string, string>>): readonly CredentialFile[] {
+  return FILE_FIELDS.flatMap((field) => {
+    const path = config[field];
+    return path === undefined ? [] : [{ field, path }];
+  });
+}
 
 /** A credential file that cannot be used now, and why. */
 export interface UnreadableFile extends CredentialFile {

@@ -7,13 +7,13 @@ import {
   type CloudName,
   DECLARED_PROVIDERS,
   type DeclaredProvider,
-  FILE_FIELDS,
   IAM_FIELDS,
   isCloud,
   PROVIDER_TYPE_OF,
   ROUTE_KEYS,
 } from './cluster-fields.js';
 import type { ConfigMap } from './config-map.js';
+import { credentialFiles } from './credential-files.js';
 import { type PathRules, type ReadAuth, readAuth } from './read-auth.js';
 
 const MOST_WORDS = 50;
@@ -53,9 +53,7 @@ export function readCluster(cluster: ConfigMap, rules: PathRules): DeclaredClust
     region: region ?? identity['location'],
     config: way.config,
     describe: way.describe,
-    files: FILE_FIELDS.flatMap((field) =>
-      way.config[field] === undefined ? [] : [{ field, path: way.config[field] ?? '' }],
-    ),
+    files: credentialFiles(way.config),
     line: cluster.problems.lineOf(cluster.node('name')),
   };
 }

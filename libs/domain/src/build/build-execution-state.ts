@@ -46,3 +46,10 @@ export type ExecutionOutcome = (typeof EXECUTION_OUTCOMES)[number];
 /** Why we stopped a run: committed before the cluster is told, so that an adopter reads it right (rule 11). */
 export const STOP_INTENTS = ['UserCancel', 'StartLimit', 'RunLimit', 'Drain', 'Superseded'] as const;
 export type StopIntent = (typeof STOP_INTENTS)[number];
+
+/**
+ * For whom a build is cancelled, stored on the build itself: an attempt that has its outcome, or that was told to stop for
+ * another reason before, is not told again.
+ */
+export const CANCEL_INTENTS = ['UserCancel', 'Superseded'] as const satisfies readonly StopIntent[];
+export type CancelIntent = (typeof CANCEL_INTENTS)[number];

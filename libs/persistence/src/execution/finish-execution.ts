@@ -55,7 +55,7 @@ export async function finishExecution(
     attempt.build_status,
     finish.retry,
     exhaustionOf(finish.decision, attempt.attempt),
-    attempt.stop_intent === 'Superseded' ? 'Superseded' : 'Cancelled',
+    attempt.cancel_intent === 'Superseded' ? 'Superseded' : 'Cancelled',
   );
   const kept = keptDecision(finish.decision, conclusion);
   const message = storableText(finish.message);

@@ -1,4 +1,11 @@
-import type { BuildMethod, BuildStatus, ExecutionOutcome, ExecutionState, StopIntent } from '@image-factory/domain';
+import type {
+  BuildMethod,
+  BuildStatus,
+  CancelIntent,
+  ExecutionOutcome,
+  ExecutionState,
+  StopIntent,
+} from '@image-factory/domain';
 
 /** An execution as it is under its lock, behind the fence. */
 export interface LockedAttempt {
@@ -21,6 +28,8 @@ export interface LockedAttempt {
   readonly first_loss_at: Date | null;
   readonly finished_at: Date | null;
   readonly build_status: BuildStatus;
+  /** Who had the build cancelled; null while it is not. */
+  readonly cancel_intent: CancelIntent | null;
   readonly build_method: BuildMethod;
   readonly image_repository: string | null;
   readonly tags: readonly string[];

@@ -16,7 +16,7 @@ function lockAttempts(name: string, locks: string): Statement {
   SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, e.host, e.shard, e.pipeline_run_uid,
          e.stop_intent, e.outcome, e.waiting_reason, e.waiting_message, e.slot_held, e.image_digest, e.log_sealed_at,
          e.first_loss_at, e.finished_at, b.status AS build_status, b.build_method, b.image_repository, b.tags,
-         b.ordinal AS build_ordinal, b.concurrency_key IS NOT NULL AS keyed
+         b.ordinal AS build_ordinal, b.concurrency_key IS NOT NULL AS keyed, b.cancel_intent
     FROM build_executions e
     JOIN builds b ON b.id = e.build_id
    WHERE e.id = ANY ($1::uuid[])

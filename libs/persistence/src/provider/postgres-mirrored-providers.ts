@@ -1,4 +1,5 @@
 import { ADMIN_CONFIG_FIELDS, type ProviderSource, type ProviderType } from '@image-factory/domain';
+import { lastHeld } from '../source/postgres-source-holds.js';
 import type { Queryable } from '../database/transaction.js';
 
 /** A cluster that an operator configured outside the API, as a provider row with a read-only config. */
@@ -45,17 +46,30 @@ export class PostgresMirroredProviders {
     return rows.length > 0 ? 'mirrored' : 'name-taken';
   }
 
+  /** Whether the environment's row is there, and whether it is retired. Index: providers_name. */
+  async environmentState(name: string): Promise<'none' | 'declared' | 'retired'> {
+    const [row] = await this.database.query<{ retired: boolean }>(
+      `SELECT retired_at IS NOT NULL AS retired FROM providers WHERE lower(name) = lower($1) AND source = 'environment'`,
+      [name],
+    );
+    if (row === undefined) return 'none';
+    return row.retired ? 'retired' : 'declared';
+  }
+
   /**
-   * The environment names no cluster any more: nothing new is placed on the one that it named, what runs there is finished.
-   * Index: providers_name. Locks: the row. @returns true when there was one
+   * No live process names the environment's cluster any more: nothing new is placed on it, what runs there is finished.
+   * Nothing is written when somebody has named it since. Index: providers_name. Locks: the row.
+   * @param unheldSince when it was named last, as `PostgresSourceHolds.lastHeld` said it
+   * @returns true when there was one
    */
-  async retireEnvironment(name: string): Promise<boolean> {
+  async retireEnvironment(name: string, unheldSince: string): Promise<boolean> {
     const rows = await this.database.query<{ id: string }>(
       `UPDATE providers SET retired_at = now(), retired_state = state, state = 'draining', drain_deadline_at = NULL,
               updated_at = greatest(clock_timestamp(), updated_at + interval '1 millisecond')
         WHERE lower(name) = lower($1) AND source = 'environment' AND retired_at IS NULL
+          AND ${lastHeld(`'environment'`)} = $2
        RETURNING id`,
-      [name],
+      [name, unheldSince],
     );
     return rows.length > 0;
   }

@@ -124,10 +124,10 @@ export const UNPLACE_WRITE: Statement = {
       FROM asked a
      WHERE e.id = a.execution_id AND e.owner = coalesce(a.owner, e.owner)
        AND e.state IN ${inList(sourcesOf(EXECUTION_TRANSITIONS, 'released'))}
-    RETURNING e.id AS execution_id, e.build_id, e.tenant_id, e.attempt, e.stop_intent, e.cpu_millis, e.memory_bytes,
+    RETURNING e.id AS execution_id, e.build_id, e.tenant_id, e.attempt, e.cpu_millis, e.memory_bytes,
               a.target, a.reason, a.message, a.actor, a.wake_at, a.wake_on
   ), ruled AS (
-    SELECT t.*, o.status AS from_status, coalesce(t.stop_intent, 'UserCancel') AS cancelled_for,
+    SELECT t.*, o.status AS from_status, coalesce(o.cancel_intent, 'UserCancel') AS cancelled_for,
            CASE WHEN o.status = 'cancelling' THEN 'cancelled' ELSE t.target END AS rule
       FROM taken t JOIN builds o ON o.id = t.build_id
   ), moved AS (
@@ -209,7 +209,8 @@ export const LOCK_LIVE = `
      FOR UPDATE OF e, b`;
 
 /**
- * A running build starts to be cancelled; the intent is on its execution before any cluster is told (rule 11).
+ * A running build starts to be cancelled; the intent is on its execution before any cluster is told (rule 11). An attempt
+ * that has its outcome, or another intent, keeps it: what the build was cancelled for stands on the build.
  * $3 the actor, $4 why in words, $5 the intent. Index: primary keys. Locks: nothing new.
  */
 export const CANCEL_RUNNING_WRITE = `
@@ -222,5 +223,5 @@ export const CANCEL_RUNNING_WRITE = `
     SELECT id, tenant_id, $2, attempt, 'build', 'running', 'cancelling', $5, $4, $3 FROM builds WHERE id = $1
   )
   UPDATE builds
-     SET status = 'cancelling', cancel_requested_at = now(), cancel_requested_by = $3, cancel_reason = $4
+     SET status = 'cancelling', cancel_requested_at = now(), cancel_requested_by = $3, cancel_reason = $4, cancel_intent = $5
    WHERE id = $1 AND status IN ${inList(sourcesOf(BUILD_TRANSITIONS, 'cancelling'))}`;

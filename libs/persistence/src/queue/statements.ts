@@ -86,7 +86,7 @@ export const FIND_EXPIRED = `
    WHERE queue_deadline <= floor(extract(epoch FROM now()))::bigint ORDER BY queue_deadline LIMIT $1`;
 
 /**
- * Ends queued builds: $2 the status, $3 the reason, $4 the message, $5 the actor, $6 true when a person cancels.
+ * Ends queued builds: $2 the status, $3 the reason, $4 the message, $5 the actor, $6 true when it is a cancel.
  * Index: primary keys. Locks: the builds, skipping locked ones (they are about to be queued by someone who waits for
  * the lane that we hold); their lanes are locked already.
  */
@@ -101,6 +101,7 @@ export const END_QUEUED_WRITE = `
            cancel_requested_at = CASE WHEN $6::boolean THEN now() ELSE b.cancel_requested_at END,
            cancel_requested_by = CASE WHEN $6::boolean THEN $5 ELSE b.cancel_requested_by END,
            cancel_reason = CASE WHEN $6::boolean THEN $4 ELSE b.cancel_reason END,
+           cancel_intent = CASE WHEN $6::boolean THEN $3 ELSE b.cancel_intent END,
            queued_seconds = b.queued_seconds + greatest(0, extract(epoch FROM now() - b.queued_at)::double precision)
       FROM waiting
      WHERE b.id = waiting.id

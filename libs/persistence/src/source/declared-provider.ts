@@ -9,10 +9,10 @@ export interface DeclaredProvider {
   /** By product.md's names; no secret is in it, files are named by path. */
   readonly config: Readonly<Record<string, string>>;
   /**
-   * Set where endpoint and CA are asked for in its cloud: a digest of what it is asked by. Those that the row has stay while
-   * it is the same.
+   * Set where endpoint and CA are asked for in its cloud: the config that it is asked by, without secrets. Those that the
+   * row has stay while it is the same.
    */
-  readonly describedFor: string | undefined;
+  readonly describe: Readonly<Record<string, string>> | undefined;
   readonly region: string | undefined;
   readonly capabilities: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
@@ -32,6 +32,8 @@ export interface FileToApply {
   readonly by: string;
   /** The content has changed under a process that had read another one: somebody means it, also when it is an old one. */
   readonly isEdit: boolean;
+  /** When the content in force was held last, as `apply` said it: it may give way when it has not been held since. */
+  readonly unheldSince?: string;
   readonly providers: readonly DeclaredProvider[];
   readonly settings: Readonly<Record<string, number | undefined>>;
 }
@@ -46,10 +48,27 @@ export interface RefusedName {
 
 /** What applying a file has changed, by names. */
 export interface AppliedFile {
+  readonly kind: 'applied';
   readonly created: readonly string[];
   readonly changed: readonly string[];
   readonly retired: readonly string[];
   readonly refused: readonly RefusedName[];
+}
+
+/** The content is an old one: another one is in force, and may not give way to it. */
+export interface StaleFile {
+  readonly kind: 'stale';
+  /** When a live process held the content in force last, as text that is only compared. */
+  readonly heldAt: string;
+}
+
+/** A cluster of the file as its row has it, for those who look after it. */
+export interface DeclaredRow {
+  readonly id: string;
+  readonly name: string;
+  readonly config: Readonly<Record<string, string>>;
+  /** As in {@link DeclaredProvider}. */
+  readonly describe: Readonly<Record<string, string>> | undefined;
 }
 
 /** A file that is wrong, or cannot be read. */

@@ -5,13 +5,16 @@ import type {
   AppliedFile,
   ConfigFileState,
   DeclaredProvider,
+  DeclaredRow,
   FileProblem,
   FileToApply,
   FileToReject,
   RefusedName,
+  StaleFile,
 } from './declared-provider.js';
 import { type ConditionToStore, storeConditions } from './provider-conditions.js';
 import {
+  CLAIM_CHECK,
   CLEAR_DEFAULT,
   DISABLE_RETIRED,
   REMEMBER_CONTENT,
@@ -57,22 +60,25 @@ interface FileRow {
  *
  * Model: any number of dispatchers read a file each; the database is authoritative for which content is in force. A file
  * is applied whole, in one transaction under one lock, or not at all: a reader sees the clusters of one content. Applying
- * the same content again writes nothing. Contents that were in force are remembered by their hash: a process that starts with
- * one whose place another has taken does not bring it back; an edit under a running process does. A row of another source is never replaced; a row that vanishes from the file is
- * retired (draining, then disabled when nothing of ours is left) and never deleted, so that what runs there is followed to
+ * the same content again writes nothing. Contents that were in force are remembered by their hash: a process that starts
+ * with one whose place another has taken does not bring it back while a live process holds the one in force; an edit
+ * under a running process does. A row of another source is never replaced; a row that vanishes from the file is retired (draining, then disabled when nothing of ours is left) and never deleted, so that what runs there is followed to
  * its end and its history stays.
  */
 export class PostgresDeclaredProviders {
   constructor(private readonly database: Database) {}
 
   /**
-   * Makes the rows be what the file says. `stale`: another content has taken this one's place, and nobody has edited it.
+   * Makes the rows be what the file says. `stale`: another content has taken this one's place, nobody has edited it, and
+   * somebody may still hold that other one.
    * @throws DomainError Unavailable DatabaseUnavailable
    */
-  async apply(file: FileToApply): Promise<AppliedFile | 'stale'> {
+  async apply(file: FileToApply): Promise<AppliedFile | StaleFile> {
     return this.database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1)', [APPLY_LOCK]);
-      if (!file.isEdit && (await tx.query(STORE_STALE, [file.hash, file.by])).length > 0) return 'stale';
+      const parameters = [file.hash, file.by, file.unheldSince ?? null];
+      const [stale] = file.isEdit ? [] : await tx.query<{ held_at: string }>(STORE_STALE, parameters);
+      if (stale !== undefined) return { kind: 'stale', heldAt: stale.held_at };
       const refused = await refusedNames(tx, file.providers);
       const taken = new Set(refused.map(({ name }) => name));
       const providers = file.providers.filter(({ name }) => !taken.has(name));
@@ -82,7 +88,8 @@ export class PostgresDeclaredProviders {
       const limited = await tx.query<NamedRow>(SET_LIMITS, [rows]);
       const retired = await tx.query<NamedRow>(RETIRE_VANISHED, [providers.map(({ id }) => id)]);
       await storeConditions(tx, declaredConditions(file.path, written, retired));
-      const applied = { ...changes(written, limited), retired: retired.map(({ name }) => name), refused };
+      const retiredNames = retired.map(({ name }) => name);
+      const applied = { kind: 'applied', ...changes(written, limited), retired: retiredNames, refused } as const;
       await tx.query(STORE_APPLIED, [
         file.path,
         file.hash,
@@ -110,16 +117,22 @@ export class PostgresDeclaredProviders {
   }
 
   /**
-   * True for one process per interval, of those that have read the content in force: who gets it checks credential files
-   * and asks clouds. Index: the key. Locks: the row.
+   * True for one process per interval: who gets it checks credential files and asks clouds.
+   * @param hash of the content that the process holds, if it holds one
    */
-  async claimCheck(intervalMs: number, hash: string): Promise<boolean> {
-    const rows = await this.database.query<{ singleton: boolean }>(
-      `UPDATE config_file SET check_due_at = now() + make_interval(secs => $1 / 1000.0)
-        WHERE check_due_at <= now() AND hash = $2 RETURNING singleton`,
-      [intervalMs, hash],
+  async claimCheck(intervalMs: number, hash: string | undefined): Promise<boolean> {
+    return (await this.database.query(CLAIM_CHECK, [intervalMs, hash ?? null])).length > 0;
+  }
+
+  /** The clusters of the content in force, by their rows. Reads the rows whole: there are few. */
+  async declared(): Promise<readonly DeclaredRow[]> {
+    const rows = await this.database.query<
+      Omit<DeclaredRow, 'describe'> & { describe: DeclaredRow['describe'] | null }
+    >(
+      `SELECT id, name, settings AS config, source_ref->'describe' AS describe FROM providers
+        WHERE source = 'file' AND retired_at IS NULL ORDER BY id`,
     );
-    return rows.length > 0;
+    return rows.map(({ describe, ...row }) => ({ ...row, describe: describe ?? undefined }));
   }
 
   /** Retired rows on which nothing is left become disabled. @returns their names */
@@ -139,7 +152,7 @@ export class PostgresDeclaredProviders {
    * Index: the key. Locks: the row.
    */
   async describe(
-    { id, describedFor }: Pick<DeclaredProvider, 'id' | 'describedFor'>,
+    { id, describe }: Pick<DeclaredProvider, 'id' | 'describe'>,
     endpoint: string,
     caCert: string | undefined,
   ): Promise<'changed' | 'same'> {
@@ -151,20 +164,11 @@ export class PostgresDeclaredProviders {
                               ELSE jsonb_build_object('ca_cert', $3::text) END AS settings
                  FROM providers WHERE id = $1) d
         WHERE p.id = d.id AND p.settings <> d.settings AND p.retired_at IS NULL
-          AND p.source_ref->>'described_for' = $4
+          AND p.source_ref->'describe' = $4::jsonb
        RETURNING p.id`,
-      [id, endpoint, caCert ?? null, describedFor],
+      [id, endpoint, caCert ?? null, JSON.stringify(describe ?? null)],
     );
     return rows.length > 0 ? 'changed' : 'same';
-  }
-
-  /** Ids of the rows of the file whose endpoint their cloud has yet to tell. Reads the rows whole: there are few. */
-  async undescribed(): Promise<readonly string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `SELECT id FROM providers
-        WHERE source = 'file' AND source_ref ? 'described_for' AND NOT settings ? 'endpoint'`,
-    );
-    return rows.map(({ id }) => id);
   }
 }
 
@@ -181,10 +185,10 @@ async function refusedNames(tx: Transaction, providers: readonly DeclaredProvide
 
 /** The file's path is not in it: replicas may have the same content in different places. */
 function toRow(provider: DeclaredProvider): object {
-  const { id, name, type, config, describedFor, region, capabilities, labels, isDefault, line } = provider;
+  const { id, name, type, config, describe, region, capabilities, labels, isDefault, line } = provider;
   const limit = provider.maxConcurrentBuilds ?? null;
   const declares = limit === null ? [] : ['max_concurrent_builds'];
-  const ref = { line, declares, described_for: describedFor };
+  const ref = { line, declares, describe };
   return { id, name, type, config, region, capabilities, labels, limit, is_default: isDefault, ref };
 }
 

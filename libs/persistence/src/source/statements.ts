@@ -1,3 +1,5 @@
+import { lastHeld } from './postgres-source-holds.js';
+
 /** What a clusters' file declares, as rows of the parameter. */
 const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type text, config jsonb,
             region text, capabilities text[], labels jsonb, "limit" integer, is_default boolean, ref jsonb)`;
@@ -8,7 +10,7 @@ const DECLARED = `jsonb_to_recordset($1::jsonb) AS d(id uuid, name text, type te
  */
 const KEPT = `(SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(own.settings)
              WHERE key = ANY ($2::text[])
-                OR key IN ('endpoint', 'ca_cert') AND own.source_ref->>'described_for' = d.ref->>'described_for')`;
+                OR key IN ('endpoint', 'ca_cert') AND own.source_ref->'describe' = d.ref->'describe')`;
 
 /** Always later than before, to the millisecond: the ETag is made of it. */
 const TOUCH = `greatest(clock_timestamp(), p.updated_at + interval '1 millisecond')`;
@@ -98,14 +100,32 @@ export const REMEMBER_CONTENT = `
      WHERE hash IN (SELECT hash FROM config_file_contents ORDER BY first_applied_at DESC OFFSET ${MOST_CONTENTS}))
   INSERT INTO config_file_contents (hash) VALUES ($1) ON CONFLICT (hash) DO NOTHING`;
 
+/** When the content in force was held last. */
+const HELD_AT = lastHeld(`'file'`, 'c.hash');
+
 /**
  * Notes that the process $2 has started with the content $1, which was in force and is not any more; nothing when it is new
- * or in force. Index: the keys. Locks: the row.
+ * or in force, or when nobody has held the content in force since $3. Index: the keys. Locks: the row.
  */
 export const STORE_STALE = `
-  UPDATE config_file SET stale_hash = $1, stale_by = $2, stale_at = now()
-   WHERE hash <> $1 AND EXISTS (SELECT 1 FROM config_file_contents k WHERE k.hash = $1)
-  RETURNING hash`;
+  UPDATE config_file c SET stale_hash = $1, stale_by = $2, stale_at = now()
+   WHERE c.hash <> $1 AND EXISTS (SELECT 1 FROM config_file_contents k WHERE k.hash = $1)
+     AND ${HELD_AT} IS DISTINCT FROM $3
+  RETURNING ${HELD_AT} AS held_at`;
+
+/** Who holds the content in force says so at least so often. */
+const HELD_WITHIN = '1 minute';
+
+/**
+ * The look at the file's clusters, for one process per interval: of those that hold the content in force while there are
+ * any, else of all. Index: the keys. Locks: the row.
+ */
+export const CLAIM_CHECK = `
+  UPDATE config_file c SET check_due_at = now() + make_interval(secs => $1 / 1000.0)
+   WHERE c.check_due_at <= now()
+     AND (c.hash = $2 OR NOT EXISTS (SELECT 1 FROM source_holds h
+           WHERE h.source = 'file' AND h.content = c.hash AND h.held_at > clock_timestamp() - interval '${HELD_WITHIN}'))
+  RETURNING c.singleton`;
 
 /** What is in force stays; what is wrong is kept beside it. Index: the key. Locks: the row. */
 export const STORE_REJECTED = `

@@ -165,8 +165,9 @@ export class AttemptObserver {
   async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
-    const read = (await readAttempt(connection, attempt)) ?? { view, document: lastDocument(view.run) };
-    const withSeen = { ...read.view, pods: mergePods(read.view.pods, view.pods) };
+    const found = await readAttempt(connection, attempt);
+    const read = found ?? { view, document: lastDocument(view.run) };
+    const withSeen = { ...read.view, pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods) };
     const ended: Ended = {
       uid: view.run.uid,
       read: { ...read, view: withSeen },
@@ -266,11 +267,27 @@ async function sameClusterNow(connection: ClusterConnection, attempt: Attempt): 
   });
 }
 
-/** `newer` wins; what only `older` knows stays, and so does a disruption that was seen. */
+/** A watch may be far behind: what it has shown before the read, and the read did not find, is gone. */
+function podsByRead(seen: readonly PodView[], read: readonly PodView[]): readonly PodView[] {
+  const there = new Set(read.map(({ uid }) => uid));
+  return mergePods(
+    seen.map((pod) => (there.has(pod.uid) ? pod : { ...pod, gone: true })),
+    read,
+  );
+}
+
+/** `newer` wins; what only `older` knows stays, and so does what cannot be undone: a disruption, a deletion, its end. */
 function mergePods(older: readonly PodView[], newer: readonly PodView[]): readonly PodView[] {
   const merged = new Map(older.map((pod) => [pod.uid, pod]));
-  for (const pod of newer)
-    merged.set(pod.uid, { ...pod, disruption: pod.disruption ?? merged.get(pod.uid)?.disruption });
+  for (const pod of newer) {
+    const known = merged.get(pod.uid);
+    merged.set(pod.uid, {
+      ...pod,
+      disruption: pod.disruption ?? known?.disruption,
+      deletionGraceMs: pod.deletionGraceMs ?? known?.deletionGraceMs,
+      gone: pod.gone || known?.gone === true,
+    });
+  }
   return [...merged.values()];
 }
 

@@ -92,4 +92,13 @@ describe('the views of attempts', () => {
     expect(forgotten).toEqual(['a']);
     expect(views.size).toBe(0);
   });
+
+  it('take a pod for gone, its last state unseen, that watches which take over do not know', () => {
+    const { views } = opened();
+    views.putRun(run('a'));
+    views.putPod(pod('a'));
+    views.replace({ runs: [run('a')], taskRuns: [], pods: [] }, new Set([3]));
+    expect(views.find('a').pods).toMatchObject([{ gone: true, lastStateUnseen: true }]);
+    expect(views.find('a').runGone).toBe(false);
+  });
 });

@@ -51,12 +51,12 @@ async function keyToken(
 }
 
 async function ambientToken(name: string, projectId: string, http: CloudHttp): Promise<EndingValue<string>> {
-  const { GoogleAuth } = await import('google-auth-library');
+  const { Compute, GoogleAuth } = await import('google-auth-library');
   const clientOptions = { transporterOptions: { fetchImplementation: http.fetch('identity'), retry: false } };
   const auth = new GoogleAuth({ scopes: [SCOPE], projectId, clientOptions: clientOptions as never });
   try {
     const client = await auth.getClient();
-    refuseUniverse(name, client);
+    refuseUniverse(name, client instanceof Compute ? await hostUniverse(auth) : client.universeDomain);
     policeExchange(client);
     return await tokenOf(name, client);
   } catch (error) {
@@ -64,12 +64,22 @@ async function ambientToken(name: string, projectId: string, http: CloudHttp): P
   }
 }
 
+/** The universe of this host, as its metadata server says; one that does not say so is in Google's own. */
+async function hostUniverse(auth: {
+  readonly getUniverseDomainFromMetadataServer: () => Promise<string>;
+}): Promise<string | undefined> {
+  try {
+    return await auth.getUniverseDomainFromMetadataServer();
+  } catch (error) {
+    const { status = 500 } = (error as { readonly response?: { readonly status?: number } }).response ?? {};
+    if (status >= 400 && status < 500) return undefined;
+    throw error;
+  }
+}
+
 /** The credentials of another universe are not sent to Google's public cloud. */
-function refuseUniverse(
-  name: string,
-  { universeDomain = GOOGLE_UNIVERSE }: { readonly universeDomain?: string },
-): void {
-  if (universeDomain === GOOGLE_UNIVERSE) return;
+function refuseUniverse(name: string, universe = GOOGLE_UNIVERSE): void {
+  if (universe === GOOGLE_UNIVERSE) return;
   throw cloudError(
     'CloudCredentialMissing',
     `${name}: the credentials of this process are of another universe than ${GOOGLE_UNIVERSE}, which is the only one that is spoken to.`,

@@ -157,6 +157,9 @@ export class BuildEntity {
 
   @Column({ type: 'text', name: 'cancel_reason', nullable: true })
   readonly cancelReason!: string | null;
+
+  @Column({ type: 'text', name: 'cancel_intent', nullable: true })
+  readonly cancelIntent!: string | null;
 }
 
 /** Row of `build_configs`. */

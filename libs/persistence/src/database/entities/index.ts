@@ -26,7 +26,12 @@ import {
   PlacementDecisionEntity,
 } from './execution.entity.js';
 import { BuildLogChunkEntity, BuildLogCursorEntity } from './log.entity.js';
-import { ConfigFileContentEntity, ConfigFileEntity, DiscoveredClusterEntity } from './source.entity.js';
+import {
+  ConfigFileContentEntity,
+  ConfigFileEntity,
+  DiscoveredClusterEntity,
+  SourceHoldEntity,
+} from './source.entity.js';
 import { RegistryHoldEntity, RegistryTroubleEntity } from './retry.entity.js';
 import { AuditEventEntity, IdempotencyKeyEntity, JobEntity } from './platform.entity.js';
 
@@ -64,5 +69,6 @@ export const ENTITIES = [
   RegistryTroubleEntity,
   ConfigFileEntity,
   ConfigFileContentEntity,
+  SourceHoldEntity,
   DiscoveredClusterEntity,
 ] as const;

@@ -59,6 +59,19 @@ export class ConfigFileContentEntity {
   readonly firstAppliedAt!: Date;
 }
 
+/** Row of `source_holds`: when a live process last said that it holds this content. */
+@Entity('source_holds')
+export class SourceHoldEntity {
+  @PrimaryColumn({ type: 'text' })
+  readonly source!: string;
+
+  @PrimaryColumn({ type: 'text' })
+  readonly content!: string;
+
+  @Column({ type: 'timestamptz', name: 'held_at' })
+  readonly heldAt!: Date;
+}
+
 /** Row of `discovered_clusters`. */
 @Entity('discovered_clusters')
 export class DiscoveredClusterEntity {

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FixedOutcome, ShardLease } from '@image-factory/persistence';
+import { QueueWorld } from './queue-world.js';
+
+const EVICTED: FixedOutcome = {
+  outcome: 'failed',
+  reason: 'PodEvicted',
+  message: 'the node went away',
+  fault: 'cluster',
+  imageDigest: undefined,
+  results: {},
+  finalDocument: '{}',
+  runSeconds: 1,
+  startSeconds: 1,
+  endedAt: new Date(),
+};
+const KEY = { key: 'main', policy: 'cancel_running' as const };
+
+describe('a build whose place was taken', () => {
+  let world: QueueWorld;
+  let tenant: string;
+  let build: string;
+  let id: string;
+  let fence: ShardLease;
+
+  beforeEach(async () => {
+    world = await QueueWorld.open();
+    tenant = await world.tenant();
+    const dispatcher = await world.dispatcher();
+    build = (await world.submitNew(tenant, { concurrency: KEY })).id;
+    const placed = await world.placed(dispatcher, await world.provider());
+    id = placed.claimed.executionId;
+    fence = placed.fence;
+    expect(await world.executions.markStarting(fence, id, { uid: 'uid' })).toBe('done');
+  });
+  afterEach(async () => {
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
+    await world.close();
+  });
+
+  const takePlace = () => world.submitNew(tenant, { concurrency: KEY });
+  const cancel = () =>
+    world.queue.requestCancel({ buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined });
+
+  async function end(outcome: FixedOutcome & { outcome: 'failed' | 'moved' }): Promise<void> {
+    const { outcome: state, reason, message } = outcome;
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    expect(await world.executions.finish(fence, id, { state, reason, message, retry: true })).toBe('done');
+  }
+
+  it('says so although its attempt had its outcome before and waits for another', async () => {
+    expect(await world.executions.fixOutcome(fence, id, EVICTED)).toBe('done');
+    await takePlace();
+    expect((await world.execution(id)).stop_intent).toBeNull();
+    await end({ ...EVICTED, outcome: 'failed' });
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
+  });
+
+  it('says so although its attempt was told to move before', async () => {
+    expect(await world.executions.setStopIntent(fence, id, 'Drain')).toBe('done');
+    await takePlace();
+    expect((await world.execution(id)).stop_intent).toBe('Drain');
+    const moved = { ...EVICTED, outcome: 'moved', reason: 'Drain' } as const;
+    expect(await world.executions.fixOutcome(fence, id, moved)).toBe('done');
+    await end(moved);
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
+  });
+
+  it('is cancelled by its user when he came first', async () => {
+    expect(await world.executions.fixOutcome(fence, id, EVICTED)).toBe('done');
+    await cancel();
+    await takePlace();
+    await end({ ...EVICTED, outcome: 'failed' });
+    expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Cancelled' });
+  });
+});
