@@ -34,7 +34,9 @@ class LeakWorld {
     if (way === 3) config['endpoint'] = 'https://127.0.0.1:1';
     if (way === 4) config['token'] = 'unknown';
     this.providers.put(id, config);
-    const undo = this.pool.onChanged(id, () => undefined);
+    // As what a real holder keeps: enough of it to be seen when it stays.
+    const weight = new Array<number>(128).fill(way);
+    const undo = this.pool.onChanged(id, () => void weight.length);
     if (way === 1) {
       const held = await this.pool.hold(id);
       const watch = await held.connection.stream({ ...VERSION, path: '/api/v1/pods', query: { watch: 'true' } });
@@ -89,7 +91,8 @@ describe('a connection pool', () => {
       expect(world.pool.openSockets().size).toBe(0);
       expect(after.sockets).toBeLessThanOrEqual(before.sockets);
       expect(after.timers).toBeLessThanOrEqual(before.timers + 2);
-      expect(after.heapMib - before.heapMib).toBeLessThan(4);
+      // A quarter of a KiB for each is more; what a collection finds differs by a third of it.
+      expect(after.heapMib - before.heapMib).toBeLessThan(1.5);
       expect(world.clock.sleeping).toBe(0);
     },
     240_000,

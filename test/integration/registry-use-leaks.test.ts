@@ -96,6 +96,6 @@ describe('what a cluster is used for, over TLS', () => {
     const after = heldByProcess();
     expect(after.sockets).toBeLessThanOrEqual(before.sockets);
     expect(after.timers).toBeLessThanOrEqual(before.timers + 2);
-    expect(after.heapMib - before.heapMib).toBeLessThan(4);
+    expect(after.heapMib - before.heapMib).toBeLessThan(2);
   }, 180_000);
 });

@@ -67,7 +67,12 @@ export class ConnectObserver {
       const startedMs = this.#clock.monotonicMs();
       const seconds = (): number => (this.#clock.monotonicMs() - startedMs) / 1000;
       const attributes = { 'image_factory.provider': provider.id, 'image_factory.auth_method': method };
-      void withSpan('connect cluster', attributes, () => connected(connect, target)).then(
+      const work = (span: { setAttribute(name: string, value: string): unknown }): Promise<Socket> =>
+        connected(connect, target).catch((error: unknown) => {
+          span.setAttribute('image_factory.failure', connectFailureKind(error));
+          throw error;
+        });
+      void withSpan('connect cluster', attributes, work).then(
         (socket) => {
           this.#succeeded(socket, seconds(), told);
           callback(null, socket);
