@@ -189,6 +189,7 @@ describe('what others do to a run', () => {
     const other = await openFollower();
     current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
     for (const one of [follower, other]) {
+      await eventually('its deletion is told', async () => (await one.listRuns()).length === 0);
       const seen = await until('its last state', attempt, (now) => now.kind === 'present', one);
       expect(seen).toMatchObject({
         phase: 'ended',
