@@ -61,6 +61,7 @@ async function main(): Promise<number> {
     let seed = options.seed ?? results.results.nextSeed;
     let passed = 0;
     let failed = 0;
+    const broken: string[] = [];
     for (let left = options.points; left > 0; seed += 1) {
       const points = Math.min(left, POINTS_PER_ROUND);
       const round = await runRound(postgres, seed, points, makeSchedule(seed, crossings, OTHER_FAULTS));
@@ -68,8 +69,11 @@ async function main(): Promise<number> {
       tell(round);
       if (round.violations.length === 0) passed += round.struck.length;
       else failed += Math.max(1, round.struck.length);
+      broken.push(...round.violations.slice(0, SHOWN).map((violation) => `  seed ${seed}: ${violation}`));
       left -= Math.max(1, round.struck.length);
     }
+    // Once more, for a long output is often kept only by its end.
+    if (broken.length > 0) say(['', 'Failed:', ...broken, ''].join('\n'));
     const { struck, failed: failedEver, rounds } = results.results;
     say(`Over all runs: ${struck} points in ${rounds} rounds, ${failedEver} of them in rounds that broke a rule.`);
     say(`${passed} passed, ${failed} failed`);
