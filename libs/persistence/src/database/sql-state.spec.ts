@@ -26,11 +26,12 @@ describe('an error of the database', () => {
     expect(error.message).not.toContain('canary');
   });
 
-  it('of a lost socket without a code is unavailable', () => {
-    expect(toDatabaseError(new Error('Connection terminated unexpectedly'))).toMatchObject({
-      reason: 'DatabaseUnavailable',
-    });
-  });
+  it.each(['Connection terminated unexpectedly', 'Query runner already released. Cannot run queries anymore.'])(
+    'of a lost socket without a code is unavailable: %s',
+    (text) => {
+      expect(toDatabaseError(new Error(text))).toMatchObject({ reason: 'DatabaseUnavailable' });
+    },
+  );
 
   it('that has a meaning already keeps it', () => {
     const error = new DomainError({ kind: 'NotFound', reason: 'NotFound', message: 'x' });

@@ -33,6 +33,8 @@ const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
 
 /** What node-postgres says without a code when a connection goes away. */
 const CONNECTION_TEXTS = [
+  // A connection broke between two statements that TypeORM makes while it connects.
+  'Query runner already released',
   'Connection terminated',
   'Query read timeout',
   'timeout exceeded when trying to connect',
