@@ -55,8 +55,9 @@ async function cycle(slot: number): Promise<void> {
     logger: createSilentLogger(),
   });
   watch.start();
-  await watch.ready(AbortSignal.timeout(10_000));
+  // Without a time limit of its own, whose timer would be counted until it is due.
   const stop = new AbortController();
+  await watch.ready(stop.signal);
   const log = await connection.stream({
     requestClass: 'logs',
     method: 'GET',
