@@ -6,21 +6,14 @@ export interface Tally {
   readonly failures: readonly string[];
 }
 
-/** Everything that a command counted. */
-export function sum(tallies: readonly Tally[]): Tally {
-  return {
-    passed: tallies.reduce((total, { passed }) => total + passed, 0),
-    failed: tallies.reduce((total, { failed }) => total + failed, 0),
-    failures: tallies.flatMap(({ failures }) => failures),
-  };
-}
-
 /**
  * The end of a test command's output: what failed, once more and together, for a long output is often kept only by its
  * end; then the closing line, alone on its line.
  */
 export function closing(tallies: readonly Tally[]): { readonly text: string; readonly exitCode: number } {
-  const { passed, failed, failures } = sum(tallies);
+  const passed = tallies.reduce((total, tally) => total + tally.passed, 0);
+  const failed = tallies.reduce((total, tally) => total + tally.failed, 0);
+  const failures = tallies.flatMap((tally) => tally.failures);
   const list = failures.length === 0 ? '' : `\nFailed:\n${failures.map((failure) => `  ${failure}\n`).join('')}`;
   return { text: `${list}\n${passed} passed, ${failed} failed\n`, exitCode: failed === 0 && passed > 0 ? 0 : 1 };
 }

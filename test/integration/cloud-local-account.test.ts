@@ -1,10 +1,10 @@
-import { type ClusterConnection, CloudSessions, openClusterConnection } from '@image-factory/cluster-connectors';
-import { ConnectionPool } from '@image-factory/cluster-registry';
+import { type ClusterConnection, CloudSessions } from '@image-factory/cluster-connectors';
+import type { ConnectionPool } from '@image-factory/cluster-registry';
 import { EgressPolicy } from '@image-factory/egress';
-import { createSilentLogger } from '@image-factory/telemetry';
 import { eventually, FakeClock, FakeKubeApiServer, InMemoryProviderRepository } from '@image-factory/test-support';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { cloudPool } from './cloud-pool.ts';
 import { CloudStub } from './cloud-support.ts';
 
 const SUBSCRIPTION = '00000000-1111-2222-3333-444444444444';
@@ -43,17 +43,7 @@ beforeEach(async () => {
   clock = new FakeClock(new Date());
   const providers = new InMemoryProviderRepository(clock);
   const cloud = new CloudSessions({ egress, clock, redirects: { 'https://management.azure.com': stub.url } });
-  pool = new ConnectionPool({
-    providers,
-    connect: (provider, credential) =>
-      openClusterConnection(provider, credential, {
-        egress,
-        clock,
-        context: { fileRules: { allowedDirs: [], anyPath: false }, cloud },
-      }),
-    clock,
-    logger: createSilentLogger(),
-  });
+  pool = cloudPool({ providers, egress, clock, cloud });
   providers.put('prod', {
     auth_method: 'aks-managed-identity',
     subscription_id: SUBSCRIPTION,

@@ -1,9 +1,9 @@
-import { type ClusterConnection, CloudSessions, openClusterConnection } from '@image-factory/cluster-connectors';
-import { ConnectionPool } from '@image-factory/cluster-registry';
+import { type ClusterConnection, CloudSessions } from '@image-factory/cluster-connectors';
+import type { ConnectionPool } from '@image-factory/cluster-registry';
 import { EgressPolicy } from '@image-factory/egress';
-import { createSilentLogger } from '@image-factory/telemetry';
 import { eventually, FakeClock, FakeKubeApiServer, InMemoryProviderRepository } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cloudPool } from './cloud-pool.ts';
 import { CloudStub } from './cloud-support.ts';
 
 const egress = new EgressPolicy({ allow: ['127.0.0.1'] });
@@ -30,17 +30,7 @@ beforeEach(async () => {
   clock = new FakeClock();
   const providers = new InMemoryProviderRepository(clock);
   const cloud = new CloudSessions({ egress, clock });
-  pool = new ConnectionPool({
-    providers,
-    connect: (provider, credential) =>
-      openClusterConnection(provider, credential, {
-        egress,
-        clock,
-        context: { fileRules: { allowedDirs: [], anyPath: false }, cloud },
-      }),
-    clock,
-    logger: createSilentLogger(),
-  });
+  pool = cloudPool({ providers, egress, clock, cloud });
   providers.put('prod', {
     auth_method: 'eks-iam',
     cluster_name: 'prod',

@@ -3,6 +3,7 @@ import { Database, Notifier, PostgresBuildQueue, PostgresExecutions } from '@ima
 import type { ClaimedExecution, ShardLease } from '@image-factory/persistence';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseProxy } from './dispatcher-database-proxy.js';
+import { fixedOutcome } from './fixed-outcome.js';
 import { DIGEST, QueueWorld } from './queue-world.js';
 
 let world: QueueWorld;
@@ -84,12 +85,9 @@ describe('the tags of a batch', () => {
   async function promoting(count: number): Promise<ClaimedExecution[]> {
     const claimed = await claim(await world.tenant(40), count);
     await place(claimed);
-    const endedAt = new Date();
-    const outcome = { outcome: 'succeeded', reason: 'Succeeded', message: '', fault: 'platform' } as const;
-    const measured = { imageDigest: DIGEST, results: {}, finalDocument: '{}', runSeconds: 1, startSeconds: 1, endedAt };
     for (const { executionId } of claimed) {
       await world.executions.markStarting(fence, executionId, { uid: 'u' });
-      await world.executions.fixOutcome(fence, executionId, { ...outcome, ...measured });
+      await world.executions.fixOutcome(fence, executionId, fixedOutcome());
       await world.executions.markSealed(fence, executionId, {});
     }
     return claimed;
@@ -232,18 +230,7 @@ describe('a COMMIT whose answer is lost', () => {
     if (one === undefined) throw new Error('nothing claimed');
     await place([one]);
     await world.executions.markStarting(fence, one.executionId, { uid: 'u' });
-    const verdict = {
-      outcome: 'failed' as const,
-      reason: 'StepFailed' as const,
-      message: '',
-      fault: 'user' as const,
-      imageDigest: undefined,
-      results: {},
-      finalDocument: '{}',
-      runSeconds: 1,
-      startSeconds: 1,
-      endedAt: new Date(),
-    };
+    const verdict = fixedOutcome({ outcome: 'failed', reason: 'StepFailed', fault: 'user', imageDigest: undefined });
     proxy.loseCommitAnswers(1);
     expect(await executions.fixOutcome(fence, one.executionId, verdict)).toBe('done');
     expect(await executions.fixOutcome(fence, one.executionId, verdict)).toBe('state-moved');

@@ -1,22 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decideRetry, RETRY_DEFAULTS, type RetryDecision } from '@image-factory/domain';
 import { PostgresRetries, type ClaimedExecution, type FixedOutcome, type ShardLease } from '@image-factory/persistence';
+import { fixedOutcome } from './fixed-outcome.js';
 import { DIGEST, QueueWorld } from './queue-world.js';
 
 function outcome(over: Partial<FixedOutcome> = {}): FixedOutcome {
-  return {
-    outcome: 'succeeded',
-    reason: 'Succeeded',
+  return fixedOutcome({
     message: 'built',
-    fault: 'platform',
-    imageDigest: DIGEST,
     results: { commit: 'c'.repeat(40), IMAGE_DIGEST: DIGEST },
     finalDocument: '{"kind":"PipelineRun","log":"\\u0000"}',
     runSeconds: 12,
     startSeconds: 3,
-    endedAt: new Date(),
     ...over,
-  };
+  });
 }
 
 describe('a placed execution', () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHANNELS, Database, Notifier, type ClaimedExecution, type ShardLease } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
-import { DIGEST, QueueWorld } from './queue-world.js';
+import { fixedOutcome } from './fixed-outcome.js';
+import { QueueWorld } from './queue-world.js';
 
 /** A small generator with a seed, so that a failing storm can be run again. */
 function randomOf(seed: number): () => number {
@@ -32,18 +33,8 @@ describe('a storm of submissions, claims, placements, parks, cancels, ends and d
     const failed = random() < 0.3;
     await executions.markStarting(fence, id, { uid: id });
     await executions.markRunning(fence, id, { firstStepStartedAt: new Date() });
-    await executions.fixOutcome(fence, id, {
-      outcome: failed ? 'failed' : 'succeeded',
-      reason: failed ? 'PodEvicted' : 'Succeeded',
-      message: '',
-      fault: 'cluster',
-      imageDigest: failed ? undefined : DIGEST,
-      results: {},
-      finalDocument: '{}',
-      runSeconds: 1,
-      startSeconds: 1,
-      endedAt: new Date(),
-    });
+    const evicted = { outcome: 'failed', reason: 'PodEvicted', fault: 'cluster', imageDigest: undefined } as const;
+    await executions.fixOutcome(fence, id, fixedOutcome(failed ? evicted : {}));
     await Promise.all([executions.markPodsOver(fence, id), executions.markPodsOver(fence, id)]);
     await executions.markSealed(fence, id, {});
     const state = failed ? 'failed' : 'succeeded';

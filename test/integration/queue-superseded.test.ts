@@ -1,20 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FixedOutcome, ShardLease } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
+import { fixedOutcome } from './fixed-outcome.js';
 import { QueueWorld } from './queue-world.js';
 
-const EVICTED: FixedOutcome = {
-  outcome: 'failed',
-  reason: 'PodEvicted',
-  message: 'the node went away',
-  fault: 'cluster',
-  imageDigest: undefined,
-  results: {},
-  finalDocument: '{}',
-  runSeconds: 1,
-  startSeconds: 1,
-  endedAt: new Date(),
-};
+const EVICTED = fixedOutcome({ outcome: 'failed', reason: 'PodEvicted', fault: 'cluster', imageDigest: undefined });
 const KEY = { key: 'main', policy: 'cancel_running' as const };
 
 describe('a build whose place was taken', () => {

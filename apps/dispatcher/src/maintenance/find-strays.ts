@@ -31,8 +31,8 @@ export async function findObjects(follower: ExecutionFollower, fresh: boolean): 
 export async function compareObjects(ownership: PostgresOwnership, objects: readonly Found[]): Promise<Standings> {
   const asked = new Map<string, { executionId: string; buildId: string | undefined }>();
   for (const { executionId, buildId } of objects) {
-    if (!isUuid(executionId)) continue;
-    asked.set(executionId ?? '', { executionId: executionId ?? '', buildId: isUuid(buildId) ? buildId : undefined });
+    if (executionId === undefined || !isUuid(executionId)) continue;
+    asked.set(executionId, { executionId, buildId: isUuid(buildId) ? buildId : undefined });
   }
   const rows = asked.size === 0 ? [] : await ownership.ownersOfRuns([...asked.values()]);
   const owners = new Map(rows.map((owner) => [owner.executionId, owner]));

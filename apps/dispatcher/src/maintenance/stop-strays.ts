@@ -53,10 +53,11 @@ async function endStray(runtime: DispatcherRuntime, provider: ProviderFollower, 
 /** As much of an attempt as its labels tell; undefined when they do not tell whose it is. */
 function attemptOf(installationId: string, providerId: string, stray: Found): Attempt | undefined {
   const { executionId, buildId, attempt, shard, clusterUid, namespace, name, uid } = stray;
-  if (executionId === undefined || attempt === undefined || shard === undefined || !isUuid(buildId)) return undefined;
+  if (executionId === undefined || attempt === undefined || shard === undefined) return undefined;
+  if (buildId === undefined || !isUuid(buildId)) return undefined;
   return {
     executionId,
-    buildId: buildId ?? '',
+    buildId,
     attempt,
     shard,
     installationId,
