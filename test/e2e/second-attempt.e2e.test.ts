@@ -28,13 +28,22 @@ describe('the attempt after an eviction', () => {
     return (body.items ?? []) as readonly Pod[];
   }
 
-  /** The pod in which a pipeline task runs; the affinity assistant's has no task. */
-  function podOf(buildId: string, attempt: number, task: string | undefined): Promise<Pod> {
-    return until(`a pod of ${task ?? 'the affinity assistant'}`, 90_000, async () =>
-      (await podsOf(buildId, attempt)).find(
-        (pod) => pod.metadata.labels?.['tekton.dev/pipelineTask'] === task && pod.spec.nodeName !== undefined,
-      ),
-    );
+  /** The pod in which a pipeline task runs, once it has a node; the affinity assistant's has no task. */
+  function podOf(
+    buildId: string,
+    attempt: number,
+    task: string | undefined,
+    is: (pod: Pod) => boolean = () => true,
+  ): Promise<Pod> {
+    return until(`a pod of ${task ?? 'the affinity assistant'}`, 90_000, async () => {
+      const pods = await podsOf(buildId, attempt);
+      const found = pods.find(
+        (pod) =>
+          pod.metadata.labels?.['tekton.dev/pipelineTask'] === task && pod.spec.nodeName !== undefined && is(pod),
+      );
+      if (found !== undefined) return found;
+      throw new Error(JSON.stringify(await tenant.client.ok('GET', `/builds/${buildId}/executions`)));
+    });
   }
 
   it('has the disk that was asked for, prefers another node, and still runs where there is only one', async () => {
@@ -44,7 +53,8 @@ describe('the attempt after an eviction', () => {
       build_config: { dockerfile_path: 'slow/Dockerfile' },
       requirements: { ephemeral_storage: '2Gi', workspace_size: '2Gi' },
     });
-    const first = await podOf(id, 1, 'build');
+    // One that is evicted before its containers run may be made anew by Tekton, in the same attempt.
+    const first = await podOf(id, 1, 'build', (pod) => pod.status?.['phase'] === 'Running');
     const step = first.spec.containers.find(({ name }) => name === 'step-build');
     expect(step?.resources?.limits).toMatchObject({ 'ephemeral-storage': '2Gi' });
     const { name, namespace } = first.metadata;

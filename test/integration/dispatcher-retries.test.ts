@@ -154,6 +154,8 @@ describe('an attempt that ended', () => {
     harness.cluster.killPods(run);
     // What its last pod pushed is found before another attempt is made: it is the outcome.
     expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 1, image_digest: 'sha256:late' });
+    const message = 'its run ended with PodEvicted, but its image stands under the attempt tag';
+    expect(await attemptsOf(buildId)).toMatchObject([{ outcome: 'succeeded', reason: 'Succeeded', message }]);
   });
 });
 

@@ -52,3 +52,12 @@ export function endByAttemptTag(imageDigest: string): AttemptEnd {
   const message = 'the run is gone, but its image stands under the attempt tag';
   return { ...endWithoutRun('succeeded', 'Succeeded', message, 'cluster'), imageDigest };
 }
+
+/**
+ * The same where the run is there and says otherwise. Tekton makes a pod anew that was evicted before its containers ran,
+ * after it has called the TaskRun and with it the run failed; what that pod pushes is the attempt's image.
+ */
+export function endAgainstItsRun(end: AttemptEnd, imageDigest: string): AttemptEnd {
+  const message = `its run ended with ${end.reason}, but its image stands under the attempt tag`;
+  return { ...end, outcome: 'succeeded', reason: 'Succeeded', message, imageDigest };
+}

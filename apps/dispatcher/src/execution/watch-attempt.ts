@@ -6,7 +6,7 @@ import {
   type StopIntent,
 } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
-import { endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
+import { endAgainstItsRun, endByAttemptTag, endOfStopped, endWithoutRun } from './attempt-end.js';
 import { seekAttemptImage } from './attempt-image.js';
 import { isDrainDue } from './drain-due.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
@@ -59,7 +59,7 @@ async function takeEnd(
   const ofRegistry = failureClassOf(end.reason, end.fault) === 'registry';
   const image = await seekAttemptImage(scope, row, ofRegistry ? 0 : undefined);
   if (image.kind === 'later') return wait(IMAGE_MS);
-  return fixEnd(scope, row, image.kind === 'found' ? endByAttemptTag(image.digest) : end, seen);
+  return fixEnd(scope, row, image.kind === 'found' ? endAgainstItsRun(end, image.digest) : end, seen);
 }
 
 /** Counted from when this process saw the end: the run's own time of it is its cluster's, whose clock may be behind. */
