@@ -1,5 +1,5 @@
 import { Database } from '@image-factory/persistence';
-import { eventually, type FakeRun } from '@image-factory/test-support';
+import { eventually, TestSignal, type FakeRun } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseProxy } from './dispatcher-database-proxy.js';
 import { DispatcherHarness, LEASE_MS } from './dispatcher-harness.js';
@@ -107,6 +107,30 @@ describe('a database that falls silent', () => {
     await expect(commit).rejects.toMatchObject({ details: { commitUnknown: true } });
     proxy.restore();
     expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await database.close();
+  });
+});
+
+describe('a process that is frozen in a transaction', () => {
+  it('holds its locks for as long as it was given and no longer, and its transaction fails', async () => {
+    const options = { url: harness.test.url, poolSize: 1, applicationName: 'test' };
+    const database = Database.create({ ...options, idleTransactionTimeoutMs: 300 });
+    await database.connect();
+    const frozen = new TestSignal();
+    const woken = new TestSignal();
+    const late = database.transaction(async (tx) => {
+      await tx.query('SELECT FROM providers FOR UPDATE');
+      frozen.raise();
+      await woken.raised;
+      await tx.query('UPDATE providers SET is_default = true');
+    });
+    await frozen.raised;
+    const fromMs = performance.now();
+    await harness.database.query('UPDATE providers SET is_default = false');
+    // The default would be ten seconds.
+    expect(performance.now() - fromMs).toBeLessThan(8_000);
+    woken.raise();
+    await expect(late).rejects.toMatchObject({ reason: 'DatabaseUnavailable' });
     await database.close();
   });
 });

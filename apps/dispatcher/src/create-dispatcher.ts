@@ -42,6 +42,8 @@ export const DISPATCHER_VERSION = '0.1.0';
 /** What no live process has held for so long (six looks) may give way. */
 const UNHELD_MS = 30_000;
 
+const MOST_IDLE_IN_TRANSACTION_MS = 10_000;
+
 /** What tests and embedders replace. */
 export interface DispatcherOverrides {
   readonly settings?: Partial<DispatcherSettings>;
@@ -67,7 +69,13 @@ export async function createDispatcher(
   const keys = env.encryptionKeys ?? (await keptSecret(env.dataDir, 'encryption-keys', generateEncryptionKeys));
   const cipher = new SecretCipher(parseEncryptionKeys(keys.reveal()));
   const database = Database.create(
-    { url: env.databaseUrl, poolSize: env.databasePoolSize, applicationName: 'image-factory-dispatcher' },
+    {
+      url: env.databaseUrl,
+      poolSize: env.databasePoolSize,
+      applicationName: 'image-factory-dispatcher',
+      // Who adopts the shards of a frozen dispatcher does not wait for its transactions longer than for its lease.
+      idleTransactionTimeoutMs: Math.min(settings.leaseMs, MOST_IDLE_IN_TRANSACTION_MS),
+    },
     logger,
   );
   observeDatabase(metrics, database);

@@ -21,6 +21,8 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Longest time of one statement, in milliseconds; default 30,000. */
   readonly statementTimeoutMs?: number;
+  /** A process that is frozen in the middle of a transaction holds its locks no longer than this; default 10,000. */
+  readonly idleTransactionTimeoutMs?: number;
   /** Longest wait for a connection, a new one or a free one of the pool, in milliseconds; default 5,000. */
   readonly waitLimitMs?: number;
   /** Most callers that wait for a connection at once; default 1,000. */
@@ -44,7 +46,6 @@ const CONFLICT_RETRIES = 5;
 const CONNECT_BACK_OFF_MS = { first: 100, most: 5_000 } as const;
 const WAIT_LIMIT_MS = 5_000;
 const MAX_WAITING = 1_000;
-/** A process that is frozen in the middle of a transaction holds its locks no longer than this. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** The server ends a statement first; who waits for longer than this share of that time waits for a dead connection. */
@@ -92,7 +93,7 @@ export class Database implements Queryable {
         pipeline: true,
         statement_timeout: statementTimeoutMs,
         query_timeout: Math.ceil(statementTimeoutMs * ANSWER_SHARE),
-        idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
+        idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs ?? IDLE_TRANSACTION_TIMEOUT_MS,
       },
     });
   }
