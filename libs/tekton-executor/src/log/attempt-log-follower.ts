@@ -27,8 +27,8 @@ export interface FollowLogsRequest {
 
 /** Steps of one task are ordered inside this span; tasks by their place in the pipeline. */
 const STEPS_PER_TASK = 100;
-/** Looks again at least so often, in case a change was missed. */
-const LOOK_AGAIN_MS = 2_000;
+/** Looks again at least so often, in case a change was missed; once the run has ended, also for what time decides. */
+const LOOK_AGAIN_MS = { running: 10_000, ended: 2_000 };
 
 /**
  * Follows every step of an attempt from the moment its container starts, each in its own reader, until the run has ended
@@ -40,17 +40,16 @@ const LOOK_AGAIN_MS = 2_000;
  */
 export async function followAttemptLogs(request: FollowLogsRequest): Promise<void> {
   const { attempt, views, signal } = request;
-  const abort = new AbortController();
-  const inner: FollowLogsRequest = { ...request, signal: AbortSignal.any([signal, abort.signal]) };
+  const stop = new AbortController();
+  const inner: FollowLogsRequest = { ...request, signal: AbortSignal.any([signal, stop.signal]) };
   const readers = new Map<string, Promise<void>>();
   const read = new Set<string>();
-  const failed = new AbortController();
   let failure: unknown;
   let confirmed = false;
   try {
     for (;;) {
       signal.throwIfAborted();
-      if (failed.signal.aborted) throw failure;
+      if (stop.signal.aborted) throw failure;
       const seen = views.find(attempt.executionId);
       for (const { key, step, start } of startable(seen, inner, readers)) {
         const running = start();
@@ -58,7 +57,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
         read.add(logStepKey(step));
         running.catch((error: unknown) => {
           failure ??= error;
-          failed.abort();
+          stop.abort();
         });
       }
       if (isFinished(seen, request.overdue)) {
@@ -66,12 +65,12 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
         confirmed = await confirm(request);
         if (confirmed) continue;
       }
-      await nextChange(request, AbortSignal.any([signal, failed.signal]));
+      await nextChange(inner, isOver(seen) ? LOOK_AGAIN_MS.ended : LOOK_AGAIN_MS.running);
     }
     await Promise.all(readers.values());
     await sealUnread(inner, watched(inner), read);
   } finally {
-    abort.abort();
+    stop.abort();
     await Promise.allSettled(readers.values());
   }
 }
@@ -187,8 +186,11 @@ function pipelineTasks(attempt: Attempt): readonly string[] {
 
 /** Nothing of the attempt will write any more: the run has ended (or is gone) and no container lives. */
 function isFinished(seen: SeenAttempt, overdue: OverduePods): boolean {
-  const ended = seen.runGone || (seen.run !== undefined && isEnded(seen.run.verdict));
-  return ended && podsOver(seen.pods, overdue.has);
+  return isOver(seen) && podsOver(seen.pods, overdue.has);
+}
+
+function isOver({ run, runGone }: SeenAttempt): boolean {
+  return runGone || (run !== undefined && isEnded(run.verdict));
 }
 
 /**
@@ -217,9 +219,15 @@ async function sealUnread(
   }
 }
 
-async function nextChange({ attempt, views, clock }: FollowLogsRequest, signal: AbortSignal): Promise<void> {
-  const wake = new AbortController();
-  const undo = views.listen(attempt.executionId, () => wake.abort());
-  await clock.sleep(LOOK_AGAIN_MS, AbortSignal.any([wake.signal, signal])).catch(() => undefined);
+/** Waits for a change of the attempt, or for the end of following it; no longer than `ms`. */
+async function nextChange({ attempt, views, clock, signal }: FollowLogsRequest, ms: number): Promise<void> {
+  if (signal.aborted) return;
+  const waiting = new AbortController();
+  const wake = (): void => waiting.abort();
+  const undo = views.listen(attempt.executionId, wake);
+  // Not AbortSignal.any: each of those leaves something behind on a signal that lives as long as the attempt.
+  signal.addEventListener('abort', wake);
+  await clock.sleep(ms, waiting.signal).catch(() => undefined);
+  signal.removeEventListener('abort', wake);
   undo();
 }
