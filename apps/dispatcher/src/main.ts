@@ -8,6 +8,9 @@ import type { Dispatcher } from './dispatcher.js';
 /** Longest time from SIGTERM to the end of the process. */
 const STOP_LIMIT_MS = 20_000;
 
+/** Of Node's slabs for small buffers: one that lives as long as its socket keeps the whole slab, else of 64 KiB. */
+Buffer.poolSize = 8 * 1024;
+
 /** Entry of the process: `main.js [--once]`. */
 async function main(argv: readonly string[]): Promise<number | undefined> {
   const result = readEnv();
