@@ -207,9 +207,11 @@ describe('a list-watch under a failing server', () => {
     server.store.compact();
     server.endWatches();
     await eventually('the watch is resumed', () => server.seen({ path: PATH, watch: true }).length === 2);
+    // With the columns of the Table in it, when it is the first that the watch sends.
+    server.sendBookmarks();
     put('a', 'True');
     await said('builds/a True');
-    expect(server.seen({ path: PATH, list: true })).toHaveLength(1);
+    expect(server.seen({ path: PATH })).toHaveLength(3);
   });
 
   it('lists anew when the version that it resumes from is compacted, and tells what vanished meanwhile', async () => {

@@ -30,12 +30,15 @@ export class TableReader {
     this.#columns = undefined;
   }
 
+  /** Takes up the definitions, if there are any: of a watch that is quiet at first they come with a bookmark. */
+  learn({ columnDefinitions }: WireTable): void {
+    if (columnDefinitions === undefined || columnDefinitions === null || columnDefinitions.length === 0) return;
+    this.#columns = columnDefinitions.map((column) => column.name);
+  }
+
   /** @throws ColumnsMissing when a required column is absent, or rows come before any definition */
   read(table: WireTable): WatchedObject[] {
-    const definitions = table.columnDefinitions;
-    if (definitions !== undefined && definitions !== null && definitions.length > 0) {
-      this.#columns = definitions.map((column) => column.name);
-    }
+    this.learn(table);
     const rows = table.rows ?? [];
     if (rows.length === 0) return [];
     const columns = this.#columns ?? [];

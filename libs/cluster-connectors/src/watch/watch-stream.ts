@@ -86,6 +86,7 @@ function* eventsOf(event: WireEvent, table: TableReader | undefined): Generator<
     throw responseError({ status: object.code ?? 500, body: object, headers: {} }, { method: 'WATCH' });
   }
   if (type === 'BOOKMARK') {
+    if (isTable(object)) table?.learn(object);
     const metadata = (isTable(object) ? object.rows?.[0]?.object?.metadata : undefined) ?? object.metadata;
     const resourceVersion = metadata.resourceVersion ?? object.metadata.resourceVersion;
     yield { type, resourceVersion, initialEnd: metadata.annotations?.[INITIAL_END] === 'true' };

@@ -83,9 +83,15 @@ class KubeApiWorld {
   }
 
   /** Events of a watch until so many came, bookmarks left out unless asked for. */
-  async events(query: NonNullable<KubeRequest['query']>, count: number, bookmarks = false): Promise<WireEvent[]> {
+  async events(
+    query: NonNullable<KubeRequest['query']>,
+    count: number,
+    bookmarks = false,
+    { accept, onFirst }: { readonly accept?: string; readonly onFirst?: () => Promise<unknown> } = {},
+  ): Promise<WireEvent[]> {
     const stop = new AbortController();
-    const request = { requestClass: 'status', method: 'GET', path: this.path, signal: stop.signal } as const;
+    const how = accept === undefined ? {} : { accept };
+    const request = { requestClass: 'status', method: 'GET', path: this.path, signal: stop.signal, ...how } as const;
     const { body } = await this.harness.connection.stream({ ...request, query: { watch: true, ...query } });
     const events: WireEvent[] = [];
     try {
@@ -93,6 +99,7 @@ class KubeApiWorld {
         const event = JSON.parse(line) as WireEvent;
         if (event.type !== 'BOOKMARK' || bookmarks) events.push(event);
         if (events.length >= count) break;
+        if (events.length === 1) await onFirst?.();
       }
     } finally {
       stop.abort();
@@ -241,6 +248,18 @@ function describeWatches(api: TestApi, world: KubeApiWorld): void {
     const events = await world.events(wanted, 2, true);
     expect(events.map((event) => event.type)).toEqual(['ADDED', 'BOOKMARK']);
     expect(events[1]?.object.metadata.annotations?.['k8s.io/initial-events-end']).toBe('true');
+  });
+
+  it('gives the columns of a Table once, with a bookmark when that comes first', async () => {
+    const query = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan', allowWatchBookmarks: true };
+    const wanted = { ...query, includeObject: 'Metadata', labelSelector: 'group=late' };
+    const onFirst = (): Promise<unknown> => world.create('one', { group: 'late' });
+    const events = await world.events(wanted, 2, true, { accept: TABLE_ACCEPT, onFirst });
+    expect(events.map(({ type }) => type)).toEqual(['BOOKMARK', 'ADDED']);
+    const definitions = events.map(
+      ({ object }) => (object as { columnDefinitions?: unknown }).columnDefinitions ?? null,
+    );
+    expect(definitions).toEqual([expect.any(Array), null]);
   });
 
   it('says 410 for a version that is too old, as a status or as an event', async () => {
