@@ -195,6 +195,22 @@ describe('identities', () => {
     expect(server.openWatches).toBe(1);
   });
 
+  it('works again when a certificate that is no good is taken back', async () => {
+    const paths = { cert_path: join(directory, 'c'), key_path: join(directory, 'k') };
+    await writeFile(paths.cert_path, FAKE_CLIENT_CERTIFICATE);
+    await writeFile(paths.key_path, FAKE_CLIENT_KEY);
+    const fields = { endpoint: server.url, ca_cert: server.ca, ...paths };
+    const connection = connect(await resolveAccess('client-cert', fields, context));
+    await connection.request(listPods);
+    await writeFile(paths.cert_path, FAKE_SECOND_CLIENT_CERTIFICATE);
+    await clock.advance(11_000);
+    expect(await failure(connection.request(listPods))).toMatchObject({ kind: 'Unavailable' });
+    await writeFile(paths.cert_path, FAKE_CLIENT_CERTIFICATE);
+    await clock.advance(11_000);
+    await connection.request(listPods);
+    expect(server.requests.map((request) => request.user)).toEqual(['fake-client-1', 'fake-client-1']);
+  });
+
   it('does not repeat a 401 of a token that cannot have changed', async () => {
     const connection = await byToken('wrong');
     const error = await failure(connection.request(listPods));

@@ -62,9 +62,11 @@ export class ClusterAgents {
     if (this.#closed) throw closedError();
     const current = this.#current;
     if (current?.material.every((text, index) => text === material[index]) === true) return current;
+    // Material that is no good throws here, and the current pair stays for when its own is there again.
+    const made = this.#make(material);
     if (current !== undefined) this.#retire(current);
-    this.#current = this.#make(material);
-    return this.#current;
+    this.#current = made;
+    return made;
   }
 
   async close(): Promise<void> {
