@@ -56,7 +56,7 @@ describe('a cancel', () => {
   it('while starting or running stops the run, and is confirmed only when no pod runs', async () => {
     hold();
     harness.cluster.podsLinger = true;
-    await harness.start({ limits: { ...harness.limits, podGraceMs: 60_000 } });
+    await harness.start();
     const buildId = await harness.submit();
     const run = await runOf(buildId);
     harness.cluster.startRun(run);
@@ -69,25 +69,6 @@ describe('a cancel', () => {
     harness.cluster.killPods(run);
     expect(await harness.reaches(buildId, 'cancelled')).toMatchObject({ reason: 'Cancelled' });
     expect(harness.cluster.stops.map((stop) => stop.intent)).toEqual(['UserCancel']);
-  });
-
-  it('removes a pod that lives on past its grace, and the log is read to the end of it', async () => {
-    hold();
-    harness.cluster.podsLinger = true;
-    await harness.start({ limits: { ...harness.limits, sealLimitMs: 60_000 } });
-    const buildId = await harness.submit();
-    const run = await runOf(buildId);
-    harness.cluster.startRun(run);
-    await harness.inState(buildId, 'running');
-    await harness.cancel(buildId);
-    await harness.inState(buildId, 'sealing');
-    run.steps[1]!.ended = false;
-    harness.cluster.print(run, 1, 'printed by a pod that nobody wanted');
-    expect(await harness.reaches(buildId, 'cancelled')).toMatchObject({ reason: 'Cancelled' });
-    expect(harness.cluster.removed).toContain(run.name);
-    const execution = await harness.execution(buildId);
-    expect(execution.log_gap).toBeNull();
-    expect((await harness.storedLog(execution.id, 'build', 'build')).bytes.toString()).toContain('nobody wanted');
   });
 
   it('that loses the race against the end leaves the build completed', async () => {

@@ -218,16 +218,14 @@ export class FakeCluster {
     run.endedAt ??= new Date();
     run.runSeconds =
       run.firstStepStartedAt === undefined ? 0 : (run.endedAt.getTime() - run.firstStepStartedAt.getTime()) / 1000;
-    for (const step of run.steps) step.ended = true;
     const repository = (JSON.parse(run.document) as FakeDocument).imageRepository;
     if (exitCode === 0 && run.stoppedBy === undefined && repository !== undefined) {
       run.digest = `sha256:${run.uid.replaceAll('-', '').padEnd(64, '0')}`;
       this.images.set(`${repository}:${attemptTag(run)}`, run.digest);
     }
     run.exitCode = exitCode;
-    if (!this.podsLinger) run.livePods = 0;
-    this.changed(run);
-    this.#output();
+    if (this.podsLinger) this.changed(run);
+    else this.killPods(run);
   }
 
   stopRun(run: FakeRun, by: StopIntent | 'foreign'): void {
@@ -236,9 +234,12 @@ export class FakeCluster {
     this.endRun(run, 137);
   }
 
+  /** The end of its pods is that of its log. */
   killPods(run: FakeRun): void {
     run.livePods = 0;
+    for (const step of run.steps) step.ended = true;
     this.changed(run);
+    this.#output();
   }
 
   /** Deletes the run as somebody else would: without a trace. */

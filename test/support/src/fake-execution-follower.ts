@@ -118,8 +118,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
     if (!mayWrite()) return Promise.resolve();
     const run = this.#own(attempt);
     if (run !== undefined && (attempt.uid === undefined || attempt.uid === run.uid)) {
-      run.livePods = 0;
-      for (const step of run.steps) step.ended = true;
+      this.cluster.killPods(run);
       this.cluster.removed.push(run.name);
       this.cluster.dropRun(run);
     }

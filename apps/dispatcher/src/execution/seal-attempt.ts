@@ -80,13 +80,13 @@ async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'ov
   return 'over';
 }
 
-/**
- * Leftover pods are removed by uid, but not before their log is sealed. Those of a run that was stopped were told to end
- * with it: one that lives on was made while Tekton stopped the run, and only its end is the end of its log.
- */
+/** Leftover pods are removed by uid, but not before their log is sealed. */
 function overGrace(scope: ExecutionScope, row: OwnedExecution): boolean {
-  const toldToEnd = row.logSealedAt !== undefined || row.stopIntent !== undefined;
-  return toldToEnd && row.outcomeAt !== undefined && scope.judge.hasPassed(row.outcomeAt, scope.limits.podGraceMs);
+  return (
+    row.logSealedAt !== undefined &&
+    row.outcomeAt !== undefined &&
+    scope.judge.hasPassed(row.outcomeAt, scope.limits.podGraceMs)
+  );
 }
 
 /** The end line comes when every step is read; past the deadline what is missing becomes a gap, stored or only said. */
