@@ -29,6 +29,15 @@ beforeEach(async () => {
 
 afterEach(() => world.close());
 
+/** By a client certificate and its key in files, which a test writes anew. */
+async function byCertificateFiles() {
+  const paths = { cert_path: join(directory, 'c'), key_path: join(directory, 'k') };
+  await writeFile(paths.cert_path, FAKE_CLIENT_CERTIFICATE);
+  await writeFile(paths.key_path, FAKE_CLIENT_KEY);
+  const fields = { endpoint: server.url, ca_cert: server.ca, ...paths };
+  return { paths, connection: connect(await resolveAccess('client-cert', fields, context)) };
+}
+
 describe('sockets', () => {
   it('serves 70 requests at once over at most 16 connections', async () => {
     const connection = await byToken();
@@ -181,11 +190,7 @@ describe('identities', () => {
   });
 
   it('takes a rotated client certificate for new sockets and lets old streams end by themselves', async () => {
-    const paths = { cert_path: join(directory, 'c'), key_path: join(directory, 'k') };
-    await writeFile(paths.cert_path, FAKE_CLIENT_CERTIFICATE);
-    await writeFile(paths.key_path, FAKE_CLIENT_KEY);
-    const fields = { endpoint: server.url, ca_cert: server.ca, ...paths };
-    const connection = connect(await resolveAccess('client-cert', fields, context));
+    const { connection, paths } = await byCertificateFiles();
     await connection.stream({ ...listPods, query: { watch: true, resourceVersion: '1000' } });
     await writeFile(paths.cert_path, FAKE_SECOND_CLIENT_CERTIFICATE);
     await writeFile(paths.key_path, FAKE_SECOND_CLIENT_KEY);
@@ -196,11 +201,7 @@ describe('identities', () => {
   });
 
   it('works again when a certificate that is no good is taken back', async () => {
-    const paths = { cert_path: join(directory, 'c'), key_path: join(directory, 'k') };
-    await writeFile(paths.cert_path, FAKE_CLIENT_CERTIFICATE);
-    await writeFile(paths.key_path, FAKE_CLIENT_KEY);
-    const fields = { endpoint: server.url, ca_cert: server.ca, ...paths };
-    const connection = connect(await resolveAccess('client-cert', fields, context));
+    const { connection, paths } = await byCertificateFiles();
     await connection.request(listPods);
     await writeFile(paths.cert_path, FAKE_SECOND_CLIENT_CERTIFICATE);
     await clock.advance(11_000);

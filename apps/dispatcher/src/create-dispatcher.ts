@@ -42,8 +42,6 @@ export const DISPATCHER_VERSION = '0.1.0';
 /** What no live process has held for so long (six looks) may give way. */
 const UNHELD_MS = 30_000;
 
-const MOST_IDLE_IN_TRANSACTION_MS = 10_000;
-
 /** What tests and embedders replace. */
 export interface DispatcherOverrides {
   readonly settings?: Partial<DispatcherSettings>;
@@ -74,7 +72,7 @@ export async function createDispatcher(
       poolSize: env.databasePoolSize,
       applicationName: 'image-factory-dispatcher',
       // Who adopts the shards of a frozen dispatcher does not wait for its transactions longer than for its lease.
-      idleTransactionTimeoutMs: Math.min(settings.leaseMs, MOST_IDLE_IN_TRANSACTION_MS),
+      idleTransactionTimeoutMs: settings.leaseMs,
     },
     logger,
   );

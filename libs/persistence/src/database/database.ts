@@ -21,7 +21,7 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Longest time of one statement, in milliseconds; default 30,000. */
   readonly statementTimeoutMs?: number;
-  /** A process that is frozen in the middle of a transaction holds its locks no longer than this; default 10,000. */
+  /** A process that is frozen in the middle of a transaction holds its locks no longer than this; default and most 10,000. */
   readonly idleTransactionTimeoutMs?: number;
   /** Longest wait for a connection, a new one or a free one of the pool, in milliseconds; default 5,000. */
   readonly waitLimitMs?: number;
@@ -93,7 +93,10 @@ export class Database implements Queryable {
         pipeline: true,
         statement_timeout: statementTimeoutMs,
         query_timeout: Math.ceil(statementTimeoutMs * ANSWER_SHARE),
-        idle_in_transaction_session_timeout: options.idleTransactionTimeoutMs ?? IDLE_TRANSACTION_TIMEOUT_MS,
+        idle_in_transaction_session_timeout: Math.min(
+          options.idleTransactionTimeoutMs ?? IDLE_TRANSACTION_TIMEOUT_MS,
+          IDLE_TRANSACTION_TIMEOUT_MS,
+        ),
       },
     });
   }
