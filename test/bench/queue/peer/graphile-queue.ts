@@ -1,4 +1,4 @@
-import { Logger, makeWorkerUtils, run, type Runner } from 'graphile-worker';
+import { Logger, makeWorkerUtils, run } from 'graphile-worker';
 import pg from 'pg';
 import type { DrainRequest, QueueContender } from './queue-contender.ts';
 
@@ -19,8 +19,7 @@ export class GraphileDatabase {
 
   private constructor(url: string) {
     this.url = url;
-    this.pool = new pg.Pool({ connectionString: url, max: 16 });
-    this.pool.on('error', () => undefined);
+    this.pool = openPool(url, 16);
   }
 
   static async open(url: string): Promise<GraphileDatabase> {
@@ -78,19 +77,34 @@ export class GraphileDatabase {
     return counted === 0 ? 0 : counted / seconds;
   }
 
-  async start(prefetch: number, onJob: (payload: unknown) => void): Promise<Runner> {
+  /** With a pool of ours: the one that it makes itself is still closing, and deaf to errors, when `stop` is done. */
+  async start(prefetch: number, onJob: (payload: unknown) => void): Promise<{ stop(): Promise<void> }> {
     const batching = { localQueue: { size: prefetch }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
-    return run({
-      connectionString: this.url,
+    const pool = openPool(this.url, CONCURRENCY);
+    const runner = await run({
+      pgPool: pool,
       concurrency: CONCURRENCY,
       noHandleSignals: true,
       logger: SILENT,
       taskList: { bench: (payload) => onJob(payload) },
-      preset: { worker: { maxPoolSize: CONCURRENCY, ...(prefetch > 0 ? batching : {}) } },
+      ...(prefetch > 0 ? { preset: { worker: batching } } : {}),
     });
+    return {
+      stop: async () => {
+        await runner.stop();
+        await pool.end();
+      },
+    };
   }
 
   async close(): Promise<void> {
     await this.pool.end();
   }
+}
+
+function openPool(url: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max });
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }
