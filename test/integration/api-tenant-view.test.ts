@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlacedAttempt } from './api-execution-support.ts';
 import { ADMIN_KEY, type Answer, ApiHarness } from './api-support.ts';
 
-/** What providers, clusters and clouds say of themselves, marked. */
+/** What providers, clusters and clouds say of themselves, marked; no time of day reads like one of the figures. */
 const CANARIES = [
   'arn:aws:iam::443322110099:role/c4n4ry-role',
   'c4n4ry-host.internal.example:6443',
@@ -13,7 +13,7 @@ const CANARIES = [
   'runs 731 of at most 997 builds',
 ] as const;
 const TOLD = CANARIES.join(' and ');
-const MARKS = ['c4n4ry', '443322110099', 'runs 731', '0.731', '0.997'];
+const MARKS = ['c4n4ry', '443322110099', 'runs 731', '0.73173', '0.99799'];
 /** Reasons whose messages are made of a provider, as opposed to those that are made of the build itself. */
 const FOREIGN = REASONS.filter((reason) => tenantText(reason, TOLD) !== TOLD);
 
@@ -92,8 +92,8 @@ describe('what a tenant reads', () => {
     );
     await harness.sql.query('UPDATE builds SET reason = $2, message = $3 WHERE id = $1', [id, reason, TOLD]);
     await event(id, attempt.executionId, 'execution', reason);
-    const scored = { providerId: shared, name: 'shared', basis: 'is_global', score: 0.731, overShare: true };
-    const candidate = { ...scored, parts: { headroom: 0.997, reliability: 0.731, start: 0.997, warmth: 1 } };
+    const scored = { providerId: shared, name: 'shared', basis: 'is_global', score: 0.73173, overShare: true };
+    const candidate = { ...scored, parts: { headroom: 0.99799, reliability: 0.73173, start: 0.99799, warmth: 1 } };
     const rejected = [
       { providerId: shared, name: 'shared', reason, message: TOLD },
       { providerId: foreign, name: 'not-granted-c4n4ry', reason: 'ProviderNotGranted', message: 'is not granted' },
@@ -153,6 +153,8 @@ describe('what a tenant reads', () => {
       `${API_BASE}/builds/${over}/events/stream`,
     ];
     for (const path of whole) expect((await read(path, ADMIN_KEY)).text, path).toContain(CANARIES[0]);
+    const placement = await read(`${API_BASE}/builds/${over}/placement`, ADMIN_KEY);
+    expect(marksIn(placement)).toEqual(MARKS);
   });
 
   it('names the reason all the same', async () => {

@@ -26,9 +26,11 @@ describe('two dispatchers', () => {
     for (const buildId of builds) await harness.reaches(buildId, 'completed', 40_000);
     expect(harness.cluster.created).toHaveLength(30);
     expectOneRunPerAttempt();
-    const shards = [one, two].map((dispatcher) => dispatcher.runtime?.followers.leases.length ?? 0);
-    expect(shards[0]! + shards[1]!).toBe(8);
-    expect(Math.min(...shards)).toBeGreaterThan(0);
+    // A machine may be done with thirty builds before the second process has its first shard.
+    await eventually('both hold shards, eight in all', () => {
+      const [ones, twos] = [one, two].map((dispatcher) => dispatcher.runtime?.followers.leases.length ?? 0);
+      return ones! > 0 && twos! > 0 && ones! + twos! === 8;
+    });
   });
 
   it('hand shards over to a newcomer while builds run, and lose nothing of their logs', async () => {
