@@ -38,6 +38,12 @@ export async function longStep<T>(name: string, expectation: string, work: () =>
   return step(name, work);
 }
 
+/**
+ * How long a process may take to answer after its start, milliseconds. Binaries of 100 MB that a disk reads for the
+ * first time, beside the import of images, have taken 40 s; a process that ends is noticed at once all the same.
+ */
+export const coldStartMs = 180_000;
+
 export interface WaitOptions {
   readonly what: string;
   readonly timeoutMs: number;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { findProgram, run } from '../machine/command.ts';
 import { type Layout, ports, sharedAddress } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, ensureDaemon } from '../machine/processes.ts';
-import { waitUntil } from '../machine/progress.ts';
+import { coldStartMs, waitUntil } from '../machine/progress.ts';
 import { exampleFiles } from './example-repository.ts';
 
 const serverUrl = `http://${sharedAddress}:${ports.gitHttp}`;
@@ -60,7 +60,7 @@ export async function startGitServer(layout: Layout): Promise<void> {
       assertDaemonAlive(layout, 'git-http');
       return isGitServerReady();
     },
-    { what: 'An answer of the git server', timeoutMs: 20_000, logFile: daemonLog(layout, 'git-http') },
+    { what: 'An answer of the git server', timeoutMs: coldStartMs, logFile: daemonLog(layout, 'git-http') },
   );
 }
 

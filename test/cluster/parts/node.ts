@@ -7,7 +7,7 @@ import { cniPluginDir } from '../machine/debian-packages.ts';
 import { controlGroupRoot, ensureControlGroupRoot } from '../machine/control-groups.ts';
 import { addresses, isSecond, type Layout, ports, registryHost, sharedRange } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, ensureDaemon, isDaemonAlive } from '../machine/processes.ts';
-import { waitUntil } from '../machine/progress.ts';
+import { coldStartMs, waitUntil } from '../machine/progress.ts';
 import { isNodeReady } from './api-client.ts';
 import { componentKubeconfig } from './certificates.ts';
 
@@ -157,7 +157,7 @@ export async function startContainerd(layout: Layout, images: readonly Image[]):
       assertDaemonAlive(layout, 'containerd');
       return (await ctr(layout, ['version'])) !== '';
     },
-    { what: 'An answer of containerd', timeoutMs: 30_000, logFile: daemonLog(layout, 'containerd') },
+    { what: 'An answer of containerd', timeoutMs: coldStartMs, logFile: daemonLog(layout, 'containerd') },
   );
   const present = new Set((await ctr(layout, ['images', 'list', '--quiet'])).split('\n'));
   const wanted = new Set(images.map((image) => image.reference));
@@ -200,8 +200,8 @@ export async function startKubelet(layout: Layout, binaries: BinaryDirs): Promis
       if (!isDaemonAlive(layout, 'kubelet')) await ensureDaemon(layout, spec);
       return (await fetch(healthUrl)).ok;
     },
-    { what: 'Health of kubelet', timeoutMs: 30_000, logFile },
+    { what: 'Health of kubelet', timeoutMs: coldStartMs, logFile },
   );
   const since = startedNow ? startedAt : 0;
-  await waitUntil(() => isNodeReady(layout, since), { what: 'Readiness of the node', timeoutMs: 60_000, logFile });
+  await waitUntil(() => isNodeReady(layout, since), { what: 'Readiness of the node', timeoutMs: coldStartMs, logFile });
 }

@@ -5,7 +5,7 @@ import type { Image } from '../artifacts/images.ts';
 import { findProgram, run } from '../machine/command.ts';
 import { type Layout, registryHost } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, ensureDaemon } from '../machine/processes.ts';
-import { waitUntil } from '../machine/progress.ts';
+import { coldStartMs, waitUntil } from '../machine/progress.ts';
 
 /**
  * The registry's users; both may do everything. The hashes are bcrypt (the only form that the
@@ -83,7 +83,7 @@ export async function startRegistry(layout: Layout, binaries: BinaryDirs, images
       assertDaemonAlive(layout, 'registry');
       return isRegistryReady();
     },
-    { what: 'An answer of the registry', timeoutMs: 20_000, logFile: daemonLog(layout, 'registry') },
+    { what: 'An answer of the registry', timeoutMs: coldStartMs, logFile: daemonLog(layout, 'registry') },
   );
   if ((await callRegistry('base/busybox/manifests/1', { method: 'HEAD' })).ok) return;
   const archive = images.find((image) => image.name === 'busybox')!.archive;

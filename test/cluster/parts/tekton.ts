@@ -5,7 +5,7 @@ import type { BinaryDirs } from '../artifacts/binaries.ts';
 import { type Image, referenceOf } from '../artifacts/images.ts';
 import { type Layout, ports } from '../machine/layout.ts';
 import { assertDaemonAlive, daemonLog, type DaemonSpec, ensureDaemon } from '../machine/processes.ts';
-import { waitUntil } from '../machine/progress.ts';
+import { coldStartMs, waitUntil } from '../machine/progress.ts';
 import { callApi, connectionOf } from './api-client.ts';
 import { componentKubeconfig, writeKubeconfig } from './certificates.ts';
 import { kubectl } from './kubernetes.ts';
@@ -187,7 +187,7 @@ export async function startTekton(layout: Layout, binaries: BinaryDirs, images: 
       for (const name of ['tekton-webhook', 'tekton-controller']) assertDaemonAlive(layout, name);
       return doesTektonValidate(layout);
     },
-    { what: 'An answer of the Tekton webhook', timeoutMs: 60_000, logFile: daemonLog(layout, 'tekton-webhook') },
+    { what: 'An answer of the Tekton webhook', timeoutMs: coldStartMs, logFile: daemonLog(layout, 'tekton-webhook') },
   );
   if (isInstalled && applied !== wanted) await applyManifests(layout, binaries);
   writeFileSync(marker, wanted);
