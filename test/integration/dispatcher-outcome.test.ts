@@ -190,7 +190,7 @@ describe('after the outcome', () => {
     expect(harness.cluster.images.has(`${REPOSITORY}:latest`)).toBe(false);
   });
 
-  it('a run that came late, after its row was swept, is removed', async () => {
+  it('a run that came late, after its row was swept, is removed by its own uid', async () => {
     await harness.start();
     const buildId = await harness.submit();
     await harness.reaches(buildId, 'completed');
@@ -213,9 +213,6 @@ describe('after the outcome', () => {
       shard: row!.shard,
       document: '{}',
     });
-    await harness.database.query('UPDATE build_executions SET pipeline_run_uid = $1', [
-      harness.cluster.runOfBuild(buildId)!.uid,
-    ]);
     await eventually('the late run is removed', () => harness.cluster.runs.size === 0, { deadlineMs: 20_000 });
   });
 });

@@ -117,7 +117,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
     this.#requireContact();
     if (!mayWrite()) return Promise.resolve();
     const run = this.#own(attempt);
-    if (run !== undefined && (attempt.uid === undefined || attempt.uid === run.uid)) {
+    if (run !== undefined) {
       this.cluster.killPods(run);
       this.cluster.removed.push(run.name);
       this.cluster.dropRun(run);
@@ -244,7 +244,11 @@ export class FakeExecutionFollower extends ExecutionFollower {
 
   #own(attempt: Attempt): FakeRun | undefined {
     const run = this.cluster.find(attempt.name);
-    return run?.installationId === attempt.installationId ? run : undefined;
+    const own =
+      run?.installationId === attempt.installationId &&
+      run.buildId === attempt.buildId &&
+      run.attempt === attempt.attempt;
+    return own ? run : undefined;
   }
 
   #runSeconds(run: FakeRun): number {

@@ -61,6 +61,8 @@ export class SweepRuns {
       const objects = await findObjects(provider.follower, leases.length > 0);
       const { late, strays, unknown } = await compareObjects(runtime.parts.stores.ownership, objects);
       const reopened = await reopen(runtime, late);
+      if (reopened > 0)
+        logger.warn('runs or Secrets came late and are swept again', { provider: providerId, objects: namesOf(late) });
       const orphans = namesOf([...strays, ...unknown]);
       if (orphans.length > 0)
         logger.error('objects of this installation that no row expects', { provider: providerId, objects: orphans });

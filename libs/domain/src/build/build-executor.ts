@@ -61,7 +61,10 @@ export abstract class ExecutionFollower {
   /** Deletes the attempt's Secret, so that a late run can only hang (rule 3). Idempotent. */
   abstract removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void>;
 
-  /** Deletes the run by its uid, and any pod of it that is left. Idempotent. */
+  /**
+   * Deletes the attempt's run, whichever uid it has by now (a create that came late makes it again), and any pod of it
+   * that is left; never what has its name and is not the attempt's. Idempotent.
+   */
   abstract remove(attempt: Attempt, mayWrite: MayWrite): Promise<void>;
 
   /**

@@ -110,7 +110,7 @@ export class LocalExecutionFollower extends ExecutionFollower {
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
     if (!mayWrite()) return;
     const run = await this.#host.findRun(attempt);
-    if (run === undefined || (attempt.uid !== undefined && attempt.uid !== run.record.uid)) return;
+    if (run === undefined) return;
     const { directory, record } = run;
     await this.#host.closedMarks.add(attempt.name);
     const supervisor = (await directory.findSupervisor())?.process;

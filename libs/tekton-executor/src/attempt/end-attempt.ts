@@ -59,8 +59,11 @@ export async function removeSecret(connection: ClusterConnection, attempt: Attem
 }
 
 /**
- * Deletes the run by its uid, never another one of its name; its TaskRuns, pods and volume go with it. Pods that are
- * seen alive are deleted by their uid as well, because garbage collection may lag or be off. One write when none is.
+ * Deletes the run, never another one of its name; its TaskRuns, pods and volume go with it. Pods that are seen alive are
+ * deleted by their uid as well, because garbage collection may lag or be off. One write when none is.
+ *
+ * A create that came late, of a dispatcher that was frozen, has made the run again after the one that is known was gone:
+ * what stands there under another uid is read, and deleted by that uid when it is the attempt's.
  */
 export async function removeRun(
   connection: ClusterConnection,
@@ -68,10 +71,10 @@ export async function removeRun(
   livePods: readonly PodView[],
   mayWrite: MayWrite,
 ): Promise<void> {
-  const uid = attempt.uid ?? (await findRun(connection, attempt, 'stop'))?.metadata.uid;
-  if (uid !== undefined) {
-    if (!mayWrite()) return;
-    await deleteByUid(connection, KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name), uid);
+  const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
+  if (attempt.uid === undefined || (mayWrite() && (await deleteByUid(connection, path, attempt.uid)) === 'other')) {
+    const uid = (await findRun(connection, attempt, 'stop'))?.metadata.uid;
+    if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid);
   }
   for (const pod of livePods) {
     if (!mayWrite()) return;
@@ -79,12 +82,18 @@ export async function removeRun(
   }
 }
 
-/** 404: gone already. 409: the name belongs to another object now. */
-async function deleteByUid(connection: ClusterConnection, path: string, uid: string): Promise<void> {
+/** @returns `other` when the name belongs to another object now (409) */
+async function deleteByUid(connection: ClusterConnection, path: string, uid: string): Promise<'gone' | 'other'> {
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions: { uid } };
-  await unlessReason(['ObjectNotFound', 'ObjectConflict'], () =>
-    connection.request({ requestClass: 'stop', method: 'DELETE', path, body }),
-  );
+  try {
+    await unlessReason(['ObjectNotFound'], () =>
+      connection.request({ requestClass: 'stop', method: 'DELETE', path, body }),
+    );
+    return 'gone';
+  } catch (error) {
+    if (isDomainError(error) && error.reason === 'ObjectConflict') return 'other';
+    throw error;
+  }
 }
 
 async function unlessReason<T>(reasons: readonly Reason[], call: () => Promise<T>): Promise<T | undefined> {

@@ -344,10 +344,21 @@ function describeCleaning({ it, expect }: TestApi, world: ContractWorld): void {
     expect((await follower.listRuns()).map(({ name }) => name)).not.toContain(attempt.name);
   });
 
-  it('never removes a run of another uid', async () => {
+  it('removes its run under another uid than it knows: a create that came late has made it again', async () => {
+    const attempt = await world.created({ lines: ['one'], ending: 'succeeds' });
+    await world.end(attempt);
+    await world.follower.removeCredentials(attempt, yes);
+    await world.follower.remove({ ...attempt, uid: randomUUID() }, yes);
+    const follower = await world.openFollower(await world.harness.restarted(), [SHARD]);
+    await world.until('absent', attempt, (seen) => (seen.kind === 'absent' ? true : undefined), follower);
+  });
+
+  it('never removes a run of its name that is another attempt’s', async () => {
     const attempt = await world.created({ lines: ['working'], ending: 'hangs' });
     await world.phase(attempt, 'running');
-    await world.follower.remove({ ...attempt, uid: randomUUID() }, yes).catch(() => undefined);
+    for (const uid of [randomUUID(), undefined]) {
+      await world.follower.remove({ ...attempt, buildId: randomUUID(), uid }, yes);
+    }
     expect(await world.follower.observe(attempt)).toMatchObject({ kind: 'present', uid: attempt.uid });
     await world.follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
   });
