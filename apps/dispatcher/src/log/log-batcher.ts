@@ -17,6 +17,7 @@ import {
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import { backOffMs } from '../loop/back-off.js';
 import { StepBuffer, type LogTarget, type TakenBatch } from './step-buffer.js';
+import { StepBuffers } from './step-buffers.js';
 
 export interface LogBatcherOptions {
   /** Flush as soon as this much memory waits (as all sizes here: texts and what each record costs beside)… */
@@ -61,7 +62,7 @@ const RETRY = { baseMs: 250, capMs: 5_000 };
  * buffers of its shard: the new owner reads on from the cursor.
  */
 export class LogBatcher {
-  readonly #buffers = new Map<string, StepBuffer>();
+  readonly #buffers = new StepBuffers();
   /** Those of which something waits. */
   readonly #dirty = new Set<StepBuffer>();
   readonly #room = new Set<() => void>();
@@ -96,18 +97,18 @@ export class LogBatcher {
    * buffered; else that is read, once what is buffered of it is written.
    */
   async open(target: LogTarget, step: LogStep, known?: LogCursor): Promise<LogCursor> {
-    const key = keyOf(target.executionId, step);
-    const old = this.#buffers.get(key);
+    const { executionId } = target;
+    const old = this.#buffers.get(executionId, step);
     if (old?.isDirty === true && old.target.fence.token === target.fence.token) {
       const drained = old.drained();
       this.#soon();
       await drained;
     }
     const believed = old === undefined ? known : undefined;
-    const cursor = believed ?? (await this.parts.logs.cursor(target.executionId, step));
-    if (this.#buffers.get(key) !== old) throw lost('another reader has opened the step meanwhile');
+    const cursor = believed ?? (await this.parts.logs.cursor(executionId, step));
+    if (this.#buffers.get(executionId, step) !== old) throw lost('another reader has opened the step meanwhile');
     if (old !== undefined) this.#drop(old, lost('the step is read anew'));
-    this.#buffers.set(key, new StepBuffer(target, step, cursor.byteOffset));
+    this.#buffers.set(executionId, step, new StepBuffer(target, step, cursor.byteOffset));
     return cursor;
   }
 
@@ -131,8 +132,8 @@ export class LogBatcher {
     this.#dirty.add(buffer);
     this.#soon();
     await ended;
-    const key = keyOf(target.executionId, step);
-    if (this.#buffers.get(key) === buffer) this.#buffers.delete(key);
+    const { executionId } = target;
+    if (this.#buffers.get(executionId, step) === buffer) this.#buffers.delete(executionId, step);
   }
 
   /** Writes what is buffered of the execution, for at most `graceMs`; what is not written is read again by whoever follows. */
@@ -143,10 +144,8 @@ export class LogBatcher {
 
   /** The execution's buffers under this lease are not needed any more: written or not, they go. */
   forget(executionId: string, token: string | undefined): void {
-    for (const [key, buffer] of this.#buffers) {
-      if (buffer.target.executionId !== executionId || buffer.target.fence.token !== token) continue;
+    for (const buffer of this.#buffers.takeOf(executionId, token)) {
       this.#drop(buffer, lost('the execution is not ours any more'));
-      this.#buffers.delete(key);
     }
   }
 
@@ -155,8 +154,7 @@ export class LogBatcher {
     this.#closed = true;
     await this.#within(graceMs, [...this.#dirty]);
     this.#timer?.abort();
-    for (const buffer of this.#buffers.values()) this.#drop(buffer, lost('the process stops'));
-    this.#buffers.clear();
+    for (const buffer of this.#buffers.takeAll()) this.#drop(buffer, lost('the process stops'));
     await this.#flushing;
   }
 
@@ -173,7 +171,7 @@ export class LogBatcher {
    * late would repeat, in the next one's buffer, lines that the next one reads too.
    */
   #bufferOf(target: LogTarget, step: LogStep): StepBuffer {
-    const buffer = this.#buffers.get(keyOf(target.executionId, step));
+    const buffer = this.#buffers.get(target.executionId, step);
     if (buffer === undefined || buffer.target !== target) throw lost('the step is not open to this reader');
     if (buffer.failure !== undefined) throw buffer.failure;
     return buffer;
@@ -266,7 +264,7 @@ export class LogBatcher {
         await this.#flush(part);
         isAnyStored = true;
       } catch (error) {
-        const steps = part.map(({ taken: { batch } }) => keyOf(batch.executionId, batch.step));
+        const steps = part.map(({ taken: { batch } }) => `${batch.executionId}/${logStepKey(batch.step)}`);
         this.parts.logger.error('logs are refused by the store', { steps: steps.slice(0, 10), error });
       }
     }
@@ -336,10 +334,6 @@ export class LogBatcher {
 interface StepFlush {
   readonly buffer: StepBuffer;
   readonly taken: TakenBatch;
-}
-
-function keyOf(executionId: string, step: LogStep): string {
-  return `${executionId}/${logStepKey(step)}`;
 }
 
 /** Apart from each other: shards when a lock was not free, steps when one was refused; nothing when nothing is answered. */

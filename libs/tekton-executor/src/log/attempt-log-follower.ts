@@ -45,12 +45,14 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
   const readers = new Map<string, Promise<void>>();
   const read = new Set<string>();
   let failure: unknown;
+  let shown = false;
   let confirmed = false;
   try {
     for (;;) {
       signal.throwIfAborted();
       if (stop.signal.aborted) throw failure;
-      const seen = views.find(attempt.executionId);
+      const seen: SeenAttempt = shown ? watched(request) : views.find(attempt.executionId);
+      shown ||= seen.run !== undefined;
       for (const { key, step, start } of startable(seen, inner, readers)) {
         const running = start();
         readers.set(key, running);
