@@ -41,7 +41,7 @@ export const SERVER: readonly Row[] = [
     'the version’s connection breaks',
     fault(VERSION, { kind: 'drop' }),
     'unhealthy ClusterUnreachable',
-    /connection broke|closed the connection/,
+    /broke the stream off/,
     'version',
   ],
   [

@@ -198,6 +198,8 @@ describe('identities', () => {
     await connection.request(listPods);
     expect(server.requests.map((request) => request.user)).toEqual(['fake-client-1', 'fake-client-2']);
     expect(server.openWatches).toBe(1);
+    await connection.close();
+    await eventually('the old connection’s watch is over, too', () => server.openWatches === 0);
   });
 
   it('works again when a certificate that is no good is taken back', async () => {

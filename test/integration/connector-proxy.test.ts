@@ -3,7 +3,7 @@ import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { resolveAccess, testConnection } from '@image-factory/cluster-connectors';
 import { EgressPolicy } from '@image-factory/egress';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ConnectorWorld, failure, listPods } from './connector-world.ts';
+import { ConnectorWorld, createSecret, failure, listPods } from './connector-world.ts';
 
 const context = { fileRules: { allowedDirs: [], anyPath: false } };
 
@@ -50,10 +50,12 @@ describe('a proxy', () => {
     const connection = world.connect(await byProxy(fields));
     for (let count = 0; count < 10; count += 1) await connection.request(listPods);
     const { body } = await connection.stream({ ...listPods, query: { watch: true, resourceVersion: '1000' } });
-    expect(world.server.requests).toHaveLength(11);
-    expect(tunnels.length).toBeLessThanOrEqual(3);
-    expect(new Set(tunnels)).toEqual(new Set(['cluster.internal.example:6443']));
+    await connection.request(createSecret);
+    expect(world.server.requests).toHaveLength(12);
+    expect(tunnels).toHaveLength(1);
+    expect(tunnels).toEqual(['cluster.internal.example:6443']);
     expect(body.destroyed).toBe(false);
+    expect(world.server.requests.map(({ httpVersion }) => httpVersion).slice(-2)).toEqual(['2.0', '2.0']);
   });
 
   it.each([

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClusterConnection, type ClusterAccess, resolveAccess } from '@image-factory/cluster-connectors';
 import type { DomainError } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
-import { FakeClock, FakeKubeApiServer } from '@image-factory/test-support';
+import { FakeClock, FakeKubeApiServer, type FakeKubeApiServerOptions } from '@image-factory/test-support';
 import { expect } from 'vitest';
 
 export const listPods = { requestClass: 'status', method: 'GET', path: '/api/v1/namespaces/builds/pods' } as const;
@@ -33,8 +34,8 @@ export class ConnectorWorld {
     readonly directory: string,
   ) {}
 
-  static async start(): Promise<ConnectorWorld> {
-    const server = await FakeKubeApiServer.start({ namespaces: ['builds'] });
+  static async start(options: FakeKubeApiServerOptions = {}): Promise<ConnectorWorld> {
+    const server = await FakeKubeApiServer.start({ namespaces: ['builds'], ...options });
     return new ConnectorWorld(server, await mkdtemp(join(tmpdir(), 'connector-')));
   }
 
@@ -65,4 +66,10 @@ export class ConnectorWorld {
     await this.server.close();
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/** What comes next of a body, which stays open; `the end` at its end. */
+export async function nextChunk(body: Readable): Promise<string> {
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) return String(chunk);
+  return 'the end';
 }

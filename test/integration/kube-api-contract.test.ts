@@ -1,10 +1,14 @@
 import { ClusterConnection, resolveAccess } from '@image-factory/cluster-connectors';
 import { EgressPolicy } from '@image-factory/egress';
-import { FakeKubeApiServer, kubeApiContract } from '@image-factory/test-support';
+import { FakeKubeApiServer, kubeApiContract, type KubeApiHarness } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'FakeKubeApiServer', async () => {
-  const server = await FakeKubeApiServer.start({ namespaces: ['contract'] });
+const api = { describe, it, expect, beforeEach, afterEach };
+kubeApiContract(api, 'FakeKubeApiServer over HTTP/2', () => harness(true));
+kubeApiContract(api, 'FakeKubeApiServer over HTTP/1.1', () => harness(false));
+
+async function harness(http2: boolean): Promise<KubeApiHarness> {
+  const server = await FakeKubeApiServer.start({ namespaces: ['contract'], http2 });
   const egress = new EgressPolicy({ allow: ['127.0.0.1'] });
   const connect = async (token: string): Promise<ClusterConnection> => {
     const context = { fileRules: { allowedDirs: [], anyPath: false } };
@@ -23,4 +27,4 @@ kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'FakeKubeApiSer
       await server.close();
     },
   };
-});
+}

@@ -9,6 +9,7 @@ import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { eventually, type FakeFault, FakeKubeApiServer } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { spoken } from './spoken.ts';
 
 interface Slim {
   readonly uid: string | undefined;
@@ -25,7 +26,7 @@ let errors: Error[];
 const open: ListWatch<Slim>[] = [];
 
 beforeEach(async () => {
-  server = await FakeKubeApiServer.start({ namespaces: ['builds'] });
+  server = await FakeKubeApiServer.start({ namespaces: ['builds'], ...spoken });
   const access = await resolveAccess('token', server.providerConfig(), {
     fileRules: { allowedDirs: [], anyPath: false },
   });

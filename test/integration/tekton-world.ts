@@ -22,6 +22,7 @@ import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { TektonBuildExecutor, type TektonBuildExecutorOptions } from '@image-factory/tekton-executor';
 import { FakeKubeApiServer, FakeTektonController, USUAL_RESOURCES } from '@image-factory/test-support';
+import { spoken } from './spoken.ts';
 
 /** One connection for one provider, as the registry's pool would give it. */
 export class OneConnection extends ClusterConnectionProvider {
@@ -273,7 +274,7 @@ export interface FakeTektonWorld {
 
 /** A world over a fresh fake API server; closed with it. */
 export async function fakeTektonWorld(options: Partial<TektonBuildExecutorOptions> = {}): Promise<FakeTektonWorld> {
-  const server = await FakeKubeApiServer.start();
+  const server = await FakeKubeApiServer.start(spoken);
   const tekton = new FakeTektonController(server);
   const world = TektonWorld.on(server.providerConfig(), options);
   world.onClose(() => server.close());

@@ -33,6 +33,8 @@ export {
 } from './fake-kube-api-server/certificates.js';
 export { GitHttpServer } from './git-http-server.js';
 export type { GitHttpServerOptions, RepositoryFiles } from './git-http-server.js';
+export { RawHttp2Server } from './raw-http2-server.js';
+export type { RawStream } from './raw-http2-server.js';
 export { RecordingLogSink } from './recording-log-sink.js';
 export { buildExecutorContract } from './contracts/build-executor-contract.js';
 export type {

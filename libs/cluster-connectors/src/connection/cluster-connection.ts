@@ -39,6 +39,8 @@ export interface ClusterConnectionOptions {
   readonly connectTimeoutMs?: number;
   /** Default limit of one request. Default 30 000. */
   readonly requestTimeoutMs?: number;
+  /** Milliseconds between two pings of an HTTP/2 connection; unanswered for so long, it ends. Default 10 000. */
+  readonly pingMs?: number;
   /** Sees every socket that is opened: metrics, log, traces. */
   readonly observer?: ConnectObserver;
 }
@@ -73,9 +75,9 @@ export class ClusterConnection {
       clock,
       pressure: this.#pressure,
       fileRules,
-      maxConnections: pressure.slots,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      pingMs: options.pingMs ?? 10_000,
       observer: options.observer,
     });
     this.#kubeConfig = new ClusterKubeConfig(options.access.server, this.#transport);

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Clock, Reason } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, errors } from 'undici';
 import type { CredentialFileRules } from '../auth/credential-file.js';
 import { CredentialReader } from '../auth/credential-reader.js';
 import type { BearerSource } from '../broker/token-broker.js';
@@ -26,10 +26,9 @@ export interface ClusterTransportOptions {
   readonly fileRules: CredentialFileRules;
   /** Decides when a request may go out. */
   readonly pressure: ClusterPressure;
-  /** Connections for requests: as many as the pressure lets out at once, so that none waits for a socket. */
-  readonly maxConnections: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly pingMs: number;
   readonly observer: ConnectObserver | undefined;
 }
 
@@ -41,13 +40,24 @@ interface RawResponse {
 
 /** What a server that is no longer there looks like, or another one at its address. */
 const MOVED: readonly Reason[] = ['ClusterUnreachable', 'ClusterTlsFailed'];
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const ERROR_BODY_BYTES = 64 * 1024;
-/** What a server that closed an idle connection looks like to the request that met it. */
-const STALE_SOCKET_CODES: readonly (string | undefined)[] = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
+/** What a connection that its server closes looks like to the request that meets it. */
+const CLOSED_CODES: readonly (string | undefined)[] = [
+  'UND_ERR_SOCKET',
+  'ECONNRESET',
+  'EPIPE',
+  // Undici's name for what ends an HTTP/2 connection or a stream of it, among it GOAWAY without an error.
+  'UND_ERR_INFO',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_HTTP2_SESSION_ERROR',
+  'ERR_HTTP2_GOAWAY_SESSION',
+  'ERR_HTTP2_INVALID_SESSION',
+];
 
 /**
  * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more with
- * another token when there is one, a read that met a closed idle connection is sent once more. No redirect is followed.
+ * another token when there is one, a read that met a connection which its server closed is sent once more. No redirect is followed.
  * Each goes out when the cluster's pressure gives it its turn.
  * Failures are DomainErrors with `details.outcome`.
  */
@@ -79,8 +89,8 @@ export class ClusterTransport {
     try {
       return await this.#exchangeOnce(request);
     } catch (error) {
-      const stale = STALE_SOCKET_CODES.includes(errorCode(error) ?? 'none');
-      if (!stale || request.method !== 'GET' || request.signal?.aborted === true) throw error;
+      const closed = CLOSED_CODES.includes(errorCode(error) ?? 'none');
+      if (!closed || request.method !== 'GET' || request.signal?.aborted === true) throw error;
       return this.#exchangeOnce(request);
     }
   }
@@ -89,7 +99,7 @@ export class ClusterTransport {
   async open(request: KubeRequest): Promise<{ status: number; headers: IncomingHttpHeaders; body: Readable }> {
     const limit = new TimeLimit(request.timeoutMs ?? this.#options.requestTimeoutMs, request.signal);
     const response = await this.#ready(request, limit)
-      .then(() => this.#inTurn(request, 'stream', limit, () => this.#send(request, 'stream', limit)))
+      .then(() => this.#inTurn(request, 'stream', limit, () => this.#send(request, limit)))
       .catch((error: unknown) => {
         limit.clear();
         throw error;
@@ -142,8 +152,8 @@ export class ClusterTransport {
     try {
       await this.#ready(request, limit);
       return await this.#inTurn(request, 'request', limit, async () => {
-        const response = await this.#send(request, 'request', limit);
-        const text = await response.body.text().catch((error: unknown) => {
+        const response = await this.#send(request, limit);
+        const text = await readWhole(response.body, MAX_BODY_BYTES).catch((error: unknown) => {
           throw toDomainError(error, { ...subjectOf(request), sent: true, timedOut: limit.timedOut });
         });
         return { status: response.statusCode, headers: response.headers, text };
@@ -153,9 +163,9 @@ export class ClusterTransport {
     }
   }
 
-  async #send(request: KubeRequest, kind: 'request' | 'stream', limit: TimeLimit): Promise<Dispatcher.ResponseData> {
+  async #send(request: KubeRequest, limit: TimeLimit): Promise<Dispatcher.ResponseData> {
     const token = await this.#bearer();
-    const first = await this.#dispatch(request, kind, limit, token);
+    const first = await this.#dispatch(request, limit, token);
     if (first.statusCode !== 401) {
       this.#token?.accepted?.();
       this.#options.access.reached?.();
@@ -169,18 +179,13 @@ export class ClusterTransport {
     }
     await first.body.dump().catch(() => undefined);
     const again = await this.#bearer();
-    return this.#accept(request, await this.#dispatch(request, kind, limit, again), again);
+    return this.#accept(request, await this.#dispatch(request, limit, again), again);
   }
 
-  async #dispatch(
-    request: KubeRequest,
-    kind: 'request' | 'stream',
-    limit: TimeLimit,
-    token: string | undefined,
-  ): Promise<Dispatcher.ResponseData> {
-    const tracker: SentTracker = { sent: false };
+  async #dispatch(request: KubeRequest, limit: TimeLimit, token: string | undefined): Promise<Dispatcher.ResponseData> {
+    const tracker: SentTracker = { sent: false, mayRepeat: request.method === 'GET' };
     try {
-      const agent = (await this.#agents.pair())[kind];
+      const agent = await this.#agents.current();
       const answer = trackSent(agent, tracker).request({
         origin: this.#origin,
         path: pathWithQuery(this.#prefix, request),
@@ -268,17 +273,24 @@ function bodyOf(request: KubeRequest): string | null {
   return typeof request.body === 'string' ? request.body : JSON.stringify(request.body);
 }
 
+async function readWhole(body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  await collect(body, maxBytes, chunks);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** As much as there is, up to the limit. The status decides; a body that breaks off adds nothing. */
 async function readBounded(body: Readable, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxBytes) break;
-      chunks.push(chunk);
-    }
-  } catch {
-    // The status decides; a body that breaks off adds nothing.
-  }
+  await collect(body, maxBytes, chunks).catch(() => undefined);
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function collect(body: Readable, maxBytes: number, chunks: Buffer[]): Promise<void> {
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) throw new errors.ResponseExceededMaxSizeError();
+    chunks.push(chunk);
+  }
 }

@@ -3,9 +3,14 @@ import type { Dispatcher } from 'undici';
 /** Knows whether a request's first byte was written, so that a failure is `notSent` or `unknown`, not a guess. */
 export interface SentTracker {
   sent: boolean;
+  /**
+   * Undici sends a request once more when HTTP/2 says that it was not looked at, and when another connection ends. A write
+   * is not: whoever asked for it was allowed to at that time, and may not be any more (correctness rule 3).
+   */
+  readonly mayRepeat: boolean;
 }
 
-/** A dispatcher that marks the tracker at the moment at which a socket takes the request. */
+/** A dispatcher that marks the tracker when a socket is about to take the request. */
 export function trackSent(dispatcher: Dispatcher, tracker: SentTracker): Dispatcher {
   return dispatcher.compose(
     (dispatch) => (options, handler) => dispatch(options, new TrackingHandler(handler, tracker)),
@@ -19,6 +24,7 @@ class TrackingHandler implements Dispatcher.DispatchHandler {
   ) {}
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    if (this.tracker.sent && !this.tracker.mayRepeat) throw brokenOff();
     this.tracker.sent = true;
     this.handler.onRequestStart?.(controller, context);
   }
@@ -42,4 +48,8 @@ class TrackingHandler implements Dispatcher.DispatchHandler {
   onResponseError(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseError']>>): void {
     this.handler.onResponseError?.(...args);
   }
+}
+
+function brokenOff(): Error {
+  return Object.assign(new Error('the request was not taken'), { code: 'ERR_HTTP2_STREAM_ERROR' });
 }

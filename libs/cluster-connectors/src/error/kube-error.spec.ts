@@ -133,16 +133,18 @@ function coded(code: string, more: object = {}): Error {
 
 describe('a transport failure', () => {
   it.each([
-    [coded('ECONNREFUSED'), true, 'ClusterUnreachable', 'notSent'],
-    [coded('ENOTFOUND'), true, 'ClusterUnreachable', 'notSent'],
-    [coded('EAI_AGAIN'), true, 'ClusterUnreachable', 'notSent'],
-    [coded('ETIMEDOUT', { syscall: 'connect' }), true, 'ClusterUnreachable', 'notSent'],
-    [coded('UND_ERR_CONNECT_TIMEOUT'), true, 'ClusterUnreachable', 'notSent'],
-    [coded('CERT_HAS_EXPIRED'), true, 'ClusterTlsFailed', 'notSent'],
-    [coded('DEPTH_ZERO_SELF_SIGNED_CERT'), true, 'ClusterTlsFailed', 'notSent'],
-    [coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), true, 'ClusterTlsFailed', 'notSent'],
-    [coded('ERR_TLS_CERT_ALTNAME_INVALID'), true, 'ClusterTlsFailed', 'notSent'],
-    [coded('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA'), true, 'ClusterTlsFailed', 'notSent'],
+    [coded('ECONNREFUSED'), undefined, 'ClusterUnreachable', 'notSent'],
+    [coded('ENOTFOUND'), undefined, 'ClusterUnreachable', 'notSent'],
+    [coded('EAI_AGAIN'), undefined, 'ClusterUnreachable', 'notSent'],
+    [coded('ETIMEDOUT', { syscall: 'connect' }), undefined, 'ClusterUnreachable', 'notSent'],
+    [coded('UND_ERR_CONNECT_TIMEOUT'), undefined, 'ClusterUnreachable', 'notSent'],
+    [coded('CERT_HAS_EXPIRED'), undefined, 'ClusterTlsFailed', 'notSent'],
+    [coded('DEPTH_ZERO_SELF_SIGNED_CERT'), undefined, 'ClusterTlsFailed', 'notSent'],
+    [coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), undefined, 'ClusterTlsFailed', 'notSent'],
+    [coded('ERR_TLS_CERT_ALTNAME_INVALID'), undefined, 'ClusterTlsFailed', 'notSent'],
+    [coded('ERR_SSL_TLSV1_ALERT_UNKNOWN_CA'), undefined, 'ClusterTlsFailed', 'notSent'],
+    [coded('EHOSTUNREACH'), true, 'ClusterUnreachable', 'unknown'],
+    [coded('ERR_SSL_BAD_RECORD_MAC'), true, 'ClusterTlsFailed', 'unknown'],
     [coded('ECONNRESET'), true, 'ClusterUnreachable', 'unknown'],
     [coded('ECONNRESET'), false, 'ClusterUnreachable', 'notSent'],
     [coded('UND_ERR_SOCKET'), true, 'ClusterUnreachable', 'unknown'],
@@ -151,18 +153,18 @@ describe('a transport failure', () => {
     [new DOMException('stopped', 'AbortError'), false, 'ClusterUnreachable', 'notSent'],
     [
       Object.assign(new TypeError('fetch failed'), { cause: coded('ECONNREFUSED') }),
-      true,
+      undefined,
       'ClusterUnreachable',
       'notSent',
     ],
     [
       Object.assign(new TypeError('x'), { cause: new AggregateError([coded('ECONNREFUSED'), coded('ECONNREFUSED')]) }),
-      true,
+      undefined,
       'ClusterUnreachable',
       'notSent',
     ],
   ] as const)('%s (sent: %s) is %s, %s', (error, sent, reason, outcome) => {
-    const translated = toDomainError(error, { method: 'POST', path: '/x', sent });
+    const translated = toDomainError(error, { method: 'POST', path: '/x', ...(sent === undefined ? {} : { sent }) });
     expect(translated).toMatchObject({ reason, details: { outcome } });
     expect(outcomeOf(translated)).toBe(outcome);
   });

@@ -32,6 +32,10 @@ const SAYS: Readonly<Record<string, string>> = {
   ECONNRESET: 'it closed the connection',
   EPIPE: 'it closed the connection',
   UND_ERR_SOCKET: 'the connection broke',
+  UND_ERR_INFO: 'it broke the stream off',
+  ERR_HTTP2_STREAM_ERROR: 'it broke the stream off',
+  ERR_HTTP2_SESSION_ERROR: 'it ended the connection',
+  ETIMEDOUT: 'it does not answer in time',
   UND_ERR_ABORTED: 'the request was stopped here',
   UND_ERR_CONNECT_TIMEOUT: 'it does not take connections in time',
   UND_ERR_HEADERS_TIMEOUT: 'it does not answer in time',
@@ -63,7 +67,9 @@ export function networkError(error: unknown, subject: RequestSubject): DomainErr
     tls ||
     (code !== undefined && CONNECT_CODES.includes(code)) ||
     (error instanceof Error && (error as NodeJS.ErrnoException).syscall === 'connect');
-  const outcome: RequestOutcome = before || subject.sent === false ? 'notSent' : 'unknown';
+  // What had begun to be written was perhaps sent, whatever ended its connection: EHOSTUNREACH ends open ones, too.
+  const sent = subject.sent ?? !before;
+  const outcome: RequestOutcome = sent ? 'unknown' : 'notSent';
   const timedOut = subject.timedOut === true || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
   const closed = code !== undefined && CLOSED_CODES.includes(code);
   const reason: Reason = tls ? 'ClusterTlsFailed' : 'ClusterUnreachable';

@@ -28,6 +28,9 @@ export const REQUIRED_ACCESS: readonly RequiredAccess[] = [
   { group: 'tekton.dev', resource: 'tasks', verbs: ['create', 'patch'], forTasks: true },
 ];
 
+/** Reviews under way: all forty at once would open as many sockets as a cluster may have, on every cluster that is probed. */
+const AT_ONCE = 4;
+
 /** Permissions that the connection's identity lacks, as `create secrets`; in every namespace unless one is given. */
 export async function missingAccess(
   connection: ClusterConnection,
@@ -40,24 +43,39 @@ export async function missingAccess(
 ): Promise<string[]> {
   const needed = REQUIRED_ACCESS.filter((access) => access.forTasks !== true || options.installTasks);
   const asked = needed.flatMap((access) => access.verbs.map((verb) => ({ access, verb })));
-  const answers = await Promise.all(
-    asked.map(async ({ access, verb }) => {
-      const { group, resource, subresource, name: object } = access;
-      const { namespace } = options;
-      const resourceAttributes = { group, resource, subresource, name: object, verb, namespace };
-      const { body } = await connection.request<{ status?: { allowed?: boolean } }>({
-        requestClass: 'probe',
-        method: 'POST',
-        path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-        body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },
-        timeoutMs: options.timeoutMs,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      });
-      const name = subresource === undefined ? resource : `${resource}/${subresource}`;
-      const what = `${verb} ${group === '' ? name : `${name}.${group}`}`;
-      if (body.status?.allowed === true) return undefined;
-      return object === undefined ? what : `${what} "${object}"`;
-    }),
-  );
-  return answers.filter((one) => one !== undefined);
+  // One limit for all of them; and who has failed leaves none behind.
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const deadlineMs = performance.now() + options.timeoutMs;
+  const isAllowed = async ({ access, verb }: (typeof asked)[number]): Promise<boolean> => {
+    const { group, resource, subresource, name } = access;
+    const resourceAttributes = { group, resource, subresource, name, verb, namespace: options.namespace };
+    const { body } = await connection.request<{ status?: { allowed?: boolean } }>({
+      requestClass: 'probe',
+      method: 'POST',
+      path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', spec: { resourceAttributes } },
+      timeoutMs: Math.max(deadlineMs - performance.now(), 1),
+      signal,
+    });
+    return body.status?.allowed === true;
+  };
+  const allowed = new Set<(typeof asked)[number]>();
+  const left = asked.values();
+  const askOneByOne = async (): Promise<void> => {
+    for (const one of left) if (await isAllowed(one)) allowed.add(one);
+  };
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, askOneByOne));
+  } finally {
+    stop.abort();
+  }
+  return asked.filter((one) => !allowed.has(one)).map(({ access, verb }) => describeAccess(access, verb));
+}
+
+/** As `create secrets`, or `get configmaps "name"`. */
+function describeAccess({ group, resource, subresource, name }: RequiredAccess, verb: string): string {
+  const path = subresource === undefined ? resource : `${resource}/${subresource}`;
+  const what = `${verb} ${group === '' ? path : `${path}.${group}`}`;
+  return name === undefined ? what : `${what} "${name}"`;
 }

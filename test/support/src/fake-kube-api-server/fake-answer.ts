@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import { ApiFailure } from './api-status.js';
 import type { FakeFault, SeenKubeRequest } from './fault-script.js';
 
@@ -10,10 +11,20 @@ export function finish(
   status: number,
   body: unknown,
 ): void {
-  if (fault?.kind === 'commitThenDrop') response.socket?.destroy();
+  if (fault?.kind === 'commitThenDrop') breakOff(response);
   else if (fault?.kind === 'garbage') response.writeHead(200, { 'content-type': 'application/json' }).end('{"kind":');
   else if (fault?.kind !== 'commitThenHang')
     send(response, request.method === 'POST' && status === 200 ? 201 : status, body, {});
+}
+
+/**
+ * Breaks an answer off: over HTTP/1.1 its connection is closed; over HTTP/2 its stream is reset with INTERNAL_ERROR, which is
+ * what Go's server does when a handler aborts.
+ */
+export function breakOff(response: ServerResponse): void {
+  const { stream } = response as unknown as Partial<Http2ServerResponse>;
+  if (stream === undefined) response.socket?.destroy();
+  else stream.destroy(new Error('broken off'));
 }
 
 export function send(

@@ -1,16 +1,10 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { ApiFailure, badRequest, forbidden, invalid, notFound, unauthorized, UnknownPath } from './api-status.js';
-import {
-  FAKE_CA,
-  FAKE_CLIENT_CERTIFICATE,
-  FAKE_CLIENT_KEY,
-  FAKE_SERVER_CERTIFICATE,
-  FAKE_SERVER_KEY,
-} from './certificates.js';
-import { finish, readBody, scripted, send, webhookTimedOut } from './fake-answer.js';
+import { FAKE_CA, FAKE_CLIENT_CERTIFICATE, FAKE_CLIENT_KEY } from './certificates.js';
+import { breakOff, finish, readBody, scripted, send, webhookTimedOut } from './fake-answer.js';
+import { fakeListener } from './fake-listener.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { type FakeFault, type FaultMatch, FaultScript, type SeenKubeRequest } from './fault-script.js';
 import { FakePodLogs } from './pod-logs.js';
@@ -21,6 +15,10 @@ import { WatchAnswer } from './watch-answer.js';
 export interface FakeKubeApiServerOptions {
   /** Default true: https with certificates of {@link FAKE_CA}; false: plain http. */
   readonly tls?: boolean;
+  /** Default true: https offers HTTP/2 besides HTTP/1.1, as an API server does; false: HTTP/1.1 only. */
+  readonly http2?: boolean;
+  /** Streams that one HTTP/2 connection takes. Default 250, as an API server's. */
+  readonly maxStreams?: number;
   /** Default true: tekton.dev/v1 is served. */
   readonly tekton?: boolean;
   /** Ready nodes to begin with. Default 1. */
@@ -40,7 +38,7 @@ export interface FakeDenial {
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 
 /**
- * An API server over real HTTP(S), in process: generic REST storage, watches (objects and Tables, bookmarks, WatchList),
+ * An API server over real HTTP/1.1 and HTTP/2, in process: generic REST storage, watches (objects and Tables, bookmarks, WatchList),
  * server-side apply as create-or-merge, pod logs, tokens and client certificates, and scriptable faults. Everything that
  * a test asserts on (requests, sockets, objects) is readable here.
  */
@@ -79,19 +77,7 @@ export class FakeKubeApiServer {
       // A client that leaves in the middle of its body is no concern of the fake.
       this.#handle(request, response).catch(() => response.destroy());
     };
-    this.#server = this.#tls
-      ? createHttpsServer(
-          {
-            key: FAKE_SERVER_KEY,
-            cert: FAKE_SERVER_CERTIFICATE,
-            ca: FAKE_CA,
-            requestCert: true,
-            rejectUnauthorized: false,
-          },
-          handle,
-        )
-      : createHttpServer(handle);
-    this.#server.keepAliveTimeout = 60_000;
+    this.#server = fakeListener({ ...options, tls: this.#tls }, handle);
     // Node's own listener is called here, so that a connection which hangs is never read from.
     const serve = this.#server.listeners('connection') as ((socket: Socket) => void)[];
     this.#server.removeAllListeners('connection');
@@ -244,7 +230,7 @@ export class FakeKubeApiServer {
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'answer') return send(response, fault.status ?? 200, fault.body, fault.headers ?? {});
     if (fault?.kind === 'drop') {
-      message.socket.destroy();
+      breakOff(response);
       return;
     }
     try {
@@ -394,6 +380,7 @@ export class FakeKubeApiServer {
       token,
       user: Array.isArray(user) ? user[0] : user,
       bodyText,
+      httpVersion: message.httpVersion,
     };
   }
 }

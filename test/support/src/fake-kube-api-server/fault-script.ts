@@ -16,7 +16,7 @@ export type FakeFault =
       readonly body: unknown;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** Close the socket before doing anything, or after doing it. */
+  /** Break off (close the connection, over HTTP/2 reset the stream) before doing anything, or after doing it. */
   | { readonly kind: 'drop' | 'commitThenDrop' }
   /** Never answer, before doing anything or after doing it. */
   | { readonly kind: 'hang' | 'commitThenHang' }
@@ -25,11 +25,11 @@ export type FakeFault =
   | { readonly kind: 'garbage' }
   /** Watches: an ERROR event in a 200 stream, after so many events. */
   | { readonly kind: 'errorEvent'; readonly code: number; readonly reason: string; readonly afterEvents?: number }
-  /** Watches: the socket closes in the middle of the JSON (or of a multi-byte character) of the event after these. */
+  /** Watches: broken off in the middle of the JSON (or of a multi-byte character) of the event after these. */
   | { readonly kind: 'cutJson' | 'cutUtf8'; readonly afterEvents?: number }
-  /** Pod logs: the socket closes after so many bytes. */
+  /** Pod logs: broken off after so many bytes. */
   | { readonly kind: 'cutLog'; readonly afterBytes: number }
-  /** Pod logs: the head of the answer comes and nothing more, on a socket that stays open. */
+  /** Pod logs: the head of the answer comes and nothing more, and it stays open. */
   | { readonly kind: 'stallLog' }
   /** Watches: the stream stays open and nothing comes, after so many events. */
   | { readonly kind: 'silence'; readonly afterEvents?: number }
@@ -60,6 +60,8 @@ export interface SeenKubeRequest {
   readonly token: string | undefined;
   readonly user: string | undefined;
   readonly bodyText: string;
+  /** `1.1` or `2.0`. */
+  readonly httpVersion: string;
 }
 
 interface Entry {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { breakOff } from './fake-answer.js';
 
 interface LogLine {
   readonly time: string;
@@ -62,7 +63,7 @@ export class FakePodLogs {
     }
   }
 
-  /** Serves one log request. `dropAfterBytes` closes the socket once so many bytes are out. */
+  /** Serves one log request. `dropAfterBytes` breaks it off once so many bytes are out. */
   serve(
     namespace: string,
     pod: string,
@@ -91,7 +92,7 @@ export class FakePodLogs {
         sent += Math.min(bytes.length, most);
         if (dropAfterBytes !== undefined && sent >= dropAfterBytes) {
           finish();
-          response.write('', () => response.socket?.destroy());
+          response.write('', () => breakOff(response));
           return;
         }
       }

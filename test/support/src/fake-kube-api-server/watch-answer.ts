@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expired } from './api-status.js';
+import { breakOff } from './fake-answer.js';
 import type { FakeFault } from './fault-script.js';
 import { fieldMatcher, labelMatcher, type FakeObject } from './fake-object.js';
 import type { FakeObjectStore, StoredEvent } from './fake-object-store.js';
@@ -198,7 +199,7 @@ export class WatchAnswer {
     const wide = bytes.findIndex((byte) => byte >= 0xc0);
     const at = insideCharacter && wide >= 0 ? wide + 1 : Math.floor(bytes.length / 2);
     this.#close();
-    this.response.write(bytes.subarray(0, at), () => this.response.socket?.destroy());
+    this.response.write(bytes.subarray(0, at), () => breakOff(this.response));
   }
 
   #write(line: string): void {

@@ -1,0 +1,5 @@
+/** The same logs, from an API server that speaks HTTP/1.1 only. */
+import { spoken } from './spoken.ts';
+
+spoken.http2 = false;
+await import('./tekton-logs.test.ts');
