@@ -1,32 +1,54 @@
-/** `npm run test:chaos -- [--points N] [--seed S] [--census]`; see CONTRIBUTING.md. */
+/** `npm run test:chaos -- [--points N] [--seed S] [--jobs J] [--census]`; see CONTRIBUTING.md. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ResultsFile } from './results/results-file.ts';
-import { type RoundResult, runRound } from './run-round.ts';
-import { crossingFaults, OTHER_FAULTS, readCrossings, writeCrossings } from './schedule/fault-table.ts';
-import { makeSchedule, POINTS_PER_ROUND } from './schedule/make-schedule.ts';
+import { RoundWorker } from './round-worker.ts';
+import type { RoundResult } from './run-round.ts';
+import { writeCrossings } from './schedule/fault-table.ts';
+import { POINTS_PER_ROUND } from './schedule/make-schedule.ts';
 import { takeCensus } from './take-census.ts';
 import { ChaosPostgres } from './world/chaos-postgres.ts';
 
+const BUNDLE = fileURLToPath(new URL('./process/bundle-dispatcher.ts', import.meta.url));
 const LOGS = fileURLToPath(new URL('../../.image-factory/chaos/', import.meta.url));
 const SHOWN = 12;
+
+interface Options {
+  readonly points: number;
+  readonly seed: number | undefined;
+  /** Rounds at once. One leaves processors idle while it waits for leases to end; two make use of two of them. */
+  readonly jobs: number;
+  readonly census: boolean;
+}
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function readOptions(): { points: number; seed: number | undefined; census: boolean } {
+function readOptions(): Options {
   const { values } = parseArgs({
-    options: { points: { type: 'string' }, seed: { type: 'string' }, census: { type: 'boolean', default: false } },
+    options: {
+      points: { type: 'string' },
+      seed: { type: 'string' },
+      jobs: { type: 'string' },
+      census: { type: 'boolean', default: false },
+    },
   });
-  const whole = (name: 'points' | 'seed', least: number): number | undefined => {
+  const whole = (name: 'points' | 'seed' | 'jobs', least: number): number | undefined => {
     const text = values[name];
     if (text === undefined) return undefined;
     if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
     throw new Error(`--${name} must be a whole number from ${least}`);
   };
-  return { points: whole('points', 1) ?? 100, seed: whole('seed', 0), census: values.census };
+  return {
+    points: whole('points', 1) ?? 100,
+    seed: whole('seed', 0),
+    jobs: whole('jobs', 1) ?? availableParallelism(),
+    census: values.census,
+  };
 }
 
 function tell(round: RoundResult): void {
@@ -48,39 +70,52 @@ function tell(round: RoundResult): void {
   say(`  again: npm run test:chaos -- --points ${POINTS_PER_ROUND} --seed ${seed}`);
 }
 
-async function main(): Promise<number> {
-  const options = readOptions();
+/** Rounds of seeds in a row, as many at once as there are jobs, until so many points have struck. */
+async function strike({ points, seed, jobs }: Options): Promise<boolean> {
+  const results = new ResultsFile();
+  const broken: string[] = [];
+  let next = seed ?? results.results.nextSeed;
+  let left = points;
+  let passed = 0;
+  let failed = 0;
+  const work = async (): Promise<void> => {
+    const worker = new RoundWorker();
+    try {
+      while (left > 0) {
+        const order = { seed: next, points: Math.min(left, POINTS_PER_ROUND) };
+        next += 1;
+        left -= order.points;
+        const round = await worker.run(order);
+        results.add(round);
+        tell(round);
+        const struck = Math.max(1, round.struck.length);
+        if (round.violations.length === 0) passed += round.struck.length;
+        else failed += struck;
+        broken.push(...round.violations.slice(0, SHOWN).map((violation) => `  seed ${order.seed}: ${violation}`));
+        left += order.points - struck;
+      }
+    } finally {
+      await worker.stop();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, Math.ceil(points / POINTS_PER_ROUND)) }, work));
+  // Once more, for a long output is often kept only by its end.
+  if (broken.length > 0) say(['', 'Failed:', ...broken, ''].join('\n'));
+  say(results.summary());
+  say(`${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0;
+}
+
+async function census(): Promise<void> {
   const postgres = await ChaosPostgres.start();
   try {
-    if (options.census) {
-      say(`${writeCrossings(await takeCensus(postgres))} crossings written`);
-      return 0;
-    }
-    const results = new ResultsFile();
-    const crossings = crossingFaults(readCrossings());
-    let seed = options.seed ?? results.results.nextSeed;
-    let passed = 0;
-    let failed = 0;
-    const broken: string[] = [];
-    for (let left = options.points; left > 0; seed += 1) {
-      const points = Math.min(left, POINTS_PER_ROUND);
-      const round = await runRound(postgres, seed, points, makeSchedule(seed, crossings, OTHER_FAULTS));
-      results.add(round);
-      tell(round);
-      if (round.violations.length === 0) passed += round.struck.length;
-      else failed += Math.max(1, round.struck.length);
-      broken.push(...round.violations.slice(0, SHOWN).map((violation) => `  seed ${seed}: ${violation}`));
-      left -= Math.max(1, round.struck.length);
-    }
-    // Once more, for a long output is often kept only by its end.
-    if (broken.length > 0) say(['', 'Failed:', ...broken, ''].join('\n'));
-    const { struck, failed: failedEver, rounds } = results.results;
-    say(`Over all runs: ${struck} points in ${rounds} rounds, ${failedEver} of them in rounds that broke a rule.`);
-    say(`${passed} passed, ${failed} failed`);
-    return failed === 0 && passed > 0 ? 0 : 1;
+    say(`${writeCrossings(await takeCensus(postgres))} crossings written`);
   } finally {
     await postgres.stop();
   }
 }
 
-process.exitCode = await main();
+const options = readOptions();
+execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', BUNDLE], { stdio: 'inherit' });
+if (options.census) await census();
+else process.exitCode = (await strike(options)) ? 0 : 1;

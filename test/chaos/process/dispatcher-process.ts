@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 import { type ArmedPoint, type ChaosOrder, type ChaosReport, STRUCK, type Struck } from './crossing.ts';
 
-const ENTRY = fileURLToPath(new URL('./chaos-dispatcher.ts', import.meta.url));
+/** Where `bundle-dispatcher.ts` puts the process's entry. */
+export const BUNDLED_DISPATCHER = fileURLToPath(
+  new URL('../../../.image-factory/chaos/bundle/chaos-dispatcher.mjs', import.meta.url),
+);
 /** Processes start again and again: what the first has compiled the others read. */
 const COMPILED = fileURLToPath(new URL('../../../.image-factory/chaos/compiled/', import.meta.url));
 const KEPT_LINES = 400;
@@ -37,7 +40,7 @@ export class DispatcherProcess {
     const url = new URL(config.databaseUrl);
     // What the triggers of the suite know the process by.
     url.searchParams.set('options', `-c chaos.process=${config.name}`);
-    this.#child = fork(ENTRY, [JSON.stringify({ ...config, databaseUrl: url.href })], {
+    this.#child = fork(BUNDLED_DISPATCHER, [JSON.stringify({ ...config, databaseUrl: url.href })], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { RoundResult } from '../run-round.ts';
 
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FILE = fileURLToPath(new URL('./results.json', import.meta.url));
 
 interface PointCount {
@@ -11,34 +13,34 @@ interface PointCount {
   missed: number;
 }
 
-interface Results {
+interface Sum {
   struck: number;
   failed: number;
   rounds: number;
   builds: number;
+  /** Of all rounds, of which several may have run at once. */
   seconds: number;
+}
+
+interface Results extends Sum {
   /** The seed after the last that was run. */
   nextSeed: number;
+  /** By version of what was struck at, oldest first. */
+  versions: Record<string, Sum>;
   /** Seeds of rounds that broke an invariant, with what. */
-  failures: { seed: number; violations: readonly string[] }[];
+  failures: { version: string; seed: number; violations: readonly string[] }[];
   points: Record<string, PointCount>;
 }
 
-const EMPTY: Results = {
-  struck: 0,
-  failed: 0,
-  rounds: 0,
-  builds: 0,
-  seconds: 0,
-  nextSeed: 1,
-  failures: [],
-  points: {},
-};
+const NOTHING: Sum = { struck: 0, failed: 0, rounds: 0, builds: 0, seconds: 0 };
+const EMPTY: Results = { ...NOTHING, nextSeed: 1, versions: {}, failures: [], points: {} };
 const KEPT_VIOLATIONS = 10;
+/** What a round strikes at. */
+const PRODUCT = ['apps/dispatcher', 'libs', 'migrations'];
 
 /**
- * Counts of all runs so far of this version, kept beside the suite; each round is added when it is over. In CI the file is
- * only read: it says which seed comes next, so that one checkout strikes the same points whoever runs it.
+ * Counts of all runs so far, kept beside the suite; each round is added when it is over. In CI the file is only read: it says
+ * which seed comes next, so that one checkout strikes the same points whoever runs it.
  */
 export class ResultsFile {
   readonly results: Results = existsSync(FILE)
@@ -46,17 +48,23 @@ export class ResultsFile {
     : structuredClone(EMPTY);
 
   readonly #kept = process.env['CI'] === undefined;
+  readonly #version = productVersion();
 
   add(round: RoundResult): void {
     const { results } = this;
     const failed = round.violations.length > 0;
-    results.struck += round.struck.length;
-    results.failed += failed ? round.struck.length : 0;
-    results.rounds += 1;
-    results.builds += round.builds;
-    results.seconds = Math.round(results.seconds + round.seconds);
+    for (const sum of [results, (results.versions[this.#version] ??= { ...NOTHING })]) {
+      sum.struck += round.struck.length;
+      sum.failed += failed ? round.struck.length : 0;
+      sum.rounds += 1;
+      sum.builds += round.builds;
+      sum.seconds = Math.round(sum.seconds + round.seconds);
+    }
     results.nextSeed = Math.max(results.nextSeed, round.seed + 1);
-    if (failed) results.failures.push({ seed: round.seed, violations: round.violations.slice(0, KEPT_VIOLATIONS) });
+    if (failed) {
+      const violations = round.violations.slice(0, KEPT_VIOLATIONS);
+      results.failures.push({ version: this.#version, seed: round.seed, violations });
+    }
     for (const name of round.struck) {
       this.#point(name).struck += 1;
       if (failed) this.#point(name).failed += 1;
@@ -67,7 +75,23 @@ export class ResultsFile {
     writeFileSync(FILE, `${JSON.stringify({ ...results, points }, undefined, 2)}\n`);
   }
 
+  /** Of all runs in a sentence. */
+  summary(): string {
+    const { struck, rounds, failed, versions } = this.results;
+    const ofThis = versions[this.#version]?.struck ?? 0;
+    return `Over all runs: ${struck} points in ${rounds} rounds, ${failed} of them in rounds that broke a rule; ${ofThis} on this version (${this.#version}).`;
+  }
+
   #point(name: string): PointCount {
     return (this.results.points[name] ??= { struck: 0, failed: 0, missed: 0 });
   }
+}
+
+/** The last commit that changed what is struck at; with a `+` when there are changes that are not committed. */
+function productVersion(): string {
+  const git = (...words: string[]): string =>
+    spawnSync('git', [...words, '--', ...PRODUCT], { cwd: ROOT, encoding: 'utf8' }).stdout.trim();
+  const commit = git('log', '-1', '--format=%h', '--abbrev=12');
+  if (commit === '') return 'unknown';
+  return git('status', '--porcelain') === '' ? commit : `${commit}+`;
 }

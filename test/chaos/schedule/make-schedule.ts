@@ -1,7 +1,7 @@
 import type { Fault } from '../fault/fault.ts';
 import { Random } from './random.ts';
 
-export const POINTS_PER_ROUND = 12;
+export const POINTS_PER_ROUND = 25;
 /** Every so manieth fault is another than a crossing. */
 const OTHER_EVERY = 4;
 
