@@ -111,12 +111,19 @@ function disturb(server: FakeKubeApiServer, delayMs: number, injectEvery: number
   };
 }
 
+/** So many of the first do not answer. */
+let holes = 0;
+
 process.on('message', (order: ClusterOrder) => {
   if (order.kind === 'report') process.send?.({ kind: 'report', ...report });
   if (order.kind !== 'black-hole') return;
-  for (const server of servers.slice(0, order.count)) {
-    server.hangConnections(true);
+  for (const [index, server] of servers.entries()) {
+    const hangs = index < order.count;
+    const hung = index < holes;
+    if (hangs === hung) continue;
+    server.hangConnections(hangs);
     server.dropConnections();
   }
+  holes = order.count;
 });
 process.send?.({ kind: 'ready', configs: servers.map((server) => server.providerConfig()) });

@@ -76,7 +76,7 @@ export class Clusters {
     return heard;
   }
 
-  /** The first so many clusters take connections and never answer from now on. */
+  /** The first so many clusters take connections and never answer from now on; all others do, also those that did not. */
   blackHole(count: number): void {
     this.#child.send({ kind: 'black-hole', count } satisfies ClusterOrder);
   }

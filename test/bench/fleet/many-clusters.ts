@@ -1,6 +1,6 @@
 import { residentMib } from '../main/memory.ts';
 import { paced } from '../measure/closed-loop.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type BenchmarkResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
@@ -14,6 +14,10 @@ const SPARE = 20;
 const TIMED = 100;
 const TIMED_PER_SECOND = 10;
 const HEALTH_MS = 10_000;
+/** As deploy/kubernetes/dispatcher.yaml has it: what is garbage stays no longer than there. */
+const HEAP_MIB = 1_024;
+/** How often the clusters stop to answer. */
+const HOLE_ROUNDS = 5;
 
 /** One dispatcher follows runs on very many clusters; then a tenth of them stops to answer. */
 export async function measureManyClusters(bench: FleetBench): Promise<BenchmarkResult[]> {
@@ -29,6 +33,7 @@ export async function measureManyClusters(bench: FleetBench): Promise<BenchmarkR
       IF_DISPATCHER_SLOTS: String(count * (RUNS + SPARE)),
       IF_HEALTH_INTERVAL_MS: String(HEALTH_MS),
       IF_DATABASE_POOL_SIZE: '20',
+      NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
     });
     if (dispatcher === undefined) throw new Error('no dispatcher was started');
     const running = `SELECT count(*) AS n FROM build_executions WHERE state = 'running'`;
@@ -36,15 +41,7 @@ export async function measureManyClusters(bench: FleetBench): Promise<BenchmarkR
     const resident = await residentMib(dispatcher.pid);
     const peak = await residentMib(dispatcher.pid, 'VmHWM');
     const sweepMs = await sweep(installation);
-    const submitter = await Submitter.open(world, tenants);
-    await timedStarts(installation, submitter);
-    const before = await timedStarts(installation, submitter);
-    const holes = count / 10;
-    clusters.blackHole(holes);
-    const notHealthy = `SELECT count(*) AS n FROM providers WHERE health <> 'healthy'`;
-    await installation.reaches('the black holes to be noticed', notHealthy, holes, 120_000);
-    const beside = await timedStarts(installation, submitter);
-    await submitter.close();
+    const besideHoles = await measureBlackHoles(bench, installation, clusters, tenants);
     return [
       toResult({
         id: 'clusters-memory',
@@ -60,19 +57,51 @@ export async function measureManyClusters(bench: FleetBench): Promise<BenchmarkR
         q: 0.5,
         target: { text: 'at most 30,000', met: (value) => value <= 30_000 },
       }),
-      toResult({
-        id: 'clusters-black-hole',
-        title: `claim → run created on the other clusters while ${holes} of ${count} do not answer, p50 of ${beside.length}, ms`,
-        samples: beside,
-        q: 0.5,
-        control: { name: 'while all answer', samples: before },
-        target: { text: 'at most 1.05 ×', met: (_value, ratio) => ratio !== null && ratio <= 1.05 },
-      }),
+      besideHoles,
     ];
   } finally {
     await installation.close();
     clusters.stop();
   }
+}
+
+/** A tenth of the clusters stops to answer and answers again, in turns. */
+async function measureBlackHoles(
+  bench: FleetBench,
+  installation: Installation,
+  clusters: Clusters,
+  tenants: readonly string[],
+): Promise<BenchmarkResult> {
+  const count = clusters.configs.length;
+  const holes = count / 10;
+  const healthy = (is: '=' | '<>'): string => `SELECT count(*) AS n FROM providers WHERE health ${is} 'healthy'`;
+  const submitter = await Submitter.open(installation.world, tenants);
+  const before: number[] = [];
+  const beside: number[] = [];
+  await timedStarts(installation, submitter);
+  for (let round = 0; round < (bench.quick ? 1 : HOLE_ROUNDS); round += 1) {
+    if (round > 0) {
+      clusters.blackHole(0);
+      await installation.reaches('all clusters to be healthy again', healthy('='), count, 300_000);
+    }
+    before.push(median(await timedStarts(installation, submitter)));
+    clusters.blackHole(holes);
+    await installation.reaches('the black holes to be noticed', healthy('<>'), holes, 120_000);
+    beside.push(median(await timedStarts(installation, submitter)));
+  }
+  await submitter.close();
+  return toResult({
+    id: 'clusters-black-hole',
+    title: `claim → run created on the other clusters while ${holes} of ${count} do not answer, p50 of ${TIMED} in each round, ms`,
+    samples: beside,
+    q: 0.5,
+    control: { name: 'while all answer, in turns', samples: before },
+    target: { text: 'at most 1.05 ×', met: (_value, ratio) => ratio !== null && ratio <= 1.05 },
+  });
+}
+
+function median(samples: readonly number[]): number {
+  return quantile(samples, 0.5);
 }
 
 /** How long builds take from their claim to their run, one after the other at a steady rate. */
