@@ -148,6 +148,23 @@ describe('a log over HTTP/2', () => {
     expect(await readAll(first.body)).toEqual({ text: '', ended: 'whole' });
   });
 
+  it('goes on over a connection of a server that shuts down, while requests fail as refused, not by their limit', async () => {
+    const connection = await connect();
+    const first = await follow(connection);
+    first.stream.goAway();
+    first.stream.data('one\n');
+    expect(await next(first.body)).toBe('one\n');
+    server.stopListening();
+    const request = { requestClass: 'create', method: 'GET', path: '/api/v1/pods', timeoutMs: 5_000 } as const;
+    const asked = Array.from({ length: 3 }, () => connection.request(request).catch((error: unknown) => error));
+    for (const error of await Promise.all(asked)) {
+      expect(error).toMatchObject({ reason: 'ClusterUnreachable', message: expect.stringContaining('ECONNREFUSED') });
+      expect(outcomeOf(error)).toBe('notSent');
+    }
+    first.stream.data('two\n');
+    expect(await next(first.body)).toBe('two\n');
+  });
+
   it('over a connection that goes away never mixes with what the next connection brings', async () => {
     const connection = await connect();
     const first = await follow(connection);

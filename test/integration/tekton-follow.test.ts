@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
-import { eventually } from '@image-factory/test-support';
+import { eventually, RecordingLogSink } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
 const yes = (): boolean => true;
@@ -80,6 +80,27 @@ describe('following a cluster', () => {
         ? (JSON.parse(ended.end?.finalDocument ?? '{}') as { status?: { results?: unknown[] } })
         : {};
     expect(final.status?.results).toHaveLength(3);
+  });
+
+  /** How often the run is read from its end on, while its status and its log are followed. */
+  async function readsOfEnd(ending: 'succeeds' | 'fails'): Promise<number> {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const followed = follower.followLogs(attempt, new RecordingLogSink(), AbortSignal.timeout(20_000));
+    const run = new RegExp(`/pipelineruns/${attempt.name}$`);
+    const reads = (): number => current.server.seen({ method: 'GET', path: run }).length;
+    const before = reads();
+    current.tekton.finish(attempt.name, ending);
+    await Promise.all([until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended'), followed]);
+    return reads() - before;
+  }
+
+  it('reads a run that succeeded once for both its status and its log', async () => {
+    expect(await readsOfEnd('succeeds')).toBe(1);
+  });
+
+  it('reads a run that failed anew for its log: a pod of it may have come since', async () => {
+    expect(await readsOfEnd('fails')).toBeGreaterThan(1);
   });
 
   it('goes on over watches that are cut, expired or silent, and misses no end', async () => {

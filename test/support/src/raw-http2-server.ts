@@ -78,6 +78,11 @@ export class RawHttp2Server {
     return this.#sockets.size;
   }
 
+  /** New connections are refused from now on, and those that are open stay: a server that shuts down. */
+  stopListening(): void {
+    this.#server.close();
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));

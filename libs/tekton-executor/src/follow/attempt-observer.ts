@@ -13,6 +13,7 @@ import { isOver, podsOver } from '../status/pods-over.js';
 import type { OverduePods } from '../status/pods-over.js';
 import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
+import type { EndedReads } from './ended-reads.js';
 import type { EventObject } from './kube-objects.js';
 import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents } from './read-attempt.js';
 import type { ReadAttempt } from './read-attempt.js';
@@ -24,6 +25,7 @@ export interface AttemptObserverOptions {
   readonly views: AttemptViews;
   readonly tails: LogTails;
   readonly overdue: OverduePods;
+  readonly endedReads: EndedReads;
   /** Something that preparation makes is missing in the attempt's namespace. */
   readonly onPlaceBroken: (request: PrepareRequest) => void;
   readonly clock: Clock;
@@ -165,7 +167,7 @@ export class AttemptObserver {
   async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
-    const found = await readAttempt(connection, attempt);
+    const found = await this.#options.endedReads.read(connection, attempt, view.run);
     const read = found ?? { view, document: lastDocument(view.run) };
     const withSeen = { ...read.view, pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods) };
     const ended: Ended = {

@@ -29,6 +29,7 @@ import { isOver, OverduePods } from '../status/pods-over.js';
 import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
 import { shardSelector, type ClusterWatches } from './cluster-watches.js';
+import { EndedReads } from './ended-reads.js';
 import { WatchKeeper } from './watch-keeper.js';
 
 export interface TektonFollowerOptions extends FollowerOptions {
@@ -54,6 +55,7 @@ export class TektonFollower extends ExecutionFollower {
   readonly #options: TektonFollowerOptions;
   readonly #views: AttemptViews;
   readonly #tails = new LogTails();
+  readonly #endedReads = new EndedReads();
   readonly #overdue: OverduePods;
   readonly #keeper: WatchKeeper;
   readonly #observer: AttemptObserver;
@@ -77,6 +79,7 @@ export class TektonFollower extends ExecutionFollower {
       views: this.#views,
       tails: this.#tails,
       overdue: this.#overdue,
+      endedReads: this.#endedReads,
       onPlaceBroken: options.onPlaceBroken,
       clock,
       logger,
@@ -128,6 +131,7 @@ export class TektonFollower extends ExecutionFollower {
       views: this.#views,
       tails: this.#tails,
       overdue: this.#overdue,
+      endedReads: this.#endedReads,
       clock: this.#options.clock,
     });
   }
@@ -203,6 +207,7 @@ export class TektonFollower extends ExecutionFollower {
 
   #forget(executionId: string): void {
     this.#tails.forget(executionId);
+    this.#endedReads.forget(executionId);
     this.#observer.forget(executionId);
   }
 

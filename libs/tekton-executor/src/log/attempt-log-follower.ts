@@ -2,8 +2,9 @@ import { DomainError, isDomainError, logStepKey } from '@image-factory/domain';
 import type { Attempt, Clock, LogSink, LogStep } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { AttemptViews, SeenAttempt } from '../follow/attempt-views.js';
+import { areAllEnded, type EndedReads } from '../follow/ended-reads.js';
 import { readAttempt } from '../follow/read-attempt.js';
-import type { PodView } from '../follow/run-views.js';
+import type { PodView, RunView } from '../follow/run-views.js';
 import { isEnded } from '../status/attempt-view.js';
 import { podsOver } from '../status/pods-over.js';
 import type { OverduePods } from '../status/pods-over.js';
@@ -22,6 +23,7 @@ export interface FollowLogsRequest {
   readonly views: AttemptViews;
   readonly tails: LogTails;
   readonly overdue: OverduePods;
+  readonly endedReads: EndedReads;
   readonly clock: Clock;
 }
 
@@ -64,7 +66,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
       }
       if (isFinished(seen, request.overdue)) {
         if (confirmed) break;
-        confirmed = await confirm(request);
+        confirmed = await confirm(request, seen.run);
         if (confirmed) continue;
       }
       await nextChange(inner, isOver(seen) ? LOOK_AGAIN_MS.ended : LOOK_AGAIN_MS.running);
@@ -82,12 +84,17 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
  * has ended what there is of it is read, and what no watch has told yet is added. Tekton ends a run that is cancelled
  * before its TaskRuns, whose pods may still come. False when it could not be read now, or the run or a TaskRun goes on.
  */
-async function confirm({ attempt, views, connection }: FollowLogsRequest): Promise<boolean> {
+async function confirm(
+  { attempt, views, connection, endedReads }: FollowLogsRequest,
+  run: RunView | undefined,
+): Promise<boolean> {
   try {
-    const read = await readAttempt(connection(), attempt);
+    const reading =
+      run === undefined ? readAttempt(connection(), attempt) : endedReads.read(connection(), attempt, run);
+    const read = await reading;
     if (read === undefined) return true;
     views.addMissing(read.view);
-    return [read.view.run, ...read.view.taskRuns].every(({ verdict }) => isEnded(verdict));
+    return areAllEnded(read);
   } catch (error) {
     if (isDomainError(error)) return false;
     throw error;
