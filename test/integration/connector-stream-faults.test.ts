@@ -194,14 +194,24 @@ describe('a connection that logs share', () => {
     const connection = await connect(PING_MS);
     const logs = [await follow(connection), await follow(connection)] as const;
     expect(server.openConnections).toBe(1);
-    server.answersPings = false;
+    server.silence(logs[0].stream.socket);
     expect((await readAll(logs[0].body)).ended).toBe('broken');
     expect((await readAll(logs[1].body)).ended).toBe('broken');
-    server.answersPings = true;
     const again = await follow(connection);
     expect(again.stream.socket).not.toBe(logs[0].stream.socket);
     again.stream.data('one\n');
     expect(await next(again.body)).toBe('one\n');
+  });
+
+  it('that gives no answer to a ping is not what a read fails by: it is sent once more, over another', async () => {
+    const connection = await connect(PING_MS);
+    const asked = connection.request({ requestClass: 'status', method: 'GET', path: '/api/v1/pods' });
+    const first = await eventually('the server has the read', () => server.streams[0]);
+    server.silence(first.socket);
+    const again = await eventually('it comes again', () => server.streams[1]);
+    expect(again.socket).not.toBe(first.socket);
+    again.end();
+    expect((await asked).status).toBe(200);
   });
 
   it('is kept while its pings are answered, though nothing else comes', async () => {

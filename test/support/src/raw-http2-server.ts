@@ -50,11 +50,10 @@ export class RawHttp2Server {
   readonly streams: RawStream[] = [];
   /** Pings that were answered. */
   pingsAnswered = 0;
-  /** False: pings are read and not answered, as by a server that is frozen behind a kernel that is not. */
-  answersPings = true;
   /** SETTINGS_INITIAL_WINDOW_SIZE of the last client: bytes of one stream that it takes unasked. */
   clientWindowBytes: number | undefined;
   readonly #sockets = new Set<TLSSocket>();
+  readonly #silent = new WeakSet<TLSSocket>();
   readonly #server: Server;
 
   private constructor() {
@@ -76,6 +75,11 @@ export class RawHttp2Server {
 
   get openConnections(): number {
     return this.#sockets.size;
+  }
+
+  /** Pings on this connection are read and not answered, as by a server that is frozen behind a kernel that is not. */
+  silence(socket: TLSSocket): void {
+    this.#silent.add(socket);
   }
 
   /** New connections are refused from now on, and those that are open stay: a server that shuts down. */
@@ -118,7 +122,7 @@ export class RawHttp2Server {
         if (payload.readUInt16BE(at) === INITIAL_WINDOW_SIZE) this.clientWindowBytes = payload.readUInt32BE(at + 2);
       }
       socket.write(frame(TYPE.settings, ACK, 0));
-    } else if (type === TYPE.ping && !isAck && this.answersPings) {
+    } else if (type === TYPE.ping && !isAck && !this.#silent.has(socket)) {
       this.pingsAnswered += 1;
       socket.write(frame(TYPE.ping, ACK, 0, payload));
     } else if (type === TYPE.headers) {

@@ -14,6 +14,7 @@ import { bearerToken } from './bearer-token.js';
 import type { ClusterAccess } from './cluster-access.js';
 import { ClusterAgents } from './cluster-agents.js';
 import type { ConnectObserver } from './connect-observer.js';
+import { PING_UNANSWERED } from './http2-session.js';
 import { pathWithQuery, type KubeRequest } from './kube-request.js';
 import type { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { trackSent, type SentTracker } from './sent-tracker.js';
@@ -42,7 +43,7 @@ interface RawResponse {
 const MOVED: readonly Reason[] = ['ClusterUnreachable', 'ClusterTlsFailed'];
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const ERROR_BODY_BYTES = 64 * 1024;
-/** What a connection that its server closes looks like to the request that meets it. */
+/** What a connection that its server closes, or does not answer on any more, looks like to the request that meets it. */
 const CLOSED_CODES: readonly (string | undefined)[] = [
   'UND_ERR_SOCKET',
   'ECONNRESET',
@@ -53,12 +54,13 @@ const CLOSED_CODES: readonly (string | undefined)[] = [
   'ERR_HTTP2_SESSION_ERROR',
   'ERR_HTTP2_GOAWAY_SESSION',
   'ERR_HTTP2_INVALID_SESSION',
+  PING_UNANSWERED,
 ];
 
 /**
  * HTTP to one API server: sockets are reused, the token is asked for at each request, a 401 is tried once more with
- * another token when there is one, a read that met a connection which its server closed is sent once more. No redirect is followed.
- * Each goes out when the cluster's pressure gives it its turn.
+ * another token when there is one, a read that met a connection which its server closed, or that is silent, is sent once
+ * more. No redirect is followed. Each goes out when the cluster's pressure gives it its turn.
  * Failures are DomainErrors with `details.outcome`.
  */
 export class ClusterTransport {

@@ -40,6 +40,9 @@ export const HTTP2_SESSION = {
   initialWindowSize: STREAM_WINDOW_BYTES,
 };
 
+/** Code of the error with which a connection ends that gives no answer to a ping. */
+export const PING_UNANSWERED = 'ERR_HTTP2_PING_UNANSWERED';
+
 const WATCH = Symbol('image-factory stream session');
 const pinged = new WeakSet<Http2Session>();
 
@@ -118,5 +121,5 @@ function cutOff(): Error {
 }
 
 function silent(pingMs: number): Error {
-  return Object.assign(new Error(`no answer to a ping in ${pingMs} ms`), { code: 'ETIMEDOUT' });
+  return Object.assign(new Error(`no answer to a ping in ${pingMs} ms`), { code: PING_UNANSWERED });
 }

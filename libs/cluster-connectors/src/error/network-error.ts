@@ -36,6 +36,7 @@ const SAYS: Readonly<Record<string, string>> = {
   ERR_HTTP2_STREAM_ERROR: 'it broke the stream off',
   ERR_HTTP2_SESSION_ERROR: 'it ended the connection',
   ETIMEDOUT: 'it does not answer in time',
+  ERR_HTTP2_PING_UNANSWERED: 'it does not answer on a connection that stands',
   UND_ERR_ABORTED: 'the request was stopped here',
   UND_ERR_CONNECT_TIMEOUT: 'it does not take connections in time',
   UND_ERR_HEADERS_TIMEOUT: 'it does not answer in time',
