@@ -3,7 +3,7 @@ import { ClusterConnection, resolveAccess } from '@image-factory/cluster-connect
 import { EgressPolicy } from '@image-factory/egress';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kubeApiContract } from '../support/src/contracts/kube-api-contract.js';
-import { readCluster } from './support/cluster.ts';
+import { readCluster, type TestCluster } from './support/cluster.ts';
 import { until } from './support/rest-client.ts';
 
 /** The same checks as on the fake: what the fake does is what this server does. */
@@ -32,10 +32,31 @@ kubeApiContract({ describe, it, expect, beforeEach, afterEach }, 'the real API s
     connection,
     stranger,
     namespace,
-    compact: () => undefined,
+    compact: () => leaveWatchCache(cluster, `/api/v1/namespaces/${namespace}/configmaps`),
     close: async () => {
       await Promise.all([connection.close(), stranger.close()]);
       await cluster.kube('DELETE', `/api/v1/namespaces/${namespace}`);
     },
   };
 });
+
+/** More changes than the watch cache holds at least: it drops those that are older than 75 s. */
+const CHANGES = 120;
+
+/** Returns when a watch from version 1 is too old: a cluster that was made a minute ago still has all its events. */
+async function leaveWatchCache(cluster: TestCluster, path: string): Promise<void> {
+  await until('version 1 to be too old', 150_000, async () => {
+    // The answer is one object when it is too old, and else lines, which do not parse.
+    const answer = await cluster
+      .kube('GET', `${path}?watch=true&resourceVersion=1&timeoutSeconds=1`)
+      .catch(() => undefined);
+    const event = answer?.body['object'] as { readonly code?: number } | undefined;
+    if (answer?.status === 410 || event?.code === 410) return true;
+    for (let change = 0; change < CHANGES; change += 2) {
+      const name = `change-${change}`;
+      await cluster.kube('POST', path, { metadata: { name } });
+      await cluster.kube('DELETE', `${path}/${name}`);
+    }
+    return undefined;
+  });
+}

@@ -89,7 +89,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
     probe: (providerId) => probe(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started + (await detection.runOnce()),
-    openBreakers: () => openBreakers(connections),
+    openBreakers: () => connections.openBreakers(),
     upkeep: async () => {
       const { replaced, providers } = await connections.runOnce();
       board.show(providers);
@@ -103,10 +103,6 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
       await registry.close();
     },
   };
-}
-
-function openBreakers(connections: ConnectionPool): ReadonlySet<string> {
-  return new Set([...connections.pressures()].flatMap(([id, { breaker }]) => (breaker === 'open' ? [id] : [])));
 }
 
 function openPool(

@@ -100,6 +100,7 @@ export type {
   Provider,
   ProviderHealth,
   ProviderHealthView,
+  ProviderUsability,
   ProviderSettings,
   ProviderSource,
   ProviderState,

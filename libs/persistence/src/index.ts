@@ -59,6 +59,7 @@ export type {
 export { queueKeyNow } from './queue/queue-key.js';
 export { PostgresTenantNamespaces } from './tenant-namespace/postgres-tenant-namespaces.js';
 export { PostgresBuildQueue } from './queue/postgres-build-queue.js';
+export type { ProviderRoom } from './queue/provider-room.js';
 export { PostgresExecutions } from './execution/postgres-executions.js';
 export { PostgresBuildLogs } from './log/postgres-build-logs.js';
 export type { Page, PageRequest } from './sql/page.js';

@@ -15,7 +15,7 @@ const TIMED = 100;
 const TIMED_PER_SECOND = 10;
 const HEALTH_MS = 10_000;
 /** As deploy/kubernetes/dispatcher.yaml has it: what is garbage stays no longer than there. */
-const HEAP_MIB = 1_024;
+const HEAP_MIB = 1_280;
 /** How often the clusters stop to answer. */
 const HOLE_ROUNDS = 5;
 

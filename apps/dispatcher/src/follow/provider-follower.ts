@@ -26,7 +26,8 @@ interface Tracked {
   journal: ExecutionJournal | undefined;
   fence: ShardLease | undefined;
   summary: OwnedSummary;
-  row: OwnedExecution | undefined;
+  /** What is kept of the row that was read last; undefined before the first. Thousands are followed: not all of it. */
+  kept: Pick<OwnedExecution, 'document' | 'slotHeld'> | undefined;
 }
 
 /**
@@ -131,8 +132,8 @@ export class ProviderFollower {
   /** Slots that its executions hold: from placed until their pods are over. */
   get slotsUsed(): number {
     let used = 0;
-    for (const { row, summary } of this.#tracked.values()) {
-      if (row === undefined ? !isTerminalExecutionState(summary.state) : row.slotHeld) used += 1;
+    for (const { kept, summary } of this.#tracked.values()) {
+      if (kept === undefined ? !isTerminalExecutionState(summary.state) : kept.slotHeld) used += 1;
     }
     return used;
   }
@@ -167,7 +168,7 @@ export class ProviderFollower {
       memory: new ExecutionMemory(),
       journal: undefined,
       fence: undefined,
-      row: undefined,
+      kept: undefined,
       summary,
     });
   }
@@ -204,13 +205,13 @@ export class ProviderFollower {
   async #round(executionId: string, tracked: Tracked): Promise<StepResult> {
     const dispatcherId = this.parts.dispatcherId();
     if (dispatcherId === undefined || !this.parts.mayWrite()) return { kind: 'wait', ms: 500 };
-    const row = await this.parts.executions.findOne(dispatcherId, executionId, tracked.row?.document);
+    const row = await this.parts.executions.findOne(dispatcherId, executionId, tracked.kept?.document);
     if (row === undefined || row.providerId !== this.providerId) return { kind: 'forget' };
     if (this.#leases.get(row.shard)?.token !== row.fence.token) return { kind: 'wait', ms: 500 };
     if (tracked.fence?.token !== row.fence.token) await this.#renewJournal(executionId, tracked);
-    if (tracked.row?.slotHeld === true && !row.slotHeld) this.parts.onSlotFreed();
+    if (tracked.kept?.slotHeld === true && !row.slotHeld) this.parts.onSlotFreed();
     tracked.fence = row.fence;
-    tracked.row = row;
+    tracked.kept = { document: row.document, slotHeld: row.slotHeld };
     tracked.summary = { ...tracked.summary, state: row.state, buildStatus: row.buildStatus };
     if (row.state !== 'creating' && this.#listing !== undefined) return this.#afterList(executionId, this.#listing);
     return reconcileExecution(this.#scope(executionId, tracked, row), row);

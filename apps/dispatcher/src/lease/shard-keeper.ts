@@ -50,8 +50,10 @@ export class ShardKeeper {
     const providers = await this.#followable();
     this.followers.updateProviders([...providers.values()]);
     await this.#ensureRows(providers);
-    const gained = await this.#reconcileMemory(me, providers);
-    const plan = await this.#plan(me, providers);
+    const shards = await this.stores.leases.listShards();
+    const held = shards.filter(({ owner }) => owner === me);
+    const gained = await this.#reconcileMemory(held, providers);
+    const plan = await this.#plan(me, providers, shards);
     this.#giveUp(plan.giveUp);
     this.#giveUp(this.followers.leases.filter((lease) => !providers.has(lease.providerId)));
     const acquired = await this.#acquire(me, plan, providers);
@@ -97,25 +99,21 @@ export class ShardKeeper {
   }
 
   /** What the database says is ours and we do not know (an answer was lost) is taken up; what it denies is dropped. */
-  async #reconcileMemory(me: string, providers: ReadonlyMap<string, Provider>): Promise<number> {
-    const held = await this.stores.leases.findHeld(me);
+  async #reconcileMemory(held: readonly ShardLease[], providers: ReadonlyMap<string, Provider>): Promise<number> {
     const heldTokens = new Set(held.map((lease) => lease.token));
     const known = new Set(this.followers.leases.map((lease) => lease.token));
     const denied = this.followers.leases.filter((lease) => !heldTokens.has(lease.token));
     if (denied.length > 0) await this.followers.giveUp(denied);
     const unknown = held.filter((lease) => !known.has(lease.token) && !this.#leaving.has(lease.token));
-    for (const lease of unknown) {
-      const provider = providers.get(lease.providerId);
-      if (provider !== undefined) this.followers.hold(provider, [lease]);
+    for (const { providerId, host, shard, token } of unknown) {
+      const provider = providers.get(providerId);
+      if (provider !== undefined) this.followers.hold(provider, [{ providerId, host, shard, token }]);
     }
     return unknown.length;
   }
 
-  async #plan(me: string, providers: ReadonlyMap<string, Provider>): Promise<ShardPlan> {
+  async #plan(me: string, providers: ReadonlyMap<string, Provider>, shards: readonly ShardRow[]): Promise<ShardPlan> {
     const live = await this.stores.ownership.liveDispatchers();
-    const shards: ShardRow[] = (await this.stores.leases.listShards()).filter((shard) =>
-      providers.has(shard.providerId),
-    );
     return planShards({
       me,
       candidates: live.map(({ id, host, unreachableProviders, silentProviders }) => ({
@@ -123,7 +121,7 @@ export class ShardKeeper {
         host,
         stuck: new Set([...unreachableProviders, ...silentProviders]),
       })),
-      shards,
+      shards: shards.filter(({ providerId }) => providers.has(providerId)),
       mayAdopt: this.options.mayAdopt(),
       adoptLimit: this.options.adoptLimit(),
     });

@@ -1,6 +1,7 @@
 import {
   EXECUTION_END_STEP,
   EXECUTION_START_STEP,
+  type Attempt,
   type Clock,
   type ExecutionFollower,
   type LogSink,
@@ -55,7 +56,8 @@ export class ExecutionJournal {
   /** Starts following: `Created PipelineRun: …`, then the steps' logs. Nothing when it is done or under way. */
   follow(row: OwnedExecution, follower: ExecutionFollower): void {
     if (this.#followed || this.#following !== undefined || this.#stop.signal.aborted) return;
-    this.#following = this.#follow(row, follower).finally(() => {
+    // Not the row: it is large, and what follows a log lasts as long as the attempt.
+    this.#following = this.#follow(attemptOf(row), subjectOf(row), follower).finally(() => {
       this.#following = undefined;
       if (!this.#stop.signal.aborted) this.parts.onFollowed();
     });
@@ -100,30 +102,32 @@ export class ExecutionJournal {
     }
   }
 
-  async #follow(row: OwnedExecution, follower: ExecutionFollower): Promise<void> {
-    const subject = subjectOf(row);
+  async #follow(attempt: Attempt, subject: LineSubject, follower: ExecutionFollower): Promise<void> {
     const lines = [placeLine(subject), createdLine(subject)];
     const head = (async () => {
       await this.#head;
-      await this.#retrying(row, () => this.#writeLines(EXECUTION_START_STEP, lines, true));
+      await this.#retrying(attempt, () => this.#writeLines(EXECUTION_START_STEP, lines, true));
     })();
     let whole = false;
-    await this.#retrying(row, async (signal) => {
-      await follower.followLogs(row, this.parts.sink, signal);
+    await this.#retrying(attempt, async (signal) => {
+      await follower.followLogs(attempt, this.parts.sink, signal);
       whole = !signal.aborted;
     });
     await head;
     this.#followed = whole;
   }
 
-  async #retrying(row: OwnedExecution, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #retrying(
+    { executionId }: Pick<Attempt, 'executionId'>,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const { signal } = this.#stop;
     for (let tries = 0; !signal.aborted; tries += 1) {
       try {
         return await work(signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.parts.logger.warn('following a log broke off; it is begun again', { execution: row.executionId, error });
+        this.parts.logger.warn('following a log broke off; it is begun again', { execution: executionId, error });
         await this.parts.clock.sleep(backOffMs(tries, RETRY), signal).catch(() => undefined);
       }
     }
@@ -164,4 +168,11 @@ export class ExecutionJournal {
 
 function subjectOf(row: OwnedExecution): LineSubject {
   return { infrastructureType: row.infrastructureType, name: row.name, namespace: row.place.namespace };
+}
+
+function attemptOf(row: OwnedExecution): Attempt {
+  const { executionId, buildId, tenantId, providerId, installationId, attempt, shard } = row;
+  const { buildMethod, place, name, document, documentHash, uid, stopIntent } = row;
+  const whose = { executionId, buildId, tenantId, providerId, installationId, attempt, shard };
+  return { ...whose, buildMethod, place, name, document, documentHash, uid, stopIntent };
 }

@@ -1,4 +1,5 @@
-import { isUsable, type Provider } from '@image-factory/domain';
+import { isUsable } from '@image-factory/domain';
+import type { ProviderRoom } from '@image-factory/persistence';
 import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
 
 /**
@@ -10,10 +11,10 @@ export class WakeParked {
   readonly #known = new Map<string, string>();
 
   async run(runtime: DispatcherRuntime): Promise<number> {
-    const { providers, queue } = runtime.parts.stores;
+    const { queue } = runtime.parts.stores;
     let woken = 0;
     let room = 0;
-    for (const provider of await providers.list()) {
+    for (const provider of await queue.roomOfProviders()) {
       const fitness = fitnessOf(provider);
       const before = this.#known.get(provider.id);
       this.#known.set(provider.id, fitness);
@@ -34,13 +35,13 @@ const MOST_AT_ONCE = 1_000;
 const SPARE = 20;
 
 /** As many as may find room: what does not is claimed and parked again for nothing. */
-function atOnce(provider: Provider): number {
+function atOnce(provider: ProviderRoom): number {
   if (provider.maxConcurrentBuilds === 0) return MOST_AT_ONCE;
   return Math.min(MOST_AT_ONCE, provider.maxConcurrentBuilds - provider.running + SPARE);
 }
 
 /** Equal while nothing changed that could let another build in. */
-function fitnessOf(provider: Provider): string {
+function fitnessOf(provider: ProviderRoom): string {
   const full = provider.maxConcurrentBuilds > 0 && provider.running >= provider.maxConcurrentBuilds;
   const unfit = full || provider.sweepBehind;
   if (provider.state !== 'enabled' || !isUsable(provider.health) || unfit) return UNFIT;

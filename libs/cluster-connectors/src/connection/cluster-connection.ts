@@ -19,6 +19,7 @@ import type { RenewalView } from '../broker/renewed-value.js';
 import { ClusterTransport } from './cluster-transport.js';
 import { ClusterPressure } from '../pressure/cluster-pressure.js';
 import { pressureOptions, type PressureOptions } from '../pressure/pressure-options.js';
+import type { BreakerState } from '../pressure/circuit-breaker.js';
 import type { PressureView } from '../pressure/pressure-view.js';
 import type { ConnectObserver } from './connect-observer.js';
 import { credentialExpiry, type CredentialExpiry } from './credential-expiry.js';
@@ -103,6 +104,10 @@ export class ClusterConnection {
 
   get authorization(): AuthorizationV1Api {
     return this.client(AuthorizationV1Api);
+  }
+
+  get breaker(): BreakerState {
+    return this.#pressure.breaker;
   }
 
   /** How much the cluster is asked, who waits, and whether it is left alone. */

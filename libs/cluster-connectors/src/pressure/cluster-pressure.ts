@@ -1,6 +1,6 @@
 import { type Clock, isDomainError } from '@image-factory/domain';
 import { AdaptiveBucket } from './adaptive-bucket.js';
-import { CircuitBreaker, type BreakerTicket } from './circuit-breaker.js';
+import { CircuitBreaker, type BreakerState, type BreakerTicket } from './circuit-breaker.js';
 import { ClassQueues, type Waiter } from './class-queues.js';
 import { keptAway, throttled, verdictOf } from './pressure-error.js';
 import type { PressureOptions } from './pressure-options.js';
@@ -69,6 +69,10 @@ export class ClusterPressure {
       this.#queues.release(waiter);
       this.#pump();
     }
+  }
+
+  get breaker(): BreakerState {
+    return this.#breaker.state(this.#nowMs());
   }
 
   view(): PressureView {

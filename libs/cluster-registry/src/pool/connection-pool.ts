@@ -159,6 +159,15 @@ export class ConnectionPool extends ClusterConnectionProvider {
     return new Map(entries.map((entry) => [entry.providerId, entry.connection.pressure]));
   }
 
+  /** Providers to which nothing is sent now because requests failed in a row or hang. Asked for at each placement. */
+  openBreakers(): ReadonlySet<string> {
+    const open = new Set<string>();
+    for (const { providerId, connection } of this.#current.values()) {
+      if (connection.breaker === 'open') open.add(providerId);
+    }
+    return open;
+  }
+
   /** Ends every connection, also under users. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -84,8 +84,11 @@ export function infrastructureTypeOf(type: ProviderType): InfrastructureType {
   return type === 'local' ? 'local' : 'kubernetes';
 }
 
+/** What of its health decides whether a provider takes new executions. */
+export type ProviderUsability = Pick<ProviderHealthView, 'verdict' | 'tektonAnswers' | 'watchFresh'>;
+
 /** Health is good enough for a new execution (product.md, "cluster health"). */
-export function isUsable(health: ProviderHealthView): boolean {
+export function isUsable(health: ProviderUsability): boolean {
   return health.verdict === 'healthy' || (health.verdict === 'degraded' && health.tektonAnswers && health.watchFresh);
 }
 

@@ -98,6 +98,7 @@ export class PostgresLeases {
       shard: row.shard,
       owner: row.owner ?? undefined,
       ownerAlive: row.owner_alive,
+      token: row.token,
     }));
   }
 

@@ -31,6 +31,8 @@ export interface ShardView {
   readonly owner: string | undefined;
   /** False for a free shard too. */
   readonly ownerAlive: boolean;
+  /** Under which its owner holds it. */
+  readonly token: string;
 }
 
 export interface DispatcherRegistration {

@@ -44,7 +44,7 @@ export const DEREGISTER = `
 
 /** A few hundred rows at most: a scan. Locks nothing. */
 export const LIST_SHARDS = `
-  SELECT s.provider_id, s.host, s.shard, s.owner,
+  SELECT s.provider_id, s.host, s.shard, s.owner, s.token,
          EXISTS (SELECT 1 FROM dispatchers d
                   WHERE d.id = s.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp()) AS owner_alive
     FROM cluster_shards s

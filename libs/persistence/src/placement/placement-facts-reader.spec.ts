@@ -56,7 +56,7 @@ describe('PlacementFactsReader', () => {
     await reader.read('t');
     expect(lists()).toBe(1);
     await reader.read('t', true);
-    clock.atMs += 251;
+    clock.atMs += 1_001;
     await reader.read('t');
     expect(lists()).toBe(3);
   });

@@ -27,8 +27,8 @@ export interface PlacementFactsOptions {
 /**
  * What placement decides on, for whoever decides: a dispatcher that places, the API that simulates. Providers and grants
  * are at most `maxAgeMs` old, or fresh; builds that are placed at the same time share the reads. Staleness costs a second
- * choice, never a limit: the placement commit checks the provider again under its lock. History is a hint: an old one is used while a new one is read, and without any the
- * choice is made all the same.
+ * choice, never a limit: the placement commit checks the provider again under its lock. History is a hint: an old one is
+ * used while a new one is read, and without any the choice is made all the same.
  */
 export class PlacementFactsReader {
   readonly #maxAgeMs: number;
@@ -44,7 +44,7 @@ export class PlacementFactsReader {
     private readonly clock: Clock,
     private readonly options: PlacementFactsOptions = {},
   ) {
-    this.#maxAgeMs = options.maxAgeMs ?? 250;
+    this.#maxAgeMs = options.maxAgeMs ?? 1_000;
     this.#providers = new RecentRead(() => source.list(), clock, this.#maxAgeMs);
   }
 

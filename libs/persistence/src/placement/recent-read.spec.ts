@@ -23,13 +23,39 @@ describe('RecentRead', () => {
     await turn();
     reads[0]?.resolve('one');
     expect(await first).toBe('one');
-    clock.nowMs = 250;
+    clock.nowMs = 125;
     expect(await recent.get()).toBe('one');
+    expect(reads).toHaveLength(1);
     clock.nowMs = 251;
     const second = recent.get();
     await turn();
     reads[1]?.resolve('two');
     expect(await second).toBe('two');
+  });
+
+  it('serves what is half as old as it may be while it is read again, and the new one from then on', async () => {
+    const { reads, clock, recent } = reader();
+    const first = recent.get();
+    await turn();
+    reads[0]?.resolve('one');
+    await first;
+    clock.nowMs = 126;
+    expect(await Promise.all([recent.get(), recent.get()])).toEqual(['one', 'one']);
+    expect(reads).toHaveLength(2);
+    reads[1]?.reject(new Error('gone'));
+    await turn();
+    expect(await recent.get()).toBe('one');
+    expect(reads).toHaveLength(3);
+    clock.nowMs = 250;
+    reads[2]?.resolve('three');
+    await turn();
+    clock.nowMs = 251;
+    expect(await recent.get()).toBe('three');
+    clock.nowMs = 377;
+    const late = recent.get();
+    await turn();
+    reads.at(-1)?.resolve('four');
+    expect(await late).toBe('four');
   });
 
   it('gives who asks for a fresh one what was read after they asked, one read for all of them', async () => {

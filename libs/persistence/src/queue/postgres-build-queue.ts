@@ -16,6 +16,7 @@ import type {
 import { cancelBuild, expireQueuedBuilds } from './end-queued-builds.js';
 import { placeExecutions } from './place-execution.js';
 import { FIND_ABANDONED } from './placement-statements.js';
+import { roomOfProviders, type ProviderRoom } from './provider-room.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
 import { COUNT_NEW, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
@@ -149,6 +150,11 @@ export class PostgresBuildQueue {
   /** Wakes the oldest builds that wait for an event: `provider:<id>`, `provider:any`, `dispatch`. */
   async wake(wakeOn: string, limit: number = WOKEN_PER_CALL): Promise<number> {
     return this.#woken(await wakeBuilds(this.database, wakeOn, limit));
+  }
+
+  /** For whoever wakes builds that wait for a provider. */
+  roomOfProviders(): Promise<ProviderRoom[]> {
+    return roomOfProviders(this.database);
   }
 
   /** Fails builds whose queue clock has run out. */

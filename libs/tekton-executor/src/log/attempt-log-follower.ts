@@ -30,7 +30,7 @@ export interface FollowLogsRequest {
 /** Steps of one task are ordered inside this span; tasks by their place in the pipeline. */
 const STEPS_PER_TASK = 100;
 /** Looks again at least so often, in case a change was missed; once the run has ended, also for what time decides. */
-const LOOK_AGAIN_MS = { running: 10_000, ended: 2_000 };
+const LOOK_AGAIN_MS = { running: 30_000, ended: 2_000 };
 
 /**
  * Follows every step of an attempt from the moment its container starts, each in its own reader, until the run has ended

@@ -45,7 +45,7 @@ const IDLE_MS = 120_000;
 const STALL_MS = 15_000;
 /** A follow whose lines are held back, because the stored end was not found, gives it up after so much silence. */
 const SETTLE_MS = 1_000;
-const BACK_OFF_MS = { first: 100, most: 5_000 };
+const BACK_OFF_MS = { first: 100, most: 15_000 };
 
 /** How one reading of the log ended. */
 type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
@@ -82,8 +82,7 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     whole = (end === 'end' && sight !== 'gone') || (whole && end === 'interrupted' && isOver(source.sight()));
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
-    const pauseMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
-    await changeOr(source, clock, pauseMs, signal);
+    await changeOr(source, clock, pauseMs(failures), signal);
   }
   await sink.end(step);
 }
@@ -276,6 +275,12 @@ function failedOpen(error: unknown): ReadEnd {
   if (error.reason === 'ObjectNotFound') return 'gone';
   // 400: "container … is waiting to start", or a container that the kubelet does not know (yet).
   return error.reason === 'ObjectInvalid' ? 'notStarted' : 'broken';
+}
+
+/** Between half and all of a bound that doubles: the logs of a cluster break off together. */
+function pauseMs(failures: number): number {
+  const boundMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
+  return boundMs * (0.5 + Math.random() / 2);
 }
 
 /** Waits for a change of the source, at most `ms`. */

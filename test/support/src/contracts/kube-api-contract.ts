@@ -16,8 +16,8 @@ export interface KubeApiHarness {
   /** The same server with a credential that it does not know. */
   readonly stranger: ClusterConnection;
   readonly namespace: string;
-  /** Makes versions of before now too old to watch from, where the server does not do that by itself. */
-  compact(): void;
+  /** Makes version 1 too old to watch from. */
+  compact(): Promise<void> | void;
   close(): Promise<void>;
 }
 
@@ -264,7 +264,7 @@ function describeWatches(api: TestApi, world: KubeApiWorld): void {
 
   it('says 410 for a version that is too old, as a status or as an event', async () => {
     await world.create('one');
-    world.harness.compact();
+    await world.harness.compact();
     const seen = await world.events({ resourceVersion: '1' }, 1).then(
       ([event]) => event?.object.code,
       (error: unknown) => (isDomainError(error) ? error.details['status'] : undefined),
