@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decideRetry, RETRY_DEFAULTS, type RetryDecision } from '@image-factory/domain';
 import { PostgresRetries, type ClaimedExecution, type FixedOutcome, type ShardLease } from '@image-factory/persistence';
@@ -44,6 +45,26 @@ describe('a placed execution', () => {
     expect(await world.executions.markRunning(fence, id, { firstStepStartedAt: new Date() })).toBe('done');
     expect(await world.executions.fixOutcome(fence, id, sealing)).toBe('done');
   }
+
+  it('is compared with memory both ways: what is new, what is in another state, and what has no row', async () => {
+    const row = {
+      executionId: id,
+      buildId: build,
+      providerId: provider,
+      state: 'creating',
+      buildStatus: 'running',
+    } as const;
+    const against = (...known: Parameters<typeof world.executions.compareOwned>[1]) =>
+      world.executions.compareOwned(dispatcher, known);
+    expect(await against(row)).toEqual({ changed: [], gone: [] });
+    expect(await against()).toEqual({ changed: [row], gone: [] });
+    expect(await against({ ...row, state: 'starting' })).toEqual({ changed: [row], gone: [] });
+    expect(await against({ ...row, buildStatus: 'cancelling' })).toEqual({ changed: [row], gone: [] });
+    const other = randomUUID();
+    expect(await against(row, { ...row, executionId: other })).toEqual({ changed: [], gone: [other] });
+    await world.leases.release({ leases: [fence] });
+    expect(await against(row)).toEqual({ changed: [], gone: [id] });
+  });
 
   it('remembers the last create without an answer, not the first: until its deadline it may land', async () => {
     const since = async (): Promise<number> => {

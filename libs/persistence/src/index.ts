@@ -42,6 +42,7 @@ export type {
   ExecutionFinish,
   FixedOutcome,
   OwnedExecution,
+  OwnedSummary,
   PromotedTags,
   ReservedTags,
   TagReservation,

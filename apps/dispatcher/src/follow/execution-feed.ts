@@ -1,5 +1,4 @@
-import type { OwnedExecution, PostgresExecutions } from '@image-factory/persistence';
-import type { OwnedSummary } from './follower-parts.js';
+import type { OwnedExecution, OwnedSummary, PostgresExecutions } from '@image-factory/persistence';
 import type { ProviderFollowers } from './provider-followers.js';
 
 /** Where the followers learn which executions are theirs: by notification at once, by comparison sooner or later. */
@@ -17,7 +16,7 @@ export class ExecutionFeed {
     const dispatcherId = this.dispatcherId();
     if (unknown.length === 0 || dispatcherId === undefined) return false;
     const rows = await Promise.all(unknown.map((id) => this.executions.findOne(dispatcherId, id)));
-    this.followers.add(rows.flatMap((row) => (row === undefined ? [] : [summaryOf(row)])));
+    this.followers.takeUp(rows.flatMap((row) => (row === undefined ? [] : [summaryOf(row)])));
     return false;
   }
 
@@ -25,7 +24,9 @@ export class ExecutionFeed {
   async compare(): Promise<void> {
     const dispatcherId = this.dispatcherId();
     if (dispatcherId === undefined) return;
-    this.followers.compare(await this.executions.listOwned(dispatcherId));
+    const { changed, gone } = await this.executions.compareOwned(dispatcherId, this.followers.summaries);
+    this.followers.takeUp(changed);
+    this.followers.touch(gone);
   }
 }
 

@@ -1,13 +1,10 @@
 import type { Clock } from '@image-factory/domain';
-import type { PostgresBuildLogs, PostgresExecutions, ShardLease } from '@image-factory/persistence';
+import type { OwnedSummary, PostgresBuildLogs, PostgresExecutions, ShardLease } from '@image-factory/persistence';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { CredentialSource, ExecutionLimits, RetryParts } from '../execution/execution-scope.js';
 import type { ClockJudge } from '../lease/clock-judge.js';
 import type { LogBatcher } from '../log/log-batcher.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
-
-/** The light form of an owned execution, for comparing rows with memory. */
-export type OwnedSummary = Awaited<ReturnType<PostgresExecutions['listOwned']>>[number];
 
 /** What every provider's follower shares; made once by the composition root. */
 export interface FollowerParts {

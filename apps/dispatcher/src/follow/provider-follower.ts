@@ -6,14 +6,14 @@ import {
   type ExecutionFollower,
   type Provider,
 } from '@image-factory/domain';
-import type { OwnedExecution, ShardLease } from '@image-factory/persistence';
+import type { OwnedExecution, OwnedSummary, ShardLease } from '@image-factory/persistence';
 import { ExecutionMemory, type ExecutionScope, type StepResult } from '../execution/execution-scope.js';
 import { reconcileExecution } from '../execution/reconcile-execution.js';
 import { BatchedLogSink } from '../log/batched-log-sink.js';
 import { ExecutionJournal } from '../log/execution-journal.js';
 import { backOffMs } from '../loop/back-off.js';
 import { KeyedWorkQueue } from '../loop/keyed-work-queue.js';
-import type { FollowerParts, OwnedSummary } from './follower-parts.js';
+import type { FollowerParts } from './follower-parts.js';
 
 /** Longest wait for buffered log to be written when an execution is handed over. */
 const SETTLE_MS = 2_000;
@@ -98,35 +98,23 @@ export class ProviderFollower {
     this.#listing = listing;
   }
 
-  /** Compares rows with memory: what is new or changed is looked at, what has no row any more is dropped (rule 2). */
-  compare(summaries: readonly OwnedSummary[]): void {
-    const seen = new Set<string>();
-    for (const summary of summaries) {
-      seen.add(summary.executionId);
-      const known = this.#tracked.get(summary.executionId);
-      if (known === undefined) this.#track(summary);
-      else if (known.summary.state === summary.state && known.summary.buildStatus === summary.buildStatus) continue;
-      else known.summary = summary;
-      this.#queue.add(summary.executionId);
-    }
-    for (const executionId of this.#tracked.keys()) if (!seen.has(executionId)) this.#queue.add(executionId);
+  /** Something outside may have changed it: it is looked at. @returns false when it is not followed here */
+  touch(executionId: string): boolean {
+    if (!this.#tracked.has(executionId)) return false;
+    this.#queue.add(executionId);
+    return true;
   }
 
-  /** Something outside changed these: they are looked at. */
-  touch(executionIds: readonly string[]): void {
-    for (const executionId of executionIds) if (this.#tracked.has(executionId)) this.#queue.add(executionId);
+  /** An execution that is new on its shards, or has changed. */
+  takeUp(summary: OwnedSummary): void {
+    const known = this.#tracked.get(summary.executionId);
+    if (known === undefined) this.#track(summary);
+    else known.summary = summary;
+    this.#queue.add(summary.executionId);
   }
 
-  /** Executions that were placed on its shards just now. */
-  add(summaries: readonly OwnedSummary[]): void {
-    for (const summary of summaries) {
-      if (!this.#tracked.has(summary.executionId)) this.#track(summary);
-      this.#queue.add(summary.executionId);
-    }
-  }
-
-  has(executionId: string): boolean {
-    return this.#tracked.has(executionId);
+  get summaries(): readonly OwnedSummary[] {
+    return [...this.#tracked.values()].map(({ summary }) => summary);
   }
 
   /** Slots that its executions hold: from placed until their pods are over. */

@@ -4,8 +4,8 @@ import {
   type InfrastructureType,
   type Provider,
 } from '@image-factory/domain';
-import type { ShardLease } from '@image-factory/persistence';
-import type { FollowerParts, OwnedSummary } from './follower-parts.js';
+import type { OwnedSummary, ShardLease } from '@image-factory/persistence';
+import type { FollowerParts } from './follower-parts.js';
 import { ProviderFollower } from './provider-follower.js';
 
 export type Executors = Readonly<Partial<Record<InfrastructureType, BuildExecutor>>>;
@@ -36,25 +36,20 @@ export class ProviderFollowers {
     for (const provider of providers) this.#followers.get(provider.id)?.update(provider);
   }
 
-  /** Rows against memory, for all providers at once. */
-  compare(summaries: readonly OwnedSummary[]): void {
-    const byProvider = new Map<string, OwnedSummary[]>();
-    for (const summary of summaries) {
-      const list = byProvider.get(summary.providerId);
-      if (list === undefined) byProvider.set(summary.providerId, [summary]);
-      else list.push(summary);
-    }
-    for (const [providerId, follower] of this.#followers) follower.compare(byProvider.get(providerId) ?? []);
+  /** All that is known, as it was when its row was read last. */
+  get summaries(): readonly OwnedSummary[] {
+    return this.all().flatMap((follower) => follower.summaries);
   }
 
   /** Those of the ids that no follower knows; the others are looked at. */
   touch(executionIds: readonly string[]): string[] {
-    for (const follower of this.#followers.values()) follower.touch(executionIds);
-    return executionIds.filter((id) => !this.all().some((follower) => follower.has(id)));
+    const followers = this.all();
+    return executionIds.filter((id) => !followers.some((follower) => follower.touch(id)));
   }
 
-  add(summaries: readonly OwnedSummary[]): void {
-    for (const summary of summaries) this.#followers.get(summary.providerId)?.add([summary]);
+  /** Executions that are new on our shards, or have changed. */
+  takeUp(summaries: readonly OwnedSummary[]): void {
+    for (const summary of summaries) this.#followers.get(summary.providerId)?.takeUp(summary);
   }
 
   /** Ends all work on the shards, each provider's on its own; a follower that has no shards left is closed. */

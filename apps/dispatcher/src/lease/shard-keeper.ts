@@ -51,7 +51,9 @@ export class ShardKeeper {
     this.followers.updateProviders([...providers.values()]);
     await this.#ensureRows(providers);
     const shards = await this.stores.leases.listShards();
-    const held = shards.filter(({ owner }) => owner === me);
+    const held = shards.flatMap(({ providerId, host, shard, owner, token }) =>
+      owner === me && token !== undefined ? [{ providerId, host, shard, token }] : [],
+    );
     const gained = await this.#reconcileMemory(held, providers);
     const plan = await this.#plan(me, providers, shards);
     this.#giveUp(plan.giveUp);
@@ -105,9 +107,9 @@ export class ShardKeeper {
     const denied = this.followers.leases.filter((lease) => !heldTokens.has(lease.token));
     if (denied.length > 0) await this.followers.giveUp(denied);
     const unknown = held.filter((lease) => !known.has(lease.token) && !this.#leaving.has(lease.token));
-    for (const { providerId, host, shard, token } of unknown) {
-      const provider = providers.get(providerId);
-      if (provider !== undefined) this.followers.hold(provider, [{ providerId, host, shard, token }]);
+    for (const lease of unknown) {
+      const provider = providers.get(lease.providerId);
+      if (provider !== undefined) this.followers.hold(provider, [lease]);
     }
     return unknown.length;
   }

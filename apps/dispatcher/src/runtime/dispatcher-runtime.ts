@@ -22,8 +22,6 @@ import type { RuntimeParts } from './runtime-parts.js';
 const PLACING_GRACE_MS = 5_000;
 const RELEASE_GRACE_MS = 8_000;
 const LOG_GRACE_MS = 3_000;
-/** Rounds of ownership. */
-const COMPARED_EVERY = 3;
 
 /**
  * The dispatcher at work: everything that exists once the database answers.
@@ -51,8 +49,6 @@ export class DispatcherRuntime {
     readonly dispatch: BackgroundLoop;
   };
   #subscription: Subscription | undefined;
-  /** Rounds of ownership since memory was compared with all rows. */
-  #uncompared = COMPARED_EVERY;
   #stopping = false;
   /** What the last sweep found on each provider that is followed here. */
   sweeps: ReadonlyMap<string, ProviderSweep> = new Map();
@@ -273,22 +269,8 @@ export class DispatcherRuntime {
     if (this.#stopping || !this.lease.mayWrite()) return;
     await this.#listen();
     await this.shards.keep();
-    await this.#compare();
-    await this.dispatch.compare();
-  }
-
-  /** Reads all rows in each round when changes are not told, and every so often all the same: one may not have been. */
-  async #compare(): Promise<void> {
-    this.#uncompared += 1;
-    if (this.#subscription !== undefined && this.#uncompared < COMPARED_EVERY) return;
-    this.#uncompared = 0;
     await this.feed.compare();
-  }
-
-  /** The next round does, and it comes now. */
-  #compareSoon(): void {
-    this.#uncompared = COMPARED_EVERY;
-    this.loops.ownership.wake();
+    await this.dispatch.compare();
   }
 
   /** Claims until the queue gives no full batch any more. */
@@ -319,12 +301,10 @@ export class DispatcherRuntime {
   #notified(payload: string): void {
     this.feed.notified(payload).then(
       (all) => {
-        if (all) this.#compareSoon();
+        if (all) this.loops.ownership.wake();
       },
-      (error: unknown) => {
-        this.parts.logger.warn('a notification could not be followed; the comparison will', { error });
-        this.#compareSoon();
-      },
+      (error: unknown) =>
+        this.parts.logger.warn('a notification could not be followed; the comparison will', { error }),
     );
   }
 

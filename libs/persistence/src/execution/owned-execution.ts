@@ -119,3 +119,11 @@ export interface OwnedSummary {
   readonly state: ExecutionState;
   readonly buildStatus: BuildStatus;
 }
+
+/** What a dispatcher knows otherwise than its rows say. */
+export interface OwnedDifference {
+  /** New, or in another state. */
+  readonly changed: readonly OwnedSummary[];
+  /** Ids without a row on its shards. */
+  readonly gone: readonly string[];
+}

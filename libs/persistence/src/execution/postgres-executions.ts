@@ -14,6 +14,7 @@ import type { LockedAttempt } from './lock-attempt.js';
 import type {
   ExecutionFinish,
   FixedOutcome,
+  OwnedDifference,
   OwnedExecution,
   OwnedSummary,
   PromotedTags,
@@ -25,8 +26,8 @@ import { FIND_OWNED_BY_ID } from './owned-statements.js';
 import { markTagsPromoted, promotionRefused, reserveTags } from './promote-tags.js';
 import {
   BUILD_STARTED,
+  COMPARE_OWNED,
   CREATE_UNKNOWN,
-  LIST_OWNED,
   MOVE_TO_PROMOTING,
   MOVE_TO_RUNNING,
   MOVE_TO_STARTING,
@@ -45,9 +46,10 @@ interface OwnedRead {
   readonly document: string | undefined;
 }
 
+/** A row of COMPARE_OWNED: without a build, nothing but the id is there. */
 interface SummaryRow {
   readonly id: string;
-  readonly build_id: string;
+  readonly build_id: string | null;
   readonly provider_id: string;
   readonly state: ExecutionState;
   readonly status: BuildStatus;
@@ -86,16 +88,19 @@ export class PostgresExecutions {
     return this.#reads.submit({ dispatcherId, executionId, document });
   }
 
-  /** All of them without documents, to compare with memory. */
-  async listOwned(dispatcherId: string): Promise<OwnedSummary[]> {
-    const rows = await this.database.query<SummaryRow>(LIST_OWNED, [dispatcherId]);
-    return rows.map((row) => ({
-      executionId: row.id,
-      buildId: row.build_id,
-      providerId: row.provider_id,
-      state: row.state,
-      buildStatus: row.status,
-    }));
+  /** All unswept executions on the dispatcher's shards against those that it knows, both ways (rule 2). */
+  async compareOwned(dispatcherId: string, known: readonly OwnedSummary[]): Promise<OwnedDifference> {
+    const rows = await this.database.query<SummaryRow>(COMPARE_OWNED, [
+      dispatcherId,
+      known.map(({ executionId }) => executionId),
+      known.map(({ state }) => state),
+      known.map(({ buildStatus }) => buildStatus),
+    ]);
+    const gone = rows.filter(({ build_id: buildId }) => buildId === null).map(({ id }) => id);
+    const changed = rows.flatMap(({ id: executionId, build_id: buildId, provider_id: providerId, state, status }) =>
+      buildId === null ? [] : [{ executionId, buildId, providerId, state, buildStatus: status }],
+    );
+    return { changed, gone };
   }
 
   /** Every object of the attempt is ensured; the run has this uid. */

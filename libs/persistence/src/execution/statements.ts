@@ -314,14 +314,21 @@ export const PROMOTE_TAGS: Statement = {
    WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`,
 };
 
-/** Shards of one dispatcher with what is on them. Index: cluster_shards_owner, then build_executions_shard. Locks nothing. */
-export const LIST_OWNED: Statement = {
-  name: 'list_owned',
+/**
+ * What is on the shards of the dispatcher $1, against what it knows ($2 to $4: id, state, status of the build): only what
+ * differs, because there are thousands that do not. A row of $2 that is not there has nothing but its id.
+ * Index: cluster_shards_owner, then build_executions_shard. Locks nothing.
+ */
+export const COMPARE_OWNED: Statement = {
+  name: 'compare_owned',
   text: `
-  SELECT e.id, e.build_id, e.provider_id, e.state, b.status
-    FROM cluster_shards s
-    JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
-     AND e.swept_at IS NULL
-    JOIN builds b ON b.id = e.build_id
-   WHERE s.owner = $1`,
+  SELECT coalesce(o.id, k.id) AS id, o.build_id, o.provider_id, o.state, o.status
+    FROM (SELECT e.id, e.build_id, e.provider_id, e.state, b.status
+            FROM cluster_shards s
+            JOIN build_executions e ON e.provider_id = s.provider_id AND e.host = s.host AND e.shard = s.shard
+             AND e.swept_at IS NULL
+            JOIN builds b ON b.id = e.build_id
+           WHERE s.owner = $1) o
+    FULL JOIN unnest($2::uuid[], $3::text[], $4::text[]) AS k (id, state, status) ON k.id = o.id
+   WHERE o.id IS NULL OR k.id IS NULL OR o.state <> k.state OR o.status <> k.status`,
 };

@@ -31,9 +31,13 @@ interface ShardRow {
   readonly provider_id: string;
   readonly host: string;
   readonly shard: number;
+  readonly token: string;
+}
+
+interface ListedRow extends Omit<ShardRow, 'token'> {
   readonly owner: string | null;
   readonly owner_alive: boolean;
-  readonly token: string;
+  readonly token: string | null;
 }
 
 export interface AcquireRequest {
@@ -91,14 +95,14 @@ export class PostgresLeases {
   }
 
   async listShards(): Promise<ShardView[]> {
-    const rows = await this.database.query<ShardRow>(LIST_SHARDS);
+    const rows = await this.database.query<ListedRow>(LIST_SHARDS);
     return rows.map((row) => ({
       providerId: row.provider_id,
       host: row.host,
       shard: row.shard,
       owner: row.owner ?? undefined,
       ownerAlive: row.owner_alive,
-      token: row.token,
+      token: row.token ?? undefined,
     }));
   }
 

@@ -31,8 +31,8 @@ export interface ShardView {
   readonly owner: string | undefined;
   /** False for a free shard too. */
   readonly ownerAlive: boolean;
-  /** Under which its owner holds it. */
-  readonly token: string;
+  /** Under which its owner holds it; undefined of a free one. */
+  readonly token: string | undefined;
 }
 
 export interface DispatcherRegistration {

@@ -42,7 +42,7 @@ export const DEREGISTER = `
   )
   UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1`;
 
-/** A few hundred rows at most: a scan. Locks nothing. */
+/** Eight rows a cluster, most of which are wanted: a scan. Locks nothing. */
 export const LIST_SHARDS = `
   SELECT s.provider_id, s.host, s.shard, s.owner, s.token,
          EXISTS (SELECT 1 FROM dispatchers d
