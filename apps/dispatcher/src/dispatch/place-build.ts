@@ -47,12 +47,17 @@ interface Chosen {
 
 /** What one choice led to: final, or "that provider not; choose again". */
 type Choice = PlacementOutcome | Refused;
-type Refused = PassedOver & { readonly kind: 'ProviderRefused' };
+type Refused = PassedOver & {
+  readonly kind: 'ProviderRefused';
+  /** The commit found it otherwise than the facts that it was chosen by: fresh ones decide about it. */
+  readonly isJudgedAnew?: boolean;
+};
 
 /**
  * Places one claimed build: choose a provider, make sure of the tenant's place there, render the document, commit. The
- * network is spoken to between transactions, never in one. Whatever cannot go on now is parked (ParkClaim). A cluster that is slow or away refuses at once what it has no turn for (ClusterPressure), so that it
- * holds up only a few builds, for seconds.
+ * network is spoken to between transactions, never in one. Whatever cannot go on now is parked (ParkClaim). A cluster that
+ * is slow or away refuses at once what it has no turn for (ClusterPressure), so that it holds up only a few builds, for
+ * seconds.
  */
 export class PlaceBuild {
   readonly #park: ParkClaim;
@@ -95,7 +100,7 @@ export class PlaceBuild {
       const chosen = { provider, decision, avoidedNodes: avoided.nodesOn(provider.id) };
       const outcome = await this.#tryProvider(claimed, dispatcherId, chosen, signal);
       if (outcome.kind !== 'ProviderRefused') return outcome;
-      passedOver.set(provider.id, outcome);
+      if (choice > 0 || outcome.isJudgedAnew !== true) passedOver.set(provider.id, outcome);
     }
     const { decision } = await this.#choose(claimed, avoided.providers, passedOver, true);
     const undecided = { ...decision, chosen: undefined };
@@ -217,7 +222,7 @@ export class PlaceBuild {
     const placed = await stored(this.parts.clock, () => this.parts.queue.place(commit));
     if (placed.kind === 'claim-lost') return { kind: 'ClaimLost' };
     if (placed.kind === 'database-doubted') return this.#giveBack(claimed, commit.dispatcherId);
-    if (placed.kind === 'provider-refused') return { ...placed, kind: 'ProviderRefused' };
+    if (placed.kind === 'provider-refused') return { ...placed, kind: 'ProviderRefused', isJudgedAnew: true };
     this.parts.logger.info('build dispatched', {
       build: claimed.buildId,
       execution: claimed.executionId,
