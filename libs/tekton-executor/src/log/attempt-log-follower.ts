@@ -4,7 +4,7 @@ import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { AttemptViews, SeenAttempt } from '../follow/attempt-views.js';
 import { areAllEnded, type EndedReads } from '../follow/ended-reads.js';
 import { readAttempt } from '../follow/read-attempt.js';
-import type { PodView, RunView } from '../follow/run-views.js';
+import type { PodView } from '../follow/run-views.js';
 import { isEnded } from '../status/attempt-view.js';
 import { podsOver } from '../status/pods-over.js';
 import type { OverduePods } from '../status/pods-over.js';
@@ -66,7 +66,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
       }
       if (isFinished(seen, request.overdue)) {
         if (confirmed) break;
-        confirmed = await confirm(request, seen.run);
+        confirmed = await confirm(request, seen);
         if (confirmed) continue;
       }
       await nextChange(inner, isOver(seen) ? LOOK_AGAIN_MS.ended : LOOK_AGAIN_MS.running);
@@ -86,12 +86,12 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
  */
 async function confirm(
   { attempt, views, connection, endedReads }: FollowLogsRequest,
-  run: RunView | undefined,
+  { run, runGone }: SeenAttempt,
 ): Promise<boolean> {
   try {
-    const reading =
-      run === undefined ? readAttempt(connection(), attempt) : endedReads.read(connection(), attempt, run);
-    const read = await reading;
+    // What was read before it went says that it is there.
+    const isThere = run !== undefined && !runGone;
+    const read = await (isThere ? endedReads.read(connection(), attempt, run) : readAttempt(connection(), attempt));
     if (read === undefined) return true;
     views.addMissing(read.view);
     return areAllEnded(read);

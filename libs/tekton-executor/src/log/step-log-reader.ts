@@ -45,7 +45,8 @@ const IDLE_MS = 120_000;
 const STALL_MS = 15_000;
 /** A follow whose lines are held back, because the stored end was not found, gives it up after so much silence. */
 const SETTLE_MS = 1_000;
-const BACK_OFF_MS = { first: 100, most: 15_000 };
+/** Of a pod that is being deleted less is left by the time. */
+const BACK_OFF_MS = { first: 100, most: 15_000, mostDeleting: 5_000 };
 
 /** How one reading of the log ended. */
 type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
@@ -82,7 +83,8 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     whole = (end === 'end' && sight !== 'gone') || (whole && end === 'interrupted' && isOver(source.sight()));
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
-    await changeOr(source, clock, pauseMs(failures), signal);
+    const mostMs = source.isDeleting() ? BACK_OFF_MS.mostDeleting : BACK_OFF_MS.most;
+    await changeOr(source, clock, pauseMs(failures, mostMs), signal);
   }
   await sink.end(step);
 }
@@ -278,8 +280,8 @@ function failedOpen(error: unknown): ReadEnd {
 }
 
 /** Between half and all of a bound that doubles: the logs of a cluster break off together. */
-function pauseMs(failures: number): number {
-  const boundMs = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
+function pauseMs(failures: number, mostMs: number): number {
+  const boundMs = Math.min(mostMs, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
   return boundMs * (0.5 + Math.random() / 2);
 }
 
