@@ -46,6 +46,16 @@ describe('parked builds', () => {
     expect(await world.timeline(build)).toContain('waiting NoEligibleProvider→');
   });
 
+  it('wait where there is no room: a provider whose watch is stale is degraded, as placement has it', async () => {
+    const provider = await world.provider({ limit: 3 });
+    const room = { id: provider, state: 'enabled', maxConcurrentBuilds: 3, running: 0, sweepBehind: false };
+    const health = { verdict: 'healthy', tektonAnswers: true, watchFresh: true };
+    expect(await world.queue.roomOfProviders()).toEqual([{ ...room, generation: expect.any(Number), health }]);
+    await world.database.query('UPDATE providers SET watch_fresh = false');
+    const [stale] = await world.queue.roomOfProviders();
+    expect(stale?.health).toEqual({ ...health, verdict: 'degraded', watchFresh: false });
+  });
+
   it('that wait for an event alone get a time too, in case it is missed', async () => {
     const build = await world.submit(tenant);
     await park('provider:x');
