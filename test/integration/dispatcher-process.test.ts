@@ -137,10 +137,11 @@ describe('dispatcher processes', () => {
 
   it('told to stop end within 20 s with 0, and free their shards', async () => {
     const child = launch();
-    await eventually('it holds its shard', async () => {
+    const holdsShard = async (): Promise<boolean> => {
       const rows = await harness.database.query('SELECT 1 FROM cluster_shards WHERE owner IS NOT NULL');
       return rows.length > 0;
-    });
+    };
+    await eventually('it holds its shard', holdsShard, { deadlineMs: 40_000 });
     const began = performance.now();
     expect(await end(child, 'SIGTERM')).toBe(0);
     expect(performance.now() - began).toBeLessThan(20_000);

@@ -15,6 +15,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { ClientHttp2Stream, Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
+import { PING_UNANSWERED } from '../error/network-error.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 
@@ -39,9 +40,6 @@ export const HTTP2_SESSION = {
   // Not in h2Options: undici 8.12 checks it there, and reads it here.
   initialWindowSize: STREAM_WINDOW_BYTES,
 };
-
-/** Code of the error with which a connection ends that gives no answer to a ping. */
-export const PING_UNANSWERED = 'ERR_HTTP2_PING_UNANSWERED';
 
 const WATCH = Symbol('image-factory stream session');
 const pinged = new WeakSet<Http2Session>();

@@ -17,6 +17,9 @@ const CONNECT_CODES: readonly string[] = [
   'UND_ERR_CONNECT_TIMEOUT',
 ];
 
+/** Of the error with which a connection ends that gives no answer to a ping. */
+export const PING_UNANSWERED = 'ERR_HTTP2_PING_UNANSWERED';
+
 const CLOSED_CODES: readonly string[] = ['UND_ERR_CLOSED', 'UND_ERR_DESTROYED'];
 
 /** Of `tls.connect`: the certificate or the handshake, always before anything is sent. */
@@ -36,7 +39,7 @@ const SAYS: Readonly<Record<string, string>> = {
   ERR_HTTP2_STREAM_ERROR: 'it broke the stream off',
   ERR_HTTP2_SESSION_ERROR: 'it ended the connection',
   ETIMEDOUT: 'it does not answer in time',
-  ERR_HTTP2_PING_UNANSWERED: 'it does not answer on a connection that stands',
+  [PING_UNANSWERED]: 'it does not answer on a connection that stands',
   UND_ERR_ABORTED: 'the request was stopped here',
   UND_ERR_CONNECT_TIMEOUT: 'it does not take connections in time',
   UND_ERR_HEADERS_TIMEOUT: 'it does not answer in time',

@@ -4,6 +4,11 @@ import { RecentRead } from './recent-read.js';
 /** Tenants whose grants are remembered; more are forgotten together, which costs a read each. */
 const MOST_TENANTS = 1_000;
 
+/** Oldest providers and grants that are decided on, in milliseconds. */
+const MAX_AGE_MS = 1_000;
+/** Oldest history that is decided on without a new look, in milliseconds. */
+const HISTORY_MAX_AGE_MS = 5_000;
+
 /** Where placement reads providers and grants. */
 export interface PlacementFactsSource {
   list(): Promise<readonly Provider[]>;
@@ -16,22 +21,17 @@ export interface PlacementHistorySource {
 }
 
 export interface PlacementFactsOptions {
-  /** Oldest providers and grants that are decided on, in milliseconds. */
-  readonly maxAgeMs?: number;
-  /** Oldest history that is decided on without a new look, in milliseconds. */
-  readonly historyMaxAgeMs?: number;
   /** Providers to which nothing is sent at present: by this dispatcher, or by all (see PlacementFacts). */
   readonly openBreakers?: () => ReadonlySet<string> | Promise<ReadonlySet<string>>;
 }
 
 /**
  * What placement decides on, for whoever decides: a dispatcher that places, the API that simulates. Providers and grants
- * are at most `maxAgeMs` old, or fresh; builds that are placed at the same time share the reads. Staleness costs a second
+ * are at most a second old, or fresh; builds that are placed at the same time share the reads. Staleness costs a second
  * choice, never a limit: the placement commit checks the provider again under its lock. History is a hint: an old one is
  * used while a new one is read, and without any the choice is made all the same.
  */
 export class PlacementFactsReader {
-  readonly #maxAgeMs: number;
   readonly #providers: RecentRead<readonly Provider[]>;
   readonly #grants = new Map<string, RecentRead<ReadonlySet<string>>>();
   #history: ReadonlyMap<string, ProviderHistory> = new Map();
@@ -44,8 +44,7 @@ export class PlacementFactsReader {
     private readonly clock: Clock,
     private readonly options: PlacementFactsOptions = {},
   ) {
-    this.#maxAgeMs = options.maxAgeMs ?? 1_000;
-    this.#providers = new RecentRead(() => source.list(), clock, this.#maxAgeMs);
+    this.#providers = new RecentRead(() => source.list(), clock, MAX_AGE_MS);
   }
 
   async read(tenantId: string, fresh = false): Promise<PlacementFacts> {
@@ -67,7 +66,7 @@ export class PlacementFactsReader {
     const known = this.#grants.get(tenantId);
     if (known !== undefined) return known;
     if (this.#grants.size >= MOST_TENANTS) this.#grants.clear();
-    const grants = new RecentRead(() => this.source.grantedProviderIds(tenantId), this.clock, this.#maxAgeMs);
+    const grants = new RecentRead(() => this.source.grantedProviderIds(tenantId), this.clock, MAX_AGE_MS);
     this.#grants.set(tenantId, grants);
     return grants;
   }
@@ -76,7 +75,7 @@ export class PlacementFactsReader {
   async #keepHistory(): Promise<void> {
     const first = this.#historyAtMs === undefined;
     const ageMs = this.clock.monotonicMs() - (this.#historyAtMs ?? Number.NEGATIVE_INFINITY);
-    if (ageMs > (this.options.historyMaxAgeMs ?? 5_000)) this.#reading ??= this.#readHistory();
+    if (ageMs > HISTORY_MAX_AGE_MS) this.#reading ??= this.#readHistory();
     if (first) await this.#reading;
   }
 
