@@ -3,6 +3,7 @@ import './fault-hook.ts';
 import { createDispatcher, type DispatcherEnv, type ExecutionLimits, NO_SOURCES } from '@image-factory/dispatcher';
 import { FAILURE_CLASSES, type FailureClass, RETRY_DEFAULTS, type RetryPolicy, Secret } from '@image-factory/domain';
 import { createLogger } from '@image-factory/telemetry';
+import { watchEventLoop } from './stuck-watch.ts';
 import { LEASE_MS, PLACEMENT_BUDGET_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 
 const LIMITS: ExecutionLimits = {
@@ -65,6 +66,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
   };
 }
 
+watchEventLoop();
 const config = JSON.parse(process.argv[2] ?? '{}') as ChaosDispatcherConfig;
 const logger = createLogger({ level: 'info', format: 'json', service: config.name });
 const dispatcher = await createDispatcher(envOf(config), logger, {
