@@ -53,7 +53,9 @@ const rollingRestart: DoneFault = {
       await old.working;
       const stopped = old.terminate(STOP_MS);
       await world.startDispatcher(place).working;
-      if (!(await stopped)) world.clusters[0]?.facts.violations.push(`stop: ${old.name} did not stop well on SIGTERM`);
+      if (await stopped) continue;
+      const said = [`${old.name} did not stop well on SIGTERM`, ...old.stuck].join('; ');
+      world.clusters[0]?.facts.violations.push(`stop: ${said}`);
     }
   },
 };

@@ -36,6 +36,8 @@ export type ChaosReport =
 
 /** What a process writes before it is struck, followed by a `Struck` as JSON. */
 export const STRUCK = 'chaos: struck ';
+/** Begins each line about an event loop that stands still. */
+export const STUCK = 'chaos: stuck ';
 
 export interface Struck {
   /** The point's place among those that were armed. */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
-import { type ArmedPoint, type ChaosOrder, type ChaosReport, STRUCK, type Struck } from './crossing.ts';
+import { type ArmedPoint, type ChaosOrder, type ChaosReport, STRUCK, type Struck, STUCK } from './crossing.ts';
 
 /** Where `bundle-dispatcher.ts` puts the process's entry. */
 export const BUNDLED_DISPATCHER = fileURLToPath(
@@ -133,6 +133,11 @@ export class DispatcherProcess {
       };
       this.#child.on('message', listen);
     });
+  }
+
+  /** What `stuck-worker.ts` has said of it, if anything: when its event loop stood still, and where. */
+  get stuck(): readonly string[] {
+    return this.lines.filter(({ text }) => text.startsWith(STUCK)).map(({ text }) => text);
   }
 
   #order(order: ChaosOrder): void {

@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { type Debugger, type InspectorNotification, Session } from 'node:inspector';
 import { workerData } from 'node:worker_threads';
+import { STUCK } from './crossing.ts';
 
 const LOOK_MS = 1_000;
 /** So many looks without a turn. A process that was frozen makes one look when it wakes, not many. */
@@ -20,7 +21,7 @@ setInterval(() => {
 }, LOOK_MS);
 
 function tellWhere(): void {
-  say(`chaos: the event loop has not turned for ${(STUCK_LOOKS * LOOK_MS) / 1000} s`);
+  say(`for ${(STUCK_LOOKS * LOOK_MS) / 1000} s`);
   const session = new Session();
   session.connectToMainThread();
   const scripts = new Map<string, string>();
@@ -28,7 +29,7 @@ function tellWhere(): void {
   session.on('Debugger.paused', ({ params }: InspectorNotification<Debugger.PausedEventDataType>) => {
     for (const { functionName, location } of params.callFrames.slice(0, SHOWN_FRAMES)) {
       const { scriptId, lineNumber, columnNumber = 0 } = location;
-      say(`chaos:   at ${functionName} (${scripts.get(scriptId) ?? ''}:${lineNumber + 1}:${columnNumber + 1})`);
+      say(`at ${functionName} (${scripts.get(scriptId) ?? ''}:${lineNumber + 1}:${columnNumber + 1})`);
     }
     session.post('Debugger.resume', () => session.disconnect());
   });
@@ -38,5 +39,5 @@ function tellWhere(): void {
 }
 
 function say(line: string): void {
-  writeSync(1, `${line}\n`);
+  writeSync(1, `${STUCK}${line}\n`);
 }
