@@ -223,6 +223,26 @@ describe('a connection that logs share', () => {
   });
 });
 
+describe('a request that is given up while its body is on its way', () => {
+  it('is reset: a stream that goes without a word leaves what sends its body spinning', async () => {
+    const connection = await connect();
+    const given = new AbortController();
+    // More than a stream's window, which this server never widens.
+    const body = { data: 'x'.repeat(200_000) };
+    const path = '/api/v1/namespaces/builds/secrets';
+    const asked = connection
+      .request({ requestClass: 'create', method: 'POST', path, body, signal: given.signal })
+      .catch((error: unknown) => error);
+    const { id } = await eventually('the server has its head', () => server.streams[0]);
+    given.abort(new Error('given up'));
+    expect(outcomeOf(await asked)).toBe('unknown');
+    expect(await eventually('the server is told', () => server.resets.get(id))).toBe(CODES.CANCEL);
+    const other = connection.request({ requestClass: 'status', method: 'GET', path });
+    (await eventually('the connection is used on', () => server.streams[1])).end();
+    expect((await other).status).toBe(200);
+  });
+});
+
 describe('a request that the server did not look at', () => {
   const refuse: readonly Cut[] = [
     ['refused', (stream) => stream.reset(CODES.REFUSED_STREAM)],

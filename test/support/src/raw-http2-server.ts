@@ -48,6 +48,8 @@ export class RawStream {
 export class RawHttp2Server {
   /** Requests that came in, oldest first. */
   readonly streams: RawStream[] = [];
+  /** Streams that clients have reset, by id, with the code. */
+  readonly resets = new Map<number, number>();
   /** Pings that were answered. */
   pingsAnswered = 0;
   /** SETTINGS_INITIAL_WINDOW_SIZE of the last client: bytes of one stream that it takes unasked. */
@@ -125,6 +127,8 @@ export class RawHttp2Server {
     } else if (type === TYPE.ping && !isAck && !this.#silent.has(socket)) {
       this.pingsAnswered += 1;
       socket.write(frame(TYPE.ping, ACK, 0, payload));
+    } else if (type === TYPE.reset) {
+      this.resets.set(bytes.readUInt32BE(5), payload.readUInt32BE(0));
     } else if (type === TYPE.headers) {
       const stream = new RawStream(socket, bytes.readUInt32BE(5));
       socket.write(frame(TYPE.headers, END_HEADERS, stream.id, STATUS_200));

@@ -7,12 +7,16 @@
  * - **A peer that is silent is noticed**: new streams go to the connection that is there, so one that leads nowhere (a host
  *   that froze, a load balancer that forgot it) would be tried for ever. Each connection is pinged (section 6.7); when a
  *   ping has no answer by the next, the connection is destroyed, its streams break, and their readers open others.
+ * - **A stream whose body is not sent yet is reset when it is given up**. Undici closes it with NO_ERROR and destroys it at
+ *   once. Then no RST_STREAM goes out, and node asks the stream that is gone for the rest of its body, without end: the
+ *   event loop stands still and memory fills (node 24.21, `Http2Session::SendPendingData`). Such a stream is reset with
+ *   CANCEL, and node destroys it when that has gone out, which a write under way may delay.
  *
- * Both need the stream, which undici keeps to itself: node tells of each that is made (`http2.client.stream.created`). Only
+ * All need the stream, which undici keeps to itself: node tells of each that is made (`http2.client.stream.created`). Only
  * those on sockets of a watched connector are touched.
  */
 import { subscribe } from 'node:diagnostics_channel';
-import type { ClientHttp2Stream, Http2Session } from 'node:http2';
+import { type ClientHttp2Stream, constants, type Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { buildConnector } from 'undici';
 import { PING_UNANSWERED } from '../error/network-error.js';
@@ -70,6 +74,7 @@ subscribe('http2.client.stream.created', (message) => {
   const watch = (session?.socket as (Socket & { [WATCH]?: Watch }) | undefined)?.[WATCH];
   if (watch === undefined || session === undefined) return;
   failUnlessWhole(stream);
+  resetUnlessSent(stream);
   if (pinged.has(session)) return;
   pinged.add(session);
   keepPinging(session, watch);
@@ -89,6 +94,21 @@ function failUnlessWhole(stream: ClientHttp2Stream): void {
     if (!stream.destroyed) process.nextTick(() => stream.destroy(cutOff()));
     return false;
   };
+}
+
+function resetUnlessSent(stream: ClientHttp2Stream): void {
+  const close = stream.close.bind(stream);
+  const destroy = stream.destroy.bind(stream);
+  let isLeftToNode = false;
+  stream.close = (code = constants.NGHTTP2_NO_ERROR, callback?: () => void): void => {
+    const isGet = stream.sentHeaders?.[':method'] === 'GET';
+    if (isGet || stream.writableFinished || code !== constants.NGHTTP2_NO_ERROR) return close(code, callback);
+    isLeftToNode = true;
+    queueMicrotask(() => (isLeftToNode = false));
+    close(constants.NGHTTP2_CANCEL, callback);
+  };
+  // Undici destroys in the same breath in which it closes.
+  stream.destroy = (error?: Error) => (isLeftToNode ? stream : destroy(error));
 }
 
 /**
