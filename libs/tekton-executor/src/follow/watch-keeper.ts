@@ -3,6 +3,7 @@ import type { Clock } from '@image-factory/domain';
 import type { ClusterConnection, ClusterConnectionProvider, HeldConnection } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import type { AttemptViews } from './attempt-views.js';
+import { backOffMs } from './back-off.js';
 import { ClusterWatches } from './cluster-watches.js';
 
 export interface WatchKeeperOptions {
@@ -144,8 +145,7 @@ export class WatchKeeper {
           provider: this.#options.providerId,
           error,
         });
-        const ms = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
-        await this.#options.clock.sleep(Math.round(ms * (0.5 + Math.random() / 2)), signal).catch(() => undefined);
+        await this.#options.clock.sleep(backOffMs(failures, BACK_OFF_MS), signal).catch(() => undefined);
       }
     }
   }

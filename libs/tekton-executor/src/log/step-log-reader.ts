@@ -2,6 +2,7 @@ import { isDomainError } from '@image-factory/domain';
 import type { Clock, LogRecord, LogSink, LogStep } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
+import { backOffMs } from '../follow/back-off.js';
 import { LogLineParser } from './log-line-parser.js';
 import type { LogLine } from './log-line-parser.js';
 import { gapRecord, PositionTracker } from './log-position.js';
@@ -45,8 +46,9 @@ const IDLE_MS = 120_000;
 const STALL_MS = 15_000;
 /** A follow whose lines are held back, because the stored end was not found, gives it up after so much silence. */
 const SETTLE_MS = 1_000;
+const BACK_OFF_MS = { first: 100, most: 15_000 };
 /** Of a pod that is being deleted less is left by the time. */
-const BACK_OFF_MS = { first: 100, most: 15_000, mostDeleting: 5_000 };
+const DELETING_BACK_OFF_MS = { first: 100, most: 5_000 };
 
 /** How one reading of the log ended. */
 type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
@@ -83,8 +85,8 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     whole = (end === 'end' && sight !== 'gone') || (whole && end === 'interrupted' && isOver(source.sight()));
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
-    const mostMs = source.isDeleting() ? BACK_OFF_MS.mostDeleting : BACK_OFF_MS.most;
-    await changeOr(source, clock, pauseMs(failures, mostMs), signal);
+    const backOff = source.isDeleting() ? DELETING_BACK_OFF_MS : BACK_OFF_MS;
+    await changeOr(source, clock, backOffMs(failures, backOff), signal);
   }
   await sink.end(step);
 }
@@ -277,12 +279,6 @@ function failedOpen(error: unknown): ReadEnd {
   if (error.reason === 'ObjectNotFound') return 'gone';
   // 400: "container … is waiting to start", or a container that the kubelet does not know (yet).
   return error.reason === 'ObjectInvalid' ? 'notStarted' : 'broken';
-}
-
-/** Between half and all of a bound that doubles: the logs of a cluster break off together. */
-function pauseMs(failures: number, mostMs: number): number {
-  const boundMs = Math.min(mostMs, BACK_OFF_MS.first * 2 ** Math.min(failures, 10));
-  return boundMs * (0.5 + Math.random() / 2);
 }
 
 /** Waits for a change of the source, at most `ms`. */
