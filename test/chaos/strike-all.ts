@@ -8,7 +8,7 @@ const TRIES_PER_POINT = 3;
 /** One dispatcher of each round is struck by nothing but faults of the whole world. */
 const STRUCK_PLACES = DISPATCHERS - 1;
 /** A dispatcher waits for so many crossings at once: those that are seldom met stay armed while others strike. */
-const ARMED = 10;
+const ARMED = 20;
 
 /** What struck, in order, and the crossings that were waited for in vain. */
 export interface Strikes {
