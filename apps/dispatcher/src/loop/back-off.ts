@@ -3,7 +3,7 @@ export interface BackOffOptions {
   readonly capMs: number;
 }
 
-/** Full-jitter back-off in milliseconds: uniform between half of the ceiling and the ceiling. `random` is in [0, 1). */
+/** Milliseconds after so many tries: uniform between half of a ceiling that doubles and all of it. `random` is in [0, 1). */
 export function backOffMs(attempt: number, options: BackOffOptions, random: number = Math.random()): number {
   const ceiling = Math.min(options.capMs, options.baseMs * 2 ** Math.min(attempt, 20));
   return Math.round(ceiling / 2 + (ceiling / 2) * random);

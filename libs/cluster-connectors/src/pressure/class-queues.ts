@@ -73,7 +73,10 @@ export class ClassQueues<W extends Waiter> {
 
   /** The first of each class: nobody in it has waited for longer. */
   heads(): readonly W[] {
-    return REQUEST_CLASSES.flatMap((one) => [...this.#queues[one].waiting].slice(0, 1));
+    return REQUEST_CLASSES.flatMap((one) => {
+      const [first] = this.#queues[one].waiting;
+      return first === undefined ? [] : [first];
+    });
   }
 
   /** Who goes next, if there is a token; undefined when nobody may. */
