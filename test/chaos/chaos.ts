@@ -52,8 +52,8 @@ function readOptions(): Options {
 }
 
 function tell(round: RoundResult): void {
-  const { seed, struck, missed, violations, builds, lateRuns, limitsReached, seconds, spent } = round;
-  const counts = `${struck.length} points (${missed.length} missed), ${builds} builds, ${limitsReached} limits reached, ${lateRuns} late runs`;
+  const { seed, struck, missed, violations, builds, lateRuns, logsWithGaps, limitsReached, seconds, spent } = round;
+  const counts = `${struck.length} points (${missed.length} missed), ${builds} builds, ${limitsReached} limits reached, ${lateRuns} late runs, ${logsWithGaps} logs with gaps`;
   const parts = Object.entries(spent).map(([name, part]) => `${name} ${part.toFixed(0)}`);
   say(
     `seed ${seed}: ${counts}, ${seconds.toFixed(1)} s (${parts.join(', ')}): ${violations.length === 0 ? 'ok' : 'BROKEN'}`,

@@ -1,5 +1,6 @@
 import { awaitQuiet } from './check/await-quiet.ts';
-import { checkEnds, checkRows } from './check/check-ends.ts';
+import { checkAcknowledged, checkEnds, checkRows } from './check/check-ends.ts';
+import { checkAllowances } from './check/check-allowances.ts';
 import { checkInvariants } from './check/check-invariants.ts';
 import { checkLogs } from './check/check-logs.ts';
 import { checkProcesses } from './check/check-processes.ts';
@@ -21,6 +22,8 @@ export interface RoundResult {
   readonly violations: readonly string[];
   readonly builds: number;
   readonly lateRuns: number;
+  /** Of steps, of which something is missing, or may be. */
+  readonly logsWithGaps: number;
   /** Limits of tenants, projects, keys and the installation that as much ran under as may. */
   readonly limitsReached: number;
   readonly seconds: number;
@@ -47,12 +50,18 @@ export async function runRound(
     const { struck, missed } = await strikeAll(world, seed, points, schedule);
     const striking = clock.lap();
     await load.stop();
+    let logsWithGaps = 0;
     const violations = await awaitQuiet(world, QUIET_WITHIN_MS);
     await limits.stop();
+    const lateRuns = world.clusters.reduce((sum, { facts }) => sum + facts.lateRuns, 0);
     if (violations.length === 0) {
-      violations.push(...(await checkEnds(world)), ...(await checkLogs(world)), ...(await checkInvariants(world)));
+      const logs = await checkLogs(world);
+      logsWithGaps = logs.withGaps;
+      violations.push(...(await checkEnds(world)), ...logs.violations, ...(await checkInvariants(world)));
     }
-    violations.push(...(await checkRows(world)), ...checkProcesses(world), ...limits.violations);
+    violations.push(...(await checkAcknowledged(world, load.acknowledged)), ...(await checkRows(world)));
+    violations.push(...checkProcesses(world, struck), ...limits.violations);
+    violations.push(...checkAllowances(struck, { seconds: striking, lateRuns, logsWithGaps }));
     const settling = clock.lap();
     return {
       seed,
@@ -60,7 +69,8 @@ export async function runRound(
       missed,
       violations,
       builds: world.plans.length,
-      lateRuns: world.clusters.reduce((sum, { facts }) => sum + facts.lateRuns, 0),
+      lateRuns,
+      logsWithGaps,
       limitsReached: world.live.reached.size,
       seconds: opening + striking + settling,
       spent: { opening, striking, settling },

@@ -60,6 +60,15 @@ function neverWaitedAgain(plan: BuildPlan, row: EndRow): boolean {
   return row.placed === 1 && row.attempts === 1 && plan.disruptions === 0;
 }
 
+/** Every build whose submission was answered is there. */
+export async function checkAcknowledged(world: ChaosWorld, ids: readonly string[]): Promise<string[]> {
+  const rows = await world.database.query<{ id: string }>(
+    `SELECT a.id FROM unnest($1::uuid[]) AS a (id) WHERE NOT EXISTS (SELECT FROM builds b WHERE b.id = a.id)`,
+    [ids],
+  );
+  return rows.map(({ id }) => `lost: build ${id} was acknowledged and has no row`);
+}
+
 /** What the triggers saw, what must be empty when nothing runs, and timelines with more than one end. */
 export async function checkRows(world: ChaosWorld): Promise<string[]> {
   const rows = await world.database.query<{ what: string }>(`

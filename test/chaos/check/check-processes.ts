@@ -1,16 +1,27 @@
+import type { DispatcherProcess, LoggedLine } from '../process/dispatcher-process.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
+import { ALLOWED_ERRORS } from './allowed-errors.ts';
 
-/** What a dispatcher says at level error about the state of the world is a violation, whoever noticed it first. */
-const ALARMS = ['queue counters had drifted', 'no row; nothing is deleted', 'the database is another one'];
+/** Nobody died by himself, nobody said an error that no fault explains, and no rule was broken that a cluster sees by itself. */
+export function checkProcesses(world: ChaosWorld, struck: readonly string[]): string[] {
+  return [
+    ...world.clusters.flatMap((cluster) => cluster.facts.violations),
+    ...world.live.violations,
+    ...world.everStarted.flatMap((process) => checkProcess(process, struck)),
+  ];
+}
 
-/** Nobody died by himself, no alarm was raised, and no rule was broken that a cluster sees by itself. */
-export function checkProcesses(world: ChaosWorld): string[] {
-  const found = [...world.clusters.flatMap((cluster) => cluster.facts.violations), ...world.live.violations];
-  for (const process of world.everStarted) {
-    if (process.unexpectedEnd !== undefined) found.push(`death: ${process.name}: ${process.unexpectedEnd}`);
-    for (const line of process.errors) {
-      if (ALARMS.some((alarm) => line.message.includes(alarm))) found.push(`alarm: ${process.name}: ${line.text}`);
-    }
-  }
-  return found;
+function checkProcess({ name, unexpectedEnd, errors }: DispatcherProcess, struck: readonly string[]): string[] {
+  const unexplained = errors.filter((line) => !isExplained(line, struck));
+  const found = unexplained.map(({ text }) => `error: ${name}: ${text}`);
+  return unexpectedEnd === undefined ? found : [`death: ${name}: ${unexpectedEnd}`, ...found];
+}
+
+function isExplained(line: LoggedLine, struck: readonly string[]): boolean {
+  return ALLOWED_ERRORS.some(
+    (allowed) =>
+      line.message === allowed.message &&
+      line.text.includes(allowed.with) &&
+      struck.some((fault) => allowed.faults.test(fault)),
+  );
 }

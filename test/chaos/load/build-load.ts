@@ -10,6 +10,8 @@ const LOOK_MS = 60;
 export class BuildLoad {
   readonly #world: ChaosWorld;
   readonly #random: Random;
+  /** Ids of the builds whose submission was answered. */
+  readonly acknowledged: string[] = [];
   #stopped = false;
   readonly #running: Promise<void>;
   readonly #cancels: Promise<void>[] = [];
@@ -37,7 +39,9 @@ export class BuildLoad {
         const plan = makePlan(plans.length, this.#random);
         plans.push(plan);
         const buildId = await database.submit(plan, this.#world.imageRepository);
-        if (buildId !== undefined && plan.ending === 'cancelled') {
+        if (buildId === undefined) continue;
+        this.acknowledged.push(buildId);
+        if (plan.ending === 'cancelled') {
           this.#cancels.push(delay(plan.cancelAfterMs).then(() => database.cancel(buildId)));
         }
       }

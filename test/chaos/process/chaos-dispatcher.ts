@@ -4,10 +4,10 @@ import { createDispatcher, type DispatcherEnv, type ExecutionLimits, NO_SOURCES 
 import { FAILURE_CLASSES, type FailureClass, RETRY_DEFAULTS, type RetryPolicy, Secret } from '@image-factory/domain';
 import { createLogger } from '@image-factory/telemetry';
 import { watchEventLoop } from './stuck-watch.ts';
-import { LEASE_MS, PLACEMENT_BUDGET_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
+import { LEASE_MS, PLACEMENT_BUDGET_MS, SEAL_LIMIT_MS, type ChaosDispatcherConfig } from './chaos-dispatcher-config.ts';
 
 const LIMITS: ExecutionLimits = {
-  sealLimitMs: 30_000,
+  sealLimitMs: SEAL_LIMIT_MS,
   lossLimitMs: 180_000,
   placementBudgetMs: PLACEMENT_BUDGET_MS,
   requestDeadlineMs: 2_000,
@@ -56,7 +56,7 @@ function envOf(config: ChaosDispatcherConfig): DispatcherEnv {
     runRetentionMs: 0,
     logRetentionDays: 30,
     retry: RETRY,
-    clocks: { placementSeconds: PLACEMENT_BUDGET_MS / 1000, sealSeconds: 30, lossMinutes: 3 },
+    clocks: { placementSeconds: PLACEMENT_BUDGET_MS / 1000, sealSeconds: SEAL_LIMIT_MS / 1000, lossMinutes: 3 },
     otlpEndpoint: undefined,
     localWorkspaceDir: `${config.dataDir}/local`,
     localHostId: config.name,

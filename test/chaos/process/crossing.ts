@@ -1,5 +1,8 @@
-/** When a process dies at a crossing: nothing sent yet, sent without having heard, or heard without having acted. */
-export const PHASES = ['before', 'sent', 'after'] as const;
+/**
+ * When a process dies at a crossing: nothing sent yet, sent without having heard, or heard without having acted; of an
+ * answer that is a stream, with a piece of it come.
+ */
+export const PHASES = ['before', 'sent', 'after', 'chunk'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** One place where a process waits for something outside of itself. */
@@ -42,7 +45,6 @@ export const STUCK = 'chaos: stuck ';
 export interface Struck {
   /** The point's place among those that were armed. */
   readonly index: number;
-  readonly does: CrossingAction;
 }
 
 export function crossingKey({ label, phase }: Crossing): string {

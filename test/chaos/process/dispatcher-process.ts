@@ -89,7 +89,7 @@ export class DispatcherProcess {
       this.#order({ kind: 'disarm' });
       await within(HEARS_WITHIN_MS, Promise.race([over, disarmed]));
     }
-    if (struck?.does === 'kill') await this.exited;
+    if (struck !== undefined && points[struck.index]?.action === 'kill') await this.exited;
     else this.#expected = false;
     return struck?.index;
   }

@@ -1,5 +1,11 @@
 const KUBERNETES = /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)\/(?:namespaces\/[^/]+\/)?([a-z]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/;
 
+/** What a request of that label gets piece by piece, for as long as there is something to tell; undefined for others. */
+export function streamLabel(label: string): string | undefined {
+  const [, resource] = /^(?:WATCH |GET (?=pods\/log$))(.+)$/.exec(label) ?? [];
+  return resource === undefined ? undefined : `STREAM ${resource}`;
+}
+
 /** A short name of an HTTP request: what it does to which resource, without names and namespaces. */
 export function requestLabel(method: string, target: string): string {
   const { pathname, searchParams } = new URL(target, 'http://any');

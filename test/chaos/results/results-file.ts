@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { CrossingAction } from '../process/crossing.ts';
 import type { RoundResult } from '../run-round.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -79,7 +80,18 @@ export class ResultsFile {
   summary(): string {
     const { struck, rounds, failed, versions } = this.results;
     const ofThis = versions[this.#version]?.struck ?? 0;
-    return `Over all runs: ${struck} points in ${rounds} rounds, ${failed} of them in rounds that broke a rule; ${ofThis} on this version (${this.#version}).`;
+    const rules = `${failed} of them in rounds that broke a rule; ${ofThis} on this version (${this.#version})`;
+    return `Over all runs: ${struck} points in ${rounds} rounds (${this.#kinds()}), ${rules}.`;
+  }
+
+  /** How many points of each kind have struck; a crossing's begins with what was done there. */
+  #kinds(): string {
+    const counts = { kill: 0, cut: 0, freeze: 0, other: 0 };
+    for (const [name, { struck }] of Object.entries(this.results.points)) {
+      const kind = /^(kill|cut|freeze) at /.exec(name)?.[1] as CrossingAction | undefined;
+      counts[kind ?? 'other'] += struck;
+    }
+    return `${counts.kill} kills, ${counts.cut} cuts and ${counts.freeze} freezes at crossings, ${counts.other} others`;
   }
 
   #point(name: string): PointCount {

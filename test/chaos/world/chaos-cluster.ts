@@ -11,8 +11,9 @@ import { ClusterFacts, isRunning, type RunFacts } from './cluster-facts.ts';
 import type { LiveRuns } from './live-runs.ts';
 
 export const IMAGE_PATH = 'team/app';
-const STEPS = ['clone', 'build'] as const;
+export const STEPS = ['clone', 'build'] as const;
 const BOOKMARK_MS = 500;
+const CREDENTIALS = '-credentials';
 const LINGERS = 'chaos.image-factory.io/lingers';
 /** From a container's end to the pod's, as its node tells them. */
 const GONE_AFTER_MS = 30;
@@ -63,7 +64,11 @@ export class ChaosCluster {
     this.#plans = plans;
     this.facts = new ClusterFacts(name, maxRuns, live);
     server.store.onEvent(({ resource, type, object }) => {
+      const { name } = object.metadata;
       if (resource.resource === 'pipelineruns' && type === 'ADDED') this.#takeUp(object);
+      if (resource.resource === 'pipelineruns' && type === 'DELETED') this.facts.runGone(name);
+      if (resource.resource === 'secrets' && type === 'ADDED' && name.endsWith(CREDENTIALS))
+        this.facts.secretMade(name.slice(0, -CREDENTIALS.length));
       if (resource.resource === 'pods') this.#podChanged(object, type === 'DELETED');
     });
     this.#tekton = new FakeTektonController(server);
@@ -96,11 +101,14 @@ export class ChaosCluster {
   #takeUp(run: FakeObject): void {
     const { name, namespace, labels = {} } = run.metadata;
     const buildId = labels[LABELS.build] ?? '';
-    const hasSecret = this.server.store.find('secrets', namespace, `${name}-credentials`) !== undefined;
+    const hasSecret = this.server.store.find('secrets', namespace, `${name}${CREDENTIALS}`) !== undefined;
     const plan = this.#plans[planIndex(run as FakeObject & RunParameters)];
     const found = this.facts.created(run, plan, hasSecret);
     if (!hasSecret) {
-      const waits = { reason: 'ContainerCreating', message: `MountVolume.SetUp failed: secret "${name}-credentials"` };
+      const waits = {
+        reason: 'ContainerCreating',
+        message: `MountVolume.SetUp failed: secret "${name}${CREDENTIALS}"`,
+      };
       this.#tekton.scripts.set(buildId, { clone: { waits } });
       return;
     }

@@ -3,8 +3,8 @@ import { INSTALLATION_RUNS, PROJECTS } from '../load/limits.ts';
 import type { RunFacts } from './cluster-facts.ts';
 
 /**
- * What runs on all clusters together, as they know it themselves: each time that a run is made, no container of an earlier
- * attempt lives; each time that one begins to live, it is alone of its build and of its concurrency key, and no limit of a
+ * What runs on all clusters together, as they know it themselves: each time that a run is made, it is its attempt's first
+ * and no container of an earlier attempt lives; each time that one begins to live, it is alone of its build and of its concurrency key, and no limit of a
  * tenant, a project or the installation is exceeded.
  */
 export class LiveRuns {
@@ -12,8 +12,15 @@ export class LiveRuns {
   /** What had as many runs at once as it may: a limit that nothing came near shows nothing. */
   readonly reached = new Set<string>();
   readonly #live = new Set<RunFacts>();
+  /** The run of each attempt that could start. A create that is repeated is refused where it stands: that makes none. */
+  readonly #made = new Map<string, RunFacts>();
 
+  /** A run is made that can start. */
   created(run: RunFacts): void {
+    const attempt = `${run.buildId}/${run.attempt}`;
+    const before = this.#made.get(attempt);
+    if (before === undefined) this.#made.set(attempt, run);
+    else this.violations.push(`twice: ${madeOn(run)}, of attempt ${attempt}, for which there was ${madeOn(before)}`);
     for (const { name } of [...this.#live].filter(({ buildId }) => buildId === run.buildId)) {
       this.violations.push(`pods: run ${name} still lives when ${run.name} of the same build is made`);
     }
@@ -54,4 +61,8 @@ export class LiveRuns {
       `limit: ${what} has ${found.length} runs of ${most}: ${found.map(({ name }) => name).join(', ')}`,
     );
   }
+}
+
+function madeOn({ name, cluster }: RunFacts): string {
+  return `run ${name} on ${cluster}`;
 }
