@@ -43,9 +43,11 @@ export interface BenchmarkReport extends BenchmarkRun {
   readonly command: string;
 }
 
-/** The q-quantile (0 to 1) of samples by nearest rank. */
+/** The q-quantile (0 to 1) of samples by nearest rank; the median of an even count is the mean of the two in the middle. */
 export function quantile(samples: readonly number[], q: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
+  const [low, high] = [sorted[sorted.length / 2 - 1], sorted[sorted.length / 2]];
+  if (q === 0.5 && low !== undefined && high !== undefined) return (low + high) / 2;
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }
 
