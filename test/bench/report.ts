@@ -16,11 +16,16 @@ export interface BenchmarkResult {
   readonly met: boolean | null;
 }
 
-export interface BenchmarkRun {
-  readonly versions: Readonly<Record<string, string>>;
-  /** What a reader of these figures has to know besides. */
-  readonly note?: string;
+export interface MeasuredRows {
   readonly results: readonly BenchmarkResult[];
+  /** Of the steps that `--only` left out: what the ids of their rows are or begin with. */
+  readonly leftOut: readonly string[];
+}
+
+export interface BenchmarkRun extends MeasuredRows {
+  readonly versions: Readonly<Record<string, string>>;
+  /** What a reader of these figures has to know besides; printed with them. */
+  readonly note?: string;
 }
 
 export interface BenchmarkOptions {
@@ -36,11 +41,13 @@ export interface BenchmarkOptions {
   readonly minutes: number;
 }
 
-export interface BenchmarkReport extends BenchmarkRun {
+/** What `--json` writes. */
+export interface BenchmarkReport {
   readonly name: string;
-  readonly note: string;
   readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
   readonly command: string;
+  readonly results: readonly BenchmarkResult[];
 }
 
 /** The q-quantile (0 to 1) of samples by nearest rank; the median of an even count is the mean of the two in the middle. */
@@ -84,7 +91,7 @@ export function describeMachine(): string {
   return `${processors.length} × ${processors[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
 }
 
-export function printReport(report: BenchmarkReport): void {
+export function printReport(report: BenchmarkReport, note = ''): void {
   const rows = report.results.map((result) => [
     result.id,
     result.title,
@@ -97,10 +104,11 @@ export function printReport(report: BenchmarkReport): void {
   const head = ['id', 'figure', 'ours', 'control', 'ratio', 'spread', 'target'];
   process.stdout.write(`\n${report.command} on ${report.machine}\n\n`);
   for (const row of [head, head.map(() => '---'), ...rows]) process.stdout.write(`| ${row.join(' | ')} |\n`);
+  process.stdout.write(`\n${NOTE} ${note}\n`);
 }
 
 /** What a reader has to know about every figure. */
-export const NOTE =
+const NOTE =
   'Database, controls, fake clusters and the measured code share one machine, on which other work may run: the ratios to ' +
   'the control of the same run count, absolute figures do not.';
 

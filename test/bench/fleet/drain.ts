@@ -64,7 +64,7 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
       await priorityWait(world, tenantCount * perTenant),
       ...writesPerBuild(window),
       toResult({
-        id: 'status-lag-full',
+        id: 'drain-status-lag',
         title: `a run's end → its outcome committed, at full load, p99 of ${lags.length}, ms`,
         samples: lags,
         q: 0.99,

@@ -21,16 +21,16 @@ export async function fleetBenchmark(options: BenchmarkOptions): Promise<Benchma
   const server = await startPostgres(SERVER_SETTINGS);
   const bench: FleetBench = { quick: options.quick, builds: options.builds, serverUrl: server.url };
   try {
-    const results = await runSteps(options, [
+    const measured = await runSteps(options, [
       { id: 'drain', title: 'drain of a large backlog', run: () => measureFleetDrain(bench) },
-      { id: 'lag', title: 'how soon an end is known', run: () => measureHealthyLag(bench) },
+      { id: 'lag', title: 'how soon an end is known', rows: ['status-lag'], run: () => measureHealthyLag(bench) },
       { id: 'small', title: 'small tenants beside a big one', run: () => measureSmallTenants(bench) },
       { id: 'recovery', title: 'recovery of injected failures', run: () => measureRecovery(bench) },
       { id: 'B10', title: 'a dispatcher is killed', run: () => measureCrash(bench, 'SIGKILL') },
       { id: 'B11', title: 'a dispatcher is frozen and wakes', run: () => measureCrash(bench, 'SIGSTOP') },
       { id: 'clusters', title: 'many clusters', run: () => measureManyClusters(bench) },
     ]);
-    return { versions: await versions(server.url), results };
+    return { versions: await versions(server.url), ...measured };
   } finally {
     await server.stop();
   }

@@ -8,14 +8,14 @@ import { measurePickUpLatency } from './pick-up.ts';
 export async function latencyBenchmark(options: BenchmarkOptions): Promise<BenchmarkRun> {
   const server = await startPostgres(SERVER_SETTINGS);
   try {
-    const results = await runSteps(options, [
+    const measured = await runSteps(options, [
       {
         id: 'B7',
         title: 'pick-up latency',
         run: () => measurePickUpLatency({ serverUrl: server.url, quick: options.quick, rounds: options.quick ? 2 : 5 }),
       },
     ]);
-    return { versions: await versions(server.url), results };
+    return { versions: await versions(server.url), ...measured };
   } finally {
     await server.stop();
   }

@@ -30,12 +30,22 @@ export async function logsBenchmark(options: BenchmarkOptions): Promise<Benchmar
     database: (name) => makeDatabase(server.url, name),
   };
   try {
-    const results = await runSteps(options, [
-      { id: 'B12', title: 'writing', run: () => measureIngest(bench) },
-      { id: 'B12-tail', title: '500 clients that follow', run: () => measureTail(bench) },
+    const measured = await runSteps(options, [
+      {
+        id: 'B12',
+        title: 'writing',
+        rows: ['B12-rows', 'B12-copy', 'B12-disk', 'B12-wal'],
+        run: () => measureIngest(bench),
+      },
+      {
+        id: 'B12-tail',
+        title: '500 clients that follow',
+        rows: ['B12-tail', 'B12-told', 'B12-notify'],
+        run: () => measureTail(bench),
+      },
       { id: 'B13', title: 'retention', run: () => measureRetention(bench) },
     ]);
-    return { versions: await versions(server.url), results };
+    return { versions: await versions(server.url), ...measured };
   } finally {
     await server.stop();
   }

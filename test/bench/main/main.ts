@@ -23,7 +23,7 @@ export async function mainBenchmark({ quick }: { quick: boolean }): Promise<Benc
     const running = await measurePlatform(postgres.url, quick, step);
     await step('cluster writes', () => measureClusterWrites(postgres.url, quick ? 2 : 5));
     await step('memory with followed runs', () => measureFollowedRuns(postgres.url, quick ? 200 : 1000));
-    return { versions: running, results };
+    return { versions: running, results, leftOut: [] };
   } finally {
     await postgres.stop();
   }

@@ -18,7 +18,7 @@ export async function pressureBenchmark({ quick }: { quick: boolean }): Promise<
     }
   }
   const results = SICK.flatMap((sickness) => compare(sickness, samples[sickness], samples.well));
-  return { versions: {}, results };
+  return { versions: {}, results, leftOut: [] };
 }
 
 function compare(sickness: Sickness, sick: readonly RoundResult[], well: readonly RoundResult[]): BenchmarkResult[] {

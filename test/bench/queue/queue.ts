@@ -57,8 +57,8 @@ export async function queueBenchmark(options: BenchmarkOptions): Promise<Benchma
     pgBoss: async (name) => PgBossDatabase.open(await makeDatabase(server.url, `${name}_pgboss`)),
   };
   try {
-    const results = await runSteps(options, [
-      { id: 'B1-B2', title: 'drain', run: () => measureDrain(bench) },
+    const measured = await runSteps(options, [
+      { id: 'B1-B2', title: 'drain', rows: ['B1', 'B2'], run: () => measureDrain(bench) },
       { id: 'completion', title: 'completion', run: () => measureCompletion(bench) },
       { id: 'B3', title: 'noisy tenant at its cap', run: () => measureNoisyTenant(bench) },
       { id: 'B4', title: 'fairness', run: () => measureFairness(bench) },
@@ -70,7 +70,7 @@ export async function queueBenchmark(options: BenchmarkOptions): Promise<Benchma
       { id: 'B17', title: 'plan guard', run: () => measurePlan(bench) },
       { id: 'B18', title: 'soak', run: () => measureSoak(bench) },
     ]);
-    return { versions: await versions(server.url), note: QUEUE_NOTE, results };
+    return { versions: await versions(server.url), note: QUEUE_NOTE, ...measured };
   } finally {
     await server.stop();
   }

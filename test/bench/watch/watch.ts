@@ -5,7 +5,7 @@ import { measureWatchFaults } from './watch-faults.ts';
 
 /** The product's list-watch beside client-node's informer, on fake API servers over real HTTP (B14, B15). */
 export async function watchBenchmark(options: BenchmarkOptions): Promise<BenchmarkRun> {
-  const results = await runSteps(options, [
+  const measured = await runSteps(options, [
     {
       id: 'B14',
       title: 'memory and processor time of watched runs',
@@ -13,5 +13,5 @@ export async function watchBenchmark(options: BenchmarkOptions): Promise<Benchma
     },
     { id: 'B15', title: 'faults of a watch', run: () => measureWatchFaults({ quick: options.quick }) },
   ]);
-  return { versions: { '@kubernetes/client-node': '2.0.1' }, results };
+  return { versions: { '@kubernetes/client-node': '2.0.1' }, ...measured };
 }

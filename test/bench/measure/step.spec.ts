@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { withKept } from '../kept-results.ts';
+import { toResult, type BenchmarkReport, type BenchmarkResult } from '../report.ts';
+import { runSteps } from './step.ts';
+
+afterEach(() => (process.exitCode = 0));
+
+function row(id: string, ours = 1): BenchmarkResult {
+  return toResult({ id, title: id, samples: [ours], q: 0.5 });
+}
+
+function report(command: string, results: readonly BenchmarkResult[]): BenchmarkReport {
+  return { name: 'queue', machine: 'm', versions: {}, command, results };
+}
+
+const FILE = report('all', [row('B1-bare'), row('B2-bare'), row('B10-lost'), row('B10-renamed'), row('gone')]);
+
+describe('steps that are run alone', () => {
+  it('replace their rows in a file and leave those of the steps that were left out', async () => {
+    const { results, leftOut } = await runSteps({ only: ['B10'] }, [
+      { id: 'B1-B2', title: '', rows: ['B1', 'B2'], run: () => Promise.reject(new Error('not to be run')) },
+      { id: 'B10', title: '', run: () => Promise.resolve([row('B10-lost', 2)]) },
+    ]);
+    const { command, results: written } = withKept(FILE, report('B10 alone', results), leftOut);
+    expect(written).toEqual([row('B1-bare'), row('B2-bare'), row('B10-lost', 2)]);
+    expect(command).toBe('all && B10 alone');
+  });
+
+  it('leave none of their old rows when they fail', async () => {
+    const { results, leftOut } = await runSteps({ only: ['B10'] }, [
+      { id: 'B1', title: '', run: () => Promise.resolve([row('B1-bare')]) },
+      { id: 'B10', title: '', run: () => Promise.reject(new Error('it broke')) },
+    ]);
+    expect(process.exitCode).toBe(1);
+    expect(withKept(FILE, report('B10 alone', results), leftOut).results).toEqual([row('B1-bare')]);
+  });
+});
+
+it('a whole run leaves nothing of the file before', async () => {
+  const { results, leftOut } = await runSteps({ only: [] }, [
+    { id: 'B1', title: '', run: () => Promise.resolve([row('B1-bare', 2)]) },
+  ]);
+  expect(withKept(FILE, report('all', results), leftOut)).toEqual(report('all', [row('B1-bare', 2)]));
+});
+
+it('a step that gives a row of another one fails', async () => {
+  const { results } = await runSteps({ only: [] }, [
+    { id: 'B1', title: '', run: () => Promise.resolve([row('B10-lost')]) },
+  ]);
+  expect(results).toEqual([]);
+  expect(process.exitCode).toBe(1);
+});
