@@ -63,15 +63,22 @@ export interface ResultInput {
   readonly title: string;
   readonly samples: readonly number[];
   readonly q: number;
-  readonly control?: { readonly name: string; readonly samples: readonly number[] };
+  readonly control?: {
+    readonly name: string;
+    readonly samples: readonly number[];
+    /** That it is 0 is what was measured, as losses are or a rate in a window that was long enough. Default false. */
+    readonly mayBeZero?: boolean;
+  };
   readonly target?: { readonly text: string; readonly met: (ours: number, ratio: number | null) => boolean };
 }
 
-/** @throws Error without samples: a figure of nothing would look like a measured one */
+/** @throws Error without samples, or with a control of 0: a figure of nothing would look like a measured one */
 export function toResult(input: ResultInput): BenchmarkResult {
   if (input.samples.length === 0 || input.control?.samples.length === 0) throw new Error(`${input.id} has no samples`);
   const ours = quantile(input.samples, input.q);
   const control = input.control === undefined ? null : quantile(input.control.samples, input.q);
+  if (control === 0 && input.control?.mayBeZero !== true)
+    throw new Error(`${input.id}: its control, ${input.control?.name}, measured 0`);
   const ratio = control === null || control === 0 ? null : ours / control;
   return {
     id: input.id,

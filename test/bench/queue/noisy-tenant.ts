@@ -59,7 +59,7 @@ async function measureBehind(bench: QueueBench, noisyRows: number): Promise<Benc
       drained('graphile', graphile.contender('graphile', 0)),
       drained('pg-boss', boss.contender('pg-boss', { batchSize: 25, groupConcurrency: CAP, loops: 4 })),
     ]);
-    return toResults(noisyRows, samples);
+    return toResults(noisyRows, samples, !bench.quick);
   } finally {
     await Promise.all([world.close(), quiet.close(), graphile.close(), boss.close()]);
   }
@@ -89,7 +89,8 @@ async function seedPgBoss(boss: PgBossDatabase, rows: number): Promise<void> {
   await boss.add(OTHERS * OTHERS_BUILDS, (index) => ({ group: { id: `tenant-${index % OTHERS}` } }));
 }
 
-function toResults(noisyRows: number, samples: ReadonlyMap<string, number[]>): BenchmarkResult[] {
+/** `longWindows`: a peer that ends nothing in a round of them is as slow as that, and has not only begun late. */
+function toResults(noisyRows: number, samples: ReadonlyMap<string, number[]>, longWindows: boolean): BenchmarkResult[] {
   const pgBossTarget = noisyRows >= 1_000_000 ? 100 : noisyRows >= 100_000 ? 30 : undefined;
   const graphileTarget = noisyRows === 100_000 ? 10 : undefined;
   const rows: [string, string, string, string, number | undefined][] = [
@@ -105,13 +106,13 @@ function toResults(noisyRows: number, samples: ReadonlyMap<string, number[]>): B
       title: `claim ${ours.endsWith('claims') ? '25, not ended,' : `${ours.slice(5)} and end`} beside a tenant at its limit with ${short(noisyRows)} older builds, builds/s`,
       samples: samplesOf(samples, ours),
       q: 0.5,
-      control: { name: controlName, samples: samplesOf(samples, control) },
+      control: { name: controlName, samples: samplesOf(samples, control), mayBeZero: longWindows },
       ...(atLeast === undefined
         ? {}
         : {
             target: {
               text: atLeast < 1 ? 'at most 1.3 × slower' : `at least ${atLeast} ×`,
-              met: (_value: number, ratio: number | null) => ratio !== null && ratio >= atLeast,
+              met: (value: number, ratio: number | null) => (ratio === null ? value > 0 : ratio >= atLeast),
             },
           }),
     }),

@@ -1,4 +1,5 @@
-import { Logger, makeWorkerUtils, run } from 'graphile-worker';
+import { EventEmitter } from 'node:events';
+import { Logger, makeWorkerUtils, run, type WorkerEvents } from 'graphile-worker';
 import pg from 'pg';
 import type { DrainRequest, QueueContender } from './queue-contender.ts';
 
@@ -57,18 +58,21 @@ export class GraphileDatabase {
     };
   }
 
-  /** Jobs per second from the first job's start until enough were done. */
+  /** Jobs per second from the first job's start until enough were done, or `limitMs` after the workers were up. */
   async drain(prefetch: number, { jobs, limitMs }: DrainRequest): Promise<number> {
     let done = 0;
     let firstMs = 0;
     let finished: () => void = () => undefined;
     const enough = new Promise<void>((resolve) => (finished = resolve));
-    const timer = setTimeout(() => finished(), limitMs);
-    const runner = await this.start(prefetch, () => {
+    let timer: NodeJS.Timeout | undefined;
+    const events: WorkerEvents = new EventEmitter();
+    events.once('pool:listen:success', () => (timer = setTimeout(() => finished(), limitMs)));
+    const onJob = (): void => {
       if (done === 0) firstMs = performance.now();
       done += 1;
       if (done >= jobs) finished();
-    });
+    };
+    const runner = await this.start(prefetch, onJob, events);
     await enough;
     const seconds = (performance.now() - firstMs) / 1000;
     const counted = done;
@@ -78,11 +82,16 @@ export class GraphileDatabase {
   }
 
   /** With a pool of ours: the one that it makes itself is still closing, and deaf to errors, when `stop` is done. */
-  async start(prefetch: number, onJob: (payload: unknown) => void): Promise<{ stop(): Promise<void> }> {
+  async start(
+    prefetch: number,
+    onJob: (payload: unknown) => void,
+    events: WorkerEvents = new EventEmitter(),
+  ): Promise<{ stop(): Promise<void> }> {
     const batching = { localQueue: { size: prefetch }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
     const pool = openPool(this.url, CONCURRENCY);
     const runner = await run({
       pgPool: pool,
+      events,
       concurrency: CONCURRENCY,
       noHandleSignals: true,
       logger: SILENT,
