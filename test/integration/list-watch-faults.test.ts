@@ -109,7 +109,7 @@ describe.each(['table', 'object'] as const)('a list-watch in %s form', (form) =>
   it('knows the last state although events come twice or in the wrong order', async () => {
     for (const kind of ['repeat', 'reorder'] as const) {
       server.fault({ path: PATH }, { kind });
-      const watching = await watch();
+      const watching = await watch({ form });
       await eventually('the watch is open', () => server.openWatches === 1);
       put(`${kind}-a`);
       put(`${kind}-b`);
