@@ -42,9 +42,13 @@ export class GraphileDatabase {
     if (count > 10_000) await this.pool.query('VACUUM ANALYZE graphile_worker._private_jobs');
   }
 
-  async topUp(backlog: number): Promise<void> {
+  async queued(): Promise<number> {
     const { rows } = await this.pool.query<{ n: string }>('SELECT count(*) AS n FROM graphile_worker._private_jobs');
-    const missing = backlog - Number(rows[0]?.n ?? 0);
+    return Number(rows[0]?.n ?? 0);
+  }
+
+  async topUp(backlog: number): Promise<void> {
+    const missing = backlog - (await this.queued());
     if (missing > 0) await this.add({ count: missing });
   }
 
