@@ -50,7 +50,7 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
     await wait(warmMs);
     const cpu = await DrainCpu.start(world, dispatchers, clusters);
     const window = await measureWindow(world, clusters, cpu, windowMs);
-    const what = `${tenantCount * perTenant} queued, ${tenantCount} tenants, 3 priorities, ${CLUSTERS} clusters`;
+    const what = `${tenantCount * perTenant} queued, none with an image to publish, ${tenantCount} tenants, 3 priorities, ${CLUSTERS} clusters`;
     const lags = await statusLags(world, window.after);
     return [
       toResult({
@@ -61,7 +61,7 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
         target: { text: 'at least 100', met: (value) => value >= 100 },
       }),
       cold,
-      await priorityWait(world, tenantCount * perTenant),
+      await priorityWait(world),
       ...writesPerBuild(window),
       toResult({
         id: 'drain-status-lag',
@@ -118,7 +118,8 @@ function writesPerBuild({ builds, before, after }: Window): BenchmarkResult[] {
       title: 'cluster writes per build, in warm namespaces',
       samples: [ofAttempts / Math.max(1, builds)],
       q: 0.5,
-      target: { text: 'at most 4', met: (value) => value < 4.1 },
+      // To a tenth of a write, as published: builds that are under way at the window's ends are counted in part.
+      target: { text: 'at most 4.0', met: (value) => Number(value.toFixed(1)) <= 4 },
     }),
   ];
   if (namespaces === 0) return rows;
@@ -128,11 +129,12 @@ function writesPerBuild({ builds, before, after }: Window): BenchmarkResult[] {
 
 /**
  * All waited from the start, so the wait of a build is its place in the order of claims divided by the capacity; the
- * ideal order has every high build first. Builds that are not claimed yet come after all others, high ones first.
+ * ideal order has every high build first. Only what was claimed until now is looked at: high builds that still wait are
+ * counted as if they came next, which is the least that they can wait.
  */
-async function priorityWait(world: BuildWorld, total: number): Promise<BenchmarkResult> {
-  const rows = await world.rows<{ high: boolean }>(
-    `SELECT b.priority = $1 AS high
+async function priorityWait(world: BuildWorld): Promise<BenchmarkResult> {
+  const rows = await world.rows<{ high: boolean; claimed: boolean }>(
+    `SELECT b.priority = $1 AS high, c.at IS NOT NULL AS claimed
        FROM (SELECT * FROM builds WHERE build_number > 1) b
        LEFT JOIN LATERAL (SELECT min(id) AS at FROM build_events v
                            WHERE v.build_id = b.id AND v.subject = 'build' AND v.to_state = 'running') c ON true
@@ -141,9 +143,11 @@ async function priorityWait(world: BuildWorld, total: number): Promise<Benchmark
   );
   const places = rows.flatMap(({ high }, index) => (high ? [index + 1] : []));
   const mean = places.reduce((sum, place) => sum + place, 0) / places.length;
+  const claimed = rows.filter((row) => row.claimed);
+  const waiting = places.length - claimed.filter(({ high }) => high).length;
   return toResult({
     id: 'drain-priority',
-    title: `mean place of the ${places.length} high builds in the order of ${total} claims`,
+    title: `mean place of the ${places.length} high builds in the order of the first ${claimed.length} claims (${waiting} of them still wait, and count as next)`,
     samples: [mean],
     q: 0.5,
     control: { name: 'ideal order', samples: [(places.length + 1) / 2] },
