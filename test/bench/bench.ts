@@ -64,9 +64,9 @@ if (values.quick && values.json !== undefined && resolve(values.json).startsWith
     machine: describeMachine(),
     versions: { node: process.version, ...run.versions },
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
-    results: run.results,
+    results: run.results.map(({ samples: _samples, ...result }) => result),
   };
-  printReport(report, run.note);
+  printReport(report, run);
   if (values.json !== undefined) {
     const before = existsSync(values.json)
       ? (JSON.parse(readFileSync(values.json, 'utf8')) as BenchmarkReport)

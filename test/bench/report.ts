@@ -16,8 +16,13 @@ export interface BenchmarkResult {
   readonly met: boolean | null;
 }
 
+/** A result before it is published: with how many samples it was made of. */
+export interface MeasuredResult extends BenchmarkResult {
+  readonly samples: number;
+}
+
 export interface MeasuredRows {
-  readonly results: readonly BenchmarkResult[];
+  readonly results: readonly MeasuredResult[];
   /** Of the steps that `--only` left out: what the ids of their rows are or begin with. */
   readonly leftOut: readonly string[];
 }
@@ -73,7 +78,7 @@ export interface ResultInput {
 }
 
 /** @throws Error without samples, or with a control of 0: a figure of nothing would look like a measured one */
-export function toResult(input: ResultInput): BenchmarkResult {
+export function toResult(input: ResultInput): MeasuredResult {
   if (input.samples.length === 0 || input.control?.samples.length === 0) throw new Error(`${input.id} has no samples`);
   const ours = quantile(input.samples, input.q);
   const control = input.control === undefined ? null : quantile(input.control.samples, input.q);
@@ -90,6 +95,7 @@ export function toResult(input: ResultInput): BenchmarkResult {
     spread: [round(Math.min(...input.samples)), round(Math.max(...input.samples))],
     target: input.target?.text ?? null,
     met: input.target === undefined ? null : input.target.met(ours, ratio),
+    samples: input.samples.length,
   };
 }
 
@@ -98,14 +104,14 @@ export function describeMachine(): string {
   return `${processors.length} × ${processors[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
 }
 
-export function printReport(report: BenchmarkReport, note = ''): void {
-  const rows = report.results.map((result) => [
+export function printReport(report: BenchmarkReport, { results, note = '' }: BenchmarkRun): void {
+  const rows = results.map((result) => [
     result.id,
     result.title,
     String(result.ours),
     result.control === null ? '' : `${result.control} (${result.control_name ?? ''})`,
     result.ratio === null ? '' : String(result.ratio),
-    `${result.spread[0]} – ${result.spread[1]}`,
+    result.samples === 1 ? '1 run' : `${result.spread[0]} – ${result.spread[1]}`,
     result.target === null ? '' : `${result.target}: ${result.met === true ? 'met' : 'NOT met'}`,
   ]);
   const head = ['id', 'figure', 'ours', 'control', 'ratio', 'spread', 'target'];

@@ -1,9 +1,9 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { ConnectChild } from './connect-child.ts';
 import { ourClient, stockClient, undiciClient, type Client } from './contenders.ts';
 
 /** Milliseconds to the first answer of a new client (TCP, TLS, request), and to the one after it. */
-export async function measureConnectTime(quick: boolean): Promise<BenchmarkResult[]> {
+export async function measureConnectTime(quick: boolean): Promise<MeasuredResult[]> {
   const { child, ready } = await ConnectChild.start<{ port: number }>('server-process.ts');
   const makers: Readonly<Record<string, () => Promise<Client> | Client>> = {
     ours: () => ourClient(ready.port),
@@ -28,7 +28,7 @@ export async function measureConnectTime(quick: boolean): Promise<BenchmarkResul
         await client.close();
       }
     }
-    const result = (id: string, title: string, samples: Record<string, number[]>, control: string): BenchmarkResult =>
+    const result = (id: string, title: string, samples: Record<string, number[]>, control: string): MeasuredResult =>
       toResult({
         id,
         title,

@@ -1,11 +1,11 @@
 import { residentMib } from '../main/memory.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { ConnectChild } from './connect-child.ts';
 
 const SETTLE_MS = 2_000;
 
 /** What a cluster costs that is connected, watched and idle: 500 of them in one process, beside none. */
-export async function measureIdleMemory(quick: boolean): Promise<BenchmarkResult[]> {
+export async function measureIdleMemory(quick: boolean): Promise<MeasuredResult[]> {
   const clusters = quick ? 50 : 500;
   const { child: server, ready } = await ConnectChild.start<{ port: number }>('server-process.ts');
   try {

@@ -1,11 +1,11 @@
 import { TokenBroker } from '@image-factory/cluster-connectors';
 import { systemClock } from '@image-factory/telemetry';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 
 const BATCHES = 200;
 
 /** What a request waits for its token when a broker keeps one, beside awaiting a value that is there. */
-export async function measureBroker(quick: boolean): Promise<BenchmarkResult[]> {
+export async function measureBroker(quick: boolean): Promise<MeasuredResult[]> {
   let minted = 0;
   const broker = new TokenBroker({
     name: 'a cluster',

@@ -1,5 +1,5 @@
 import { chooseProvider, type PlacementFacts, type PlacementRequest, type Provider } from '@image-factory/domain';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 
 const CLUSTERS = 500;
 const REGIONS = ['eu-west-1', 'us-east-1', 'ap-south-1'];
@@ -8,7 +8,7 @@ const REGIONS = ['eu-west-1', 'us-east-1', 'ap-south-1'];
  * How long the choice of one provider takes, all filters and scores included, for builds of a thousand projects. Half of
  * the builds ask for a capability and a label, so that filters refuse with their messages as well as let pass.
  */
-export function measurePlacement(quick: boolean): BenchmarkResult[] {
+export function measurePlacement(quick: boolean): MeasuredResult[] {
   const facts = fleetOf(CLUSTERS);
   for (let warmUp = 0; warmUp < 500; warmUp += 1) chooseProvider(requestOf(warmUp), facts);
   const samples: number[] = [];

@@ -1,5 +1,5 @@
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { ConnectChild } from './connect-child.ts';
 import { ourClient, ourTypedClient, stockClient, undiciClient, type Client } from './contenders.ts';
 
@@ -12,7 +12,7 @@ interface Round {
 }
 
 /** Requests through each client, eight at a time: rate, processor time of this process, sockets. */
-export async function measureRequests(quick: boolean): Promise<BenchmarkResult[]> {
+export async function measureRequests(quick: boolean): Promise<MeasuredResult[]> {
   const { child, ready } = await ConnectChild.start<{ port: number }>('server-process.ts');
   const clients = [
     await ourClient(ready.port),
@@ -65,7 +65,7 @@ async function round(client: Client, server: ConnectChild, count: number): Promi
   };
 }
 
-function resultsOf(rounds: ReadonlyMap<string, Round[]>): BenchmarkResult[] {
+function resultsOf(rounds: ReadonlyMap<string, Round[]>): MeasuredResult[] {
   const of = (name: string, pick: (one: Round) => number): number[] =>
     samplesOf(new Map([[name, (rounds.get(name) ?? []).map(pick)]]), name);
   const against = (id: string, title: string, ours: string, control: string, pick: (one: Round) => number) =>

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { ConnectChild } from './connect-child.ts';
 import { connectOurs, TOKEN } from './contenders.ts';
 
 /** What it costs a request that its token is asked for anew each time (and read again when its file was replaced). */
-export async function measureTokenLatency(quick: boolean): Promise<BenchmarkResult[]> {
+export async function measureTokenLatency(quick: boolean): Promise<MeasuredResult[]> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-token-'));
   const path = join(directory, 'token');
   await writeFile(path, TOKEN);

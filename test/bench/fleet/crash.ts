@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
@@ -9,7 +9,7 @@ const LEASE_MS = 4_000;
  * B10, B11: of two dispatchers with N live builds one dies (or freezes past its lease and wakes). What it held has an
  * owner again within the lease and five seconds, and no run is made twice.
  */
-export async function measureCrash(bench: FleetBench, signal: 'SIGKILL' | 'SIGSTOP'): Promise<BenchmarkResult[]> {
+export async function measureCrash(bench: FleetBench, signal: 'SIGKILL' | 'SIGSTOP'): Promise<MeasuredResult[]> {
   const builds = bench.quick ? 60 : 1_000;
   const id = signal === 'SIGKILL' ? 'B10' : 'B11';
   const clusters = await Clusters.start({ count: 4, hangs: true });

@@ -1,5 +1,5 @@
 import { cpuMs, familyCpuMs, parentOf } from '../measure/cpu-time.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from '../queue/build-world.ts';
 import type { Clusters } from './clusters.ts';
 import type { ProductProcess } from './product-process.ts';
@@ -34,10 +34,10 @@ export class DrainCpu {
   }
 
   /** Of the builds that have ended since the start. */
-  async perBuild(builds: number): Promise<BenchmarkResult[]> {
+  async perBuild(builds: number): Promise<MeasuredResult[]> {
     const after = await this.#read();
     const of = (key: keyof CpuUse): number => (after[key] - this.#before[key]) / Math.max(1, builds);
-    const row = (id: string, who: string, value: number): BenchmarkResult =>
+    const row = (id: string, who: string, value: number): MeasuredResult =>
       toResult({ id, title: `processor time per build, ms: ${who}`, samples: [value], q: 0.5 });
     return [
       row('drain-cpu', 'the dispatchers (what one build costs one dispatcher)', of('dispatchers')),

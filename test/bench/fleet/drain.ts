@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from '../queue/build-world.ts';
 import { Clusters, type ClusterReport } from './clusters.ts';
 import { DrainCpu } from './drain-cpu.ts';
@@ -21,7 +21,7 @@ interface Window {
   readonly seconds: number;
   readonly before: ClusterReport;
   readonly after: ClusterReport;
-  readonly cpu: readonly BenchmarkResult[];
+  readonly cpu: readonly MeasuredResult[];
 }
 
 /**
@@ -29,7 +29,7 @@ interface Window {
  * each tenant has one build, whose namespace is cold: a figure of its own. Then all come, and the rate is that of a window
  * in the middle of the drain: it does not change with the backlog (B1).
  */
-export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkResult[]> {
+export async function measureFleetDrain(bench: FleetBench): Promise<MeasuredResult[]> {
   const tenantCount = Math.min(1_000, Math.ceil(bench.builds / 50), bench.quick ? 20 : 1_000);
   const perTenant = Math.ceil(bench.builds / tenantCount);
   const [warmMs, windowMs] = bench.quick ? [3_000, 12_000] : [10_000, 60_000];
@@ -79,7 +79,7 @@ export async function measureFleetDrain(bench: FleetBench): Promise<BenchmarkRes
 }
 
 /** The first build of every tenant: each namespace is made on its way. */
-async function coldStart(installation: Installation, tenantCount: number): Promise<BenchmarkResult> {
+async function coldStart(installation: Installation, tenantCount: number): Promise<MeasuredResult> {
   const fromMs = performance.now();
   await installation.reaches('the first build of each tenant to end', FINISHED, tenantCount, 180_000);
   const seconds = (performance.now() - fromMs) / 1000;
@@ -107,7 +107,7 @@ const FINISHED = 'SELECT count(*) AS n FROM builds WHERE finished_at IS NOT NULL
  * What an attempt writes where its tenant's namespace is warm, as the target means it; and what it costs to make one
  * ready, by tenant and cluster and not by build, with how often that was.
  */
-function writesPerBuild({ builds, before, after }: Window): BenchmarkResult[] {
+function writesPerBuild({ builds, before, after }: Window): MeasuredResult[] {
   const preparations = after.preparations - before.preparations;
   const namespaces = after.namespaces - before.namespaces;
   const ofAttempts = after.writes - before.writes - preparations;
@@ -132,7 +132,7 @@ function writesPerBuild({ builds, before, after }: Window): BenchmarkResult[] {
  * ideal order has every high build first. Only what was claimed until now is looked at: high builds that still wait are
  * counted as if they came next, which is the least that they can wait.
  */
-async function priorityWait(world: BuildWorld): Promise<BenchmarkResult> {
+async function priorityWait(world: BuildWorld): Promise<MeasuredResult> {
   const rows = await world.rows<{ high: boolean; claimed: boolean }>(
     `SELECT b.priority = $1 AS high, c.at IS NOT NULL AS claimed
        FROM (SELECT * FROM builds WHERE build_number > 1) b

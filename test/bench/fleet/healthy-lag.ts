@@ -1,5 +1,5 @@
 import { paced } from '../measure/closed-loop.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
@@ -11,7 +11,7 @@ const TENANTS = 50;
 const PER_SECOND = 42;
 
 /** The lag of an end while about half as many builds come as two dispatchers can carry: the p99 of each of some windows. */
-export async function measureHealthyLag(bench: FleetBench): Promise<BenchmarkResult[]> {
+export async function measureHealthyLag(bench: FleetBench): Promise<MeasuredResult[]> {
   const [windows, windowMs] = bench.quick ? [1, 10_000] : [5, 30_000];
   const clusters = await Clusters.start({ count: 10, latencyMs: [5, 20] });
   const installation = await Installation.open(bench.serverUrl, 'fleet_lag');

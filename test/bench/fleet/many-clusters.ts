@@ -1,6 +1,6 @@
 import { residentMib } from '../main/memory.ts';
 import { paced } from '../measure/closed-loop.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
@@ -20,7 +20,7 @@ const HEAP_MIB = 1_280;
 const HOLE_ROUNDS = 5;
 
 /** One dispatcher follows runs on very many clusters; then a tenth of them stops to answer. */
-export async function measureManyClusters(bench: FleetBench): Promise<BenchmarkResult[]> {
+export async function measureManyClusters(bench: FleetBench): Promise<MeasuredResult[]> {
   const count = bench.quick ? 20 : 500;
   const clusters = await Clusters.start({ count, hangs: true });
   const installation = await Installation.open(bench.serverUrl, 'fleet_clusters');
@@ -71,7 +71,7 @@ async function measureBlackHoles(
   installation: Installation,
   clusters: Clusters,
   tenants: readonly string[],
-): Promise<BenchmarkResult> {
+): Promise<MeasuredResult> {
   const count = clusters.configs.length;
   const holes = count / 10;
   const healthy = (is: '=' | '<>'): string => `SELECT count(*) AS n FROM providers WHERE health ${is} 'healthy'`;

@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { Installation } from './installation.ts';
@@ -8,7 +8,7 @@ const EVICT_EVERY = 15;
 const USER_ERROR_EVERY = 20;
 
 /** Every fourth create fails by its cluster's fault in one of five ways, every 15th run is evicted, every 20th is wrong. */
-export async function measureRecovery(bench: FleetBench): Promise<BenchmarkResult[]> {
+export async function measureRecovery(bench: FleetBench): Promise<MeasuredResult[]> {
   const builds = bench.quick ? 100 : 600;
   const clusters = await Clusters.start({
     count: 3,

@@ -2,7 +2,7 @@ import { alternate, samplesOf } from '../measure/alternate.ts';
 import { paced } from '../measure/closed-loop.ts';
 import type { BuildWorld } from '../queue/build-world.ts';
 import { jainIndex } from '../queue/fairness.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { idealWaits } from './ideal-waits.ts';
@@ -25,7 +25,7 @@ interface Waits {
 }
 
 /** Twenty tenants submit now and then: how long their builds wait, alone and beside one with 10,000 queued, in turns. */
-export async function measureSmallTenants(bench: FleetBench): Promise<BenchmarkResult[]> {
+export async function measureSmallTenants(bench: FleetBench): Promise<MeasuredResult[]> {
   const [rounds, roundMs, backlog] = bench.quick ? [1, 10_000, 2_000] : [5, 40_000, 10_000];
   let databases = 0;
   const contender = (name: string, backlogOfBig: number) => ({

@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from '../queue/build-world.ts';
 
 /** What an attempt goes through, in order, and when each part of it begins and ends in its row. */
@@ -13,7 +13,7 @@ const STAGES: readonly (readonly [id: string, title: string, from: string, to: s
 ];
 
 /** Which part of an attempt's life holds it for how long, over the attempts that ended last. */
-export async function attemptStages(world: BuildWorld, most: number): Promise<BenchmarkResult[]> {
+export async function attemptStages(world: BuildWorld, most: number): Promise<MeasuredResult[]> {
   const spans = STAGES.map(([, , from, to]) => `extract(epoch FROM ${to} - ${from})::float8 * 1000`);
   const rows = await world.rows<{ ms: number[] }>(
     `SELECT ARRAY[${spans.join(', ')}] AS ms FROM build_executions

@@ -5,7 +5,7 @@ import { Installation } from '../fleet/installation.ts';
 import { paced } from '../measure/closed-loop.ts';
 import { imagelessBuild } from '../queue/build-life.ts';
 import { GraphileDatabase } from '../queue/peer/graphile-queue.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 
 export interface LatencyOptions {
   readonly serverUrl: string;
@@ -28,13 +28,13 @@ const LOADED_PER_SECOND = 300;
  * B7: from the commit of a submission to the commit of its claim by a dispatcher process, beside graphile-worker from
  * the commit of an added job to the start of its handler. No cluster takes part: a claimed build finds no provider.
  */
-export async function measurePickUpLatency(options: LatencyOptions): Promise<BenchmarkResult[]> {
+export async function measurePickUpLatency(options: LatencyOptions): Promise<MeasuredResult[]> {
   const ours = await openOurs(options.serverUrl);
   const peer = await openGraphile(options.serverUrl);
   try {
     await ours.round(IDLE_PER_SECOND, 10);
     await peer.round(IDLE_PER_SECOND, 10);
-    const results: BenchmarkResult[] = [];
+    const results: MeasuredResult[] = [];
     for (const [name, perSecond, count] of [
       ['idle', IDLE_PER_SECOND, options.quick ? 50 : 60],
       ['300', LOADED_PER_SECOND, options.quick ? 900 : 1_500],
@@ -55,7 +55,7 @@ export async function measurePickUpLatency(options: LatencyOptions): Promise<Ben
   }
 }
 
-function toResults(name: string, perSecond: number, samples: { ours: number[]; peer: number[] }): BenchmarkResult[] {
+function toResults(name: string, perSecond: number, samples: { ours: number[]; peer: number[] }): MeasuredResult[] {
   return [0.5, 0.95, 0.99].map((q) =>
     toResult({
       id: `B7-${name}-p${q * 100}`,

@@ -1,5 +1,5 @@
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from '../queue/build-world.ts';
 import { buildLine } from './build-lines.ts';
 import type { LogsBench } from './logs.ts';
@@ -15,7 +15,7 @@ interface Written {
 }
 
 /** B12, the writing half: lines per second, and bytes on disk and in the WAL for each byte of a log. */
-export async function measureIngest(bench: LogsBench): Promise<BenchmarkResult[]> {
+export async function measureIngest(bench: LogsBench): Promise<MeasuredResult[]> {
   const world = await bench.world('ingest');
   const rows = await RowTable.open(await bench.database('ingest_rows'));
   const copy = await RowTable.open(await bench.database('ingest_copy'));
@@ -65,7 +65,7 @@ async function sizes(world: BuildWorld): Promise<{ disk: number; wal: number }> 
   return { disk, wal: await world.number(`SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS n`) };
 }
 
-function toResults(samples: ReadonlyMap<string, number[]>, written: ReadonlyMap<string, Written[]>): BenchmarkResult[] {
+function toResults(samples: ReadonlyMap<string, number[]>, written: ReadonlyMap<string, Written[]>): MeasuredResult[] {
   const of = (name: string, field: keyof Written): number[] =>
     (written.get(name) ?? []).map((one) => one[field] * 1_000);
   const atLeast = (times: number) => ({

@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { LogsBench } from './logs.ts';
 import { chunkWriter } from './log-writers.ts';
 
@@ -13,7 +13,7 @@ const COPY_CHUNKS = `
     FROM build_log_chunks CROSS JOIN generate_series(2, $1::integer) AS n`;
 
 /** B13: the end of a day of logs: its partition dropped, beside a DELETE of the same chunks from one table. */
-export async function measureRetention(bench: LogsBench): Promise<BenchmarkResult[]> {
+export async function measureRetention(bench: LogsBench): Promise<MeasuredResult[]> {
   const copies = Math.ceil(bench.retainedLines / WRITTEN_LINES);
   const lines = copies * WRITTEN_LINES;
   const world = await bench.world('retention');

@@ -6,7 +6,7 @@ import { Agent, request } from 'undici';
 import { RestClient } from '../../e2e/support/rest-client.ts';
 import { Installation } from '../fleet/installation.ts';
 import { ADMIN_KEY } from '../fleet/product-process.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import type { LogsBench } from './logs.ts';
 import { openStreams } from './log-writers.ts';
 
@@ -18,7 +18,7 @@ const LINES_PER_FLUSH = 5;
 const STEP: LogStep = { task: 'build', step: 'build', ordinal: 10 };
 
 /** B12, the reading half: 500 clients follow 20 growing logs over the API's event streams. */
-export async function measureTail(bench: LogsBench): Promise<BenchmarkResult[]> {
+export async function measureTail(bench: LogsBench): Promise<MeasuredResult[]> {
   const installation = await Installation.open(bench.serverUrl, 'tail');
   const { world } = installation;
   const notifier = new Notifier(world.database);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Platform, TenantFixture } from '../../e2e/support/platform.ts';
 import { until } from '../../e2e/support/rest-client.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 
 interface PipelineRunDocument {
   metadata: { name: string; namespace: string; labels?: Record<string, string>; annotations?: Record<string, string> };
@@ -16,7 +16,7 @@ export async function measureAgainstHand(
   platform: Platform,
   tenant: TenantFixture,
   options: { readonly rounds: number; readonly atOnce: number },
-): Promise<BenchmarkResult> {
+): Promise<MeasuredResult> {
   const template = await anyDocument(platform, tenant);
   // Asking for 20 builds five times a second would take its part of two cores from what is measured.
   const everyMs = options.atOnce > 1 ? 1_000 : 200;

@@ -1,6 +1,6 @@
 import { Platform, type TenantFixture } from '../../e2e/support/platform.ts';
 import { until } from '../../e2e/support/rest-client.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { CountingProxy, type CountedRequest, writeOf } from '../../e2e/support/counting-proxy.ts';
 import { replaceProvider } from '../../e2e/support/replace-provider.ts';
 
@@ -8,7 +8,7 @@ import { replaceProvider } from '../../e2e/support/replace-provider.ts';
  * Requests of the dispatcher that change the cluster, per build, counted on the wire between the two: from submission
  * until the build's run and Secret are gone. The namespace is warm: one build went before.
  */
-export async function measureClusterWrites(postgresUrl: string, builds: number): Promise<BenchmarkResult[]> {
+export async function measureClusterWrites(postgresUrl: string, builds: number): Promise<MeasuredResult[]> {
   const platform = await Platform.start({ postgresUrl, name: 'bench-writes', dispatchers: 0 });
   const proxy = await CountingProxy.start(platform.cluster);
   try {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FakeKubeApiServer, FakeTektonController } from '@image-factory/test-support';
 import { Platform } from '../../e2e/support/platform.ts';
 import { until } from '../../e2e/support/rest-client.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { memoryUse, PROBE_NODE_OPTIONS, type MemoryUse } from './memory.ts';
 import { replaceProvider } from '../../e2e/support/replace-provider.ts';
 
@@ -17,7 +17,7 @@ const SAMPLE_EVERY_MS = 2_000;
  * Memory of one dispatcher that follows `count` running builds (status and log of each) on a fake API server, beside
  * the same process before the first of them. The builds hang in their second step with an open log.
  */
-export async function measureFollowedRuns(postgresUrl: string, count: number): Promise<BenchmarkResult[]> {
+export async function measureFollowedRuns(postgresUrl: string, count: number): Promise<MeasuredResult[]> {
   const fake = await FakeKubeApiServer.start();
   const controller = new FakeTektonController(fake);
   const platform = await Platform.start({
@@ -78,7 +78,7 @@ async function sample(pid: number): Promise<MemoryUse[]> {
   return samples;
 }
 
-function toResults(count: number, idle: readonly MemoryUse[], followed: readonly MemoryUse[]): BenchmarkResult[] {
+function toResults(count: number, idle: readonly MemoryUse[], followed: readonly MemoryUse[]): MeasuredResult[] {
   const figures: readonly [string, string, keyof MemoryUse][] = [
     ['rss', 'resident memory', 'residentMib'],
     ['peak', 'peak of resident memory', 'peakMib'],

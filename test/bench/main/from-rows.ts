@@ -1,6 +1,6 @@
 import { Database, PostgresBuildLogs } from '@image-factory/persistence';
 import type { Platform } from '../../e2e/support/platform.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { Sightings } from './sightings.ts';
 
 /** The builds of one phase of the run. */
@@ -16,7 +16,7 @@ export async function measureFromRows(
   platform: Platform,
   sightings: Sightings,
   phase: Phase,
-): Promise<BenchmarkResult[]> {
+): Promise<MeasuredResult[]> {
   return [
     await claimToCreate(platform, phase),
     await logFirstByte(platform, sightings, phase),
@@ -24,7 +24,7 @@ export async function measureFromRows(
   ];
 }
 
-async function claimToCreate(platform: Platform, phase: Phase): Promise<BenchmarkResult> {
+async function claimToCreate(platform: Platform, phase: Phase): Promise<MeasuredResult> {
   const rows = await platform.sql<{ ms: number }>(
     `SELECT extract(epoch FROM created_at - claimed_at)::float8 * 1000 AS ms FROM build_executions
       WHERE created_at IS NOT NULL AND claimed_at >= $1`,
@@ -43,7 +43,7 @@ async function claimToCreate(platform: Platform, phase: Phase): Promise<Benchmar
  * From the time that the container runtime gave a step's first line to the commit of the chunk that holds it. The
  * control is how late the API server showed that the step's container runs: before that nobody can ask for its log.
  */
-async function logFirstByte(platform: Platform, sightings: Sightings, phase: Phase): Promise<BenchmarkResult> {
+async function logFirstByte(platform: Platform, sightings: Sightings, phase: Phase): Promise<MeasuredResult> {
   const chunks = await platform.sql<{ id: string; run: string; task: string; step: string; stored_ms: number }>(
     `SELECT e.id, e.pipeline_run_name AS run, c.task, c.step_name AS step,
             extract(epoch FROM pg_xact_commit_timestamp(l.xmin))::float8 * 1000 AS stored_ms
@@ -95,7 +95,7 @@ function millisecondsOf(time: string): number {
 }
 
 /** From the arrival of a run's end at a plain watch beside the product to the commit of its outcome. */
-async function statusLag(platform: Platform, sightings: Sightings, phase: Phase): Promise<BenchmarkResult> {
+async function statusLag(platform: Platform, sightings: Sightings, phase: Phase): Promise<MeasuredResult> {
   const rows = await platform.sql<{ run: string; committed_ms: number }>(
     `SELECT e.pipeline_run_name AS run, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))::float8 * 1000 AS committed_ms
        FROM build_executions e

@@ -1,5 +1,5 @@
 import { Platform, type TenantFixture } from '../../e2e/support/platform.ts';
-import { toResult, type BenchmarkResult, type BenchmarkRun } from '../report.ts';
+import { toResult, type MeasuredResult, type BenchmarkRun } from '../report.ts';
 import { buildOnce, measureAgainstHand } from './against-hand.ts';
 import { measureClusterWrites } from './cluster-writes.ts';
 import { measureFollowedRuns } from './followed-runs.ts';
@@ -9,12 +9,12 @@ import { startPostgres } from '../database/start-postgres.ts';
 import { Sightings } from './sightings.ts';
 import { measurePickUp, measureSubmission } from './submission.ts';
 
-type Step = (title: string, work: () => Promise<readonly BenchmarkResult[]>) => Promise<void>;
+type Step = (title: string, work: () => Promise<readonly MeasuredResult[]>) => Promise<void>;
 
 /** The main job on the real test cluster (`npm run cluster -- up` first): one API, one dispatcher, PostgreSQL with fsync. */
 export async function mainBenchmark({ quick }: { quick: boolean }): Promise<BenchmarkRun> {
   const postgres = await startPostgres();
-  const results: BenchmarkResult[] = [];
+  const results: MeasuredResult[] = [];
   const step: Step = async (title, work) => {
     process.stderr.write(`measuring ${title} …\n`);
     results.push(...(await work()));
@@ -73,7 +73,7 @@ async function measureBuilds(
   await sightings.close();
 }
 
-async function idleMemory(platform: Platform): Promise<BenchmarkResult[]> {
+async function idleMemory(platform: Platform): Promise<MeasuredResult[]> {
   return Promise.all(
     platform.processes().map(async ({ name, pid }) =>
       toResult({

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Platform, TenantFixture } from '../../e2e/support/platform.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 
 const IDLE_MS = 250;
 /** Often enough to go on soon, seldom enough to leave the machine to what is measured. */
@@ -16,7 +16,7 @@ export async function measureSubmission(
   platform: Platform,
   clients: number,
   perClient: number,
-): Promise<BenchmarkResult[]> {
+): Promise<MeasuredResult[]> {
   const tenant = await platform.tenant(`submit-${clients}`, {
     tenant: { max_concurrent_builds: 0, max_queued_builds: 100_000 },
   });
@@ -43,11 +43,7 @@ export async function measureSubmission(
  * From the commit of a submission to its claim by an idle dispatcher. The builds name a cordoned provider, so each is
  * claimed at once and then parked, and no cluster takes part.
  */
-export async function measurePickUp(
-  platform: Platform,
-  tenant: TenantFixture,
-  count: number,
-): Promise<BenchmarkResult> {
+export async function measurePickUp(platform: Platform, tenant: TenantFixture, count: number): Promise<MeasuredResult> {
   const provider = await platform.admin.ok<{ id: string }>('POST', '/admin/infrastructure/providers', {
     name: 'cordoned',
     provider_type: 'kubernetes',

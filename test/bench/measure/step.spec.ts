@@ -1,15 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { withKept } from '../kept-results.ts';
-import { toResult, type BenchmarkReport, type BenchmarkResult } from '../report.ts';
+import { toResult, type BenchmarkReport, type MeasuredResult } from '../report.ts';
 import { runSteps } from './step.ts';
 
 afterEach(() => (process.exitCode = 0));
 
-function row(id: string, ours = 1): BenchmarkResult {
+function row(id: string, ours = 1): MeasuredResult {
   return toResult({ id, title: id, samples: [ours], q: 0.5 });
 }
 
-function report(command: string, results: readonly BenchmarkResult[]): BenchmarkReport {
+function report(command: string, results: readonly MeasuredResult[]): BenchmarkReport {
   return { name: 'queue', machine: 'm', versions: {}, command, results };
 }
 

@@ -1,4 +1,4 @@
-import type { BenchmarkOptions, BenchmarkResult, MeasuredRows } from '../report.ts';
+import type { BenchmarkOptions, MeasuredResult, MeasuredRows } from '../report.ts';
 
 /** A part of a benchmark that can be run alone (`--only`). */
 export interface Step {
@@ -7,7 +7,7 @@ export interface Step {
   readonly title: string;
   /** What the ids of its rows are or begin with, up to a dash, when that is not its own id. */
   readonly rows?: readonly string[];
-  run(): Promise<readonly BenchmarkResult[]>;
+  run(): Promise<readonly MeasuredResult[]>;
 }
 
 /**
@@ -19,7 +19,7 @@ export async function runSteps(options: Pick<BenchmarkOptions, 'only'>, steps: r
   const unknown = options.only.filter((id) => !steps.some((step) => step.id === id));
   if (unknown.length > 0)
     throw new Error(`no step ${unknown.join(', ')}; there are ${steps.map(({ id }) => id).join(', ')}`);
-  const results: BenchmarkResult[] = [];
+  const results: MeasuredResult[] = [];
   const chosen = steps.filter(({ id }) => options.only.length === 0 || options.only.includes(id));
   for (const step of chosen) {
     const from = performance.now();
@@ -40,7 +40,7 @@ function rowsOf({ id, rows }: Step): readonly string[] {
 }
 
 /** A row that no step owns would never leave a file of results. */
-function ownRows(step: Step, results: readonly BenchmarkResult[]): readonly BenchmarkResult[] {
+function ownRows(step: Step, results: readonly MeasuredResult[]): readonly MeasuredResult[] {
   const foreign = results.find(({ id }) => !isRowOf(rowsOf(step), id));
   if (foreign !== undefined) throw new Error(`${foreign.id} is no row of ${step.id}: ${rowsOf(step).join(', ')}`);
   return results;

@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult, type BenchmarkRun } from '../report.ts';
+import { toResult, type MeasuredResult, type BenchmarkRun } from '../report.ts';
 import { offerBuilds, type RoundResult, type Sickness } from './offer-builds.ts';
 
 const SICK: readonly Exclude<Sickness, 'well'>[] = ['slow', 'dead'];
@@ -21,7 +21,7 @@ export async function pressureBenchmark({ quick }: { quick: boolean }): Promise<
   return { versions: {}, results, leftOut: [] };
 }
 
-function compare(sickness: Sickness, sick: readonly RoundResult[], well: readonly RoundResult[]): BenchmarkResult[] {
+function compare(sickness: Sickness, sick: readonly RoundResult[], well: readonly RoundResult[]): MeasuredResult[] {
   const control = 'ten well clusters';
   return [
     toResult({

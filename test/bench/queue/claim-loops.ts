@@ -1,12 +1,12 @@
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { ourQueue } from './peer/our-queue.ts';
 import type { QueueBench } from './queue.ts';
 
 const LOOPS = [1, 4, 16, 64];
 
 /** B9: more claim loops than the machine has use for must not make it slower. */
-export async function measureClaimLoops(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureClaimLoops(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('loops', 64);
   const bare = await bench.bare('loops');
   const backlog = bench.quick ? 10_000 : 100_000;

@@ -1,13 +1,13 @@
 import type { ClaimedExecution } from '@image-factory/persistence';
 import { alternate, samplesOf } from '../measure/alternate.ts';
 import { loopRate } from '../measure/closed-loop.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { QueueBench } from './queue.ts';
 
 const LOOPS = 8;
 
 /** What ends a placed build: PostgresExecutions.finish behind the shard's fence, beside a bare UPDATE of a row. */
-export async function measureCompletion(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureCompletion(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('completion');
   const bare = await bench.bare('completion');
   const count = bench.quick ? 100 : 1_000;

@@ -1,5 +1,5 @@
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { ourQueue, type OurQueueOptions } from './peer/our-queue.ts';
 import type { QueueContender } from './peer/queue-contender.ts';
 import type { QueueBench } from './queue.ts';
@@ -39,7 +39,7 @@ const COMPARED: Readonly<Record<Mode, readonly Compared[]>> = {
 };
 
 /** B1, B2: how fast a backlog is taken and ended, 200 tenants, beside the same backlog elsewhere. */
-export async function measureDrain(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureDrain(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('drain');
   const bare = await bench.bare('drain');
   const graphile = await bench.graphile('drain');
@@ -77,7 +77,7 @@ export async function measureDrain(bench: QueueBench): Promise<BenchmarkResult[]
 async function measureBacklogs(
   bench: QueueBench,
   contenders: Readonly<Record<Mode, readonly QueueContender[]>>,
-): Promise<BenchmarkResult[]> {
+): Promise<MeasuredResult[]> {
   const byBacklog: Record<Mode, Map<number, Samples>> = { one: new Map(), many: new Map() };
   for (const backlog of bench.backlogs) {
     for (const mode of ['one', 'many'] as const) {
@@ -106,7 +106,7 @@ async function measureBacklogs(
   ]);
 }
 
-function compare(mode: Mode, backlog: number, samples: Samples): BenchmarkResult[] {
+function compare(mode: Mode, backlog: number, samples: Samples): MeasuredResult[] {
   return COMPARED[mode].map(({ id, ours, control, atLeast, onlyAt }) =>
     toResult({
       id: `${id}-${short(backlog)}`,
@@ -127,7 +127,7 @@ function compare(mode: Mode, backlog: number, samples: Samples): BenchmarkResult
 }
 
 /** The same work at the largest backlog and at the smallest. */
-function flatness(mode: Mode, byBacklog: ReadonlyMap<number, Samples>): BenchmarkResult[] {
+function flatness(mode: Mode, byBacklog: ReadonlyMap<number, Samples>): MeasuredResult[] {
   const [smallest, largest] = [[...byBacklog.keys()][0] ?? 0, [...byBacklog.keys()].at(-1) ?? 0];
   const [few, many] = [byBacklog.get(smallest), byBacklog.get(largest)];
   if (few === undefined || many === undefined) return [];

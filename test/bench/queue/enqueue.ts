@@ -1,14 +1,14 @@
 import { CHANNELS, Notifier } from '@image-factory/persistence';
 import { alternate, samplesOf } from '../measure/alternate.ts';
 import { loopRate } from '../measure/closed-loop.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { submitter } from './build-life.ts';
 import type { QueueBench } from './queue.ts';
 
 const CLIENTS = 16;
 
 /** B8: submissions per second, and what it costs to wake the dispatchers. */
-export async function measureEnqueue(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureEnqueue(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('enqueue', CLIENTS);
   const bare = await bench.bare('enqueue');
   const notifier = new Notifier(world.database);

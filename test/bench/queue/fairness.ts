@@ -1,5 +1,5 @@
 import { atMost } from '../measure/closed-loop.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from './build-world.ts';
 import type { QueueBench } from './queue.ts';
 
@@ -7,7 +7,7 @@ const TENANTS = 200;
 const BATCH = 25;
 
 /** B4: who is served, when everybody waits. Counts, not rates: repeated only to see that they repeat. */
-export async function measureFairness(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureFairness(bench: QueueBench): Promise<MeasuredResult[]> {
   const rounds = Array.from({ length: bench.quick ? 1 : 2 }, (_unused, index) => index);
   const equal: { jain: number; longestWait: number }[] = [];
   const weighted: number[] = [];

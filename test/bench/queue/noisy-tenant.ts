@@ -1,5 +1,5 @@
 import { alternate, samplesOf, type Contender } from '../measure/alternate.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { type BuildWorld } from './build-world.ts';
 import { short } from './drain.ts';
 import type { GraphileDatabase } from './peer/graphile-queue.ts';
@@ -13,14 +13,14 @@ const OTHERS_BUILDS = 500;
 const CAP = 5;
 
 /** B3: one tenant is at its limit and owns the oldest N rows; 199 others have 500 each and are to be served at full speed. */
-export async function measureNoisyTenant(bench: QueueBench): Promise<BenchmarkResult[]> {
-  const results: BenchmarkResult[] = [];
+export async function measureNoisyTenant(bench: QueueBench): Promise<MeasuredResult[]> {
+  const results: MeasuredResult[] = [];
   for (const rows of bench.backlogs.filter((backlog) => backlog >= 10_000))
     results.push(...(await measureBehind(bench, rows)));
   return results;
 }
 
-async function measureBehind(bench: QueueBench, noisyRows: number): Promise<BenchmarkResult[]> {
+async function measureBehind(bench: QueueBench, noisyRows: number): Promise<MeasuredResult[]> {
   const name = `noisy_${noisyRows}`;
   const world = await bench.world(name);
   const quiet = await bench.world(`${name}_quiet`);
@@ -90,7 +90,7 @@ async function seedPgBoss(boss: PgBossDatabase, rows: number): Promise<void> {
 }
 
 /** `longWindows`: a peer that ends nothing in a round of them is as slow as that, and has not only begun late. */
-function toResults(noisyRows: number, samples: ReadonlyMap<string, number[]>, longWindows: boolean): BenchmarkResult[] {
+function toResults(noisyRows: number, samples: ReadonlyMap<string, number[]>, longWindows: boolean): MeasuredResult[] {
   const pgBossTarget = noisyRows >= 1_000_000 ? 100 : noisyRows >= 100_000 ? 30 : undefined;
   const graphileTarget = noisyRows === 100_000 ? 10 : undefined;
   const rows: [string, string, string, string, number | undefined][] = [

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { alternate, samplesOf } from '../measure/alternate.ts';
 import { atMost, loopRate, paced } from '../measure/closed-loop.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from './build-world.ts';
 import { submitter } from './build-life.ts';
 import { ourQueue } from './peer/our-queue.ts';
@@ -25,14 +25,14 @@ interface Durations {
 }
 
 /** B6: what a snapshot that somebody holds open costs, at full speed and at a real demand. */
-export async function measurePinnedHorizon(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measurePinnedHorizon(bench: QueueBench): Promise<MeasuredResult[]> {
   const durations: Durations = bench.quick
     ? { windowMs: 700, heldMs: 2_000, recoveryMs: 2_000 }
     : { windowMs: 4_000, heldMs: 30_000, recoveryMs: 30_000 };
   return [...(await atFullSpeed(bench, durations)), ...(await atDemand(bench))];
 }
 
-async function atFullSpeed(bench: QueueBench, durations: Durations): Promise<BenchmarkResult[]> {
+async function atFullSpeed(bench: QueueBench, durations: Durations): Promise<MeasuredResult[]> {
   const [ours, peer] = [await openOurs(bench), await openPeer(bench)];
   try {
     const rounds = bench.quick ? 1 : bench.rounds;
@@ -121,7 +121,7 @@ async function measureRound(subject: Subject, { windowMs, heldMs, recoveryMs }: 
 }
 
 /** Enqueue, claim and end 200 builds a second for a minute under a held snapshot: how late claims get. */
-async function atDemand(bench: QueueBench): Promise<BenchmarkResult[]> {
+async function atDemand(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('pinned_demand', 16);
   try {
     const submit = await submitter(world, 50);

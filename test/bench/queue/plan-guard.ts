@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from './build-world.ts';
 import type { QueueBench } from './queue.ts';
 
@@ -9,8 +9,8 @@ const BATCH = 25;
  * B17: the statistics say that nothing, half or everything is queued, and the claim still reads the claim index alone:
  * counted by what PostgreSQL read, not by what a plan promised.
  */
-export async function measurePlan(bench: QueueBench): Promise<BenchmarkResult[]> {
-  const results: BenchmarkResult[] = [];
+export async function measurePlan(bench: QueueBench): Promise<MeasuredResult[]> {
+  const results: MeasuredResult[] = [];
   for (const queuedPercent of bench.quick ? [0] : [0, 50, 100]) {
     const world = await bench.world(`plan_${queuedPercent}`, 4);
     try {
@@ -26,7 +26,7 @@ async function measureWithStatistics(
   world: BuildWorld,
   queuedPercent: number,
   builds: number,
-): Promise<BenchmarkResult[]> {
+): Promise<MeasuredResult[]> {
   const tenants = await world.tenants(200, { maxRunning: 1_000_000 });
   await world.fill(tenants, { perTenant: builds / tenants.length });
   await world.rows(

@@ -1,12 +1,12 @@
 import { atMost, loopRate, paced } from '../measure/closed-loop.ts';
-import { quantile, toResult, type BenchmarkResult } from '../report.ts';
+import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { liveAndSucceed, submitter } from './build-life.ts';
 import type { QueueBench } from './queue.ts';
 
 const PER_SECOND = 50;
 
 /** B18: whole builds at a steady rate, autovacuum as it comes: what was fast in the first minute still is in the last. */
-export async function measureSoak(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureSoak(bench: QueueBench): Promise<MeasuredResult[]> {
   const forMs = bench.minutes * 60_000;
   const minuteMs = Math.min(60_000, forMs / 3);
   const world = await bench.world('soak', 16);

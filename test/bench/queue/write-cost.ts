@@ -1,4 +1,4 @@
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { liveAndSucceed, submitter } from './build-life.ts';
 import type { BuildWorld } from './build-world.ts';
 import type { QueueBench } from './queue.ts';
@@ -12,7 +12,7 @@ interface Cost {
 }
 
 /** B16: what one build writes, from its submission until its run is swept: WAL, and how many updates touched no index. */
-export async function measureWriteCost(bench: QueueBench): Promise<BenchmarkResult[]> {
+export async function measureWriteCost(bench: QueueBench): Promise<MeasuredResult[]> {
   const world = await bench.world('write_cost', 16);
   try {
     const submit = await submitter(world, 20);

@@ -1,5 +1,5 @@
 import { alternate, samplesOf } from '../measure/alternate.ts';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { Child } from './watcher-child.ts';
 
 interface Usage {
@@ -16,7 +16,7 @@ interface Served {
 export async function measureWatchedRuns(options: {
   readonly quick: boolean;
   readonly rounds: number;
-}): Promise<BenchmarkResult[]> {
+}): Promise<MeasuredResult[]> {
   const runs = options.quick ? 1_000 : 10_000;
   const perSecond = 500;
   const server = new Child('./server-process.ts', [String(runs)]);

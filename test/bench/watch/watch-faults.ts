@@ -1,5 +1,5 @@
 import { FakeKubeApiServer, type FakeFault } from '@image-factory/test-support';
-import { toResult, type BenchmarkResult } from '../report.ts';
+import { toResult, type MeasuredResult } from '../report.ts';
 import { NAMESPACE, recordedRun, RUNS_PATH } from './recorded-run.ts';
 import { startWatcher, type Watcher } from './watchers.ts';
 
@@ -48,7 +48,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 /** B15: ends of runs that a watcher never hears of, by what happens to its connection. */
-export async function measureWatchFaults(options: { readonly quick: boolean }): Promise<BenchmarkResult[]> {
+export async function measureWatchFaults(options: { readonly quick: boolean }): Promise<MeasuredResult[]> {
   const waitMs = options.quick ? 8_000 : 45_000;
   for (const kind of ['ours', 'informer']) {
     const { missed } = await survive({ name: 'nothing', atStart: false, apply: () => undefined }, kind, waitMs);
