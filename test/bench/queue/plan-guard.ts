@@ -2,6 +2,9 @@ import { toResult, type MeasuredResult } from '../report.ts';
 import type { BuildWorld } from './build-world.ts';
 import type { QueueBench } from './queue.ts';
 
+/** At least 100 of each tenant, so that a share of its builds can be queued to the percent. */
+const TENANTS = { quick: 40, whole: 200 };
+const PER_TENANT = { quick: 100, whole: 500 };
 const CLAIMS = 20;
 const BATCH = 25;
 
@@ -11,10 +14,11 @@ const BATCH = 25;
  */
 export async function measurePlan(bench: QueueBench): Promise<MeasuredResult[]> {
   const results: MeasuredResult[] = [];
-  for (const queuedPercent of bench.quick ? [0] : [0, 50, 100]) {
+  const size = bench.quick ? 'quick' : 'whole';
+  for (const queuedPercent of [0, 50, 100]) {
     const world = await bench.world(`plan_${queuedPercent}`, 4);
     try {
-      results.push(...(await measureWithStatistics(world, queuedPercent, bench.quick ? 4_000 : 100_000)));
+      results.push(...(await measureWithStatistics(world, queuedPercent, size)));
     } finally {
       await world.close();
     }
@@ -25,10 +29,10 @@ export async function measurePlan(bench: QueueBench): Promise<MeasuredResult[]> 
 async function measureWithStatistics(
   world: BuildWorld,
   queuedPercent: number,
-  builds: number,
+  size: 'quick' | 'whole',
 ): Promise<MeasuredResult[]> {
-  const tenants = await world.tenants(200, { maxRunning: 1_000_000 });
-  await world.fill(tenants, { perTenant: builds / tenants.length });
+  const tenants = await world.tenants(TENANTS[size], { maxRunning: 1_000_000 });
+  await world.fill(tenants, { perTenant: PER_TENANT[size] });
   await world.rows(
     `UPDATE builds SET status = 'completed', queue_key = NULL, finished_at = now() WHERE build_number % 100 >= $1`,
     [queuedPercent],
@@ -38,7 +42,7 @@ async function measureWithStatistics(
   );
   await world.rows('VACUUM ANALYZE');
   // Statistics from before a rush: what is queued now they have not seen.
-  if (queuedPercent < 100) await world.fill(tenants, { perTenant: 10 });
+  if (queuedPercent < 100) await world.fill(tenants, { perTenant: 2_000 / tenants.length });
   const dispatcherId = await world.dispatcher();
   const before = await settledReads(world, 0);
   let claimed = 0;
