@@ -34,6 +34,8 @@ const report: { -readonly [K in keyof ClusterReport]: ClusterReport[K] } = {
   duplicates: 0,
 };
 
+/** Ends a run that hangs, of each that was made. */
+const endings: (() => void)[] = [];
 const servers = await Promise.all(Array.from({ length: options.count }, (_unused, index) => startCluster(index)));
 
 async function startCluster(index: number): Promise<FakeKubeApiServer> {
@@ -72,6 +74,7 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
       report.created += 1;
       if (createdNames.has(name)) report.duplicates += 1;
       createdNames.add(name);
+      if (hangs) endings.push(() => controller.finish(name));
       if (runMs > 0 && !hangs) setTimeout(() => controller.finish(name), runMs * (0.5 + Math.random()));
     }
     const status = event.object['status'] as { conditions?: { status: string }[] } | undefined;
@@ -116,6 +119,11 @@ let holes = 0;
 
 process.on('message', (order: ClusterOrder) => {
   if (order.kind === 'report') process.send?.({ kind: 'report', ...report });
+  if (order.kind === 'end') {
+    const chosen = endings.filter((_end, index) => index % order.every === 0);
+    for (const end of chosen) end();
+    process.send?.({ kind: 'ended', count: chosen.length });
+  }
   if (order.kind !== 'black-hole') return;
   for (const [index, server] of servers.entries()) {
     const hangs = index < order.count;

@@ -16,7 +16,10 @@ export interface ClusterOptions {
   readonly userErrorEvery: number;
 }
 
-export type ClusterOrder = { readonly kind: 'report' } | { readonly kind: 'black-hole'; readonly count: number };
+export type ClusterOrder =
+  | { readonly kind: 'report' }
+  | { readonly kind: 'black-hole'; readonly count: number }
+  | { readonly kind: 'end'; readonly every: number };
 
 export interface ClusterReport {
   /** Requests that changed something. */
@@ -79,6 +82,13 @@ export class Clusters {
   /** The first so many clusters take connections and never answer from now on; all others do, also those that did not. */
   blackHole(count: number): void {
     this.#child.send({ kind: 'black-hole', count } satisfies ClusterOrder);
+  }
+
+  /** Every n-th run that hangs succeeds now; gives how many that were. */
+  async end(every: number): Promise<number> {
+    const heard = hear<{ count: number }>(this.#child, 'ended');
+    this.#child.send({ kind: 'end', every } satisfies ClusterOrder);
+    return (await heard).count;
   }
 
   stop(): void {

@@ -65,9 +65,12 @@ export class Installation {
   }
 
   async start(app: 'api' | 'dispatcher', environment: Readonly<Record<string, string>> = {}): Promise<ProductProcess> {
+    const databaseUrl = new URL(this.world.url);
+    // Its connections say whose they are to the triggers that judge writes (test/chaos/world/guard-triggers.ts).
+    databaseUrl.searchParams.set('options', `-c chaos.process=${app}-${this.#processes.length}`);
     const started = await ProductProcess.start({
       app,
-      databaseUrl: this.world.url,
+      databaseUrl: databaseUrl.href,
       encryptionKeys: this.#keys,
       environment,
     });
