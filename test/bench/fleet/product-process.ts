@@ -68,6 +68,14 @@ export class ProductProcess {
     return started;
   }
 
+  /** What it has logged so far, line by line. */
+  async logged(): Promise<Record<string, unknown>[]> {
+    const text = await readFile(join(this.#dataDir, 'process.log'), 'utf8');
+    // The last line may be under way.
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
