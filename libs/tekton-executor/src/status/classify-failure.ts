@@ -33,7 +33,11 @@ const STOPPED: Readonly<
   UserCancel: { outcome: 'cancelled', reason: 'Cancelled', what: 'Cancelled on request' },
   Superseded: { outcome: 'cancelled', reason: 'Superseded', what: 'Cancelled' },
   Drain: { outcome: 'moved', reason: 'Drain', what: 'Stopped by us' },
-  StartLimit: { outcome: 'failed', reason: 'StartTimeout', what: '' },
+  StartLimit: {
+    outcome: 'failed',
+    reason: 'StartTimeout',
+    what: 'Its step began only when the start limit had passed',
+  },
   RunLimit: { outcome: 'failed', reason: 'RunTimeout', what: 'The build ran longer than its limit and was stopped' },
 };
 
@@ -50,7 +54,9 @@ const TIMED_OUT = new Set(['PipelineRunTimeout', 'PipelineRunTimeoutRunningFinal
 export function classifyFailure(view: AttemptView, context: FailureContext): Failure {
   const { verdict } = view.run;
   if (CANCELLED.has(verdict.reason)) return stopped(view, context);
-  if (TIMED_OUT.has(verdict.reason)) return timedOut(view, context, 'PipelineRunTimeout');
+  if (TIMED_OUT.has(verdict.reason)) {
+    return timedOut(view, context, failure('PipelineRunTimeout', oneLine(verdict.message)));
+  }
   const byRun = RUN_REASONS[verdict.reason];
   if (byRun !== undefined) return failure(byRun, oneLine(verdict.message));
   const failed = failedTask(view, context.tail);
@@ -62,15 +68,15 @@ export function classifyFailure(view: AttemptView, context: FailureContext): Fai
 function stopped(view: AttemptView, context: FailureContext): Failure {
   const { stopIntent } = context;
   if (stopIntent === undefined) return failure('ForeignCancel', 'The PipelineRun was cancelled, not by us');
-  if (stopIntent === 'StartLimit') return timedOut(view, context, 'RunTimeout');
   const { outcome, reason, what } = STOPPED[stopIntent];
-  return { ...failure(reason, what), outcome };
+  const asStopped = { ...failure(reason, what), outcome };
+  return stopIntent === 'StartLimit' ? timedOut(view, context, asStopped) : asStopped;
 }
 
 /** A time limit without a started step is a failure to start, with what the pod waited for (rule 17). */
-function timedOut(view: AttemptView, context: FailureContext, otherwise: AttemptReason): Failure {
+function timedOut(view: AttemptView, context: FailureContext, whenStarted: Failure): Failure {
   const stuck = neverStarted(view);
-  if (stuck === undefined && view.taskRuns.length > 0) return failure(otherwise, oneLine(view.run.verdict.message));
+  if (stuck === undefined && view.taskRuns.length > 0) return whenStarted;
   const waiting = waitingBefore(view, stuck, context.events);
   const where = stuck === undefined ? 'The run' : `The step of task ${stuck.pipelineTask}`;
   return failure('StartTimeout', `${where} did not start in time. ${waiting.reason}: ${waiting.message}`);

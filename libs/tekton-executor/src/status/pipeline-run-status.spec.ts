@@ -3,6 +3,7 @@ import type { BuildMethod, PresentAttempt, StopIntent } from '@image-factory/dom
 import type { AttemptView } from './attempt-view.js';
 import { pipelineRunStatus } from './pipeline-run-status.js';
 import { recordedCase, recordedPodWatch } from './recorded-case.fixture.js';
+import { stepTimes } from './step-times.js';
 
 interface Seen {
   readonly stopIntent?: StopIntent;
@@ -166,8 +167,17 @@ describe('the end of a recorded run', () => {
     ['Superseded', 'cancelled', 'Superseded'],
     ['Drain', 'moved', 'Drain'],
     ['RunLimit', 'failed', 'RunTimeout'],
+    ['StartLimit', 'failed', 'StartTimeout'],
   ] as const)('is decided by the stop intent %s when it was cancelled', (stopIntent, outcome, reason) => {
     expect(statusOf('cancelled', { stopIntent }).end).toMatchObject({ outcome, reason });
+  });
+
+  it('is a start that took too long, of the cluster, though the step began before the cancel landed', () => {
+    const { view } = recordedCase('cancelled');
+    expect(stepTimes(view, new Date(0)).firstStepStartedAt).toBeDefined();
+    const { end } = statusOf('cancelled', { stopIntent: 'StartLimit' });
+    expect(end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout', fault: 'cluster' });
+    expect(end?.message).toMatch(/^Its step began only when the start limit had passed/);
   });
 
   it('names what the pod waited for when the start limit stopped it', () => {
