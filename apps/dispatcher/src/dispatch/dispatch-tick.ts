@@ -121,10 +121,6 @@ export class DispatchTick {
       });
     if (claimed.length > 0) this.metrics.count('claims', claimed.length);
     if (skippedForLimit > 0) this.metrics.count('skippedForLimit', skippedForLimit);
-    for (const { attempt, bounces, tenantId, waitedSeconds } of claimed) {
-      if (attempt === 1 && bounces === 0) this.metrics.recordSeconds('queueWait', waitedSeconds);
-      if (bounces === 0) this.metrics.recordSeconds('tenantClock', waitedSeconds, { clock: 'queue', tenant: tenantId });
-    }
     const builds = claimed.map((one) => ({ buildId: one.buildId, placement: this.#start(one, dispatcherId) }));
     return { builds, skippedForLimit };
   }
@@ -141,7 +137,9 @@ export class DispatchTick {
     const placement = this.placeBuild
       .place(claimed, dispatcherId, this.#stop.signal)
       .then((outcome) => {
-        this.metrics.recordSeconds('placementDuration', (performance.now() - startedMs) / 1000);
+        const seconds = (performance.now() - startedMs) / 1000;
+        this.metrics.recordSeconds('placementDuration', seconds);
+        if (outcome.kind === 'Dispatched') this.#recordQueueClock(claimed, claimed.waitedSeconds + seconds);
         this.#over(claimed.executionId, outcome);
         return outcome;
       })
@@ -151,6 +149,12 @@ export class DispatchTick {
       });
     this.#placing.set(claimed.executionId, placement);
     return placement;
+  }
+
+  /** It stops when the build is placed: one that is claimed and comes back goes on waiting. */
+  #recordQueueClock({ attempt, tenantId }: ClaimedExecution, seconds: number): void {
+    if (attempt === 1) this.metrics.recordSeconds('queueWait', seconds);
+    this.metrics.recordSeconds('tenantClock', seconds, { clock: 'queue', tenant: tenantId });
   }
 
   /** The database is away for long: the row stays claimed, and the next comparison gives it back. */

@@ -54,7 +54,7 @@ function noteEnd(
     const seconds = (scope.judge.databaseNowMs() - row.submittedAt.getTime()) / 1000;
     scope.metrics.recordSeconds('buildDuration', seconds, { state: ending.state, method: row.buildMethod });
   }
-  recordClocks(scope, row);
+  recordClocks(scope, row, ending.reason);
   scope.logger.info('execution finished', {
     build: row.buildId,
     execution: row.executionId,

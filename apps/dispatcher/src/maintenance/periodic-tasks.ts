@@ -29,7 +29,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     {
       name: 'expire-queued',
       everyMs: 10_000,
-      run: settled((runtime) => runtime.parts.stores.queue.expireQueued(BATCH)),
+      run: settled(expireQueued),
     },
     {
       name: 'probe-health',
@@ -60,6 +60,13 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
     { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];
+}
+
+/** Their queue clock ran out without a cluster: it is counted by tenant alone. */
+async function expireQueued({ parts }: DispatcherRuntime): Promise<number> {
+  const ended = await parts.stores.queue.expireQueued(BATCH);
+  for (const { tenantId: tenant } of ended) parts.metrics.count('tenantClockTimeouts', 1, { clock: 'queue', tenant });
+  return ended.length;
 }
 
 /**

@@ -158,10 +158,10 @@ export class PostgresBuildQueue {
   }
 
   /** Fails builds whose queue clock has run out. */
-  async expireQueued(limit: number): Promise<number> {
+  async expireQueued(limit: number): Promise<readonly MovedBuild[]> {
     const ended = await expireQueuedBuilds(this.database, limit);
     this.#touchBuilds(ended.map((build) => build.id));
-    return ended.length;
+    return ended;
   }
 
   /** Cancels, or asks for it; idempotent, legal in every state. */

@@ -133,7 +133,7 @@ export const metricNames = {
   unsealed: gauge('image_factory_invariant_unsealed', 'Logs neither sealed nor marked within their time'),
   drift: gauge('image_factory_invariant_drift', 'Counters that do not say what they count'),
   foreign: gauge('image_factory_invariant_foreign', 'Providers whose cluster knows another installation'),
-  queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to claimed'),
+  queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to placed for the first time'),
   placementDuration: seconds('image_factory_placement_seconds', 'From claimed to placed'),
   createDuration: seconds('image_factory_create_seconds', 'From claimed to the run created on its cluster'),
   statusLag: seconds(
@@ -146,7 +146,7 @@ export const metricNames = {
   clusterClock: seconds('image_factory_cluster_clock_seconds', 'Clocks of ended attempts, by clock and provider'),
   tenantClock: seconds(
     'image_factory_tenant_clock_seconds',
-    'Clocks of ended attempts, by clock and tenant; the queue clock of claimed builds',
+    'Clocks of ended attempts, by clock and tenant; the queue clock of placed builds',
   ),
   probeDuration: seconds('image_factory_probe_seconds', 'One health probe of a provider'),
   configStale: gauge(
