@@ -147,6 +147,7 @@ CREATE TABLE build_executions (
   ephemeral_storage_limit_bytes bigint,
   workspace_bytes bigint,
   node_name text,
+  run_since timestamp with time zone,
   CONSTRAINT build_executions_done CHECK ((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text]))),
   CONSTRAINT build_executions_failure_class CHECK (failure_class = ANY (ARRAY['user'::text, 'resource'::text, 'disruption'::text, 'registry'::text, 'cluster'::text, 'platform'::text, 'unknown'::text])),
   CONSTRAINT build_executions_fixed CHECK ((state <> ALL (ARRAY['sealing'::text, 'promoting'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text])) OR outcome IS NOT NULL),

@@ -101,3 +101,29 @@ describe('the metrics of clocks', () => {
     expect(await figure('tenant_clock_seconds_sum', 'seal')).toBeGreaterThanOrEqual(0.6);
   });
 });
+
+describe('the run clock', () => {
+  it('counts no wait of a pod, though its cluster’s clock is so far behind that its step seems to have begun then', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    const dispatcher = await harness.start();
+    const buildId = await harness.submit({ buildTimeoutMinutes: 10, startLimitMinutes: 15 });
+    const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId));
+    await harness.inState(buildId, 'starting');
+    await harness.database.query(`UPDATE build_executions SET placed_at = now() - interval '14 minutes'`);
+    await eventually('clocks may fire', () => dispatcher.runtime?.judge.isSettled());
+    harness.cluster.startRun(run);
+    run.firstStepStartedAt = new Date(Date.now() - 12 * 60_000);
+    await harness.inState(buildId, 'running');
+    // What is stored in two rounds one after the other: the first one has judged the clocks.
+    for (const message of ['0/3 nodes', '0/4 nodes']) {
+      run.waiting = { reason: 'Unschedulable', message };
+      harness.cluster.changed(run);
+      await eventually(
+        'the wait is stored',
+        async () => (await harness.execution(buildId)).waiting_message === message,
+      );
+    }
+    expect(harness.cluster.stops).toEqual([]);
+    expect((await harness.execution(buildId)).run_seconds).toBeLessThan(60);
+  });
+});

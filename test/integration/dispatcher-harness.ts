@@ -85,6 +85,8 @@ interface ExecutionRow {
   swept_at: Date | null;
   credentials_removed_at: Date | null;
   waiting_reason: string | null;
+  waiting_message: string | null;
+  run_seconds: number;
 }
 
 /** A database of its own, one tenant, one cluster, and as many dispatchers as a test starts. */

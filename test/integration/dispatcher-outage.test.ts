@@ -80,7 +80,7 @@ describe('a database that is away', () => {
     await eventually('the judge is settled', () => dispatcher.runtime?.judge.isSettled());
     proxy.cut();
     await eventually('the judge is not', () => dispatcher.runtime?.judge.isSettled() === false);
-    await harness.database.query(`UPDATE build_executions SET placed_at = now() - interval '3 minutes'`);
+    await harness.database.query(`UPDATE build_executions SET run_since = now() - interval '3 minutes'`);
     run.firstStepStartedAt = new Date(Date.now() - 120_000);
     const restoredAtMs = performance.now();
     const stoppedAfterMs: number[] = [];

@@ -118,7 +118,7 @@ describe('the clocks', () => {
     const run = await runOf(buildId);
     harness.cluster.startRun(run);
     await harness.inState(buildId, 'running');
-    await harness.database.query(`UPDATE build_executions SET placed_at = now() - interval '2 minutes'`);
+    await harness.database.query(`UPDATE build_executions SET run_since = now() - interval '2 minutes'`);
     run.firstStepStartedAt = new Date(Date.now() - 61_000);
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'RunTimeout' });
     expect((await harness.execution(buildId)).stop_intent).toBe('RunLimit');

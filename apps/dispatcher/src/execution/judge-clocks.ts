@@ -1,4 +1,5 @@
 import type { PresentAttempt, StopIntent } from '@image-factory/domain';
+import type { OwnedExecution } from '@image-factory/persistence';
 
 /** What the start and run clocks need to know, in milliseconds of the database's time. */
 export interface ClockReading {
@@ -7,8 +8,8 @@ export interface ClockReading {
   readonly createdMs: number;
   readonly startLimitMs: number;
   readonly runLimitMs: number;
-  /** When the attempt was placed: nothing of it has run for longer than since then, whatever its place's clock says. */
-  readonly placedMs: number;
+  /** What its steps ran until now: see `countRunMs`. */
+  readonly runMs: number;
 }
 
 export type ClockVerdict =
@@ -22,13 +23,28 @@ export type ClockVerdict =
  */
 export function judgeClocks(seen: PresentAttempt, clock: ClockReading): ClockVerdict {
   if (seen.phase === 'ended') return { kind: 'running', remainingMs: Number.POSITIVE_INFINITY };
-  const runMs = Math.max(0, Math.min(seen.runSeconds * 1000, clock.nowMs - clock.placedMs));
+  const { runMs } = clock;
   if (runMs >= clock.runLimitMs) return { kind: 'due', intent: 'RunLimit' };
   const waitingMs = waitingSinceMs(seen, clock);
   if (waitingMs === undefined) return { kind: 'running', remainingMs: clock.runLimitMs - runMs };
   const startRemainingMs = waitingMs + clock.startLimitMs - clock.nowMs;
   if (startRemainingMs <= 0) return { kind: 'due', intent: 'StartLimit' };
   return { kind: 'running', remainingMs: startRemainingMs };
+}
+
+/**
+ * What counts as run time: what the attempt's place says, but of a step that runs now no more than since it was seen to
+ * run. Its start is by the place's own clock, and one that is behind would count the wait before it.
+ */
+export function countRunMs(
+  seen: Pick<PresentAttempt, 'runSeconds'>,
+  row: Pick<OwnedExecution, 'runSeconds' | 'runSince' | 'waitingReason' | 'placedAt'>,
+  nowMs: number,
+): number {
+  // A version that did not store it has said that this one runs.
+  const since = row.runSince ?? (row.waitingReason === undefined ? row.placedAt : undefined);
+  const liveMs = since === undefined ? 0 : nowMs - since.getTime();
+  return Math.max(0, Math.min(seen.runSeconds * 1000, row.runSeconds * 1000 + liveMs));
 }
 
 function waitingSinceMs(seen: PresentAttempt, clock: ClockReading): number | undefined {

@@ -11,7 +11,7 @@ import { seekAttemptImage } from './attempt-image.js';
 import { isDrainDue } from './drain-due.js';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { fixEnd } from './fix-outcome.js';
-import { judgeClocks } from './judge-clocks.js';
+import { countRunMs, judgeClocks } from './judge-clocks.js';
 import { contactIsBack, judgeLoss } from './judge-loss.js';
 
 const REPEAT_STOP_MS = 10_000;
@@ -36,7 +36,8 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
     return afterWrite(await scope.executions.markRunning(row.fence, row.executionId, { firstStepStartedAt }));
   }
   if (row.waitingReason !== seen.waiting?.reason || row.waitingMessage !== seen.waiting?.message) {
-    const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting);
+    const runSeconds = countRunMs(seen, row, scope.judge.databaseNowMs()) / 1000;
+    const fenced = await scope.executions.setWaiting(row.fence, row.executionId, seen.waiting, runSeconds);
     if (fenced === 'lease-lost') return { kind: 'leaseLost' };
   }
   return stopWhenDue(scope, row, seen);
@@ -80,12 +81,13 @@ async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: Pre
 
 function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
   if (isDrainDue(scope, row)) return 'Drain';
+  const nowMs = scope.judge.databaseNowMs();
   const verdict = judgeClocks(seen, {
-    nowMs: scope.judge.databaseNowMs(),
+    nowMs,
     createdMs: (row.createdAt ?? row.claimedAt).getTime(),
     startLimitMs: row.startLimitMinutes * 60_000,
     runLimitMs: row.buildTimeoutMinutes * 60_000,
-    placedMs: row.placedAt.getTime(),
+    runMs: countRunMs(seen, row, nowMs),
   });
   if (verdict.kind === 'running') return verdict.remainingMs;
   return scope.judge.isSettled() ? verdict.intent : 1_000;

@@ -44,7 +44,10 @@ export interface OwnedExecution extends Attempt {
   readonly slotHeld: boolean;
   /** `YYYY-MM-DD`: the partition of the attempt's log. */
   readonly logDay: string;
+  /** What its steps ran: with the outcome all of it, before that until the last wait. */
   readonly runSeconds: number;
+  /** Since when its steps are seen to run, by the database's time; undefined before, and while it waits. */
+  readonly runSince: Date | undefined;
   readonly startSeconds: number;
   readonly claimedAt: Date;
   readonly placedAt: Date;

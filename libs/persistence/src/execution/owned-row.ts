@@ -47,6 +47,7 @@ export interface OwnedRow {
   readonly created_at: Date | null;
   readonly first_step_started_at: Date | null;
   readonly run_seconds: number;
+  readonly run_since: Date | null;
   readonly start_seconds: number;
   readonly ended_at: Date | null;
   readonly outcome_at: Date | null;
@@ -116,6 +117,7 @@ function progressOf(row: OwnedRow) {
     imageDigest: row.image_digest ?? undefined,
     slotHeld: row.slot_held,
     runSeconds: row.run_seconds,
+    runSince: row.run_since ?? undefined,
     startSeconds: row.start_seconds,
     claimedAt: row.claimed_at,
     placedAt: row.placed_at,

@@ -11,7 +11,7 @@ const COLUMNS = `
          e.cluster_uid, e.namespace, e.namespace_uid, e.pipeline_run_name, e.pipeline_run_uid, e.document_hash,
          e.create_unknown_since, e.waiting_reason, e.waiting_message, e.stop_intent, e.stop_requested_at, e.outcome,
          e.reason, e.message, e.fault, e.image_digest, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
-         e.run_seconds, e.start_seconds, e.ended_at, e.outcome_at, e.slot_held, e.pods_over_at, e.credentials_removed_at,
+         e.run_seconds, e.run_since, e.start_seconds, e.ended_at, e.outcome_at, e.slot_held, e.pods_over_at, e.credentials_removed_at,
          e.log_sealed_at, e.log_day, e.promoted_at, e.finished_at, e.first_loss_at,
          s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
          b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags,

@@ -138,18 +138,23 @@ export class PostgresExecutions {
     return this.#write(fence, executionId, work, { movesBuild: true });
   }
 
-  /** Why it waits; undefined: it does not. An event is written only when the reason changes. */
+  /**
+   * Why it waits; undefined: it does not. An event is written only when the reason changes. `runSeconds`: what its run
+   * clock has counted until now.
+   */
   async setWaiting(
     fence: ShardLease,
     executionId: string,
     waiting: { readonly reason: Reason; readonly message: string } | undefined,
+    runSeconds?: number,
   ): Promise<Fenced> {
     const reason = waiting?.reason ?? null;
     const message = waiting === undefined ? null : storableText(waiting.message);
     return this.#write(fence, executionId, async (tx, attempt) => {
       if (attempt.outcome !== null || attempt.finished_at !== null) return false;
       if (attempt.waiting_reason === reason && attempt.waiting_message === message) return true;
-      await tx.query(SET_WAITING, [attempt.id, reason, message, attempt.waiting_reason, attempt.actor]);
+      const { id, waiting_reason: before, actor } = attempt;
+      await tx.query(SET_WAITING, [id, reason, message, before, actor, runSeconds ?? null]);
       return true;
     });
   }

@@ -58,14 +58,14 @@ export const MOVE_TO_STARTING = move(
 export const MOVE_TO_RUNNING = move(
   'move_to_running',
   'running',
-  `, first_step_started_at = coalesce(e.first_step_started_at, $6)${NOT_WAITING}`,
+  `, first_step_started_at = coalesce(e.first_step_started_at, $6), run_since = now()${NOT_WAITING}`,
 );
 
 export const MOVE_TO_SEALING = move(
   'move_to_sealing',
   'sealing',
   `, outcome = $6, reason = $4, message = $5, fault = $7, image_digest = $8, results = $9::jsonb, final_document = $10::jsonb,
-     run_seconds = $11, start_seconds = $12, first_step_started_at = coalesce(e.first_step_started_at, $13),
+     run_seconds = $11, run_since = NULL, start_seconds = $12, first_step_started_at = coalesce(e.first_step_started_at, $13),
      ended_at = $14, outcome_at = now(), create_unknown_since = NULL${NOT_WAITING}`,
 );
 
@@ -100,11 +100,15 @@ export const CREATE_UNKNOWN: Statement = {
   UPDATE build_executions SET create_unknown_since = now() WHERE id = $1`,
 };
 
+/** $6: what the run clock has counted when a wait begins or ends. It stands while the attempt waits (rule 17). */
 export const SET_WAITING: Statement = {
   name: 'set_waiting',
   text: `
   WITH waiting AS (
-    UPDATE build_executions SET waiting_reason = $2, waiting_message = $3 WHERE id = $1
+    UPDATE build_executions
+       SET waiting_reason = $2, waiting_message = $3, run_seconds = coalesce($6, run_seconds),
+           run_since = CASE WHEN $2::text IS NULL AND state = 'running' THEN now() END
+     WHERE id = $1
     RETURNING id, build_id, tenant_id, attempt
   )
   INSERT INTO build_events (build_id, tenant_id, execution_id, attempt, subject, from_state, to_state, reason, message, actor)

@@ -119,6 +119,9 @@ export class BuildExecutionEntity {
   @Column({ type: 'double precision', name: 'run_seconds' })
   readonly runSeconds!: number;
 
+  @Column({ type: 'timestamptz', name: 'run_since', nullable: true })
+  readonly runSince!: Date | null;
+
   @Column({ type: 'double precision', name: 'start_seconds' })
   readonly startSeconds!: number;
 
