@@ -53,8 +53,10 @@ export interface ExecutionView {
   readonly placedAt: Date | undefined;
   readonly createdAt: Date | undefined;
   readonly firstStepStartedAt: Date | undefined;
-  /** Net of waiting, fixed with the outcome. */
+  /** Net of waiting: with the outcome all of it, before that until the last wait. */
   readonly runSeconds: number;
+  /** Since when its steps are seen to run; undefined before, while it waits, and once its outcome is fixed. */
+  readonly runSince: Date | undefined;
   readonly startSeconds: number;
   readonly endedAt: Date | undefined;
   readonly outcomeAt: Date | undefined;
@@ -98,6 +100,7 @@ export interface ExecutionRow {
   created_at: Date | null;
   first_step_started_at: Date | null;
   run_seconds: number;
+  run_since: Date | null;
   start_seconds: number;
   ended_at: Date | null;
   outcome_at: Date | null;
@@ -118,7 +121,7 @@ export const EXECUTION_SELECT = `
   SELECT e.id, e.build_id, e.tenant_id, e.attempt, e.state, e.provider_id, p.name AS provider_name, e.namespace,
          e.pipeline_run_name, e.pipeline_run_uid, e.waiting_reason, e.waiting_message, e.stop_intent, e.outcome, e.reason,
          e.message, e.fault, e.image_digest, e.results, e.claimed_at, e.placed_at, e.created_at, e.first_step_started_at,
-         e.run_seconds, e.start_seconds, e.ended_at, e.outcome_at, e.log_sealed_at, e.log_gap, e.promoted_at, e.finished_at,
+         e.run_seconds, e.run_since, e.start_seconds, e.ended_at, e.outcome_at, e.log_sealed_at, e.log_gap, e.promoted_at, e.finished_at,
          e.node_name, e.cpu_millis, e.memory_bytes, e.ephemeral_storage_limit_bytes, e.workspace_bytes,
          e.first_loss_at, e.failure_class, e.retry_decision, e.retry_reason, e.retry_message, e.next_attempt_at
     FROM build_executions e LEFT JOIN providers p ON p.id = e.provider_id`;
@@ -154,6 +157,7 @@ export function toExecutionView(row: ExecutionRow): ExecutionView {
     createdAt: orUndefined(row.created_at),
     firstStepStartedAt: orUndefined(row.first_step_started_at),
     runSeconds: row.run_seconds,
+    runSince: orUndefined(row.run_since),
     startSeconds: row.start_seconds,
     endedAt: orUndefined(row.ended_at),
     outcomeAt: orUndefined(row.outcome_at),

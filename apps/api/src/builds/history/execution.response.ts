@@ -76,7 +76,8 @@ export class ExecutionResponse {
   @Shown('time', { nullable: true }) readonly placed_at!: string | null;
   @Shown('time', { nullable: true }) readonly created_at!: string | null;
   @Shown('time', { nullable: true }) readonly first_step_started_at!: string | null;
-  @Shown('number', { description: 'Seconds in which some step ran' }) readonly run_seconds!: number;
+  @Shown('number', { description: 'Seconds in which some step ran; before the outcome, until its last wait' })
+  readonly run_seconds!: number;
   @Shown('time', { nullable: true }) readonly ended_at!: string | null;
   @Shown('time', { nullable: true }) readonly log_sealed_at!: string | null;
   @Shown('text', { nullable: true, description: 'Why bytes of the log are missing' }) readonly log_gap!: string | null;

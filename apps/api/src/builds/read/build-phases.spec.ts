@@ -42,11 +42,36 @@ describe('the phases of a build', () => {
 
   it('show a start that goes on, then a run that goes on', () => {
     expect(buildPhases(build, execution, at(20), limits).start.seconds).toBe(8);
-    const started = { ...execution, firstStepStartedAt: at(15) };
+    const started = { ...execution, firstStepStartedAt: at(15), runSince: at(16) };
     expect(buildPhases(build, started, at(20), limits)).toMatchObject({
-      placement: { seconds: 1 },
+      placement: { seconds: 2 },
       start: { seconds: 3 },
-      run: { seconds: 5 },
+      run: { seconds: 4 },
+    });
+  });
+
+  it('show a placement until the run is made, however soon its provider was chosen', () => {
+    const putOff = { ...execution, createdAt: undefined };
+    expect(buildPhases(build, putOff, at(300), limits).placement.seconds).toBe(290);
+    expect(buildPhases(build, { ...execution, createdAt: at(299) }, at(400), limits).placement.seconds).toBe(289);
+    const givenUp = { ...putOff, endedAt: at(310), outcomeAt: at(310), finishedAt: at(400) };
+    expect(buildPhases(build, givenUp, at(500), limits).placement.seconds).toBe(300);
+  });
+
+  it('show no wait of a later task as run time', () => {
+    const ran = { ...execution, firstStepStartedAt: at(15), runSeconds: 10 };
+    expect(buildPhases(build, ran, at(865), limits).run.seconds).toBe(10);
+    expect(buildPhases(build, { ...ran, runSince: at(900) }, at(905), limits).run.seconds).toBe(15);
+  });
+
+  it('show nothing of an outage as run time or as start', () => {
+    const away = { ...execution, firstStepStartedAt: at(15), runSince: at(15), firstLossAt: at(40) };
+    expect(buildPhases(build, away, at(600), limits).run.seconds).toBe(25);
+    expect(buildPhases(build, { ...away, finishedAt: at(1840) }, at(2000), limits).run.seconds).toBe(25);
+    const unstarted = { ...execution, firstLossAt: at(40), finishedAt: at(1840) };
+    expect(buildPhases(build, unstarted, at(2000), limits)).toMatchObject({
+      start: { seconds: 28 },
+      run: { seconds: null },
     });
   });
 

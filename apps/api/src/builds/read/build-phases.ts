@@ -12,16 +12,24 @@ export class Phase {
 
 export class BuildPhases {
   @ShownAs(() => Phase) readonly queue!: Phase;
-  @ShownAs(() => Phase) readonly placement!: Phase;
+  @ShownAs(() => Phase, { description: 'From the claim until the run is made on its cluster' })
+  readonly placement!: Phase;
+
   @ShownAs(() => Phase) readonly start!: Phase;
-  @ShownAs(() => Phase) readonly run!: Phase;
+
+  @ShownAs(() => Phase, {
+    description:
+      'What counts towards its limit: time in which some step runs, as far as it was seen; it stands while a later task waits, and while the cluster is out of sight',
+  })
+  readonly run!: Phase;
+
   @ShownAs(() => Phase) readonly seal!: Phase;
   @ShownAs(() => Phase) readonly loss!: Phase;
 }
 
 /**
  * The clocks of a build (ARCHITECTURE.md, "Clocks"): the queue's over all its stays, the others of the latest attempt.
- * Placement is part of the queue clock and shown apart.
+ * Placement, from the claim to the run that is made, is shown apart; until the build is placed it is in the queue's too.
  */
 export function buildPhases(
   build: StoredBuild,
@@ -36,7 +44,7 @@ export function buildPhases(
       seconds:
         execution === undefined
           ? null
-          : round(secondsBetween(execution.claimedAt, execution.placedAt ?? execution.finishedAt ?? now)),
+          : round(secondsBetween(execution.claimedAt, execution.createdAt ?? lastSeenAt(execution, now))),
       limit_seconds: limits.placementSeconds,
     },
     start: { seconds: startSeconds(execution, now), limit_seconds: build.startLimitMinutes * 60 },
@@ -49,19 +57,19 @@ export function buildPhases(
 function startSeconds(execution: ExecutionView | undefined, now: Date): number | null {
   if (execution?.createdAt === undefined) return null;
   if (execution.startSeconds > 0) return round(execution.startSeconds);
-  return round(
-    secondsBetween(
-      execution.createdAt,
-      execution.firstStepStartedAt ?? execution.endedAt ?? execution.finishedAt ?? now,
-    ),
-  );
+  return round(secondsBetween(execution.createdAt, execution.firstStepStartedAt ?? lastSeenAt(execution, now)));
 }
 
-/** After the outcome the stored figure, which leaves waits of later TaskRuns out; before it, time since the first step. */
+/** What is stored, which leaves waits of later TaskRuns out; until the outcome with what has run since. */
 function runSeconds(execution: ExecutionView | undefined, now: Date): number | null {
   if (execution?.firstStepStartedAt === undefined) return null;
-  if (execution.outcomeAt !== undefined) return round(execution.runSeconds);
-  return round(secondsBetween(execution.firstStepStartedAt, execution.endedAt ?? execution.finishedAt ?? now));
+  const { runSeconds, runSince } = execution;
+  return round(runSeconds + (runSince === undefined ? 0 : secondsBetween(runSince, lastSeenAt(execution, now))));
+}
+
+/** Its end, or when its cluster was lost from sight: nobody knows what went on there since. */
+function lastSeenAt({ endedAt, firstLossAt, finishedAt }: ExecutionView, now: Date): Date {
+  return endedAt ?? firstLossAt ?? finishedAt ?? now;
 }
 
 function sealSeconds(execution: ExecutionView | undefined, now: Date): number | null {
