@@ -20,7 +20,7 @@ describe('leases', () => {
   });
 
   const acquire = (dispatcherId: string, max = 8, shards = [0, 1, 2, 3, 4, 5, 6, 7]) =>
-    world.leases.acquire({ dispatcherId, providerId: provider, host: '', shards, max });
+    world.leases.acquire({ dispatcherId, providerId: provider, host: '', shards, max, judgedAt: new Date() });
 
   it('a heartbeat renews, tells the database’s time and who is alive', async () => {
     const [one, two, dead] = [await world.dispatcher(), await world.dispatcher(), await world.dispatcher()];

@@ -193,7 +193,7 @@ describe('stored logs', () => {
     await appendLog(world.logs, fence, [batch([line('start')], 0)]);
     const next = await world.dispatcher();
     await world.kill(dispatcher);
-    const request = { dispatcherId: next, providerId: provider, host: '', shards: [0], max: 1 };
+    const request = { dispatcherId: next, providerId: provider, host: '', shards: [0], max: 1, judgedAt: new Date() };
     const racing = Promise.all(
       ['a', 'b', 'c', 'd'].map((text) => appendLog(world.logs, fence, [batch([line(text)], 6)])),
     );
@@ -227,6 +227,7 @@ describe('stored logs', () => {
       host: '',
       shards: [1],
       max: 1,
+      judgedAt: undefined,
     });
     if (other === undefined) throw new Error('no shard');
     expect(await appendLog(world.logs, other, [batch([line('a')], 0)])).toBe('state-moved');

@@ -25,14 +25,14 @@ describe('the queue clock', () => {
     await world.database.query(
       `UPDATE build_executions SET claimed_at = claimed_at - interval '2 hours', placed_at = placed_at - interval '2 hours'`,
     );
-    expect(await world.queue.expireQueued(10)).toHaveLength(0);
+    expect(await world.queue.expireQueued(10, new Date())).toHaveLength(0);
     const lost = { state: 'lost' as const, reason: 'ClusterLost' as const, message: '', retry: true };
     expect(await world.executions.finish(fence, claimed.executionId, lost)).toBe('done');
     expect(await world.build(build)).toMatchObject({ status: 'queued' });
     await later(150);
-    expect(await world.queue.expireQueued(10)).toHaveLength(0);
+    expect(await world.queue.expireQueued(10, new Date())).toHaveLength(0);
     await later(60);
-    expect(await world.queue.expireQueued(10)).toHaveLength(1);
+    expect(await world.queue.expireQueued(10, new Date())).toHaveLength(1);
     expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'QueueTimeout', attempt: 1 });
   });
 });

@@ -116,9 +116,9 @@ describe('parked builds', () => {
     const waiting = await world.submit(tenant, { queueTimeoutMinutes: 1 });
     const patient = await world.submit(tenant, { queueTimeoutMinutes: 60 });
     const later = await world.submit(tenant, { queueTimeoutMinutes: 1, notBefore: new Date(Date.now() + 60_000) });
-    expect(await world.queue.expireQueued(10)).toHaveLength(0);
+    expect(await world.queue.expireQueued(10, new Date())).toHaveLength(0);
     await world.database.query(`UPDATE builds SET queued_at = queued_at - interval '61 seconds'`);
-    expect(await world.queue.expireQueued(10)).toHaveLength(2);
+    expect(await world.queue.expireQueued(10, new Date())).toHaveLength(2);
     for (const id of [parked, waiting])
       expect(await world.build(id)).toMatchObject({ status: 'failed', reason: 'QueueTimeout' });
     for (const id of [patient, later]) expect(await world.build(id)).toMatchObject({ status: 'queued' });

@@ -152,9 +152,9 @@ describe('placing a claimed build', () => {
     await world.claimOne(other);
     await world.claimOne(other);
     await world.queue.requestCancel({ buildId: builds[2] ?? '', tenantId: tenant, actor: 'user:a', reason: undefined });
-    expect(await world.queue.releaseAbandoned()).toBe(0);
+    expect(await world.queue.releaseAbandoned(new Date())).toBe(0);
     await world.kill(other);
-    expect(await world.queue.releaseAbandoned()).toBe(2);
+    expect(await world.queue.releaseAbandoned(new Date())).toBe(2);
     const statuses = await Promise.all(builds.map(async (id) => (await world.build(id)).status));
     expect(statuses).toEqual(['running', 'queued', 'cancelled']);
     expect(await world.lane(tenant)).toEqual({ queued: 1, parked: 0, running: 1 });

@@ -102,7 +102,7 @@ describe('a storm of submissions, claims, placements, parks, cancels, ends and d
         watch(),
       ]);
       for (const id of dispatchers) await world.kill(id);
-      await world.queue.releaseAbandoned();
+      await world.queue.releaseAbandoned(new Date());
     }
     expect(over).toBe(0);
     expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });

@@ -216,7 +216,7 @@ export class QueueWorld {
 
   async fence(dispatcherId: string, providerId: string): Promise<ShardLease> {
     await this.leases.ensureShards(providerId, '', 1);
-    await this.leases.acquire({ dispatcherId, providerId, host: '', shards: [0], max: 1 });
+    await this.leases.acquire({ dispatcherId, providerId, host: '', shards: [0], max: 1, judgedAt: undefined });
     const [lease] = (await this.leases.findHeld(dispatcherId)).filter((held) => held.providerId === providerId);
     if (lease === undefined) throw new Error('the shard was not acquired');
     return lease;

@@ -11,6 +11,7 @@ export type { EncryptionKeyring } from './secret/encryption-keys.js';
 export { fingerprintsOf } from './secret/fingerprint.js';
 export { SecretCipher } from './secret/secret-cipher.js';
 export type { SealedSecret } from './secret/secret-cipher.js';
+export { MAX_TIME_DRIFT_MS } from './lease/judged-time.js';
 export { PostgresLeases } from './lease/postgres-leases.js';
 export { isLaterTimeline, PostgresDatabaseTrust } from './lease/postgres-database-trust.js';
 export type { DatabaseIdentity } from './lease/postgres-database-trust.js';

@@ -121,7 +121,7 @@ export class BuildWorld {
     );
     const providerId = row?.id ?? '';
     await this.leases.ensureShards(providerId, '', 1);
-    await this.leases.acquire({ dispatcherId, providerId, host: '', shards: [0], max: 1 });
+    await this.leases.acquire({ dispatcherId, providerId, host: '', shards: [0], max: 1, judgedAt: undefined });
     const held = (await this.leases.findHeld(dispatcherId)).find((lease) => lease.providerId === providerId);
     if (held === undefined) throw new Error('the shard was not acquired');
     return held;

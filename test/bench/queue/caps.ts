@@ -100,7 +100,7 @@ class Claimer {
     while (performance.now() < until) {
       const dispatcherId = this.#dispatcherId;
       try {
-        await queue.releaseAbandoned();
+        await queue.releaseAbandoned(new Date());
         const { claimed } = await queue.claim({ dispatcherId, limit: 12 });
         const message = 'ended by the benchmark';
         for (const { executionId } of claimed) {

@@ -193,7 +193,9 @@ export class ProviderFollower {
   async #round(executionId: string, tracked: Tracked): Promise<StepResult> {
     const dispatcherId = this.parts.dispatcherId();
     if (dispatcherId === undefined || !this.parts.mayWrite()) return { kind: 'wait', ms: 500 };
+    const askedAtMs = this.parts.judge.databaseNowMs();
     const row = await this.parts.executions.findOne(dispatcherId, executionId, tracked.kept?.document);
+    if (row !== undefined) this.parts.judge.read(row.readAt, askedAtMs);
     if (row === undefined || row.providerId !== this.providerId) return { kind: 'forget' };
     if (this.#leases.get(row.shard)?.token !== row.fence.token) return { kind: 'wait', ms: 500 };
     if (tracked.fence?.token !== row.fence.token) await this.#renewJournal(executionId, tracked);

@@ -72,6 +72,23 @@ describe('ClockJudge', () => {
     expect(judge.databaseNowMs()).toBe(databaseNow.getTime() + 1_000);
   });
 
+  it.each([
+    ['an hour ahead', 3_600_000],
+    ['an hour behind', -3_600_000],
+  ])('fires no deadline of a row that was read on a primary %s, before any heartbeat', (_, jumpMs) => {
+    const clock = new HandClock();
+    const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);
+    beats(judge, clock, 8);
+    expect(judge.judgedAt()).toEqual(new Date(clock.wall));
+    const askedAtMs = judge.databaseNowMs();
+    clock.pass(20_000);
+    judge.read(new Date(clock.wall - 19_000), askedAtMs);
+    expect(judge.hasPassed(new Date(clock.wall - 60_000), 60_000)).toBe(true);
+    judge.read(new Date(clock.wall + jumpMs), askedAtMs);
+    expect(judge.hasPassed(new Date(clock.wall - 3_600_000), 60_000)).toBe(false);
+    expect(judge.judgedAt()).toBeUndefined();
+  });
+
   it('says nothing when no heartbeat has come for a whole lease', () => {
     const clock = new HandClock();
     const judge = new ClockJudge(new DatabaseClock(clock), LEASE_MS);

@@ -1,12 +1,12 @@
+import { MAX_TIME_DRIFT_MS } from '@image-factory/persistence';
 import type { DatabaseClock } from './database-clock.js';
-
-/** Database time may run ahead of our monotonic clock by this much between two looks. */
-export const MAX_TIME_DRIFT_MS = 5_000;
 
 /**
  * Who may act on the database's time (correctness rule 20). After an outage or a new primary, every lease and every
  * limit seems to have expired at once, so nobody adopts and no deadline fires until this process has held its own
- * lease for one full period over an undisturbed connection.
+ * lease for one full period over an undisturbed connection. A jump between two heartbeats is met where it counts: what
+ * acts on the database's time compares it with ours in its own statement (`judgedAt`), and each row that is judged says when
+ * it was read (`read`).
  *
  * Modes: unsettled (made, connection lost, identity changed, time jumped) → settled (a full lease period of
  * heartbeats) → unsettled again on the next disturbance, or when no heartbeat came for a whole period.
@@ -37,11 +37,22 @@ export class ClockJudge {
     this.#heldSinceMs ??= sentAtMs;
   }
 
+  /** A row was read, which was asked for at `askedAtMs` by the database's time as known here, and is as of `readAt`. */
+  read(readAt: Date, askedAtMs: number): void {
+    const ms = readAt.getTime();
+    if (ms < askedAtMs - MAX_TIME_DRIFT_MS || ms > this.databaseNowMs() + MAX_TIME_DRIFT_MS) this.disturbed();
+  }
+
   /** True when we may adopt what another owned, and fire deadlines. */
   isSettled(): boolean {
     if (this.#heldSinceMs === undefined) return false;
     const now = this.clock.monotonicMs();
     return now - this.#heldSinceMs >= this.leaseMs && now - this.#lastBeatMs <= this.leaseMs;
+  }
+
+  /** The database's time now, for a statement that acts only if it is right; undefined while we may not judge. */
+  judgedAt(): Date | undefined {
+    return this.isSettled() ? this.clock.now() : undefined;
   }
 
   /** The database's time now, ms since the epoch. */

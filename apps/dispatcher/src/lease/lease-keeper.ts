@@ -39,12 +39,14 @@ export type Beat =
  *
  * Modes: unregistered (no id) → held (registered; heartbeats renew it) → fenced (no renewal within the lease less its
  * margin: `mayWrite` is false, nothing is dropped yet) → held again by a late renewal, or lapsed (the database says that
- * the lease had ended): everything owned is dropped, and the next beat registers under a new id, so that no row of the
+ * the lease had ended, or its clock went back and cannot say so): everything owned is dropped, and the next beat registers under a new id, so that no row of the
  * old one can be taken for ours.
  */
 export class LeaseKeeper {
   readonly #fence: SelfFence;
   #id: string | undefined;
+  /** The database's time at the last renewal. */
+  #renewedAt: Date | undefined;
   #identity: DatabaseIdentity | undefined;
   #claimsHeld = true;
   #paused = false;
@@ -110,7 +112,8 @@ export class LeaseKeeper {
     const id = uuidv7();
     const sentAt = this.#fence.reading();
     const { host, version, slots, leaseMs } = this.options;
-    this.judge.registered(await this.leases.register({ id, host, version, slots, leaseMs }));
+    this.#renewedAt = await this.leases.register({ id, host, version, slots, leaseMs });
+    this.judge.registered(this.#renewedAt);
     this.#id = id;
     this.#fence.renewed(sentAt);
     this.logger.info('dispatcher registered', { dispatcherId: id, host, slots });
@@ -120,7 +123,7 @@ export class LeaseKeeper {
   async #renew(id: string): Promise<Beat> {
     const sentAt = this.#fence.reading();
     const beat = await this.leases.heartbeat({ id, leaseMs: this.options.leaseMs, ...this.options.report() });
-    if (!beat.alive) {
+    if (!beat.alive || this.#isDoubtful(beat.databaseNow)) {
       this.#fence.lapse();
       this.#id = undefined;
       this.judge.disturbed();
@@ -134,9 +137,15 @@ export class LeaseKeeper {
       throw new DomainError({ kind: 'Conflict', reason: 'LeaseLost', message: 'the lease was given up meanwhile' });
     }
     this.#fence.renewed(sentAt);
+    this.#renewedAt = beat.databaseNow;
     this.#paused = beat.paused;
     this.judge.heartbeat(beat.databaseNow, sentAt.monotonicMs);
     return { kind: 'renewed', dispatcherId: id, paused: beat.paused };
+  }
+
+  /** The clock has gone back behind the last renewal: by it the lease holds for long, others have seen it end (`hasLease`). */
+  #isDoubtful(databaseNow: Date): boolean {
+    return this.#renewedAt !== undefined && databaseNow < this.#renewedAt && !this.#fence.mayWrite();
   }
 
   async #checkIdentity(): Promise<void> {

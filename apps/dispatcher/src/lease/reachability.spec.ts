@@ -16,7 +16,7 @@ async function staleSeenBy(
     { all: () => all } as unknown as ProviderFollowers,
     { liveDispatchers: async () => live } as never,
     { recordWatchStaleness: async (one: WatchStaleness) => recorded.push(one) } as never,
-    { staleAfterMs: 1_000, host: 'h', probe: async () => true },
+    { staleAfterMs: 1_000, host: 'h', probe: async () => true, judgedAt: () => new Date() },
     createSilentLogger(),
   );
   await reachability.look();
@@ -30,5 +30,30 @@ describe('the staleness of watches', () => {
 
   it('ends with the dispatcher that saw it: a new process says so for all, also for what it does not follow', async () => {
     expect(await staleSeenBy({}, [])).toEqual([]);
+  });
+});
+
+describe('a provider is lost for all', () => {
+  const NOW = new Date();
+  const lost = (judgedAt: Date | undefined, live: readonly (readonly string[])[]): Promise<boolean> =>
+    new Reachability(
+      {} as never,
+      {
+        liveDispatchers: async (at?: Date) =>
+          at === NOW ? live.map((unreachableProviders) => ({ host: 'h', unreachableProviders })) : [],
+      } as never,
+      { find: async () => ({ type: 'kubernetes' }) } as never,
+      { staleAfterMs: 1_000, host: 'h', probe: async () => false, judgedAt: () => judgedAt },
+      createSilentLogger(),
+    ).isLostForAll('p');
+
+  it('when every live dispatcher says so', async () => {
+    expect(await lost(NOW, [['p'], ['p', 'q']])).toBe(true);
+    expect(await lost(NOW, [['p'], ['q']])).toBe(false);
+  });
+
+  it('not while it cannot be said who lives, as on a new primary whose clock is ahead', async () => {
+    expect(await lost(undefined, [['p']])).toBe(false);
+    expect(await lost(new Date(NOW.getTime() - 25_000), [['p']])).toBe(false);
   });
 });

@@ -7,6 +7,8 @@ export interface ReachabilityOptions {
   /** A watch that has proved nothing for this long makes no progress. */
   readonly staleAfterMs: number;
   readonly host: string;
+  /** The database's time, while it may be said who lives; else undefined (correctness rule 20). */
+  readonly judgedAt: () => Date | undefined;
   /** Asks the provider's API server anything at all; false when there is no answer. Must not throw. */
   readonly probe: (providerId: string) => Promise<boolean>;
 }
@@ -76,10 +78,13 @@ export class Reachability {
 
   /** True when every live dispatcher that could serve the provider has failed to reach it, and so do we right now. */
   async isLostForAll(providerId: string): Promise<boolean> {
+    const judgedAt = this.options.judgedAt();
+    if (judgedAt === undefined) return false;
     const provider = await this.providers.find(providerId);
-    const live = await this.ownership.liveDispatchers();
+    const live = await this.ownership.liveDispatchers(judgedAt);
     const able = live.filter((dispatcher) => provider?.type !== 'local' || dispatcher.host === this.options.host);
-    if (!able.every((dispatcher) => dispatcher.unreachableProviders.includes(providerId))) return false;
+    if (able.length === 0 || !able.every((dispatcher) => dispatcher.unreachableProviders.includes(providerId)))
+      return false;
     return !(await this.options.probe(providerId));
   }
 

@@ -8,8 +8,8 @@ export interface ShardKeeperOptions {
   /** The host whose local shard is ours to hold. */
   readonly host: string;
   readonly dispatcherId: () => string | undefined;
-  /** True when we may take over what another owned (correctness rule 20). */
-  readonly mayAdopt: () => boolean;
+  /** The database's time, when we may take over what another owned; else undefined (correctness rule 20). */
+  readonly judgedAt: () => Date | undefined;
   /** Shards of dead owners to take in one round. */
   readonly adoptLimit: () => number;
   /** New shards are held: look for their executions. */
@@ -116,6 +116,8 @@ export class ShardKeeper {
 
   async #plan(me: string, providers: ReadonlyMap<string, Provider>, shards: readonly ShardRow[]): Promise<ShardPlan> {
     const live = await this.stores.ownership.liveDispatchers();
+    // By its clock, our own lease has ended or not begun: the next heartbeat says which, and nothing moves before.
+    if (!live.some(({ id }) => id === me)) return { acquire: [], adopt: [], giveUp: [] };
     return planShards({
       me,
       candidates: live.map(({ id, host, unreachableProviders, silentProviders }) => ({
@@ -124,7 +126,7 @@ export class ShardKeeper {
         stuck: new Set([...unreachableProviders, ...silentProviders]),
       })),
       shards: shards.filter(({ providerId }) => providers.has(providerId)),
-      mayAdopt: this.options.mayAdopt(),
+      mayAdopt: this.options.judgedAt() !== undefined,
       adoptLimit: this.options.adoptLimit(),
     });
   }
@@ -163,7 +165,7 @@ export class ShardKeeper {
       const provider = providers.get(group.providerId);
       if (provider === undefined) continue;
       const request = { ...group, dispatcherId: me, max: group.shards.length };
-      const leases = await this.stores.leases.acquire(request);
+      const leases = await this.stores.leases.acquire({ ...request, judgedAt: this.options.judgedAt() });
       this.followers.hold(provider, leases);
       count += leases.length;
       if (leases.length > 0) this.logger.info('shards acquired', { provider: provider.name, shards: leases.length });

@@ -16,7 +16,7 @@ function dispatcher(me: string, live: readonly string[]) {
     invariants: { ...REPORT } as unknown as InvariantReport,
     queueTotals: {} as QueueTotals,
     lease: { dispatcherId: me },
-    judge: { isSettled: () => true },
+    judge: { judgedAt: () => new Date() },
     parts: {
       metrics: new Metrics(),
       logger: { error: () => undefined, warn: () => undefined },

@@ -24,7 +24,7 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     {
       name: 'release-abandoned',
       everyMs: 5_000,
-      run: settled((runtime) => runtime.parts.stores.queue.releaseAbandoned()),
+      run: settled((runtime, judgedAt) => runtime.parts.stores.queue.releaseAbandoned(judgedAt)),
     },
     {
       name: 'expire-queued',
@@ -63,18 +63,22 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
 }
 
 /** Their queue clock ran out without a cluster: it is counted by tenant alone. */
-async function expireQueued({ parts }: DispatcherRuntime): Promise<number> {
-  const ended = await parts.stores.queue.expireQueued(BATCH);
+async function expireQueued({ parts }: DispatcherRuntime, judgedAt: Date): Promise<number> {
+  const ended = await parts.stores.queue.expireQueued(BATCH, judgedAt);
   for (const { tenantId: tenant } of ended) parts.metrics.count('tenantClockTimeouts', 1, { clock: 'queue', tenant });
   return ended.length;
 }
 
 /**
  * Only while this process may act on the database's time (correctness rule 20): after an outage every owner seems dead,
- * and on a new primary whose clock is ahead every queued build seems late and every log old.
+ * and on a new primary whose clock is ahead every queued build seems late and every log old. It is given that time, since
+ * the primary may have changed since the last heartbeat.
  */
-function settled(run: PeriodicTaskDefinition['run']): PeriodicTaskDefinition['run'] {
-  return (runtime) => (runtime.judge.isSettled() ? run(runtime) : Promise.resolve(0));
+function settled(run: (runtime: DispatcherRuntime, judgedAt: Date) => Promise<number>): PeriodicTaskDefinition['run'] {
+  return async (runtime) => {
+    const judgedAt = runtime.judge.judgedAt();
+    return judgedAt === undefined ? 0 : run(runtime, judgedAt);
+  };
 }
 
 /**

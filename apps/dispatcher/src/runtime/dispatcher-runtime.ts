@@ -193,7 +193,8 @@ export class DispatcherRuntime {
 
   #makeReachability(): Reachability {
     const { stores, places, logger } = this.parts;
-    const options = { staleAfterMs: this.settings.watchStaleMs, host: this.settings.host, probe: places.probe };
+    const { watchStaleMs: staleAfterMs, host } = this.settings;
+    const options = { staleAfterMs, host, probe: places.probe, judgedAt: () => this.judge.judgedAt() };
     return new Reachability(this.followers, stores.ownership, stores.providers, options, logger);
   }
 
@@ -202,7 +203,7 @@ export class DispatcherRuntime {
     const options = {
       host: this.settings.host,
       dispatcherId: () => this.lease.dispatcherId,
-      mayAdopt: () => this.judge.isSettled(),
+      judgedAt: () => this.judge.judgedAt(),
       adoptLimit: () => (this.dispatch.slotsUsed < this.settings.slots ? this.settings.adoptPerRound : 1),
       onAcquired: () => this.feed.compare(),
     };

@@ -1,4 +1,5 @@
 import { CLOCK_DEFAULTS } from '@image-factory/domain';
+import { hasLease } from '../lease/judged-time.js';
 
 /* Each statement gives the number of what breaks one invariant and some of it. They read, in a snapshot each, and lock nothing. */
 
@@ -6,9 +7,10 @@ import { CLOCK_DEFAULTS } from '@image-factory/domain';
 const NAMED = 20;
 /** What is on its way from one owner to the next is not stranded yet. */
 const STRANDED_AFTER = `interval '1 minute'`;
+const OWNED_LATELY = hasLease('d', 'now()', `now() - ${STRANDED_AFTER}`);
 /** A minute past the longest seal limit that a live dispatcher goes by. */
 const UNSEALED_AFTER = `make_interval(secs => 60 + coalesce(
-  (SELECT max((d.metrics ->> 'seal_limit_seconds')::float8) FROM dispatchers d WHERE d.lease_until > now()),
+  (SELECT max((d.metrics ->> 'seal_limit_seconds')::float8) FROM dispatchers d WHERE ${hasLease('d', 'now()')}),
   ${CLOCK_DEFAULTS.sealLimitSeconds}))`;
 
 /** Smallest UUIDv7 of a build that is looked at: older ones than 25 hours are not, so that the scan is bounded. */
@@ -25,8 +27,8 @@ export const ORPHANS = `
   SELECT coalesce(sum((d.metrics ->> 'orphans')::int), 0)::int AS count,
          coalesce((SELECT (array_agg(object ORDER BY object))[1:${NAMED}] FROM dispatchers n
                      CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(n.metrics -> 'orphan_objects', '[]')) AS object
-                    WHERE n.lease_until > now()), '{}') AS examples
-    FROM dispatchers d WHERE d.lease_until > now()`;
+                    WHERE ${hasLease('n', 'now()')}), '{}') AS examples
+    FROM dispatchers d WHERE ${hasLease('d', 'now()')}`;
 
 /**
  * Executions whose owner, or whose shard's owner, is gone for longer than a takeover lasts (indexes:
@@ -36,13 +38,13 @@ export const ORPHANS = `
 export const STRANDED = counted(`
   SELECT 'execution ' || e.id || ' is placed by a dispatcher that is gone' AS what FROM build_executions e
    WHERE e.provider_id IS NULL AND e.finished_at IS NULL AND e.claimed_at < now() - ${STRANDED_AFTER}
-     AND NOT EXISTS (SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.lease_until > now() - ${STRANDED_AFTER})
+     AND NOT EXISTS (SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND ${OWNED_LATELY})
   UNION ALL
   SELECT 'execution ' || e.id || ' (' || e.state || ') is on a shard that nobody owns' FROM build_executions e
    WHERE e.finished_at IS NULL AND e.provider_id IS NOT NULL AND e.placed_at < now() - ${STRANDED_AFTER}
      AND NOT EXISTS (SELECT 1 FROM cluster_shards s JOIN dispatchers d ON d.id = s.owner
                       WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard
-                        AND d.lease_until > now() - ${STRANDED_AFTER})
+                        AND ${OWNED_LATELY})
   UNION ALL
   SELECT 'build ' || b.id || ' is ' || b.status || ' without an execution' FROM lanes l
     JOIN builds b ON b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR} AND b.status IN ('running', 'cancelling')
@@ -63,4 +65,4 @@ export const FOREIGN = counted(`
   SELECT DISTINCT 'provider ' || coalesce(p.name, met.provider_id) AS what FROM dispatchers d
    CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(d.metrics -> 'foreign_providers', '[]')) AS met (provider_id)
     LEFT JOIN providers p ON p.id::text = met.provider_id
-   WHERE d.lease_until > now()`);
+   WHERE ${hasLease('d', 'now()')}`);

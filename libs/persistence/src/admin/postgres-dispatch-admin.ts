@@ -1,5 +1,6 @@
 import type { Database } from '../database/database.js';
 import type { Transaction } from '../database/transaction.js';
+import { hasLease } from '../lease/judged-time.js';
 
 /** A dispatcher process as its heartbeat shows it. */
 export interface DispatcherView {
@@ -53,7 +54,7 @@ export class PostgresDispatchAdmin {
   /** Dispatchers that live, and those that went in the last hour. */
   async dispatchers(): Promise<readonly DispatcherView[]> {
     const rows = await this.database.query<DispatcherRow>(
-      `SELECT d.id, d.host, d.version, d.state, d.lease_until > now() AS alive, d.slots, d.slots_used, d.started_at,
+      `SELECT d.id, d.host, d.version, d.state, ${hasLease('d', 'now()')} AS alive, d.slots, d.slots_used, d.started_at,
               d.heartbeat_at, d.lease_until, d.metrics,
               (SELECT count(*)::int FROM cluster_shards s WHERE s.owner = d.id) AS shards
          FROM dispatchers d WHERE d.heartbeat_at > now() - interval '1 hour' ORDER BY d.started_at DESC LIMIT 200`,

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { NOT_RELEASED } from '../execution/not-released.js';
+import { hasLease } from '../lease/judged-time.js';
 import { MAY_CLAIM } from '../lease/trust-statements.js';
 
 /** A tenant's share of the queue, now. */
@@ -112,7 +113,7 @@ const POSITION = `
    CROSS JOIN (SELECT coalesce(sum(running), 0)::int AS running,
                       coalesce(sum(weight) FILTER (WHERE running > 0 OR ready), 0)::int AS weights FROM lanes) a
    CROSS JOIN (SELECT count(*)::int AS live, coalesce(sum(slots), 0)::int AS slots
-                 FROM dispatchers WHERE state = 'running' AND lease_until > now()) d
+                 FROM dispatchers d WHERE state = 'running' AND ${hasLease('d')}) d
    CROSS JOIN LATERAL (
      SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.seconds) AS median_slot_seconds, count(*)::int AS samples
        FROM (SELECT extract(epoch FROM coalesce(e.pods_over_at, e.finished_at) - e.claimed_at)::float8 AS seconds

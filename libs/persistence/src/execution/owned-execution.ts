@@ -42,6 +42,8 @@ export interface OwnedExecution extends Attempt {
   readonly traceparent: string | undefined;
   readonly submittedAt: Date;
   readonly slotHeld: boolean;
+  /** By the database's clock, by which its times are to be judged (correctness rule 20). */
+  readonly readAt: Date;
   /** `YYYY-MM-DD`: the partition of the attempt's log. */
   readonly logDay: string;
   /** What its steps ran: with the outcome all of it, before that until the last wait. */

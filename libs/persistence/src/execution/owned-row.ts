@@ -74,6 +74,7 @@ export interface OwnedRow {
   readonly registry_auth_id: string | null;
   readonly repository_auth_id: string | null;
   readonly installation_id: string;
+  readonly read_at: Date;
 }
 
 export function toOwnedExecution(row: OwnedRow): OwnedExecution {
@@ -99,6 +100,7 @@ function identityOf(row: OwnedRow) {
     document: row.document,
     documentHash: row.document_hash,
     logDay: row.log_day,
+    readAt: row.read_at,
   };
 }
 

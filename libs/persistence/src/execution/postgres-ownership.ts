@@ -1,5 +1,6 @@
 import type { BuildStatus, ExecutionState } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
+import { hasLease, isJudgedTime } from '../lease/judged-time.js';
 import { measureUnswept, type UnsweptProvider } from './measure-unswept.js';
 
 /** A dispatcher whose lease has not ended, and where it makes no progress. */
@@ -73,12 +74,17 @@ interface LiveRow {
 export class PostgresOwnership {
   constructor(private readonly database: Queryable) {}
 
-  /** Index: dispatchers has a handful of rows; a sequential scan. */
-  async liveDispatchers(): Promise<LiveDispatcher[]> {
+  /**
+   * @param judgedAt for whoever ends something because of who lives: nobody is named when the database's time is not this
+   * now. Index: dispatchers has a handful of rows; a sequential scan.
+   */
+  async liveDispatchers(judgedAt?: Date): Promise<LiveDispatcher[]> {
     const rows = await this.database.query<LiveRow>(
       `SELECT id, host, unreachable_providers, metrics -> 'silent_providers' AS silent_providers,
-              metrics -> 'watch_ages_ms' AS watch_ages_ms FROM dispatchers
-        WHERE state = 'running' AND lease_until > clock_timestamp() ORDER BY id`,
+              metrics -> 'watch_ages_ms' AS watch_ages_ms FROM dispatchers d
+        WHERE state = 'running' AND ${hasLease('d')} AND ($1::timestamptz IS NULL OR ${isJudgedTime('$1')})
+        ORDER BY id`,
+      [judgedAt ?? null],
     );
     return rows.map((row) => ({
       id: row.id,

@@ -47,6 +47,8 @@ export interface AcquireRequest {
   readonly shards: readonly number[];
   /** At most this many in one call, so that adoption takes what fits. */
   readonly max: number;
+  /** The database's time as the asker knows it; undefined while it may not judge: then only free shards are taken. */
+  readonly judgedAt: Date | undefined;
 }
 
 /**
@@ -117,15 +119,19 @@ export class PostgresLeases {
     this.#ensured.add(key);
   }
 
-  /** Takes those of the wanted shards that are free or whose owner is dead; nothing when the asker's own lease is over. */
+  /**
+   * Takes those of the wanted shards that are free or, while the judge's time is right, whose owner is dead; nothing when
+   * the asker's own lease is over.
+   */
   async acquire(request: AcquireRequest): Promise<ShardLease[]> {
-    const { dispatcherId, providerId, host, shards, max } = request;
+    const { dispatcherId, providerId, host, shards, max, judgedAt } = request;
     const rows = await this.database.query<ShardRow>(ACQUIRE_SHARDS, [
       dispatcherId,
       providerId,
       host,
       [...shards],
       max,
+      judgedAt ?? null,
     ]);
     return rows.map((row) => ({ providerId, host, shard: row.shard, token: row.token }));
   }

@@ -1,3 +1,5 @@
+import { hasLease, isJudgedTime } from './judged-time.js';
+
 /** Index: primary key. Locks: its new row. */
 export const REGISTER = `
   INSERT INTO dispatchers (id, host, version, slots, lease_until)
@@ -22,7 +24,7 @@ export const HEARTBEAT = `
   ), live AS (
     SELECT id, host FROM renewed WHERE state = 'running'
     UNION
-    SELECT id, host FROM dispatchers WHERE id <> $1 AND state = 'running' AND lease_until > clock_timestamp()
+    SELECT id, host FROM dispatchers d WHERE id <> $1 AND state = 'running' AND ${hasLease('d')}
   )
   SELECT (SELECT lease_until FROM renewed) AS lease_until,
          clock_timestamp() AS database_now,
@@ -46,7 +48,7 @@ export const DEREGISTER = `
 export const LIST_SHARDS = `
   SELECT s.provider_id, s.host, s.shard, s.owner, s.token,
          EXISTS (SELECT 1 FROM dispatchers d
-                  WHERE d.id = s.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp()) AS owner_alive
+                  WHERE d.id = s.owner AND d.state <> 'stopped' AND ${hasLease('d')}) AS owner_alive
     FROM cluster_shards s
    ORDER BY s.provider_id, s.host, s.shard`;
 
@@ -57,7 +59,7 @@ export const ENSURE_SHARDS = `
       ON CONFLICT DO NOTHING`;
 
 /**
- * Free shards and those of dead owners, to a dispatcher whose own lease is good. Index: primary key of cluster_shards,
+ * Free shards and, when the judge's time $6 is right, those of dead owners, to a dispatcher whose own lease is good. Index: primary key of cluster_shards,
  * then of dispatchers. Locks: the shards taken; SKIP LOCKED, so that two adopters share the work.
  */
 export const ACQUIRE_SHARDS = `
@@ -65,11 +67,9 @@ export const ACQUIRE_SHARDS = `
     SELECT s.provider_id, s.host, s.shard
       FROM cluster_shards s
      WHERE s.provider_id = $2 AND s.host = $3 AND s.shard = ANY ($4::integer[])
-       AND (s.owner IS NULL OR NOT EXISTS (
-         SELECT 1 FROM dispatchers d
-          WHERE d.id = s.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp()))
-       AND EXISTS (SELECT 1 FROM dispatchers me
-                    WHERE me.id = $1 AND me.state = 'running' AND me.lease_until > clock_timestamp())
+       AND (s.owner IS NULL OR ${isJudgedTime('$6')} AND NOT EXISTS (
+         SELECT 1 FROM dispatchers d WHERE d.id = s.owner AND d.state <> 'stopped' AND ${hasLease('d')}))
+       AND EXISTS (SELECT 1 FROM dispatchers me WHERE me.id = $1 AND me.state = 'running' AND ${hasLease('me')})
      ORDER BY s.shard
      LIMIT $5
        FOR UPDATE OF s SKIP LOCKED

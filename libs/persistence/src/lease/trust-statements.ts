@@ -1,3 +1,4 @@
+import { hasLease } from './judged-time.js';
 import { OWN_SHARDS } from './statements.js';
 
 /**
@@ -56,5 +57,5 @@ export const TRUST_COMPARED = `
         AND s.provider_id <> ALL ($2::uuid[])
         AND (s.host = '' OR EXISTS (
           SELECT 1 FROM dispatchers d
-           WHERE d.host = s.host AND d.state = 'running' AND d.lease_until > clock_timestamp())))
+           WHERE d.host = s.host AND d.state = 'running' AND ${hasLease('d')})))
   RETURNING 1`;

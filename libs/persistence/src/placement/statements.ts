@@ -1,4 +1,5 @@
 import type { Statement } from '../database/transaction.js';
+import { hasLease } from '../lease/judged-time.js';
 
 /*
  * SQL about what recent attempts say of their providers. Execution ids are UUIDs of version 7, so the latest ones are a
@@ -58,7 +59,7 @@ export const OPEN_FOR_ALL: Statement = {
   name: 'placement_open_for_all',
   text: `
   WITH live AS MATERIALIZED (
-    SELECT metrics -> 'open_breakers' AS open FROM dispatchers WHERE state = 'running' AND lease_until > clock_timestamp()
+    SELECT metrics -> 'open_breakers' AS open FROM dispatchers d WHERE state = 'running' AND ${hasLease('d')}
   )
   SELECT open.id FROM live CROSS JOIN LATERAL jsonb_array_elements_text(live.open) AS open(id)
    GROUP BY open.id HAVING count(*) = (SELECT count(*) FROM live)`,

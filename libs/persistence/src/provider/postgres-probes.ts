@@ -1,5 +1,6 @@
 import type { ProviderHealth } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
+import { hasLease } from '../lease/judged-time.js';
 import { orUndefined } from '../sql/assignments.js';
 import { LAST_PROBES } from './probe-statements.js';
 import { KEPT_PROBES } from './record-probe.js';
@@ -58,7 +59,7 @@ export class PostgresProbes {
     const rows = await this.database.query<{ id: string; age: number | null; connection: string | null }>(
       `SELECT id, (metrics -> 'watch_ages_ms' ->> $1::text)::double precision AS age,
               metrics -> 'connections' ->> $1::text AS connection
-         FROM dispatchers WHERE state = 'running' AND lease_until > clock_timestamp() ORDER BY id`,
+         FROM dispatchers d WHERE state = 'running' AND ${hasLease('d')} ORDER BY id`,
       [providerId],
     );
     return rows.map((row) => ({

@@ -31,8 +31,8 @@ export interface Ending {
 }
 
 /** Fails queued builds, parked ones too, whose queue clock has run out. */
-export async function expireQueuedBuilds(database: Database, limit: number): Promise<MovedBuild[]> {
-  const builds = await database.query<BuildRow>(FIND_EXPIRED, [limit]);
+export async function expireQueuedBuilds(database: Database, limit: number, judgedAt: Date): Promise<MovedBuild[]> {
+  const builds = await database.query<BuildRow>(FIND_EXPIRED, [limit, judgedAt]);
   if (builds.length === 0) return [];
   const message = 'waited in the queue for its whole queue_timeout_minutes; raise it, or see why builds wait';
   return database.transaction((tx) =>

@@ -1,5 +1,6 @@
 import { BUILD_TRANSITIONS, EXECUTION_TRANSITIONS, sourcesOf } from '@image-factory/domain';
 import type { Statement } from '../database/transaction.js';
+import { hasLease, isJudgedTime } from '../lease/judged-time.js';
 import { IS_TRUSTED } from '../lease/trust-statements.js';
 import { inList } from '../sql/in-list.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
@@ -187,12 +188,12 @@ export const PARK_DECISIONS: Statement = {
       ON CONFLICT (execution_id) DO UPDATE SET decision = excluded.decision, decided_at = now()`,
 };
 
-/** Claims whose dispatcher is gone. Index: build_executions_placing, then dispatchers' key. Locks nothing. */
+/** Claims whose dispatcher is gone by the judge's time $2. Index: build_executions_placing, then dispatchers' key. Locks nothing. */
 export const FIND_ABANDONED = `
   SELECT e.id
     FROM build_executions e
-   WHERE e.provider_id IS NULL AND e.finished_at IS NULL AND NOT EXISTS (
-     SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.state <> 'stopped' AND d.lease_until > clock_timestamp())
+   WHERE e.provider_id IS NULL AND e.finished_at IS NULL AND ${isJudgedTime('$2')} AND NOT EXISTS (
+     SELECT 1 FROM dispatchers d WHERE d.id = e.owner AND d.state <> 'stopped' AND ${hasLease('d')})
    ORDER BY e.id
    LIMIT $1`;
 

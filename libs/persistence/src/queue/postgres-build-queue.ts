@@ -123,9 +123,9 @@ export class PostgresBuildQueue {
     return this.#unplaceOne(request, 'failed');
   }
 
-  /** Requeues what dead dispatchers had claimed and not placed. */
-  async releaseAbandoned(): Promise<number> {
-    const rows = await this.database.query<{ id: string }>(FIND_ABANDONED, [ABANDONED_PER_CALL]);
+  /** Requeues what dead dispatchers had claimed and not placed; nothing when the database's time is not `judgedAt` now. */
+  async releaseAbandoned(judgedAt: Date): Promise<number> {
+    const rows = await this.database.query<{ id: string }>(FIND_ABANDONED, [ABANDONED_PER_CALL, judgedAt]);
     if (rows.length === 0) return 0;
     const moved = await Promise.all(
       rows.map(({ id: executionId }) =>
@@ -157,9 +157,9 @@ export class PostgresBuildQueue {
     return roomOfProviders(this.database);
   }
 
-  /** Fails builds whose queue clock has run out. */
-  async expireQueued(limit: number): Promise<readonly MovedBuild[]> {
-    const ended = await expireQueuedBuilds(this.database, limit);
+  /** Fails builds whose queue clock has run out; none when the database's time is not `judgedAt` now. */
+  async expireQueued(limit: number, judgedAt: Date): Promise<readonly MovedBuild[]> {
+    const ended = await expireQueuedBuilds(this.database, limit, judgedAt);
     this.#touchBuilds(ended.map((build) => build.id));
     return ended;
   }

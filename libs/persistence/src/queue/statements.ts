@@ -1,4 +1,5 @@
 import type { Statement } from '../database/transaction.js';
+import { isJudgedTime } from '../lease/judged-time.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
 /*
@@ -80,10 +81,11 @@ export const UNPARK_WRITE: Statement = {
   SELECT id, tenant_id FROM woken`,
 };
 
-/** Builds whose queue clock has run out. Index: builds_queue_deadline. Locks nothing. */
+/** Builds whose queue clock has run out by the judge's time $2. Index: builds_queue_deadline. Locks nothing. */
 export const FIND_EXPIRED = `
   SELECT id, tenant_id FROM builds
-   WHERE queue_deadline <= floor(extract(epoch FROM now()))::bigint ORDER BY queue_deadline LIMIT $1`;
+   WHERE queue_deadline <= floor(extract(epoch FROM now()))::bigint AND ${isJudgedTime('$2')}
+   ORDER BY queue_deadline LIMIT $1`;
 
 /**
  * Ends queued builds: $2 the status, $3 the reason, $4 the message, $5 the actor, $6 true when it is a cancel.

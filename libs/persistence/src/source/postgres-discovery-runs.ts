@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import type { Queryable, Transaction } from '../database/transaction.js';
+import { hasLease } from '../lease/judged-time.js';
 import type { DiscoveryInput, DiscoveryProgress, DiscoveryRun, TakenRun } from './discovered-cluster.js';
 
 interface RunRow {
@@ -77,7 +78,7 @@ export class PostgresDiscoveryRuns {
     return this.database.transaction(async (tx) => {
       await lockRuns(tx);
       const [row] = await tx.query<{ id: string; token: string; input: DiscoveryInput }>(
-        `WITH live AS (SELECT id FROM dispatchers WHERE lease_until > now() AND state <> 'stopped')
+        `WITH live AS (SELECT id FROM dispatchers d WHERE ${hasLease('d')} AND state <> 'stopped')
          UPDATE jobs SET status = 'running', owner = $1, token = $2, attempts = attempts + 1, progress = '[]'
           WHERE id = (SELECT j.id FROM jobs j
                        WHERE j.type = $3 AND j.run_after <= now()
