@@ -227,7 +227,9 @@ export class DispatcherHarness {
         probe: (providerId) =>
           Promise.resolve(
             (options.reaches?.() ?? true) &&
-              (options.reachesAlways === true || this.clusters.get(providerId)?.reachable === true),
+              (options.reachesAlways === true || this.clusters.get(providerId)?.reachable === true)
+              ? 'reached'
+              : 'failed',
           ),
         probeHealth: () => Promise.resolve(0),
         connections: () => ({}),

@@ -1,21 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
-  CLOUD_REASONS,
   type CloudSessions,
   ConnectObserver,
   openClusterConnection,
-  outcomeOf,
   type ClusterConnectionProvider,
 } from '@image-factory/cluster-connectors';
 import { CapabilityDetection, ConnectionPool, HealthMonitor } from '@image-factory/cluster-registry';
-import {
-  isDomainError,
-  type BuildExecutor,
-  type Clock,
-  type ProviderRepository,
-  type Reason,
-} from '@image-factory/domain';
+import { type BuildExecutor, type Clock, type ProviderRepository } from '@image-factory/domain';
 import type { EgressPolicy } from '@image-factory/egress';
 import { ImageRegistryClient } from '@image-factory/image-registry';
 import { LocalBuildExecutor } from '@image-factory/local-executor';
@@ -23,6 +15,7 @@ import { PostgresDetections, PostgresTenantNamespaces } from '@image-factory/per
 import { TektonBuildExecutor } from '@image-factory/tekton-executor';
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { DispatcherEnv } from './config/env.js';
+import { probeProvider } from './lease/probe-provider.js';
 import { observeClusters } from './metrics/observe-clusters.js';
 import { observePressure } from './metrics/observe-pressure.js';
 import type { ClusterNumbers } from './sources/cluster-numbers.js';
@@ -46,7 +39,6 @@ export interface PlacesContext {
   readonly cloud: CloudSessions;
 }
 
-const PROBE_TIMEOUT_MS = 5_000;
 const DAY_MS = 86_400_000;
 /** Most connections that a heartbeat carries. */
 const MOST_STATES = 1_000;
@@ -87,7 +79,7 @@ export function createPlaces(env: DispatcherEnv, stores: DispatcherStores, conte
   return {
     executors: env.tektonEnabled ? { local, kubernetes: tektonExecutor(stores, connections, context) } : { local },
     publisher: new RegistryImagePublisher(registry, stores.credentials, stores.providers),
-    probe: (providerId) => probe(stores.providers, connections, providerId),
+    probe: (providerId) => probeProvider(stores.providers, connections, providerId),
     probeHealth: async () => (await health.runOnce()).started + (await detection.runOnce()),
     openBreakers: () => connections.openBreakers(),
     upkeep: async () => {
@@ -169,31 +161,4 @@ function localExecutor(env: DispatcherEnv, { host, clock, logger, egress }: Plac
     insecureRegistries: env.insecureRegistries,
     artifactKeepMs: env.logRetentionDays * DAY_MS,
   });
-}
-
-const NOT_REACHED: readonly Reason[] = [
-  'ClusterUnreachable',
-  'ClusterTlsFailed',
-  'ClusterUnavailable',
-  'CredentialUnreadable',
-  'ClusterEndpointPrivate',
-  ...CLOUD_REASONS,
-];
-
-/** Any answer of the API server is contact, a refusal too; our own host is always reached. */
-async function probe(
-  providers: ProviderRepository,
-  connections: ClusterConnectionProvider,
-  providerId: string,
-): Promise<boolean> {
-  try {
-    if ((await providers.find(providerId))?.type === 'local') return true;
-    const request = { requestClass: 'probe', method: 'GET', path: '/version', timeoutMs: PROBE_TIMEOUT_MS } as const;
-    await connections.withConnection(providerId, (connection) => connection.request(request));
-    return true;
-  } catch (error) {
-    // A request that did not get its turn here is no answer.
-    const held = isDomainError(error) && error.reason === 'ClusterThrottled' && outcomeOf(error) === 'notSent';
-    return isDomainError(error) && !held && !NOT_REACHED.includes(error.reason);
-  }
 }

@@ -2,6 +2,7 @@ import type { WatchStaleness } from '@image-factory/domain';
 import { createSilentLogger } from '@image-factory/telemetry';
 import { describe, expect, it } from 'vitest';
 import type { ProviderFollowers } from '../follow/provider-followers.js';
+import type { ProbeAnswer } from './probe-provider.js';
 import { Reachability } from './reachability.js';
 
 /** A dispatcher that follows watches of these ages, beside live ones that report theirs. */
@@ -16,7 +17,7 @@ async function staleSeenBy(
     { all: () => all } as unknown as ProviderFollowers,
     { liveDispatchers: async () => live } as never,
     { recordWatchStaleness: async (one: WatchStaleness) => recorded.push(one) } as never,
-    { staleAfterMs: 1_000, host: 'h', probe: async () => true, judgedAt: () => new Date() },
+    { staleAfterMs: 1_000, host: 'h', probe: async () => 'reached', judgedAt: () => new Date() },
     createSilentLogger(),
   );
   await reachability.look();
@@ -35,25 +36,63 @@ describe('the staleness of watches', () => {
 
 describe('a provider is lost for all', () => {
   const NOW = new Date();
-  const lost = (judgedAt: Date | undefined, live: readonly (readonly string[])[]): Promise<boolean> =>
+  const seenBy = (
+    live: readonly (readonly string[])[],
+    judgedAt: Date | undefined = NOW,
+    probe: () => Promise<ProbeAnswer> = async () => 'failed',
+  ): Reachability =>
     new Reachability(
-      {} as never,
+      { all: () => [] } as never,
       {
-        liveDispatchers: async (at?: Date) =>
-          at === NOW ? live.map((unreachableProviders) => ({ host: 'h', unreachableProviders })) : [],
+        liveDispatchers: async (at: Date = NOW) =>
+          at === NOW ? live.map((unreachableProviders) => ({ host: 'h', unreachableProviders, watchAgesMs: {} })) : [],
       } as never,
-      { find: async () => ({ type: 'kubernetes' }) } as never,
-      { staleAfterMs: 1_000, host: 'h', probe: async () => false, judgedAt: () => judgedAt },
+      { find: async () => ({ type: 'kubernetes' }), recordWatchStaleness: async () => undefined } as never,
+      { staleAfterMs: 1_000, host: 'h', probe, judgedAt: () => judgedAt },
       createSilentLogger(),
-    ).isLostForAll('p');
+    );
 
   it('when every live dispatcher says so', async () => {
-    expect(await lost(NOW, [['p'], ['p', 'q']])).toBe(true);
-    expect(await lost(NOW, [['p'], ['q']])).toBe(false);
+    expect(await seenBy([['p'], ['p', 'q']]).isLostForAll('p')).toBe(true);
+    expect(await seenBy([['p'], ['q']]).isLostForAll('p')).toBe(false);
   });
 
   it('not while it cannot be said who lives, as on a new primary whose clock is ahead', async () => {
-    expect(await lost(undefined, [['p']])).toBe(false);
-    expect(await lost(new Date(NOW.getTime() - 25_000), [['p']])).toBe(false);
+    const unsettled = new Reachability(
+      {} as never,
+      {} as never,
+      {} as never,
+      { staleAfterMs: 1_000, host: 'h', probe: async () => 'failed', judgedAt: () => undefined },
+      createSilentLogger(),
+    );
+    expect(await unsettled.isLostForAll('p')).toBe(false);
+    expect(await seenBy([['p']], new Date(NOW.getTime() - 25_000)).isLostForAll('p')).toBe(false);
+  });
+
+  it('by one probe for all of its executions that ask at once', async () => {
+    let probes = 0;
+    const reachability = seenBy([['p']], NOW, async () => {
+      probes += 1;
+      await new Promise(setImmediate);
+      return 'failed';
+    });
+    const askAll = () => Promise.all(Array.from({ length: 128 }, () => reachability.isLostForAll('p')));
+    expect(new Set(await askAll())).toEqual(new Set([true]));
+    expect(probes).toBe(1);
+    await askAll();
+    expect(probes).toBe(2);
+  });
+
+  it('not by a probe that never left this process, which changes nothing of what is known', async () => {
+    let answer: ProbeAnswer = 'notAsked';
+    const reachability = seenBy([['p']], NOW, async () => answer);
+    expect(await reachability.isLostForAll('p')).toBe(false);
+    await reachability.look();
+    expect(reachability.unreachable).toEqual([]);
+    answer = 'failed';
+    await reachability.look();
+    answer = 'notAsked';
+    await reachability.look();
+    expect(reachability.unreachable).toEqual(['p']);
   });
 });

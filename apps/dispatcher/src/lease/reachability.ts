@@ -2,6 +2,7 @@ import type { ProviderRepository } from '@image-factory/domain';
 import type { LiveDispatcher, PostgresOwnership } from '@image-factory/persistence';
 import type { GaugeReading, Logger } from '@image-factory/telemetry';
 import type { ProviderFollowers } from '../follow/provider-followers.js';
+import type { ProbeAnswer } from './probe-provider.js';
 
 export interface ReachabilityOptions {
   /** A watch that has proved nothing for this long makes no progress. */
@@ -9,8 +10,8 @@ export interface ReachabilityOptions {
   readonly host: string;
   /** The database's time, while it may be said who lives; else undefined (correctness rule 20). */
   readonly judgedAt: () => Date | undefined;
-  /** Asks the provider's API server anything at all; false when there is no answer. Must not throw. */
-  readonly probe: (providerId: string) => Promise<boolean>;
+  /** Asks the provider's API server anything at all. Must not throw. */
+  readonly probe: (providerId: string) => Promise<ProbeAnswer>;
 }
 
 /** Ten minutes of heartbeats. */
@@ -25,6 +26,8 @@ const MOST_AGES = 1_000;
  */
 export class Reachability {
   readonly #unreachable = new Set<string>();
+  /** Probes that are under way, by provider: all who ask meanwhile share one. */
+  readonly #probes = new Map<string, Promise<ProbeAnswer>>();
   /** Looks after which a silent provider that we do not follow any more is forgiven. */
   readonly #silent = new Map<string, number>();
 
@@ -85,16 +88,25 @@ export class Reachability {
     const able = live.filter((dispatcher) => provider?.type !== 'local' || dispatcher.host === this.options.host);
     if (able.length === 0 || !able.every((dispatcher) => dispatcher.unreachableProviders.includes(providerId)))
       return false;
-    return !(await this.options.probe(providerId));
+    return (await this.#probe(providerId)) === 'failed';
   }
 
   async #judge(providerId: string): Promise<void> {
-    if (await this.options.probe(providerId)) {
+    const answer = await this.#probe(providerId);
+    if (answer === 'reached') {
       if (this.#unreachable.delete(providerId)) this.logger.info('provider reached again', { provider: providerId });
-    } else if (!this.#unreachable.has(providerId)) {
+    } else if (answer === 'failed' && !this.#unreachable.has(providerId)) {
       this.#unreachable.add(providerId);
       this.logger.warn('provider not reached from here', { provider: providerId });
     }
+  }
+
+  #probe(providerId: string): Promise<ProbeAnswer> {
+    const underWay = this.#probes.get(providerId);
+    if (underWay !== undefined) return underWay;
+    const probe = this.options.probe(providerId).finally(() => this.#probes.delete(providerId));
+    this.#probes.set(providerId, probe);
+    return probe;
   }
 
   #noteSilence(providerId: string, silent: boolean): void {

@@ -18,6 +18,7 @@ import type {
 import type { Logger, Metrics } from '@image-factory/telemetry';
 import type { CredentialSource } from '../execution/execution-scope.js';
 import type { DatabaseClock } from '../lease/database-clock.js';
+import type { ProbeAnswer } from '../lease/probe-provider.js';
 import type { Executors } from '../follow/provider-followers.js';
 import type { ImagePublisher } from '../promotion/image-publisher.js';
 import type { ClusterSources } from '../sources/cluster-sources.js';
@@ -47,8 +48,8 @@ export interface DispatcherPlaces {
   readonly publisher: ImagePublisher;
   /** Providers to which this process sends nothing at present, because requests failed in a row or hang. */
   readonly openBreakers?: () => ReadonlySet<string>;
-  /** Asks a provider anything at all; false without an answer. Must not throw. */
-  readonly probe: (providerId: string) => Promise<boolean>;
+  /** Asks a provider anything at all. Must not throw. */
+  readonly probe: (providerId: string) => Promise<ProbeAnswer>;
   /** Starts the health probes that are due. @returns how many */
   readonly probeHealth: () => Promise<number>;
   /** One round over cached connections. @returns how many were replaced */
