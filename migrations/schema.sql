@@ -147,6 +147,7 @@ CREATE TABLE build_executions (
   ephemeral_storage_limit_bytes bigint,
   workspace_bytes bigint,
   node_name text,
+  pods_presumed_over boolean NOT NULL DEFAULT false,
   run_since timestamp with time zone,
   CONSTRAINT build_executions_done CHECK ((finished_at IS NOT NULL) = (state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text, 'moved'::text, 'lost'::text, 'released'::text]))),
   CONSTRAINT build_executions_failure_class CHECK (failure_class = ANY (ARRAY['user'::text, 'resource'::text, 'disruption'::text, 'registry'::text, 'cluster'::text, 'platform'::text, 'unknown'::text])),

@@ -63,6 +63,8 @@ export interface FakeRun {
   runSeconds: number;
   stoppedBy: StopIntent | 'foreign' | undefined;
   livePods: number;
+  /** Its pods are over only as far as can be seen: their node does not answer. */
+  nodeLost: boolean;
   digest: string | undefined;
   exitCode: number;
 }
@@ -186,6 +188,7 @@ export class FakeCluster {
       runSeconds: 0,
       stoppedBy: undefined,
       livePods: 1,
+      nodeLost: false,
       digest: undefined,
       exitCode: 0,
     };

@@ -85,6 +85,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
       waitingSince: run.waitingSince ?? (run.phase === 'pending' ? run.createdAt : undefined),
       endedAt: run.endedAt,
       podsOver: run.livePods === 0,
+      podsProvedOver: run.livePods === 0 && !run.nodeLost,
       end: run.phase === 'ended' ? fakeEnd(run, attempt.stopIntent) : undefined,
     });
   }

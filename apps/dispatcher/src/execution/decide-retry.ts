@@ -89,10 +89,14 @@ export async function noteRegistryTrouble(scope: ExecutionScope, row: OwnedExecu
   return registryHolds.noteTrouble(registryOf(row.imageRepository), row.buildId, holdPolicy);
 }
 
+/** Ends of an attempt that nobody saw to its own end: its run was taken away, or its node was lost with its pod. */
+const OUT_OF_SIGHT: ReadonlySet<Reason> = new Set<Reason>(['PipelineRunDeleted', 'NodeUnreachable']);
+
 /**
- * False when the run was out of sight at its end: its cluster was lost, or somebody deleted it before it had ended.
- * Everything else ends only when its pods are over (correctness rule 15).
+ * False when the attempt was out of sight at its end: its cluster was lost, its reason says so, or its pods were only
+ * presumed over. Everything else ends only when its pods are over (correctness rule 15).
  */
 function isProvedOver(row: OwnedExecution, ending: RetryQuestion): boolean {
-  return ending.state !== 'lost' && row.firstLossAt === undefined && ending.reason !== 'PipelineRunDeleted';
+  const clusterLost = ending.state === 'lost' || row.firstLossAt !== undefined;
+  return !clusterLost && !row.podsPresumedOver && !OUT_OF_SIGHT.has(ending.reason);
 }

@@ -20,6 +20,7 @@ const seen = (part: Partial<PresentAttempt>): PresentAttempt => ({
   waitingSince: undefined,
   endedAt: undefined,
   podsOver: false,
+  podsProvedOver: false,
   end: undefined,
   ...part,
 });

@@ -41,11 +41,13 @@ export async function clearPlace(
     if (removed !== 'lost') return removed;
   }
   if (row.podsOverAt !== undefined) return { kind: 'cleared' };
-  const pods = await podsOver(scope, row);
-  if (pods !== 'over') return pods;
+  const pods = await lookAtPods(scope, row);
+  if (pods !== 'over' && pods !== 'presumedOver') return pods;
   // Once its pods count as over nobody looks again: the gap of a run that nobody followed is stored before.
   if (scope.memory.sawLateRun && row.logSealedAt === undefined) return wait(500);
-  return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId));
+  return afterWrite(
+    await scope.executions.markPodsOver(row.fence, row.executionId, { presumed: pods === 'presumedOver' }),
+  );
 }
 
 async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Promise<'lost' | StepResult> {
@@ -62,7 +64,11 @@ async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Pr
   return afterWrite(await scope.executions.markCredentialsRemoved(row.fence, row.executionId));
 }
 
-async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'over' | StepResult> {
+/**
+ * `presumedOver`: nothing of it is seen to run, and nothing proves that it does not (rule 5). The row of one whose cluster
+ * is lost says so already.
+ */
+async function lookAtPods(scope: ExecutionScope, row: OwnedExecution): Promise<'over' | 'presumedOver' | StepResult> {
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') {
     const verdict = await lossVerdict(scope, row);
@@ -72,12 +78,11 @@ async function podsOver(scope: ExecutionScope, row: OwnedExecution): Promise<'ov
   if (leaseLost !== undefined) return leaseLost;
   // It was made while its attempt was given up, and nobody has followed it.
   if (seen.kind === 'present' && row.uid === undefined) scope.memory.sawLateRun = true;
-  if (seen.kind === 'present' && !seen.podsOver) {
-    if (!overGrace(scope, row)) return wait(500);
-    await scope.follower.remove(row, scope.mayWrite);
-    return wait(1_000);
-  }
-  return 'over';
+  if (seen.kind === 'absent') return row.uid === undefined && !scope.memory.sawLateRun ? 'over' : 'presumedOver';
+  if (seen.podsOver) return seen.podsProvedOver ? 'over' : 'presumedOver';
+  if (!overGrace(scope, row)) return wait(500);
+  await scope.follower.remove(row, scope.mayWrite);
+  return wait(1_000);
 }
 
 /** Leftover pods are removed by uid, but not before their log is sealed. */

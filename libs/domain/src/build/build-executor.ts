@@ -207,6 +207,11 @@ export interface PresentAttempt {
   readonly endedAt: Date | undefined;
   /** No pod of this run's uid has a live container (rule 15). */
   readonly podsOver: boolean;
+  /**
+   * They are over by the word of where they ran; false too when `podsOver` is only presumed, because a node is gone or has
+   * not answered for long.
+   */
+  readonly podsProvedOver: boolean;
   /** Set when `phase` is `ended`. */
   readonly end: AttemptEnd | undefined;
 }

@@ -13,7 +13,7 @@ export interface EndedAttempt {
   /** 1 for the first. */
   readonly attempt: number;
   readonly buildMethod: BuildMethod;
-  /** Nothing of it runs any more, as far as can be seen (correctness rule 15); false: it was lost from sight. */
+  /** Nothing of it runs any more, by the word of where it ran (correctness rule 15); false: it was lost from sight. */
   readonly provedOver: boolean;
   /** It was repeated in place until its own limit, as a publication is: another attempt would only do the same. */
   readonly ownRetriesUsed: boolean;

@@ -38,6 +38,7 @@ export function observeRun(
     waitingSince: phase === 'pending' ? new Date(record.createdAt) : undefined,
     endedAt: end === undefined ? undefined : new Date(end.endedAt),
     podsOver: end !== undefined && sighting.over,
+    podsProvedOver: end !== undefined && sighting.over,
     end:
       end === undefined
         ? undefined

@@ -59,6 +59,8 @@ export interface OwnedExecution extends Attempt {
   readonly endedAt: Date | undefined;
   readonly outcomeAt: Date | undefined;
   readonly podsOverAt: Date | undefined;
+  /** Nothing proved that they were over: their node was gone or did not answer, or nobody saw their end. */
+  readonly podsPresumedOver: boolean;
   readonly credentialsRemovedAt: Date | undefined;
   readonly logSealedAt: Date | undefined;
   readonly promotedAt: Date | undefined;

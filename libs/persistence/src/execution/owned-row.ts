@@ -53,6 +53,7 @@ export interface OwnedRow {
   readonly outcome_at: Date | null;
   readonly slot_held: boolean;
   readonly pods_over_at: Date | null;
+  readonly pods_presumed_over: boolean;
   readonly credentials_removed_at: Date | null;
   readonly log_sealed_at: Date | null;
   readonly log_day: string;
@@ -128,6 +129,7 @@ function progressOf(row: OwnedRow) {
     endedAt: row.ended_at ?? undefined,
     outcomeAt: row.outcome_at ?? undefined,
     podsOverAt: row.pods_over_at ?? undefined,
+    podsPresumedOver: row.pods_presumed_over,
     credentialsRemovedAt: row.credentials_removed_at ?? undefined,
     logSealedAt: row.log_sealed_at ?? undefined,
     promotedAt: row.promoted_at ?? undefined,

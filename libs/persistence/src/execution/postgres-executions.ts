@@ -32,6 +32,7 @@ import {
   MOVE_TO_RUNNING,
   MOVE_TO_STARTING,
   SET_LOSS,
+  SET_PODS_PRESUMED_OVER,
   SET_SEALED,
   SET_STOP_INTENT,
   SET_WAITING,
@@ -177,11 +178,19 @@ export class PostgresExecutions {
     });
   }
 
-  /** Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken. */
-  async markPodsOver(fence: ShardLease, executionId: string): Promise<Fenced> {
+  /**
+   * Nothing of the attempt runs any more: its slots are freed, once, and a build that waits for them is woken.
+   * `presumed`: that is not proved, and whoever decides about another attempt must know.
+   */
+  async markPodsOver(
+    fence: ShardLease,
+    executionId: string,
+    { presumed = false }: { readonly presumed?: boolean } = {},
+  ): Promise<Fenced> {
     let freed: LockedAttempt | undefined;
     const work: Work = async (tx, attempt, joined, repeated) => {
       freed = attempt.slot_held || repeated ? attempt : undefined;
+      if (presumed && attempt.slot_held) await tx.query(SET_PODS_PRESUMED_OVER, [attempt.id]);
       if (attempt.slot_held && (await joined.freeSlot(attempt.id))?.othersWait === true)
         await unblockAfter(tx, [attempt.build_id]);
       return true;

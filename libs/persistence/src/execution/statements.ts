@@ -128,6 +128,12 @@ export const SET_LOSS: Statement = {
   UPDATE build_executions SET first_loss_at = CASE WHEN $2::boolean THEN coalesce(first_loss_at, now()) END WHERE id = $1`,
 };
 
+export const SET_PODS_PRESUMED_OVER: Statement = {
+  name: 'set_pods_presumed_over',
+  text: `
+  UPDATE build_executions SET pods_presumed_over = true WHERE id = $1`,
+};
+
 /** $1 executions. */
 export const SET_CREDENTIALS_REMOVED: Statement = {
   name: 'set_credentials_removed',

@@ -9,7 +9,7 @@ import { isEnded, podOf } from '../status/attempt-view.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { LogTail } from '../status/log-tail.js';
 import { pipelineRunStatus } from '../status/pipeline-run-status.js';
-import { isOver, podsOver } from '../status/pods-over.js';
+import { isOver, podsOver, podsProvedOver } from '../status/pods-over.js';
 import type { OverduePods } from '../status/pods-over.js';
 import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
@@ -136,9 +136,7 @@ export class AttemptObserver {
       deleted: false,
     });
     if (first && status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
-    return status.podsOver
-      ? status
-      : { ...status, podsOver: await this.#podsOverByNow(connection, attempt, ended, view) };
+    return status.podsOver ? status : { ...status, ...(await this.#podsByNow(connection, attempt, ended, view)) };
   }
 
   /**
@@ -218,20 +216,22 @@ export class AttemptObserver {
   }
 
   /** A pod that the watch does not know, or only misses, is looked up: it must not hold the attempt for ever. */
-  async #podsOverByNow(
+  async #podsByNow(
     connection: ClusterConnection,
     attempt: Attempt,
     ended: Ended,
     view: AttemptView,
-  ): Promise<boolean> {
+  ): Promise<Partial<Pick<PresentAttempt, 'podsOver' | 'podsProvedOver'>>> {
     const isOverdue = this.#options.overdue.has;
     const known = told(view.pods);
     const unknown = ended.read.view.pods.some(
       (pod) => !known.some(({ uid }) => uid === pod.uid) && !isOver(pod, isOverdue),
     );
-    if (!unknown) return false;
+    if (!unknown) return {};
     const again = await readAttempt(connection, attempt);
-    return podsOver(mergePods(again?.view.pods ?? [], known), isOverdue);
+    const now = mergePods(again?.view.pods ?? [], known);
+    const all = { ...ended.read.view, pods: mergePods(ended.read.view.pods, now) };
+    return { podsOver: podsOver(now, isOverdue), podsProvedOver: podsProvedOver(all) };
   }
 
   #status(

@@ -3,6 +3,7 @@ import type { PodView, StepView, TaskRunView } from '../follow/run-views.js';
 import { imagePullReason } from './image-pull-reason.js';
 import { reportedReason } from './log-tail.js';
 import type { LogTail } from './log-tail.js';
+import { isLostWithNode } from './pods-over.js';
 import type { AttemptReason } from './reason-advice.js';
 import { configReason } from './waiting-reason.js';
 
@@ -112,11 +113,8 @@ function disruptionReason({ pod, step }: FailedTask): AttemptReason | undefined 
   return killed && deleted ? 'PodDeleted' : undefined;
 }
 
-const NODE_LOSS = new Set(['DeletionByTaintManager', 'DeletionByPodGC']);
-
 function evictionReason(pod: PodView | undefined, text: string): AttemptReason {
-  if (pod?.reason === 'NodeLost' || (pod?.disruption !== undefined && NODE_LOSS.has(pod.disruption.reason)))
-    return 'NodeUnreachable';
+  if (pod !== undefined && isLostWithNode(pod)) return 'NodeUnreachable';
   // A node that is short of disk chose this pod among others: the next one may have more, and the build's own limit held.
   if (/node was low on resource/i.test(text)) return 'PodEvicted';
   return /ephemeral|emptyDir|local storage/i.test(text) ? 'EphemeralStorageExceeded' : 'PodEvicted';

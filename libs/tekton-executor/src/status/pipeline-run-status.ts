@@ -4,7 +4,7 @@ import { isEnded, taskRunsInOrder } from './attempt-view.js';
 import type { AttemptView } from './attempt-view.js';
 import { classifyFailure } from './classify-failure.js';
 import type { FailureContext } from './classify-failure.js';
-import { podsOver } from './pods-over.js';
+import { podsOver, podsProvedOver } from './pods-over.js';
 import type { IsOverdue } from './pods-over.js';
 import { adviceMessage, REASON_ADVICE } from './reason-advice.js';
 import type { AttemptReason } from './reason-advice.js';
@@ -41,6 +41,7 @@ export function pipelineRunStatus(view: AttemptView, context: StatusContext): Pr
     waitingSince: ended ? undefined : times.waitingSince,
     endedAt: ended ? (view.run.completedAt ?? now) : undefined,
     podsOver: ended && podsOver(view.pods, context.isOverdue),
+    podsProvedOver: ended && podsProvedOver(view),
     end: ended ? attemptEnd(view, context) : undefined,
   };
 }

@@ -1,4 +1,6 @@
 import type { PodView } from '../follow/run-views.js';
+import { podOf } from './attempt-view.js';
+import type { AttemptView } from './attempt-view.js';
 
 /** A deleted pod of a node that is gone keeps its last state: so long past its grace period it counts as over. */
 const NODE_GRACE_MS = 60_000;
@@ -26,7 +28,36 @@ export function podsOver(pods: readonly PodView[], isOverdue: IsOverdue): boolea
 }
 
 export function isOver(pod: PodView, isOverdue: IsOverdue): boolean {
-  if (pod.gone || hasEnded(pod) || isOverdue(pod)) return true;
+  return pod.gone || hasEnded(pod) || isOverdue(pod) || haveContainersEnded(pod);
+}
+
+/**
+ * True when all pods are over by their nodes' own word. One that is only gone or overdue is not: when a node is cut off,
+ * the cluster gives its pods up, marks them Failed and takes them away, while their containers may run on (rule 5). Nor
+ * is one that Tekton names and nobody here has seen.
+ */
+export function podsProvedOver(view: AttemptView): boolean {
+  const unseen = view.taskRuns.some(
+    (taskRun) =>
+      taskRun.podName !== undefined && taskRun.verdict.status !== 'True' && podOf(view, taskRun) === undefined,
+  );
+  return !unseen && view.pods.every(isProvedOver);
+}
+
+function isProvedOver(pod: PodView): boolean {
+  const neverPlaced = pod.gone && pod.nodeName === undefined && !pod.lastStateUnseen;
+  return neverPlaced || (hasEnded(pod) && !isLostWithNode(pod)) || haveContainersEnded(pod);
+}
+
+/** Reasons of DisruptionTarget with which the cluster gives up a pod whose node it does not reach. */
+const NODE_LOSS = new Set(['DeletionByTaintManager', 'DeletionByPodGC']);
+
+/** The cluster has given it up with its node: what it says of it since then is not the node's word. */
+export function isLostWithNode({ reason, disruption }: PodView): boolean {
+  return reason === 'NodeLost' || (disruption !== undefined && NODE_LOSS.has(disruption.reason));
+}
+
+function haveContainersEnded(pod: PodView): boolean {
   if (pod.containers.some(({ state }) => state === 'running')) return false;
   const main = pod.containers.filter(({ init }) => !init);
   if (main.length > 0 && main.every(({ state }) => state === 'terminated')) return true;

@@ -137,6 +137,9 @@ export class BuildExecutionEntity {
   @Column({ type: 'timestamptz', name: 'pods_over_at', nullable: true })
   readonly podsOverAt!: Date | null;
 
+  @Column({ type: 'boolean', name: 'pods_presumed_over', default: false })
+  readonly podsPresumedOver!: boolean;
+
   @Column({ type: 'timestamptz', name: 'credentials_removed_at', nullable: true })
   readonly credentialsRemovedAt!: Date | null;
 
