@@ -234,6 +234,27 @@ describe('a placed execution', () => {
     expect((await world.build(build)).message).toContain('PodEvicted: its pod was evicted');
   });
 
+  it('takes none of the time for all attempts when a drain has moved it', async () => {
+    const retries = new PostgresRetries(world.database);
+    /** The attempt ends, having run from so many minutes ago to so many. */
+    const ranFor = async (from: number, to: number, reason: 'Drain' | 'PodEvicted'): Promise<void> => {
+      await endWith('moved', true);
+      await world.database.query(
+        `UPDATE build_executions SET reason = $2, claimed_at = now() - $3::integer * interval '1 minute',
+                finished_at = now() - $4::integer * interval '1 minute' WHERE id = $1`,
+        [id, reason, from, to],
+      );
+      await placeAgain();
+    };
+    const elapsedMinutes = async (): Promise<number> => Math.round((await retries.history(build)).elapsedMs / 60_000);
+    await ranFor(500, 70, 'Drain');
+    expect(await elapsedMinutes()).toBe(0);
+    await ranFor(60, 50, 'PodEvicted');
+    expect(await elapsedMinutes()).toBe(60);
+    await ranFor(50, 10, 'Drain');
+    expect(await elapsedMinutes()).toBe(20);
+  });
+
   it('of a build that is being cancelled is not repeated, and says so', async () => {
     await runTo(outcome({ outcome: 'failed', reason: 'PodEvicted', imageDigest: undefined }));
     await world.queue.requestCancel({ buildId: build, tenantId: tenant, actor: 'user:a', reason: undefined });

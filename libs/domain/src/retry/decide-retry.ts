@@ -27,7 +27,7 @@ export interface RetryHistory {
   readonly sameClassBefore: (failureClass: FailureClass) => number;
   /** Earlier attempts that we moved ourselves: they use up none. */
   readonly movedBefore: number;
-  /** From the claim of the first attempt to now, in milliseconds. */
+  /** From the claim of the first attempt to now, in milliseconds; those that we moved ourselves are left out. */
   readonly elapsedMs: number;
 }
 

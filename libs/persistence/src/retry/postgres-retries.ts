@@ -41,6 +41,7 @@ interface EndedRow {
   readonly ended: number;
   readonly moved: number;
   readonly elapsed_ms: number;
+  readonly moved_ms: number;
 }
 
 /** What earlier attempts of a build say about its next one. Attempts that touched no cluster do not count. */
@@ -54,7 +55,7 @@ export class PostgresRetries {
     return {
       sameClassBefore: (failureClass) => ended.get(failureClass) ?? 0,
       movedBefore: rows.reduce((sum, row) => sum + row.moved, 0),
-      elapsedMs: Math.max(0, ...rows.map((row) => row.elapsed_ms)),
+      elapsedMs: rows.reduce((left, row) => left - row.moved_ms, rows[0]?.elapsed_ms ?? 0),
     };
   }
 

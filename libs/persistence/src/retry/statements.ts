@@ -4,17 +4,24 @@ import { NOT_RELEASED } from '../execution/not-released.js';
 /* SQL about attempts that ended and registries that are held. None of it takes a lock that another room takes. */
 
 /**
- * How earlier attempts of a build ended; those that a drain moved count for nothing. Index: build_executions_attempt.
- * Locks nothing.
+ * How earlier attempts of a build ended. Those that a drain moved count for nothing: the time runs from the first other
+ * one, and what they took since then is left out. Index: build_executions_attempt. Locks nothing.
  */
 export const ENDED_ATTEMPTS: Statement = {
   name: 'ended_attempts',
   text: `
-  SELECT failure_class, (count(*) FILTER (WHERE reason IS DISTINCT FROM 'Drain'))::integer AS ended,
-         (count(*) FILTER (WHERE reason = 'Drain'))::integer AS moved,
-         (extract(epoch FROM now() - min(claimed_at)) * 1000)::double precision AS elapsed_ms
-    FROM build_executions e
-   WHERE e.build_id = $1 AND ${NOT_RELEASED}
+  WITH attempts AS (
+    SELECT failure_class, claimed_at, finished_at, reason IS NOT DISTINCT FROM 'Drain' AS moved,
+           min(claimed_at) FILTER (WHERE reason IS DISTINCT FROM 'Drain') OVER () AS first_at
+      FROM build_executions e
+     WHERE e.build_id = $1 AND ${NOT_RELEASED}
+  )
+  SELECT failure_class, (count(*) FILTER (WHERE NOT moved))::integer AS ended,
+         (count(*) FILTER (WHERE moved))::integer AS moved,
+         coalesce(extract(epoch FROM now() - min(first_at)) * 1000, 0)::double precision AS elapsed_ms,
+         coalesce(extract(epoch FROM sum(finished_at - claimed_at) FILTER (WHERE moved AND claimed_at > first_at)) * 1000,
+                  0)::double precision AS moved_ms
+    FROM attempts
    GROUP BY failure_class`,
 };
 
