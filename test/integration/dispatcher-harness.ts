@@ -9,7 +9,7 @@ import {
   type DispatcherSettings,
   type ExecutionLimits,
 } from '@image-factory/dispatcher';
-import { Secret, type ExecutionState } from '@image-factory/domain';
+import { Secret, type BuildExecutor, type ExecutionState } from '@image-factory/domain';
 import {
   Database,
   generateEncryptionKeys,
@@ -203,9 +203,11 @@ export class DispatcherHarness {
       reaches?: () => boolean;
       reachesAlways?: boolean;
       openBreakers?: () => ReadonlySet<string>;
+      /** Instead of the fake one. */
+      executor?: BuildExecutor;
     } = {},
   ): Promise<Dispatcher> {
-    const executor = new RoutedExecutor(this.clusters);
+    const executor = options.executor ?? new RoutedExecutor(this.clusters);
     const verbose = process.env['IF_TEST_LOG'] !== undefined;
     const logger = verbose
       ? createLogger({ level: 'debug', format: 'pretty', service: `dispatcher-${this.dispatchers.length + 1}` })

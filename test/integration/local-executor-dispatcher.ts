@@ -25,6 +25,7 @@ const follower = executor.openFollower({
   providerId: attempt.providerId,
   installationId: attempt.installationId,
   shards: [0],
+  watchStaleMs: 120_000,
   onChange: () => undefined,
 });
 const outcome = await follower.create(attempt, NO_CREDENTIALS, () => true);

@@ -138,6 +138,7 @@ export class LocalExecutorHarness {
       providerId: this.providerId,
       installationId: this.installationId,
       shards: [0],
+      watchStaleMs: 120_000,
       onChange: (executionId) => void this.changes.push(executionId),
     });
     this.#followers.push(follower);
@@ -152,7 +153,14 @@ export class LocalExecutorHarness {
     for (const follower of this.#followers) await follower.close();
     const shards = Array.from({ length: MAX_SHARD_COUNT }, (_none, shard) => shard);
     const { providerId, installationId } = this;
-    const cleaner = this.executor.openFollower({ providerId, installationId, shards, onChange: () => undefined });
+    const onChange = (): void => undefined;
+    const cleaner = this.executor.openFollower({
+      providerId,
+      installationId,
+      shards,
+      watchStaleMs: 120_000,
+      onChange,
+    });
     for (const { name, uid, buildId, attempt } of await cleaner.listRuns()) {
       await cleaner.remove({ name, uid, installationId, buildId, attempt } as Attempt, () => true);
     }

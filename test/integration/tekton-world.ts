@@ -172,6 +172,7 @@ export const NO_CREDENTIALS: AttemptCredentials = { dockerConfigJson: undefined,
 /** A Tekton executor over a fake API server with a fake Tekton, or over any cluster by its provider config. */
 export class TektonWorld {
   readonly providerId = 'provider';
+  readonly watchStaleMs = 120_000;
   readonly tenantId = randomUUID();
   readonly installationId = randomUUID();
   readonly namespaces = new InMemoryTenantNamespaces();

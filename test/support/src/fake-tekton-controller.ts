@@ -32,8 +32,9 @@ const INHERITED = /^image-factory\.io\//;
  * logs, sets statuses, results and conditions as Tekton 1.15 does, and cancels. What a run does is scripted by build.
  */
 export class FakeTektonController {
-  /** Scripts by build id (label); others succeed with a digest. */
+  /** Scripts by build id (label); others follow the default, which is to succeed with a digest. */
   readonly scripts = new Map<string, FakeRunScript>();
+  defaultScript: FakeRunScript = {};
   /** Runs whose status the controller leaves alone, as while it is down. */
   paused = false;
   /** Pods are made with these: one that is deleted stays, in deletion, until they are taken off it. */
@@ -242,7 +243,7 @@ export class FakeTektonController {
   }
 
   #script(run: RunObject): FakeRunScript {
-    return this.scripts.get(run.metadata.labels?.['image-factory.io/build'] ?? '') ?? {};
+    return this.scripts.get(run.metadata.labels?.['image-factory.io/build'] ?? '') ?? this.defaultScript;
   }
 }
 

@@ -28,6 +28,8 @@ export interface FollowerParts {
   /** Nothing is left to do for the execution. */
   readonly onForgotten: (summary: OwnedSummary) => void;
   readonly reconcileConcurrency: number;
+  /** As in FollowerOptions. */
+  readonly watchStaleMs: number;
   readonly logLimitBytes: number;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -62,6 +62,7 @@ export class ProviderFollower {
       providerId: provider.id,
       installationId: parts.installationId,
       shards: [],
+      watchStaleMs: parts.watchStaleMs,
       onChange: (executionId) => {
         if (this.#tracked.has(executionId)) this.#queue.add(executionId);
       },

@@ -184,6 +184,7 @@ export class DispatcherRuntime {
       onSlotFreed: () => this.loops.dispatch.wake(),
       onForgotten: () => this.loops.dispatch.wake(),
       reconcileConcurrency: this.settings.reconcileConcurrency,
+      watchStaleMs: this.settings.watchStaleMs,
       logLimitBytes: this.settings.logLimitBytes,
       clock,
       logger,

@@ -49,7 +49,10 @@ export abstract class ExecutionFollower {
    */
   abstract create(attempt: Attempt, credentials: AttemptCredentials, mayWrite: MayWrite): Promise<CreateOutcome>;
 
-  /** What is true of the attempt now. Pure function of what was watched, plus one read when it has ended. */
+  /**
+   * What is true of the attempt now. Pure function of what was watched, plus one read when it has ended, or when the
+   * watches have proved nothing for `watchStaleMs`.
+   */
   abstract observe(attempt: Attempt): Promise<AttemptObservation>;
 
   /** Follows every step's log into the sink until the attempt's steps are all read to their end, or the signal. */
@@ -235,6 +238,8 @@ export interface FollowerOptions {
   readonly providerId: string;
   readonly installationId: string;
   readonly shards: readonly number[];
+  /** Milliseconds after which a watch that has proved nothing is not believed any more: the place itself is asked. */
+  readonly watchStaleMs: number;
   /** Something about this attempt changed: observe it. Called often; must not throw. */
   readonly onChange: (executionId: string) => void;
 }

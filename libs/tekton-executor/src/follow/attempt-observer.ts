@@ -15,7 +15,7 @@ import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
 import type { EndedReads } from './ended-reads.js';
 import type { EventObject } from './kube-objects.js';
-import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents } from './read-attempt.js';
+import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents, readPods } from './read-attempt.js';
 import type { ReadAttempt } from './read-attempt.js';
 import type { PodView, RunView } from './run-views.js';
 import type { WatchKeeper } from './watch-keeper.js';
@@ -49,7 +49,8 @@ const PLACE_BROKEN = new Set(['TaskMissing', 'ServiceAccountMissing']);
 
 /**
  * Answers what is true of an attempt: from the watches while it goes on, from one whole read once it has ended, from a
- * direct read where the watches do not have it. `absent` is said only of the same cluster, after the first lists.
+ * direct read where the watches do not have it or are stale: what they keep of a cluster that is away is no contact.
+ * `absent` is said only of the same cluster, after the first lists.
  */
 export class AttemptObserver {
   readonly #options: AttemptObserverOptions;
@@ -83,17 +84,26 @@ export class AttemptObserver {
 
   async #look(connection: ClusterConnection, attempt: Attempt): Promise<AttemptObservation> {
     const seen = this.#options.views.find(attempt.executionId);
-    const watches = this.#options.keeper.covering(attempt.shard);
-    const watched = watches?.runs().has(`${attempt.place.namespace}/${attempt.name}`) === true;
+    const { keeper } = this.#options;
+    const watches = keeper.covering(attempt.shard);
+    const watched = !keeper.isStale && watches?.runs().has(`${attempt.place.namespace}/${attempt.name}`) === true;
     if (seen.run !== undefined && seen.runGone && watches !== undefined)
       return this.#gone(connection, attempt, seen, seen.run);
-    if (seen.run === undefined || !watched) return this.#direct(connection, attempt, watches !== undefined);
+    if (seen.run === undefined || !watched) return this.#direct(connection, attempt, seen, watches !== undefined);
     const view: AttemptView = { run: seen.run, taskRuns: seen.taskRuns, pods: seen.pods };
     return isEnded(seen.run.verdict) ? this.#ending(connection, attempt, view) : this.#going(connection, attempt, view);
   }
 
-  /** The watches do not have it (yet): the API server is asked. */
-  async #direct(connection: ClusterConnection, attempt: Attempt, mayBeAbsent: boolean): Promise<AttemptObservation> {
+  /**
+   * The watches do not have it (yet), or have proved nothing for too long: the API server is asked. One that is gone
+   * costs a request until the breaker is open, and nothing from then on.
+   */
+  async #direct(
+    connection: ClusterConnection,
+    attempt: Attempt,
+    seen: SeenAttempt,
+    mayBeAbsent: boolean,
+  ): Promise<AttemptObservation> {
     const read = await readAttempt(connection, attempt);
     if (read === undefined) {
       return mayBeAbsent
@@ -104,9 +114,10 @@ export class AttemptObserver {
             message: 'The run is not there, but the first lists of the watches are not in yet',
           };
     }
-    return isEnded(read.view.run.verdict)
-      ? this.#ending(connection, attempt, read.view)
-      : this.#going(connection, attempt, read.view);
+    const { run, pods } = read.view;
+    const seenPods = seen.pods.filter(({ runUid }) => runUid === undefined || runUid === run.uid);
+    const view = { ...read.view, pods: podsByRead(seenPods, pods) };
+    return isEnded(run.verdict) ? this.#ending(connection, attempt, view) : this.#going(connection, attempt, view);
   }
 
   async #going(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
@@ -151,14 +162,16 @@ export class AttemptObserver {
     seen: SeenAttempt,
     run: RunView,
   ): Promise<AttemptObservation> {
-    const view: AttemptView = { run, taskRuns: seen.taskRuns, pods: seen.pods };
+    const { keeper } = this.#options;
+    const pods = keeper.isStale ? podsByRead(seen.pods, await readPods(connection, attempt)) : seen.pods;
+    const view: AttemptView = { run, taskRuns: seen.taskRuns, pods };
     const ended = this.#ended.get(attempt.executionId);
     if (ended !== undefined || isEnded(run.verdict)) {
       const document = ended?.read.document ?? lastDocument(run);
       const last = ended === undefined ? view : this.#newest(ended, view);
       return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
     }
-    if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, true);
+    if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, seen, true);
     return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
   }
 

@@ -10,6 +10,7 @@ import type { LogTail } from '../status/log-tail.js';
 import { TEKTON_LABELS } from './kube-objects.js';
 import type { EventObject, PipelineRunObject, PodObject, TaskRunObject } from './kube-objects.js';
 import { podView, runView, taskRunView } from './run-views.js';
+import type { PodView } from './run-views.js';
 
 /** Everything of an attempt, read whole from the cluster. */
 export interface ReadAttempt {
@@ -22,17 +23,9 @@ export interface ReadAttempt {
 export async function readAttempt(connection: ClusterConnection, attempt: Attempt): Promise<ReadAttempt | undefined> {
   const run = await findRun(connection, attempt, 'status');
   if (run === undefined) return undefined;
-  const { namespace } = attempt.place;
-  const list = async <T>(path: string): Promise<readonly T[]> => {
-    const query = { labelSelector: `${TEKTON_LABELS.pipelineRun}=${attempt.name}` };
-    return (
-      (await connection.request<{ items?: readonly T[] }>({ requestClass: 'status', method: 'GET', path, query })).body
-        .items ?? []
-    );
-  };
   const [taskRuns, pods] = await Promise.all([
-    list<TaskRunObject>(KUBE_PATHS.taskRunsIn(namespace)),
-    list<PodObject>(KUBE_PATHS.podsIn(namespace)),
+    listOfRun<TaskRunObject>(connection, attempt, KUBE_PATHS.taskRunsIn(attempt.place.namespace)),
+    readPods(connection, attempt),
   ]);
   const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean =>
     runUid === undefined || runUid === run.metadata.uid;
@@ -40,10 +33,22 @@ export async function readAttempt(connection: ClusterConnection, attempt: Attemp
     view: {
       run: runView(run),
       taskRuns: taskRuns.map(taskRunView).filter(ofRun),
-      pods: pods.map((pod) => podView(pod)).filter((pod) => pod.taskRun !== '' && ofRun(pod)),
+      pods: pods.filter(ofRun),
     },
     document: finalDocument(run),
   };
+}
+
+/** Reads the pods of the attempt's TaskRuns, whether its run is there or not. */
+export async function readPods(connection: ClusterConnection, attempt: Attempt): Promise<readonly PodView[]> {
+  const pods = await listOfRun<PodObject>(connection, attempt, KUBE_PATHS.podsIn(attempt.place.namespace));
+  return pods.map((pod) => podView(pod)).filter((pod) => pod.taskRun !== '');
+}
+
+async function listOfRun<T>(connection: ClusterConnection, attempt: Attempt, path: string): Promise<readonly T[]> {
+  const query = { labelSelector: `${TEKTON_LABELS.pipelineRun}=${attempt.name}` };
+  const request = { requestClass: 'status', method: 'GET', path, query } as const;
+  return (await connection.request<{ items?: readonly T[] }>(request)).body.items ?? [];
 }
 
 /** JSON of a run for keeping: managed fields tell nothing about the build. */

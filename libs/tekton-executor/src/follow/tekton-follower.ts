@@ -62,7 +62,7 @@ export class TektonFollower extends ExecutionFollower {
 
   constructor(options: TektonFollowerOptions) {
     super();
-    const { connections, providerId, installationId, onChange, clock, logger } = options;
+    const { connections, providerId, installationId, watchStaleMs, onChange, clock, logger } = options;
     this.#options = options;
     this.#overdue = new OverduePods(() => clock.monotonicMs());
     this.#views = new AttemptViews(
@@ -73,7 +73,15 @@ export class TektonFollower extends ExecutionFollower {
         this.#overdue.forget(executionId);
       },
     );
-    this.#keeper = new WatchKeeper({ connections, providerId, installationId, views: this.#views, clock, logger });
+    this.#keeper = new WatchKeeper({
+      connections,
+      providerId,
+      installationId,
+      watchStaleMs,
+      views: this.#views,
+      clock,
+      logger,
+    });
     this.#observer = new AttemptObserver({
       keeper: this.#keeper,
       views: this.#views,

@@ -10,6 +10,8 @@ export interface WatchKeeperOptions {
   readonly connections: ClusterConnectionProvider;
   readonly providerId: string;
   readonly installationId: string;
+  /** As in FollowerOptions. */
+  readonly watchStaleMs: number;
   readonly views: AttemptViews;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -107,6 +109,11 @@ export class WatchKeeper {
   ageMs(): number {
     if (this.#wanted.length === 0) return 0;
     return this.#running?.watches.ageMs() ?? this.#options.clock.monotonicMs() - this.#blindSinceMs;
+  }
+
+  /** The watches have proved nothing for so long that what they told may be past. */
+  get isStale(): boolean {
+    return this.ageMs() > this.#options.watchStaleMs;
   }
 
   async close(): Promise<void> {

@@ -97,7 +97,7 @@ class ContractWorld {
   async openFollower(executor: BuildExecutor, shards: readonly number[]): Promise<ExecutionFollower> {
     const { providerId, installationId } = this.harness;
     const onChange = (executionId: string): void => void this.changed.add(executionId);
-    const follower = executor.openFollower({ providerId, installationId, shards, onChange });
+    const follower = executor.openFollower({ providerId, installationId, shards, watchStaleMs: 120_000, onChange });
     this.#followers.push(follower);
     await follower.ready(AbortSignal.timeout(20_000));
     return follower;

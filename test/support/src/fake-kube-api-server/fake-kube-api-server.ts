@@ -111,6 +111,10 @@ export class FakeKubeApiServer {
     return FAKE_CA;
   }
 
+  get isListening(): boolean {
+    return this.#server.listening;
+  }
+
   get openConnections(): number {
     return this.#sockets.size;
   }

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
+import { eventually } from '@image-factory/test-support';
+import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+
+const yes = (): boolean => true;
+let current: FakeTektonWorld;
+const followers: ExecutionFollower[] = [];
+
+beforeEach(async () => {
+  current = await fakeTektonWorld();
+  current.tekton.defaultScript = { build: { ending: 'hangs' } };
+});
+afterEach(async () => {
+  await Promise.all(followers.splice(0).map((follower) => follower.close()));
+  await current.world.close();
+});
+
+async function openFollower(watchStaleMs = current.world.watchStaleMs): Promise<ExecutionFollower> {
+  const options = { ...current.world, shards: [3], watchStaleMs, onChange: () => undefined };
+  const follower = current.world.anotherExecutor().openFollower(options);
+  followers.push(follower);
+  await follower.ready(AbortSignal.timeout(20_000));
+  return follower;
+}
+
+async function running(follower: ExecutionFollower): Promise<Attempt> {
+  const prepared = await current.world.attempt();
+  const outcome = await follower.create(prepared, NO_CREDENTIALS, yes);
+  const attempt = { ...prepared, uid: outcome.kind === 'created' ? outcome.uid : undefined };
+  await until('running', follower, attempt, isRunning);
+  return attempt;
+}
+
+function isRunning(seen: AttemptObservation): boolean {
+  return seen.kind === 'present' && seen.phase === 'running';
+}
+
+function until(
+  what: string,
+  follower: ExecutionFollower,
+  attempt: Attempt,
+  holds: (seen: AttemptObservation) => boolean,
+): Promise<AttemptObservation> {
+  return eventually(what, async () => {
+    const seen = await follower.observe(attempt);
+    return holds(seen) ? seen : undefined;
+  });
+}
+
+describe('watches that are stale', () => {
+  const away = {
+    'refuses connections': () => current.server.stopListening(),
+    'answers nothing': () => {
+      current.server.hangConnections(true);
+      current.server.dropConnections();
+    },
+  };
+
+  async function comeBack(): Promise<void> {
+    current.server.hangConnections(false);
+    current.server.dropConnections();
+    if (!current.server.isListening) await current.server.listen();
+  }
+
+  it.each(Object.keys(away) as (keyof typeof away)[])(
+    'are no contact with an API server that %s, and asking it is no storm',
+    async (how) => {
+      current.world.connections.requestTimeoutMs = 500;
+      const follower = await openFollower(1_000);
+      const attempt = await running(follower);
+      await away[how]();
+      await until('unreachable', follower, attempt, (seen) => seen.kind === 'unreachable');
+      const before = current.server.connectionsAccepted;
+      const looks = await Promise.all(Array.from({ length: 500 }, () => follower.observe(attempt)));
+      expect(new Set(looks.map(({ kind }) => kind))).toEqual(new Set(['unreachable']));
+      expect(current.server.connectionsAccepted - before).toBeLessThan(10);
+      await comeBack();
+      await until('running again', follower, attempt, isRunning);
+    },
+  );
+});
