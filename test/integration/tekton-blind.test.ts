@@ -80,3 +80,20 @@ describe('watches that are stale', () => {
     },
   );
 });
+
+describe('a run that was deleted before its follower began to watch', () => {
+  it('is not absent while a pod of it lives, which a stop ends', async () => {
+    const attempt = await running(await openFollower());
+    const { namespace } = attempt.place;
+    const pod = `${attempt.name}-build-pod`;
+    current.server.store.update('pods', namespace, pod, (object) => {
+      object.metadata.ownerReferences = [];
+    });
+    current.server.store.delete('pipelineruns', namespace, attempt.name);
+    const adopter = await openFollower();
+    expect(await adopter.observe(attempt)).toMatchObject({ kind: 'present', phase: 'running', podsOver: false });
+    await adopter.stop(attempt, 'UserCancel', yes);
+    expect(current.server.store.find('pods', namespace, pod)).toBeUndefined();
+    await until('absent', adopter, attempt, (seen) => seen.kind === 'absent');
+  });
+});

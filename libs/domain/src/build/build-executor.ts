@@ -58,7 +58,7 @@ export abstract class ExecutionFollower {
   /** Follows every step's log into the sink until the attempt's steps are all read to their end, or the signal. */
   abstract followLogs(attempt: Attempt, sink: LogSink, signal: AbortSignal): Promise<void>;
 
-  /** Asks the place to stop the attempt. Idempotent; a run that has ended is left alone. */
+  /** Asks the place to stop the attempt; what its run left behind is ended. Idempotent; a run that has ended is left alone. */
   abstract stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void>;
 
   /** Deletes the attempt's Secret, so that a late run can only hang (rule 3). Idempotent. */
@@ -189,7 +189,7 @@ export type CreateOutcome =
   | { readonly kind: 'notAllowed' };
 
 export type AttemptObservation =
-  /** Not there, from a consistent read of the same place after the follower was ready. */
+  /** Neither the run nor a pod of it lives there, from a consistent read of the same place after the follower was ready. */
   | { readonly kind: 'absent' }
   /** The place cannot be seen now. */
   | { readonly kind: 'unreachable'; readonly reason: Reason; readonly message: string }

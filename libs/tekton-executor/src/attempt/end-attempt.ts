@@ -24,9 +24,14 @@ export async function findRun(
 /**
  * Asks Tekton to cancel the run. A run that is gone or has ended is left alone: the webhook refuses every change then
  * ("Once the PipelineRun is complete, no updates are allowed").
+ * @returns `gone` when there is no run of that name
  */
-export async function stopRun(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-  if (!mayWrite()) return;
+export async function stopRun(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  mayWrite: MayWrite,
+): Promise<'told' | 'gone'> {
+  if (!mayWrite()) return 'told';
   try {
     await connection.request({
       requestClass: 'stop',
@@ -36,12 +41,13 @@ export async function stopRun(connection: ClusterConnection, attempt: Attempt, m
       body: { ...(attempt.uid === undefined ? {} : { metadata: { uid: attempt.uid } }), spec: { status: 'Cancelled' } },
     });
   } catch (error) {
-    if (isDomainError(error) && error.reason === 'ObjectNotFound') return;
+    if (isDomainError(error) && error.reason === 'ObjectNotFound') return 'gone';
     const refused =
       isDomainError(error) &&
       (error.reason === 'ObjectConflict' || (!error.retryable && outcomeOf(error) === 'refused'));
     if (!refused || !(await needsNoStop(connection, attempt))) throw error;
   }
+  return 'told';
 }
 
 async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Promise<boolean> {
@@ -76,7 +82,16 @@ export async function removeRun(
     const uid = (await findRun(connection, attempt, 'stop'))?.metadata.uid;
     if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid);
   }
-  for (const pod of livePods) {
+  await removePods(connection, livePods, mayWrite);
+}
+
+/** Deletes pods by their uid. One write each. */
+export async function removePods(
+  connection: ClusterConnection,
+  pods: readonly PodView[],
+  mayWrite: MayWrite,
+): Promise<void> {
+  for (const pod of pods) {
     if (!mayWrite()) return;
     await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid);
   }

@@ -107,7 +107,7 @@ export class AttemptObserver {
     const read = await readAttempt(connection, attempt);
     if (read === undefined) {
       return mayBeAbsent
-        ? { kind: 'absent' }
+        ? this.#missing(connection, attempt, seen)
         : {
             kind: 'unreachable',
             reason: 'ClusterUnreachable',
@@ -118,6 +118,30 @@ export class AttemptObserver {
     const seenPods = seen.pods.filter(({ runUid }) => runUid === undefined || runUid === run.uid);
     const view = { ...read.view, pods: podsByRead(seenPods, pods) };
     return isEnded(run.verdict) ? this.#ending(connection, attempt, view) : this.#going(connection, attempt, view);
+  }
+
+  /**
+   * The run is not there. While a pod of it lives, the attempt is not over, whether anybody here saw the run or not
+   * (rule 15): its pods may have been left behind, or have their grace still. All the time since the first of them was
+   * made counts as run time, so that the run's limit ends it too.
+   */
+  async #missing(connection: ClusterConnection, attempt: Attempt, seen: SeenAttempt): Promise<AttemptObservation> {
+    const pods = podsByRead(seen.pods, await readPods(connection, attempt));
+    const live = pods.filter((pod) => !isOver(pod, this.#options.overdue.has));
+    if (live.length === 0) return { kind: 'absent' };
+    const sinceMs = Math.min(...live.map(({ createdAt }) => createdAt.getTime()));
+    return {
+      kind: 'present',
+      uid: attempt.uid ?? live[0]?.runUid ?? '',
+      phase: 'running',
+      waiting: undefined,
+      firstStepStartedAt: undefined,
+      runSeconds: Math.max(0, this.#options.clock.now().getTime() - sinceMs) / 1000,
+      waitingSince: undefined,
+      endedAt: undefined,
+      podsOver: false,
+      end: undefined,
+    };
   }
 
   async #going(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {

@@ -17,7 +17,7 @@ import type {
 import type { ClusterConnection, ClusterConnectionProvider } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
-import { removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
+import { removePods, removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { listCredentials, listObjects } from '../attempt/list-objects.js';
 import { followAttemptLogs } from '../log/attempt-log-follower.js';
@@ -30,6 +30,7 @@ import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
 import { shardSelector, type ClusterWatches } from './cluster-watches.js';
 import { EndedReads } from './ended-reads.js';
+import type { PodView } from './run-views.js';
 import { WatchKeeper } from './watch-keeper.js';
 
 export interface TektonFollowerOptions extends FollowerOptions {
@@ -150,7 +151,10 @@ export class TektonFollower extends ExecutionFollower {
       run: attempt.name,
       intent,
     });
-    await stopRun(await this.#writable(), attempt, mayWrite);
+    const connection = await this.#writable();
+    const stopped = await stopRun(connection, attempt, mayWrite);
+    // Nobody else ends the pods of a run that is not there any more.
+    if (stopped === 'gone') await removePods(connection, this.#livePods(attempt), mayWrite);
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -158,10 +162,7 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    const live = this.#views
-      .find(attempt.executionId)
-      .pods.filter((pod) => !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined);
-    await removeRun(await this.#writable(), attempt, live, mayWrite);
+    await removeRun(await this.#writable(), attempt, this.#livePods(attempt), mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
@@ -211,6 +212,12 @@ export class TektonFollower extends ExecutionFollower {
       const watched = watches.runs().get(`${found.namespace}/${found.name}`);
       return { ...found, uid, createdAt, ended: watched?.uid === uid && isEnded(watched.verdict) };
     });
+  }
+
+  /** Pods of the attempt that live and are not being deleted. */
+  #livePods({ executionId }: Attempt): readonly PodView[] {
+    const { pods } = this.#views.find(executionId);
+    return pods.filter((pod) => !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined);
   }
 
   #forget(executionId: string): void {
