@@ -140,6 +140,7 @@ export class AttemptObserver {
       waitingSince: undefined,
       endedAt: undefined,
       podsOver: false,
+      podsProvedOver: false,
       end: undefined,
     };
   }
