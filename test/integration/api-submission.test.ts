@@ -80,15 +80,25 @@ describe('submitting a build', () => {
       const { ephemeral_storage, workspace_size } = (await harness.submit(tenant, project, part)).body.requirements;
       return [ephemeral_storage, workspace_size];
     };
+    const requested = async (): Promise<number> => {
+      const { rows } = await harness.sql.query(
+        'SELECT ephemeral_storage_bytes AS bytes FROM builds WHERE project_id = $1 ORDER BY created_at DESC LIMIT 1',
+        [project],
+      );
+      return Number((rows[0] as { bytes: string }).bytes);
+    };
     expect(await diskOf({})).toEqual(['20Gi', null]);
     const learn = `UPDATE projects SET learned_ephemeral_storage_bytes = $2, learned_workspace_bytes = $3 WHERE id = $1`;
     await harness.sql.query(learn, [project, 8 * 2 ** 30, 2 * 2 ** 30]);
-    expect(await diskOf({})).toEqual(['8Gi', '2Gi']);
+    // Its limit is the cap as before; what was learned is requested, and is the size of a volume.
+    expect(await diskOf({})).toEqual(['20Gi', '2Gi']);
+    expect(await requested()).toBe(8 * 2 ** 30);
     const shown = await harness.call('GET', `/api/v1/projects/${project}`, { tenantId: tenant });
     expect(shown.body.learned).toEqual({ memory: null, ephemeral_storage: '8Gi', workspace_size: '2Gi' });
     expect(await diskOf({ requirements: { ephemeral_storage: '1Gi', workspace_size: '3Gi' } })).toEqual(['1Gi', '3Gi']);
     await harness.sql.query(learn, [project, 40 * 2 ** 30, 9 * 2 ** 30]);
     expect(await diskOf({})).toEqual(['20Gi', '6Gi']);
+    expect(await requested()).toBe(20 * 2 ** 30);
   });
 
   it('lowers the clocks by tenant, project and build, and refuses what is above the tenant’s', async () => {

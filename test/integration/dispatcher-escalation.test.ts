@@ -1,5 +1,5 @@
-import type { RenderContext, Reason } from '@image-factory/domain';
-import { eventually } from '@image-factory/test-support';
+import type { BuildResources, RenderContext, Reason } from '@image-factory/domain';
+import { eventually, USUAL_RESOURCES } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness } from './dispatcher-harness.js';
 
@@ -13,7 +13,7 @@ afterEach(() => harness.close());
 
 /** The first `attempts` attempts of every build end so, wherever they run. */
 function failAttempts(attempts: number, reason: Reason): void {
-  const failure = { reason, fault: 'user' as const };
+  const failure = { reason, fault: 'user' as const, nodeName: 'node-a' };
   harness.cluster.scriptRun = (run) => (run.attempt <= attempts ? { exitCode: 1, failure } : undefined);
 }
 
@@ -24,6 +24,7 @@ interface AttemptRow {
   memory_bytes: number;
   ephemeral_storage_limit_bytes: number | null;
   workspace_bytes: number | null;
+  provider_id: string | null;
   /** What the fake executor was asked to render. */
   document: string;
 }
@@ -57,12 +58,13 @@ interface Case {
   readonly learned: string;
   /** Words of the decision's message. */
   readonly words: string;
-  /** What a first attempt has of it, in Gi. */
+  /** What a first attempt has of it, in Gi, and is limited to. */
   readonly usual: number;
+  readonly limits: Partial<BuildResources>;
   readonly limitOf: (context: RenderContext) => number | undefined | string;
   readonly storedOf: (row: AttemptRow) => number | null;
-  /** Limits of a first attempt, of one with so many Gi. */
-  readonly shown: (gibibytes: number, attempt: number) => number | undefined | string;
+  /** The limit of one with so many Gi. */
+  readonly shown: (gibibytes: number) => number | string;
 }
 
 const CASES: readonly Case[] = [
@@ -72,9 +74,10 @@ const CASES: readonly Case[] = [
     learned: 'learned_memory_bytes',
     words: 'of memory',
     usual: 2,
+    limits: { memoryBytes: 2 * GI, memoryLimitBytes: 2 * GI },
     limitOf: (context) => context.resources.memoryLimitBytes,
     storedOf: (row) => row.memory_bytes,
-    shown: (gibibytes, attempt) => (attempt === 1 ? undefined : gibibytes * GI),
+    shown: (gibibytes) => gibibytes * GI,
   },
   {
     reason: 'EphemeralStorageExceeded',
@@ -82,9 +85,10 @@ const CASES: readonly Case[] = [
     learned: 'learned_ephemeral_storage_bytes',
     words: 'of ephemeral_storage',
     usual: 4,
+    limits: { ephemeralStorageBytes: 4 * GI, ephemeralStorageLimitBytes: 4 * GI },
     limitOf: (context) => context.resources.ephemeralStorageLimitBytes,
     storedOf: (row) => row.ephemeral_storage_limit_bytes,
-    shown: (gibibytes, attempt) => (attempt === 1 ? undefined : gibibytes * GI),
+    shown: (gibibytes) => gibibytes * GI,
   },
   {
     reason: 'WorkspaceFull',
@@ -92,22 +96,28 @@ const CASES: readonly Case[] = [
     learned: 'learned_workspace_bytes',
     words: 'of workspace_size',
     usual: 1,
+    limits: {},
     limitOf: (context) => context.workspaceSize,
     storedOf: (row) => row.workspace_bytes,
     shown: (gibibytes) => `${gibibytes}Gi`,
   },
 ];
 
-describe.each(CASES)('an attempt that ended with $reason', (one) => {
+/** A build that has the usual amount for a limit. */
+function submitLimited({ limits }: Case): Promise<string> {
+  return harness.submit({ resources: { ...USUAL_RESOURCES, ...limits } });
+}
+
+describe.each(CASES)('an attempt at its limit that ended with $reason', (one) => {
   it('is followed by attempts with twice as much up to the tenant’s cap, and a failure teaches nothing', async () => {
     await harness.database.query(`UPDATE tenants SET ${one.cap} = '${one.usual * 3}Gi'`);
     failAttempts(99, one.reason);
     await harness.start();
-    const buildId = await harness.submit();
+    const buildId = await submitLimited(one);
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: one.reason, attempt: 3 });
     const rows = await attemptsOf(buildId);
     const given = [one.usual, 2 * one.usual, 3 * one.usual];
-    expect(rows.map((row) => one.limitOf(rendered(row)))).toEqual(given.map((gi, index) => one.shown(gi, index + 1)));
+    expect(rows.map((row) => one.limitOf(rendered(row)))).toEqual(given.map(one.shown));
     expect(rows.map((row) => row.failure_class)).toEqual(['resource', 'resource', 'resource']);
     expect(rows.map((row) => row.retry_reason)).toEqual(['CauseMayPass', 'CauseMayPass', 'NothingMoreToGive']);
     expect(rows[0]?.retry_message).toContain(`with ${2 * one.usual}Gi ${one.words}`);
@@ -118,7 +128,7 @@ describe.each(CASES)('an attempt that ended with $reason', (one) => {
   it('teaches the project what it then succeeded with, and keeps it on the attempt', async () => {
     failAttempts(1, one.reason);
     await harness.start();
-    const buildId = await harness.submit();
+    const buildId = await submitLimited(one);
     expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 2 });
     expect(one.storedOf((await attemptsOf(buildId))[1]!)).toBe(2 * one.usual * GI);
     // Written after the end: a hint that may be lost.
@@ -133,9 +143,85 @@ describe.each(CASES)('an attempt that ended with $reason', (one) => {
     await harness.database.query(`UPDATE tenants SET ${one.cap} = '${one.usual}Gi'`);
     failAttempts(99, one.reason);
     await harness.start();
-    const buildId = await harness.submit();
+    const buildId = await submitLimited(one);
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: one.reason, attempt: 1 });
     expect(await attemptsOf(buildId)).toMatchObject([{ failure_class: 'resource', retry_reason: 'NothingMoreToGive' }]);
+  });
+});
+
+interface Unlimited {
+  readonly reason: Reason;
+  readonly cap: string;
+  readonly learned: string;
+  readonly words: string;
+  readonly usual: number;
+  readonly figuresOf: (resources: BuildResources) => readonly [number, number | undefined];
+}
+
+describe.each<Unlimited>([
+  {
+    reason: 'StepOutOfMemory',
+    cap: 'max_memory',
+    learned: 'learned_memory_bytes',
+    words: 'of memory',
+    usual: 2,
+    figuresOf: ({ memoryBytes, memoryLimitBytes }) => [memoryBytes, memoryLimitBytes],
+  },
+  {
+    reason: 'EphemeralStorageExceeded',
+    cap: 'max_ephemeral_storage',
+    learned: 'learned_ephemeral_storage_bytes',
+    words: 'of ephemeral_storage',
+    usual: 4,
+    figuresOf: ({ ephemeralStorageBytes, ephemeralStorageLimitBytes }) => [
+      ephemeralStorageBytes,
+      ephemeralStorageLimitBytes,
+    ],
+  },
+])('an attempt without a limit that ended with $reason', (one) => {
+  /** Request and limit of each attempt, in Gi. */
+  const givenTo = async (buildId: string): Promise<(number | undefined)[][]> => {
+    const rows = await attemptsOf(buildId);
+    const figures = rows.map((row) => one.figuresOf(rendered(row).resources));
+    return figures.map((ofOne) => ofOne.map((bytes) => (bytes === undefined ? undefined : bytes / GI)));
+  };
+
+  it('is followed by attempts that request twice as much, are limited to nothing, and go elsewhere', async () => {
+    const other = await harness.addProvider('cluster-2');
+    await harness.database.query('UPDATE providers SET is_default = true WHERE id = $1', [harness.providerId]);
+    failAttempts(1, one.reason);
+    const { scriptRun } = harness.cluster;
+    other.cluster.scriptRun = (run) => scriptRun({ ...run, attempt: run.attempt - 1 });
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 3 });
+    expect(await givenTo(buildId)).toEqual([
+      [one.usual, undefined],
+      [2 * one.usual, undefined],
+      [4 * one.usual, undefined],
+    ]);
+    const rows = await attemptsOf(buildId);
+    expect(rows.map((row) => row.provider_id)).toEqual([harness.providerId, other.id, harness.providerId]);
+    expect(rendered(rows[2]!).avoidedNodes).toEqual(['node-a']);
+    expect(rows[0]?.retry_message).toContain(`with at least ${2 * one.usual}Gi ${one.words}`);
+    const known = await eventually('the project knows', async () => {
+      const [project] = await learned();
+      return project?.[one.learned] === null ? undefined : project;
+    });
+    expect(known).toEqual({ ...NOTHING_LEARNED, [one.learned]: 4 * one.usual * GI });
+  });
+
+  it('is limited to its tenant’s cap at most, where that has one by now', async () => {
+    await harness.database.query(`UPDATE tenants SET ${one.cap} = '${one.usual * 8}Gi'`);
+    failAttempts(99, one.reason);
+    await harness.start();
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ attempt: 2 });
+    expect(await givenTo(buildId)).toEqual([
+      [one.usual, undefined],
+      [2 * one.usual, 8 * one.usual],
+    ]);
+    expect((await attemptsOf(buildId))[1]).toMatchObject({ retry_reason: 'NothingMoreToGive' });
   });
 });
 

@@ -277,7 +277,7 @@ describe('a placed execution', () => {
   /** What the rules say of an eviction after so many others. */
   function decision(before: number): RetryDecision {
     const ended = { end: 'failed', reason: 'PodEvicted', fault: 'cluster', attempt: 2, buildMethod: 'kaniko' } as const;
-    const facts = { ...ended, provedOver: true, ownRetriesUsed: false, canEscalate: false };
+    const facts = { ...ended, provedOver: true, ownRetriesUsed: false, canEscalate: false, placeRanOut: false };
     return decideRetry(facts, { sameClassBefore: () => before, elapsedMs: 0, movedBefore: 0 }, RETRY_DEFAULTS, 0);
   }
 

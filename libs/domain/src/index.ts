@@ -172,7 +172,7 @@ export { RETRIED_CLASSES, RETRY_DEFAULTS, retryDelayMs, withClassAttempts } from
 export type { RetriedClass, RetryLimits, RetryPolicy } from './retry/retry-policy.js';
 export { decideRetry, exhaustionOf, mayBeRepeated, RETRY_DECISIONS, RETRY_REASONS } from './retry/decide-retry.js';
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
-export { ESCALATED_RESOURCES, escalatedBytes, ranOutOf } from './retry/escalate-resource.js';
+export { ESCALATED_RESOURCES, escalatedAmount, ranOutOf } from './retry/escalate-resource.js';
 export type { AmountGiven, EscalatedResource } from './retry/escalate-resource.js';
 export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';

@@ -2,7 +2,7 @@ import { memoryText } from '@image-factory/domain';
 import type { Project } from '@image-factory/persistence';
 import { orNull, Shown, ShownAs } from '../http/response/shown.js';
 
-/** What builds succeeded with after they had run out of it; builds that ask for nothing begin with it. */
+/** What builds succeeded with after they had run out of it; builds that ask for nothing request it. */
 export class LearnedResources {
   @Shown('text', { nullable: true, example: '4Gi' }) readonly memory!: string | null;
   @Shown('text', { nullable: true, example: '8Gi' }) readonly ephemeral_storage!: string | null;

@@ -1,6 +1,6 @@
 import {
   decideRetry,
-  escalatedBytes,
+  escalatedAmount,
   memoryText,
   ranOutOf,
   registryOf,
@@ -46,6 +46,7 @@ export async function retryAfter(
       provedOver: isProvedOver(row, ending),
       ownRetriesUsed: ending.ownRetriesUsed,
       canEscalate: more !== undefined,
+      placeRanOut: more?.placeRanOut === true,
     },
     history,
     limits,
@@ -55,8 +56,9 @@ export async function retryAfter(
     return { decision: await withHold(scope, row, decision) };
   }
   if (decision.decision === 'stop' || more === undefined) return { decision };
-  const message = `${decision.message}, with ${memoryText(more.bytes)} of ${more.resource}`;
-  return { decision: { ...decision, message }, more };
+  const { placeRanOut, ...given } = more;
+  const amount = `${placeRanOut ? 'at least ' : ''}${memoryText(given.requestBytes)} of ${given.resource}`;
+  return { decision: { ...decision, message: `${decision.message}, with ${amount}` }, more: given };
 }
 
 /**
@@ -74,12 +76,16 @@ async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: Re
 }
 
 /** Only a cluster's pods are given something; a host's processes take what there is. */
-async function moreOf(scope: ExecutionScope, row: OwnedExecution, reason: Reason): Promise<MoreOfResource | undefined> {
+async function moreOf(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  reason: Reason,
+): Promise<(MoreOfResource & { readonly placeRanOut: boolean }) | undefined> {
   const resource = ranOutOf(reason);
   if (resource === undefined || scope.infrastructureType !== 'kubernetes') return undefined;
   const had = await scope.retry.retries.givenTo(row.executionId, resource);
-  const bytes = had === undefined ? undefined : escalatedBytes(had.given, had.capBytes);
-  return bytes === undefined ? undefined : { resource, bytes };
+  const more = had === undefined ? undefined : escalatedAmount(had.given, had.capBytes);
+  return more && { resource, ...more, placeRanOut: had?.given.limitBytes === undefined };
 }
 
 /** A build met its registry's trouble. @returns until when the registry is held, if it is */

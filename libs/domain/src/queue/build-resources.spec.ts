@@ -58,6 +58,31 @@ describe('the figures of a build', () => {
   });
 });
 
+describe('what a project has learned', () => {
+  const learned = { memoryBytes: 4 * GI, ephemeralStorageBytes: 9 * GI, workspaceBytes: 3 * GI };
+  const caps = { cpuMillis: undefined, memoryBytes: 3 * GI, ephemeralStorageBytes: 20 * GI, workspaceBytes: 2 * GI };
+
+  it('is requested by a build that asks for nothing, and limits it in nothing but its workspace', () => {
+    expect(buildResources(none, none, learned)).toMatchObject({
+      ...{ memoryBytes: 4 * GI, memoryLimitBytes: undefined, workspaceBytes: 3 * GI },
+      ...{ ephemeralStorageBytes: 9 * GI, ephemeralStorageLimitBytes: undefined },
+    });
+  });
+
+  it('is within the caps, which stay the limits', () => {
+    expect(buildResources(none, caps, learned)).toMatchObject({
+      ...{ memoryBytes: 3 * GI, memoryLimitBytes: 3 * GI, workspaceBytes: 2 * GI },
+      ...{ ephemeralStorageBytes: 9 * GI, ephemeralStorageLimitBytes: 20 * GI },
+    });
+  });
+
+  it('says nothing of a build that asks, and never makes a request less than usual', () => {
+    const asked = { ...none, memoryBytes: GI };
+    expect(buildResources(asked, none, learned)).toMatchObject({ memoryBytes: GI, memoryLimitBytes: GI });
+    expect(buildResources(none, none, { ...none, memoryBytes: GI }).memoryBytes).toBe(DEFAULT_MEMORY_BYTES);
+  });
+});
+
 describe('the size of a workspace', () => {
   it.each([
     ['is its provider’s', '5Gi', undefined, '5Gi'],

@@ -5,11 +5,11 @@ export interface BuildResources {
   /** Thousandths of a CPU. */
   readonly cpuMillis: number;
   readonly memoryBytes: number;
-  /** Undefined: neither asked for nor capped; the pods then carry no figure for it. */
+  /** Undefined: neither asked for nor capped; the pods then carry no limit, and a request only when it is more than usual. */
   readonly cpuLimitMillis: number | undefined;
   readonly memoryLimitBytes: number | undefined;
   readonly ephemeralStorageBytes: number;
-  /** As with the other limits; without one the pods carry no figure. */
+  /** As with the other limits. */
   readonly ephemeralStorageLimitBytes: number | undefined;
   /** Least size of the workspace's volume; undefined: as large as its provider makes one. */
   readonly workspaceBytes: number | undefined;
@@ -30,15 +30,26 @@ export interface ResourceFigures {
   readonly workspaceBytes: number | undefined;
 }
 
+/** What an earlier build of the project succeeded with after it had run out of it. */
+export type LearnedFigures = Omit<ResourceFigures, 'cpuMillis'>;
+
 /**
  * The figures of a build. What is asked for is request and limit at once; it is within the caps, which submission
- * checks. A build of a capped tenant that asks for nothing may use up to the cap and requests the default, or the cap
- * when that is less. A workspace is as large as its provider makes one unless more was asked for.
+ * checks. A build of a capped tenant that asks for nothing may use up to the cap and requests the default, or what its
+ * project has learned when that is more, or the cap when that is less. What was learned is no limit: other builds of the
+ * project may need more. A workspace is as large as its provider makes one unless more was asked for or learned.
  */
-export function buildResources(asked: ResourceFigures, caps: ResourceFigures): BuildResources {
+export function buildResources(
+  asked: ResourceFigures,
+  caps: ResourceFigures,
+  learned?: LearnedFigures,
+): BuildResources {
+  const usual = (bytes: number, known = 0): number => Math.max(bytes, known);
+  const usualMemory = usual(DEFAULT_MEMORY_BYTES, learned?.memoryBytes);
+  const usualDisk = usual(DEFAULT_EPHEMERAL_STORAGE_BYTES, learned?.ephemeralStorageBytes);
   const cpu = figure(asked.cpuMillis, caps.cpuMillis, DEFAULT_CPU_MILLIS);
-  const memory = figure(asked.memoryBytes, caps.memoryBytes, DEFAULT_MEMORY_BYTES);
-  const disk = figure(asked.ephemeralStorageBytes, caps.ephemeralStorageBytes, DEFAULT_EPHEMERAL_STORAGE_BYTES);
+  const memory = figure(asked.memoryBytes, caps.memoryBytes, usualMemory);
+  const disk = figure(asked.ephemeralStorageBytes, caps.ephemeralStorageBytes, usualDisk);
   return {
     cpuMillis: cpu.request,
     memoryBytes: memory.request,
@@ -46,7 +57,7 @@ export function buildResources(asked: ResourceFigures, caps: ResourceFigures): B
     memoryLimitBytes: memory.limit,
     ephemeralStorageBytes: disk.request,
     ephemeralStorageLimitBytes: disk.limit,
-    workspaceBytes: asked.workspaceBytes,
+    workspaceBytes: asked.workspaceBytes ?? atMost(caps.workspaceBytes, learned?.workspaceBytes),
   };
 }
 
@@ -57,6 +68,10 @@ function figure(
 ): { request: number; limit: number | undefined } {
   if (asked !== undefined) return { request: asked, limit: asked };
   return { request: Math.min(usual, cap ?? usual), limit: cap };
+}
+
+function atMost(cap: number | undefined, figure: number | undefined): number | undefined {
+  return figure === undefined ? undefined : Math.min(figure, cap ?? figure);
 }
 
 const DEFAULT_WORKSPACE_SIZE = '1Gi';

@@ -15,6 +15,7 @@ const ended: EndedAttempt = {
   provedOver: true,
   ownRetriesUsed: false,
   canEscalate: false,
+  placeRanOut: false,
 };
 const history = (before: number, elapsedMs = 0, movedBefore = 0) => ({
   sameClassBefore: () => before,
@@ -33,6 +34,7 @@ const anyEnd: fc.Arbitrary<EndedAttempt> = fc.record({
   provedOver: fc.boolean(),
   ownRetriesUsed: fc.boolean(),
   canEscalate: fc.boolean(),
+  placeRanOut: fc.boolean(),
 });
 
 describe('the next attempt', () => {
@@ -124,6 +126,12 @@ describe('the next attempt', () => {
     const eighth = { ...ended, attempt: 8 };
     expect(decideRetry(eighth, history(0, 0, 7), RETRY_DEFAULTS, 0)).toMatchObject({ decision: 'retry' });
     expect(decideRetry(eighth, history(0, 0, 0), RETRY_DEFAULTS, 0)).toMatchObject({ reason: 'AttemptsUsed' });
+  });
+
+  it('goes elsewhere after a place ran out, and stays after a limit of ours was reached', () => {
+    const outOfMemory = { reason: 'StepOutOfMemory', fault: 'user', canEscalate: true } as const;
+    expect(decide({ ...outOfMemory, placeRanOut: true })).toMatchObject({ elsewhere: true });
+    expect(decide(outOfMemory)).toMatchObject({ elsewhere: false });
   });
 
   it('goes elsewhere after a disruption and a cluster’s trouble, and stays after a registry’s', () => {

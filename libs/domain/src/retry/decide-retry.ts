@@ -19,6 +19,8 @@ export interface EndedAttempt {
   readonly ownRetriesUsed: boolean;
   /** More of what ran out can be given to the next attempt. */
   readonly canEscalate: boolean;
+  /** What ran out was its place's: it had no limit of its own. */
+  readonly placeRanOut: boolean;
 }
 
 /** What the build's earlier attempts say. */
@@ -94,7 +96,8 @@ export function decideRetry(
     const message = `the first attempt began ${minutes(history.elapsedMs)} ago, and all take at most ${minutes(limits.maxTotalMs)}`;
     return { decision: 'stop', failureClass, reason: 'TimeUsed', message };
   }
-  const where = policy.elsewhere ? ', on another provider when one may take it' : '';
+  const elsewhere = policy.elsewhere || ended.placeRanOut;
+  const where = elsewhere ? ', on another provider when one may take it' : '';
   const message = `${failureClass}: ${ended.reason} may pass; attempt ${ended.attempt + 1} follows${where}`;
   return {
     decision: 'retry',
@@ -102,7 +105,7 @@ export function decideRetry(
     reason: 'CauseMayPass',
     message,
     delayMs,
-    elsewhere: policy.elsewhere,
+    elsewhere,
   };
 }
 

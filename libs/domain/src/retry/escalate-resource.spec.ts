@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { REASONS } from '../errors/reasons.js';
-import { escalatedBytes, ESCALATED_RESOURCES, ranOutOf } from './escalate-resource.js';
+import { escalatedAmount, ESCALATED_RESOURCES, ranOutOf } from './escalate-resource.js';
 import { REASON_CLASSES } from './failure-class.js';
 
 const GI = 2 ** 30;
 
 describe('the amount after a lack of it', () => {
   it.each([
-    ['is twice the limit', { requestBytes: 2 * GI, limitBytes: 4 * GI }, undefined, 8 * GI],
-    [
-      'is twice the request where there was no limit',
-      { requestBytes: 2 * GI, limitBytes: undefined },
-      undefined,
-      4 * GI,
-    ],
-    ['is at most the cap', { requestBytes: 2 * GI, limitBytes: 2 * GI }, 3 * GI, 3 * GI],
-    ['is nothing more at the cap', { requestBytes: 2 * GI, limitBytes: 3 * GI }, 3 * GI, undefined],
-    ['is nothing more when the cap was lowered', { requestBytes: 2 * GI, limitBytes: 3 * GI }, GI, undefined],
-  ])('%s', (_, given, cap, expected) => {
-    expect(escalatedBytes(given, cap)).toBe(expected);
+    ['is twice the limit', [2, 4], undefined, [8, 8]],
+    ['is at most the cap', [2, 2], 3, [3, 3]],
+    ['is nothing more at the cap', [2, 3], 3, undefined],
+    ['is nothing more when the cap was lowered', [2, 3], 1, undefined],
+    ['is twice the request, and no limit, where there was none', [2, undefined], undefined, [4, undefined]],
+    ['is twice the request, limited by the cap alone, where there was no limit', [2, undefined], 16, [4, 16]],
+    ['is nothing more without a limit when the request is the cap', [2, undefined], 2, undefined],
+  ] as const)('%s', (_, [request, limit], cap, expected) => {
+    const bytes = (gibibytes: number | undefined) => (gibibytes === undefined ? undefined : gibibytes * GI);
+    const given = { requestBytes: request * GI, limitBytes: bytes(limit) };
+    const next = expected && { requestBytes: expected[0] * GI, limitBytes: bytes(expected[1]) };
+    expect(escalatedAmount(given, bytes(cap))).toEqual(next);
   });
 });
 

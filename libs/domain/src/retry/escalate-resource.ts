@@ -16,10 +16,10 @@ export function ranOutOf(reason: Reason): EscalatedResource | undefined {
   return RAN_OUT[reason];
 }
 
-/** How much of a resource an attempt was given, in bytes. */
+/** How much of a resource an attempt is given, in bytes. */
 export interface AmountGiven {
   readonly requestBytes: number;
-  /** Undefined: no limit was set, it ran into that of its place. */
+  /** Undefined: no limit is set; what runs out then is its place. */
   readonly limitBytes: number | undefined;
 }
 
@@ -29,9 +29,13 @@ const FACTOR = 2;
 /**
  * The amount for the attempt after one that ran out of it: twice as much, at most the tenant's cap. Undefined when that
  * is no more than it had: then another attempt would only end so again.
+ *
+ * One without a limit had all that its place had left, which may be far more than it had requested. So only the request
+ * grows, for a place with more room; a limit of ours would give it less. It gets none but the tenant's cap.
  */
-export function escalatedBytes(given: AmountGiven, capBytes: number | undefined): number | undefined {
+export function escalatedAmount(given: AmountGiven, capBytes: number | undefined): AmountGiven | undefined {
   const had = given.limitBytes ?? given.requestBytes;
   const next = Math.min(had * FACTOR, capBytes ?? Number.POSITIVE_INFINITY);
-  return next > had ? next : undefined;
+  if (next <= had) return undefined;
+  return { requestBytes: next, limitBytes: given.limitBytes === undefined ? capBytes : next };
 }

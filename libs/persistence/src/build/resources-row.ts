@@ -11,7 +11,7 @@ export interface ResourcesRow {
   readonly workspace_bytes: number | null;
 }
 
-/** Figures of disk are stored only where there is a limit: most builds have none, and their rows stay small. */
+/** Usual figures of disk are not stored where there is no limit: most builds have none, and their rows stay small. */
 export function toBuildResources(row: ResourcesRow): BuildResources {
   return {
     cpuMillis: row.cpu_millis,
@@ -27,6 +27,7 @@ export function toBuildResources(row: ResourcesRow): BuildResources {
 /** Disk as the columns have it: request, limit, workspace. */
 export function storageColumns(resources: BuildResources): readonly (number | null)[] {
   const { ephemeralStorageBytes, ephemeralStorageLimitBytes, workspaceBytes } = resources;
-  const request = ephemeralStorageLimitBytes === undefined ? null : ephemeralStorageBytes;
+  const isUsual = ephemeralStorageBytes === DEFAULT_EPHEMERAL_STORAGE_BYTES;
+  const request = ephemeralStorageLimitBytes === undefined && isUsual ? null : ephemeralStorageBytes;
   return [request, ephemeralStorageLimitBytes ?? null, workspaceBytes ?? null];
 }

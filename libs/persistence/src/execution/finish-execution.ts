@@ -79,7 +79,10 @@ export async function finishExecution(
     kept?.decision === 'retry' && kept.elsewhere,
   ]);
   if (row === undefined) return undefined;
-  if (finish.more !== undefined) await tx.query(GIVE_MORE[finish.more.resource], [attempt.build_id, finish.more.bytes]);
+  if (finish.more !== undefined) {
+    const { resource, requestBytes, limitBytes } = finish.more;
+    await tx.query(GIVE_MORE[resource], [attempt.build_id, requestBytes, limitBytes ?? null]);
+  }
   const othersWoken = await wakeOthers(tx, attempt.build_id, row);
   if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
     await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);

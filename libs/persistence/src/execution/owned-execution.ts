@@ -1,4 +1,5 @@
 import type {
+  AmountGiven,
   Attempt,
   AttemptEnd,
   BuildConfig,
@@ -77,9 +78,8 @@ export interface FixedOutcome extends AttemptEnd {
 }
 
 /** Of what ran out, request and limit for the next attempt. */
-export interface MoreOfResource {
+export interface MoreOfResource extends AmountGiven {
   readonly resource: EscalatedResource;
-  readonly bytes: number;
 }
 
 /** How an attempt ends, for good. */

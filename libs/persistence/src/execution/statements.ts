@@ -264,15 +264,15 @@ export const FINISH: Statement = {
     FROM build, held`,
 };
 
-/** More of what ran out for the next attempt. Index: primary key. Locks: the build, locked already. */
+/** More of what ran out for the next attempt: $2 request, $3 limit. Index: primary key. Locks: the build, locked already. */
 export const GIVE_MORE: Readonly<Record<EscalatedResource, string>> = {
   memory: `
-  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $2 WHERE id = $1 AND status = 'queued'`,
+  UPDATE builds SET memory_bytes = $2, memory_limit_bytes = $3 WHERE id = $1 AND status = 'queued'`,
   ephemeral_storage: `
-  UPDATE builds SET ephemeral_storage_bytes = $2, ephemeral_storage_limit_bytes = $2
+  UPDATE builds SET ephemeral_storage_bytes = $2, ephemeral_storage_limit_bytes = $3
    WHERE id = $1 AND status = 'queued'`,
   workspace_size: `
-  UPDATE builds SET workspace_bytes = $2 WHERE id = $1 AND status = 'queued'`,
+  UPDATE builds SET workspace_bytes = greatest($2, $3::bigint) WHERE id = $1 AND status = 'queued'`,
 };
 
 /** Where an attempt that failed was, for the next one. Index: primary key. Locks: the execution, locked already. */

@@ -30,6 +30,7 @@ interface GivenRow {
   readonly memory_bytes: number;
   readonly memory_limit_bytes: number | null;
   readonly max_memory: string | null;
+  readonly ephemeral_storage_bytes: number | null;
   readonly ephemeral_storage_limit_bytes: number | null;
   readonly max_ephemeral_storage: string | null;
   readonly workspace_bytes: number | null;
@@ -66,7 +67,7 @@ export class PostgresRetries {
   }
 
   /**
-   * Later builds of the project that ask for nothing begin with what this one succeeded with after it had run out of it.
+   * Later builds of the project that ask for nothing request what this one succeeded with after it had run out of it.
    * Only a success teaches: what fails with any amount must not make the next builds large. A hint: losing it costs one
    * more attempt.
    */
@@ -93,7 +94,11 @@ export class PostgresRetries {
 const GIVEN: Readonly<Record<EscalatedResource, (row: GivenRow) => ResourceGiven | undefined>> = {
   memory: (row) => amount(row.memory_bytes, row.memory_limit_bytes, row.max_memory),
   ephemeral_storage: (row) =>
-    amount(DEFAULT_EPHEMERAL_STORAGE_BYTES, row.ephemeral_storage_limit_bytes, row.max_ephemeral_storage),
+    amount(
+      row.ephemeral_storage_bytes ?? DEFAULT_EPHEMERAL_STORAGE_BYTES,
+      row.ephemeral_storage_limit_bytes,
+      row.max_ephemeral_storage,
+    ),
   workspace_size: (row) =>
     row.workspace_bytes === null ? undefined : amount(row.workspace_bytes, row.workspace_bytes, row.max_workspace_size),
 };

@@ -41,14 +41,14 @@ export const AVOIDED_PLACES: Statement = {
 
 /** What an attempt was given and its build may be given. Index: primary keys. Locks nothing. */
 export const GIVEN_TO_ATTEMPT = `
-  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory, e.ephemeral_storage_limit_bytes, t.max_ephemeral_storage,
-         e.workspace_bytes, t.max_workspace_size
+  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory, b.ephemeral_storage_bytes, e.ephemeral_storage_limit_bytes,
+         t.max_ephemeral_storage, e.workspace_bytes, t.max_workspace_size
     FROM build_executions e JOIN builds b ON b.id = e.build_id JOIN tenants t ON t.id = e.tenant_id
    WHERE e.id = $1`;
 
 /**
- * What a build succeeded with of that which it had run out of; never less than is known. Index: primary keys,
- * build_executions_attempt. Locks: the project, holding nothing else.
+ * What a build requested when it succeeded of that which it had run out of; never less than is known. Index: primary
+ * keys, build_executions_attempt. Locks: the project, holding nothing else.
  */
 export const LEARN_RESOURCES = `
   WITH ran_out AS (
@@ -60,7 +60,7 @@ export const LEARN_RESOURCES = `
      SET learned_memory_bytes = greatest(p.learned_memory_bytes,
            CASE WHEN 'StepOutOfMemory' = ANY (r.reasons) THEN b.memory_bytes END),
          learned_ephemeral_storage_bytes = greatest(p.learned_ephemeral_storage_bytes,
-           CASE WHEN 'EphemeralStorageExceeded' = ANY (r.reasons) THEN b.ephemeral_storage_limit_bytes END),
+           CASE WHEN 'EphemeralStorageExceeded' = ANY (r.reasons) THEN b.ephemeral_storage_bytes END),
          learned_workspace_bytes = greatest(p.learned_workspace_bytes,
            CASE WHEN 'WorkspaceFull' = ANY (r.reasons) THEN b.workspace_bytes END)
     FROM ran_out r, builds b

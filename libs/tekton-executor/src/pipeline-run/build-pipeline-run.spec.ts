@@ -112,12 +112,13 @@ describe('a rendered PipelineRun', () => {
     expect(render(renderContext({ buildMethod: method }))).toMatchSnapshot();
   });
 
+  const gibibyte = 2 ** 30;
+  const resources = { ...renderContext().resources, cpuMillis: 1500, cpuLimitMillis: 1500 };
+  const withLimits = (changes: object): unknown =>
+    (render(renderContext({ resources: { ...resources, ...changes } })).spec as { taskRunSpecs?: unknown })
+      .taskRunSpecs;
+
   it('gives the build task the figures that have a limit, and no other task any', () => {
-    const gibibyte = 2 ** 30;
-    const resources = { ...renderContext().resources, cpuMillis: 1500, cpuLimitMillis: 1500 };
-    const withLimits = (changes: object): unknown =>
-      (render(renderContext({ resources: { ...resources, ...changes } })).spec as { taskRunSpecs?: unknown })
-        .taskRunSpecs;
     expect(withLimits({})).toEqual([
       { pipelineTaskName: 'build', computeResources: { requests: { cpu: '1500m' }, limits: { cpu: '1500m' } } },
     ]);
@@ -136,7 +137,14 @@ describe('a rendered PipelineRun', () => {
         },
       },
     ]);
-    expect(withLimits({ cpuLimitMillis: undefined })).toBeUndefined();
+    expect(withLimits({ cpuMillis: 1000, cpuLimitMillis: undefined })).toBeUndefined();
+  });
+
+  it('requests what an earlier attempt without a limit ran out of, and still limits nothing', () => {
+    const more = { memoryBytes: 4 * gibibyte, ephemeralStorageBytes: 8 * gibibyte };
+    expect(withLimits({ ...more, cpuMillis: 1000, cpuLimitMillis: undefined })).toEqual([
+      { pipelineTaskName: 'build', computeResources: { requests: { memory: '4Gi', 'ephemeral-storage': '8Gi' } } },
+    ]);
   });
 
   it('after a lack of disk on a node has more of it, and prefers any other node without requiring one', () => {

@@ -4,6 +4,9 @@ import {
   attemptTag,
   BUILD_METHOD_TABLE,
   cpuText,
+  DEFAULT_CPU_MILLIS,
+  DEFAULT_EPHEMERAL_STORAGE_BYTES,
+  DEFAULT_MEMORY_BYTES,
   invalidInput,
   LABELS,
   MANAGED_BY,
@@ -26,10 +29,10 @@ export const GIT_CREDENTIAL_KEYS = ['git-credentials', 'ssh-privatekey', 'known_
 /** Values of a run's parameters. User text stands only here, never in the pipelineSpec. */
 export type ParamValues = Readonly<Record<string, string | readonly string[]>>;
 
-/** Requests and limits by resource, as Kubernetes quantities. */
+/** Requests and limits by resource, as Kubernetes quantities; without `limits` nothing is limited. */
 export interface ComputeResources {
   readonly requests: Readonly<Record<string, string>>;
-  readonly limits: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string>>;
 }
 
 /** A Kubernetes affinity that prefers nodes and requires none: a cluster of one node still takes the run. */
@@ -87,20 +90,31 @@ export function templateView(context: RenderContext, place: Place): TemplateView
   };
 }
 
-/** Only what has a limit is written: a figure that counts for fairness alone must not keep a pod from being scheduled. */
+/**
+ * Without a limit only a request that is more than usual is written, so that the pod lands where there is room: the usual
+ * one counts for fairness alone and must not keep a pod from being scheduled.
+ */
 function computeResources(resources: BuildResources): ComputeResources | undefined {
+  const { cpuMillis, memoryBytes, ephemeralStorageBytes } = resources;
   const figures = [
-    ['cpu', resources.cpuMillis, resources.cpuLimitMillis, cpuText],
-    ['memory', resources.memoryBytes, resources.memoryLimitBytes, memoryText],
-    ['ephemeral-storage', resources.ephemeralStorageBytes, resources.ephemeralStorageLimitBytes, memoryText],
+    ['cpu', cpuMillis, resources.cpuLimitMillis, DEFAULT_CPU_MILLIS, cpuText],
+    ['memory', memoryBytes, resources.memoryLimitBytes, DEFAULT_MEMORY_BYTES, memoryText],
+    [
+      'ephemeral-storage',
+      ephemeralStorageBytes,
+      resources.ephemeralStorageLimitBytes,
+      DEFAULT_EPHEMERAL_STORAGE_BYTES,
+      memoryText,
+    ],
   ] as const;
-  const limited = figures.flatMap(([name, request, limit, text]) =>
-    limit === undefined ? [] : [{ name, request: text(request), limit: text(limit) }],
+  const requests = figures.flatMap(([name, request, limit, usual, text]) =>
+    limit === undefined && request <= usual ? [] : [[name, text(request)]],
   );
-  if (limited.length === 0) return undefined;
+  const limits = figures.flatMap(([name, , limit, , text]) => (limit === undefined ? [] : [[name, text(limit)]]));
+  if (requests.length === 0) return undefined;
   return {
-    requests: Object.fromEntries(limited.map(({ name, request }) => [name, request])),
-    limits: Object.fromEntries(limited.map(({ name, limit }) => [name, limit])),
+    requests: Object.fromEntries(requests) as Record<string, string>,
+    ...(limits.length === 0 ? {} : { limits: Object.fromEntries(limits) as Record<string, string> }),
   };
 }
 

@@ -60,27 +60,19 @@ const RESOURCE_FIELDS: readonly (readonly [ResourceField, keyof ResourceFigures]
 type Learned = Pick<Project, 'learnedMemoryBytes' | 'learnedEphemeralStorageBytes' | 'learnedWorkspaceBytes'>;
 
 /**
- * The figures of a build whose requirements have no issue. Where one asks for nothing it begins with what an earlier
- * build of its project succeeded with after it had run out of it, within the cap.
+ * The figures of a build whose requirements have no issue. Where one asks for nothing it requests what an earlier build of
+ * its project succeeded with after it had run out of it, within the cap.
  */
 export function resourcesOf(
   asked: RequirementsRequest | undefined,
   tenant: Tenant,
   project: Learned | undefined,
 ): BuildResources {
-  const figures = figuresOf(asked ?? {});
-  const caps = figuresOf(capTexts(tenant));
-  const orLearned = (figure: keyof ResourceFigures, learned: number | undefined): number | undefined =>
-    figures[figure] ?? (learned === undefined ? undefined : Math.min(learned, caps[figure] ?? learned));
-  return buildResources(
-    {
-      cpuMillis: figures.cpuMillis,
-      memoryBytes: orLearned('memoryBytes', project?.learnedMemoryBytes),
-      ephemeralStorageBytes: orLearned('ephemeralStorageBytes', project?.learnedEphemeralStorageBytes),
-      workspaceBytes: orLearned('workspaceBytes', project?.learnedWorkspaceBytes),
-    },
-    caps,
-  );
+  return buildResources(figuresOf(asked ?? {}), figuresOf(capTexts(tenant)), {
+    memoryBytes: project?.learnedMemoryBytes,
+    ephemeralStorageBytes: project?.learnedEphemeralStorageBytes,
+    workspaceBytes: project?.learnedWorkspaceBytes,
+  });
 }
 
 function capTexts(tenant: Tenant): Readonly<Record<ResourceField, string | undefined>> {
