@@ -5,9 +5,9 @@ const BUILDS = '/api/v1/builds';
 const TENANTS = '/api/v1/admin/tenants';
 const LIMITS = '/api/v1/admin/dispatcher/limits';
 
-describe('what a build asks for and what holds it', () => {
-  let harness: ApiHarness;
+let harness: ApiHarness;
 
+describe('what a build asks for and what holds it', () => {
   beforeAll(async () => {
     harness = await ApiHarness.start();
   });
@@ -158,6 +158,7 @@ describe('what a build asks for and what holds it', () => {
       binds: { reason: 'ProjectAtLimit', message: 'full' },
       wake_at: null,
       estimate: null,
+      no_estimate: 'no dispatcher is alive',
     });
     const freed = await harness.call('PATCH', `/api/v1/projects/${projectId}`, {
       tenantId,
@@ -194,22 +195,8 @@ describe('what a build asks for and what holds it', () => {
 
   it('estimates the wait from how long the tenant’s attempts took, and says so', async () => {
     const { tenantId, projectId } = await tenantWith({ max_concurrent_builds: 1 });
-    await harness.sql.query(
-      `INSERT INTO dispatchers (id, host, version, slots, lease_until)
-       VALUES (gen_random_uuid(), 'h', '0', 1, now() + interval '1 hour')`,
-    );
-    const { body: ended } = await harness.submit(tenantId, projectId);
-    await harness.sql.query(
-      `UPDATE builds SET status = 'failed', attempt = 1, queue_key = NULL, finished_at = now() WHERE id = $1`,
-      [ended.id],
-    );
-    await harness.sql.query(
-      `INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, slot_held, outcome,
-         provider_id, shard, document, document_hash, pipeline_run_name, namespace, cluster_uid, log_day, claimed_at, finished_at)
-       VALUES (gen_random_uuid(), $1, $2, 1, 'failed', gen_random_uuid(), gen_random_uuid(), false, 'failed',
-         gen_random_uuid(), 0, '{}', 'h', 'run', 'ns', 'uid', current_date, now() - interval '90 seconds', now())`,
-      [ended.id, tenantId],
-    );
+    await addDispatcher(1);
+    await endAttempt(tenantId, projectId);
     await harness.sql.query('UPDATE lanes SET queued = 0 WHERE tenant_id = $1', [tenantId]);
     await harness.submit(tenantId, projectId);
     const { body: second } = await harness.submit(tenantId, projectId);
@@ -229,4 +216,101 @@ describe('what a build asks for and what holds it', () => {
     expect((waits['estimate'] as { seconds: number }).seconds).toBeGreaterThanOrEqual(360);
     await harness.sql.query('UPDATE lanes SET running = 0 WHERE tenant_id = $1', [other.tenantId]);
   });
+
+  it.each([
+    ['its project', 'ProjectAtLimit', `'project:' || project_id`, '2 of 2 run', 90],
+    ['its key', 'ConcurrencyKeyBusy', `'key:' || project_id || ':main'`, '1 of 1 run', 180],
+    ['a full provider', 'NoEligibleProvider', `'provider:any'`, '3 of 3 run', 60],
+  ] as const)(
+    'shows the place and an estimate of a build that waits for %s',
+    async (_, reason, wakeOn, run, seconds) => {
+      const { tenantId, projectId } = await tenantWith({}, { max_concurrent_builds: 2 });
+      await addDispatcher(50);
+      await endAttempt(tenantId, projectId);
+      const { body: first } = await harness.submit(tenantId, projectId);
+      const { body: second } = await harness.submit(tenantId, projectId);
+      const builds = [first.id, second.id];
+      await harness.sql.query(
+        `UPDATE builds SET queue_key = NULL, parked = $2, parked_message = 'full', parked_wake_on = ${wakeOn}
+        WHERE id = ANY ($1::uuid[])`,
+        [builds, reason],
+      );
+      await harness.sql.query('UPDATE lanes SET queued = 0, parked = 2 WHERE tenant_id = $1', [tenantId]);
+      await harness.sql.query('UPDATE project_lanes SET running = 2 WHERE project_id = $1', [projectId]);
+      await parkedBy(second.id, [await addProvider(2), await addProvider(1)]);
+      expect(await queueOf(tenantId, second.id)).toMatchObject({
+        position: 2,
+        binds: { reason },
+        estimate: { seconds, basis: expect.stringContaining(`position 2, ${run}, the last 1 attempts took 90 s`) },
+        no_estimate: null,
+      });
+      await harness.sql.query(
+        `UPDATE builds SET status = 'cancelled', parked = NULL, parked_wake_on = NULL, finished_at = now()
+      WHERE id = ANY ($1::uuid[])`,
+        [builds],
+      );
+    },
+  );
+
+  it('says that there is no estimate where no provider is eligible', async () => {
+    const { tenantId, projectId } = await tenantWith();
+    await addDispatcher(50);
+    await endAttempt(tenantId, projectId);
+    const { body: build } = await harness.submit(tenantId, projectId);
+    await harness.sql.query(
+      `UPDATE builds SET queue_key = NULL, parked = 'NoEligibleProvider', parked_message = 'none',
+              parked_wake_on = 'provider:any', parked_wake_at = now() + interval '1 minute' WHERE id = $1`,
+      [build.id],
+    );
+    await harness.sql.query('UPDATE lanes SET queued = 0, parked = 1 WHERE tenant_id = $1', [tenantId]);
+    await parkedBy(build.id, [await addProvider(1)], 'ProviderUnhealthy');
+    expect(await queueOf(tenantId, build.id)).toMatchObject({
+      position: 1,
+      estimate: null,
+      no_estimate: expect.stringContaining('nobody knows when what binds it'),
+    });
+  });
 });
+
+async function addDispatcher(slots: number): Promise<void> {
+  await harness.sql.query(
+    `INSERT INTO dispatchers (id, host, version, slots, lease_until)
+     VALUES (gen_random_uuid(), 'h', '0', $1, now() + interval '1 hour')`,
+    [slots],
+  );
+}
+
+/** An attempt of the tenant that held its slot for 90 s. */
+async function endAttempt(tenantId: string, projectId: string): Promise<void> {
+  const { body: ended } = await harness.submit(tenantId, projectId);
+  await harness.sql.query(
+    `UPDATE builds SET status = 'failed', attempt = 1, queue_key = NULL, finished_at = now() WHERE id = $1`,
+    [ended.id],
+  );
+  await harness.sql.query(
+    `INSERT INTO build_executions (id, build_id, tenant_id, attempt, state, owner, claim_token, slot_held, outcome,
+       provider_id, shard, document, document_hash, pipeline_run_name, namespace, cluster_uid, log_day, claimed_at, finished_at)
+     VALUES (gen_random_uuid(), $1, $2, 1, 'failed', gen_random_uuid(), gen_random_uuid(), false, 'failed',
+       gen_random_uuid(), 0, '{}', 'h', 'run', 'ns', 'uid', current_date, now() - interval '90 seconds', now())`,
+    [ended.id, tenantId],
+  );
+}
+
+/** A provider whose slots are all taken. */
+async function addProvider(slots: number): Promise<string> {
+  const { rows } = await harness.sql.query<{ id: string }>(
+    `INSERT INTO providers (id, name, provider_type, max_concurrent_builds, running)
+     VALUES (gen_random_uuid(), gen_random_uuid()::text, 'kubernetes', $1, $1) RETURNING id`,
+    [slots],
+  );
+  return rows[0]!.id;
+}
+
+/** What the build was parked by: why none of these took it. */
+async function parkedBy(buildId: string, providerIds: readonly string[], reason = 'ProviderAtLimit'): Promise<void> {
+  const rejected = providerIds.map((providerId) => ({ providerId, name: 'p', reason, message: '' }));
+  await harness.sql.query(
+    `INSERT INTO placement_decisions (execution_id, build_id, attempt, decision) VALUES (gen_random_uuid(), $1, 1, $2)`,
+    [buildId, JSON.stringify({ candidates: [], rejected, more: [] })],
+  );
+}

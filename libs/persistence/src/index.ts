@@ -104,7 +104,7 @@ export type { AuditEntry, AuditEvent, AuditFilter } from './audit/postgres-audit
 export { PostgresQueueTotals } from './admin/postgres-queue-totals.js';
 export type { QueueTotals } from './admin/postgres-queue-totals.js';
 export { PostgresQueueView } from './admin/postgres-queue-view.js';
-export type { LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-queue-view.js';
+export type { AwaitedRoom, LaneView, QueuedBuildKey, QueuePosition } from './admin/postgres-queue-view.js';
 export { INVARIANTS, PostgresInvariants } from './admin/postgres-invariants.js';
 export type { BrokenInvariant, InvariantName, InvariantReport } from './admin/postgres-invariants.js';
 export { PostgresDispatchAdmin } from './admin/postgres-dispatch-admin.js';

@@ -38,6 +38,9 @@ describe('the expected wait', () => {
     expect(estimateWait({ ...beside, weights: 7 })?.basis).toBe(
       'position 1, 10 of 100 run, a share of 10 slots, the last 20 attempts took 100 s in the median',
     );
+    expect(estimateWait({ ...beside, isHidden: true })?.basis).toBe(
+      'position 1, the last 20 attempts took 100 s in the median',
+    );
   });
 
   it('is not invented where nothing ran yet, or nothing may run', () => {

@@ -3,8 +3,10 @@ export interface WaitFacts {
   /** 1 is next in its tenant. */
   readonly position: number;
   readonly running: number;
-  /** The tenant's own limit. */
+  /** The tenant's own limit, or the one that the build waits for room under. */
   readonly maxRunning: number;
+  /** What runs under that limit is others' too, and not said. */
+  readonly isHidden?: boolean;
   readonly guaranteed: number;
   /** What all tenants together may run: the slots of live dispatchers, within the installation's limit. */
   readonly slots: number;
@@ -30,15 +32,16 @@ export interface WaitEstimate {
  * nothing can run.
  */
 export function estimateWait(facts: WaitFacts): WaitEstimate | undefined {
-  const { position, running, maxRunning, medianSlotSeconds, samples } = facts;
+  const { position, running, maxRunning, isHidden = false, medianSlotSeconds, samples } = facts;
   const share = expectedShare(facts);
   if (share <= 0 || medianSlotSeconds === undefined) return undefined;
   const ahead = position - Math.max(0, Math.min(maxRunning - running, freeSlots(facts)));
-  const beside = share < maxRunning ? `, a share of ${Math.round(share * 10) / 10} slots` : '';
+  const under = isHidden ? '' : `, ${running} of ${maxRunning} run`;
+  const beside = !isHidden && share < maxRunning ? `, a share of ${Math.round(share * 10) / 10} slots` : '';
   return {
     seconds: ahead <= 0 ? 0 : Math.round((ahead * medianSlotSeconds) / share),
     basis:
-      `position ${position}, ${running} of ${maxRunning} run${beside}, ` +
+      `position ${position}${under}${beside}, ` +
       `the last ${samples} attempts took ${Math.round(medianSlotSeconds)} s in the median`,
   };
 }

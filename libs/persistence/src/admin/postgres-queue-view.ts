@@ -26,10 +26,20 @@ export interface LaneView {
   readonly finishedLastHour: number;
 }
 
+/** A limit that a parked build waits for room under, as it stands now. */
+export interface AwaitedRoom {
+  readonly limit: number;
+  readonly taken: number;
+  /** Of all tenants together: a tenant is not told how much of it is taken. */
+  readonly isShared: boolean;
+}
+
 /** Where a queued build stands. */
 export interface QueuePosition {
-  /** 1 is next in its tenant. */
+  /** 1 is next in its tenant; of a parked build, among those that wait for the same. */
   readonly position: number;
+  /** Of a parked build that waits for room; undefined where something else has to change. */
+  readonly awaited: AwaitedRoom | undefined;
   readonly running: number;
   readonly maxRunning: number;
   readonly guaranteed: number;
@@ -56,8 +66,8 @@ export interface QueuedBuildKey {
   readonly tenantId: string;
   /** Its key; while it is parked the one that it will have back. */
   readonly queueKey: number;
-  /** Of a parked build: its position is that among those that wait for the same. */
-  readonly wakeOn?: string | undefined;
+  /** Of a parked build that waits for an event: its position is that among those that wait for the same. */
+  readonly waitsFor?: { readonly buildId: string; readonly wakeOn: string };
 }
 
 interface LaneRow {
@@ -122,6 +132,18 @@ const POSITION = `
               ORDER BY e.claimed_at DESC LIMIT ${SAMPLES}) s) m
    WHERE l.tenant_id = $1`;
 
+/** Index: primary key. Locks nothing, as the next. */
+const PROJECT_ROOM = `SELECT max_running AS "limit", running AS taken FROM project_lanes WHERE project_id = $1`;
+
+/** Of the providers that had no room when the build $1 was parked. Indexes: placement_decisions_build, primary key. */
+const PROVIDER_ROOM = `
+  SELECT sum(p.max_concurrent_builds)::int AS "limit", sum(p.running)::int AS taken
+    FROM (SELECT decision FROM placement_decisions WHERE build_id = $1 ORDER BY decided_at DESC LIMIT 1) d
+   CROSS JOIN LATERAL jsonb_array_elements(d.decision -> 'rejected') r
+    JOIN providers p ON p.id = (r ->> 'providerId')::uuid
+   WHERE r ->> 'reason' = 'ProviderAtLimit' AND p.state = 'enabled' AND p.max_concurrent_builds > 0
+  HAVING count(*) > 0`;
+
 interface PositionRow {
   ahead: number;
   running: number;
@@ -159,13 +181,14 @@ export class PostgresQueueView {
 
   /** Where a build with this key stands, what may hold it, and how long attempts of its tenant took lately. */
   async position(build: QueuedBuildKey): Promise<QueuePosition> {
-    const [row] = await this.database.query<PositionRow>(POSITION, [
-      build.tenantId,
-      build.queueKey,
-      build.wakeOn ?? null,
+    const { tenantId, queueKey, waitsFor } = build;
+    const [[row], awaited] = await Promise.all([
+      this.database.query<PositionRow>(POSITION, [tenantId, queueKey, waitsFor?.wakeOn ?? null]),
+      waitsFor === undefined ? undefined : this.#awaited(waitsFor),
     ]);
     return {
       position: (row?.ahead ?? 0) + 1,
+      awaited,
       running: row?.running ?? 0,
       maxRunning: row?.max_running ?? 0,
       guaranteed: row?.guaranteed ?? 0,
@@ -180,6 +203,16 @@ export class PostgresQueueView {
       medianSlotSeconds: row?.median_slot_seconds ?? undefined,
       samples: row?.samples ?? 0,
     };
+  }
+
+  async #awaited({ buildId, wakeOn }: Required<QueuedBuildKey>['waitsFor']): Promise<AwaitedRoom | undefined> {
+    const [kind = '', id = ''] = wakeOn.split(':');
+    if (kind === 'key') return { limit: 1, taken: 1, isShared: false };
+    const isShared = kind === 'provider';
+    if (!isShared && kind !== 'project') return undefined;
+    const [statement, subject] = isShared ? [PROVIDER_ROOM, buildId] : [PROJECT_ROOM, id];
+    const [row] = await this.database.query<{ limit: number; taken: number }>(statement, [subject]);
+    return row === undefined ? undefined : { ...row, isShared };
   }
 }
 

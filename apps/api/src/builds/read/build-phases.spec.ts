@@ -114,6 +114,7 @@ describe('the phases of a build', () => {
 describe('what holds a queued build', () => {
   const place: QueuePosition = {
     position: 1,
+    awaited: undefined,
     running: 0,
     maxRunning: 10,
     guaranteed: 0,
@@ -138,39 +139,92 @@ describe('what holds a queued build', () => {
     ['that others take all slots', { ...place, position: 3, installationRunning: 50 }, 'SlotsTaken'],
     ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
   ])('is %s', (_name, position, reason) => {
-    expect(queueStanding(build, position, 'platform').binds?.reason).toBe(reason);
+    expect(queueStanding(build, position, 'platform', at(0)).binds?.reason).toBe(reason);
   });
 
   it('has no figures of others for a tenant', () => {
     const full = { ...place, installationLimit: 3, installationRunning: 3 };
-    expect(queueStanding(build, full, 'platform').binds?.message).toContain('3 of at most 3');
-    expect(queueStanding(build, full, 'tenant').binds).toMatchObject({
+    expect(queueStanding(build, full, 'platform', at(0)).binds?.message).toContain('3 of at most 3');
+    expect(queueStanding(build, full, 'tenant', at(0)).binds).toMatchObject({
       reason: 'InstallationAtLimit',
       message: expect.not.stringMatching(/\d/),
     });
   });
 
-  it('is its parking, with the time that ends it', () => {
-    const parking = { reason: 'NotBefore' as const, message: 'later', wakeAt: at(9) };
-    expect(queueStanding({ ...build, parking }, undefined, 'platform')).toEqual({
+  it.each([
+    ['NotBefore', 'until its not_before'],
+    ['BackOff', 'until its back-off is over'],
+    ['RegistryHeld', 'until the hold on its registry is over'],
+    ['NoEligibleProvider', 'until it is looked at again'],
+  ] as const)('is its parking, with the time that ends %s and what is left until then', (reason, basis) => {
+    const parking = { reason, message: 'later', wakeAt: at(9) };
+    expect(queueStanding({ ...build, parking }, undefined, 'platform', at(2))).toEqual({
       position: null,
-      binds: { reason: 'NotBefore', message: 'later' },
+      binds: { reason, message: 'later' },
       wake_at: at(9).toISOString(),
-      estimate: null,
+      estimate: { seconds: 7, basis: `${basis}; then it takes its turn in the queue` },
+      no_estimate: null,
+    });
+  });
+
+  describe('that waits for room', () => {
+    const known = { ...place, position: 3, medianSlotSeconds: 100, samples: 5 };
+    const waiting = (
+      reason: 'ProjectAtLimit' | 'ConcurrencyKeyBusy' | 'NoEligibleProvider',
+      seen: Partial<QueuePosition>,
+      audience: 'platform' | 'tenant' = 'platform',
+    ) => {
+      const parking = { reason, message: 'full', wakeOn: 'what it waits for', wakeAt: at(90) };
+      return queueStanding({ ...build, parking }, { ...known, ...seen }, audience, at(0));
+    };
+
+    it.each([
+      ['in its project', 'ProjectAtLimit', { limit: 2, taken: 2, isShared: false }, 150, '2 of 2 run'],
+      ['of its key', 'ConcurrencyKeyBusy', { limit: 1, taken: 1, isShared: false }, 300, '1 of 1 run'],
+      ['at its providers', 'NoEligibleProvider', { limit: 6, taken: 6, isShared: true }, 50, '6 of 6 run'],
+      ['that is there already', 'ProjectAtLimit', { limit: 4, taken: 1, isShared: false }, 0, '1 of 4 run'],
+    ] as const)('%s has a place, and an estimate by what frees it', (_, reason, awaited, seconds, run) => {
+      expect(waiting(reason, { awaited })).toMatchObject({
+        position: 3,
+        estimate: { seconds, basis: `position 3, ${run}, the last 5 attempts took 100 s in the median` },
+        no_estimate: null,
+      });
+    });
+
+    it('of all tenants is not told to one', () => {
+      const { estimate } = waiting('NoEligibleProvider', { awaited: { limit: 6, taken: 6, isShared: true } }, 'tenant');
+      expect(estimate?.basis).toBe('position 3, the last 5 attempts took 100 s in the median');
+    });
+
+    it.each([
+      ['no provider is only full', { awaited: undefined }, /nobody knows when what binds/],
+      ['dispatching is paused', { dispatchPaused: true }, /paused/],
+      ['no dispatcher lives', { liveDispatchers: 0 }, /no dispatcher/],
+      ['nothing ended lately', { medianSlotSeconds: undefined }, /no attempt of the tenant/],
+    ] as const)('has its place but no estimate while %s, and says so', (_, seen, why) => {
+      const awaited = { limit: 6, taken: 6, isShared: true };
+      expect(waiting('NoEligibleProvider', { awaited, ...seen })).toMatchObject({
+        position: 3,
+        estimate: null,
+        no_estimate: expect.stringMatching(why),
+      });
     });
   });
 
   it('comes with an estimate where attempts ended lately and somebody dispatches', () => {
     const known = { ...place, position: 25, running: 10, medianSlotSeconds: 100, samples: 5 };
-    expect(queueStanding(build, known, 'platform').estimate).toMatchObject({
+    expect(queueStanding(build, known, 'platform', at(0)).estimate).toMatchObject({
       seconds: 250,
       basis: expect.stringContaining('median'),
     });
-    expect(queueStanding(build, { ...known, dispatchPaused: true }, 'platform').estimate).toBeNull();
+    expect(queueStanding(build, { ...known, dispatchPaused: true }, 'platform', at(0))).toMatchObject({
+      estimate: null,
+      no_estimate: 'dispatching is paused, and nobody knows for how long',
+    });
     const shared = { ...known, running: 5, installationLimit: 40, installationRunning: 40, activeWeights: 8 };
-    expect(queueStanding(build, shared, 'platform').estimate?.seconds).toBe(500);
+    expect(queueStanding(build, shared, 'platform', at(0)).estimate?.seconds).toBe(500);
     const slots = { ...shared, installationLimit: undefined, dispatcherSlots: 40 };
-    expect(queueStanding(build, slots, 'platform').estimate?.seconds).toBe(500);
-    expect(queueStanding(build, place, 'platform').estimate).toBeNull();
+    expect(queueStanding(build, slots, 'platform', at(0)).estimate?.seconds).toBe(500);
+    expect(queueStanding(build, place, 'platform', at(0)).estimate).toBeNull();
   });
 });

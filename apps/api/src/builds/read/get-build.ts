@@ -12,7 +12,7 @@ import type { TenantScope } from '../../http/request-scope.js';
 import { API_SETTINGS, type ApiSettings } from '../../config/api-settings.js';
 import { BuildDetailResponse, toBuildDetailResponse } from './build-detail.response.js';
 import { buildPhases } from './build-phases.js';
-import { queueStanding, waitsForBuilds } from './queue-standing.js';
+import { queueStanding } from './queue-standing.js';
 
 /** One build with its queue position, phases and latest execution. */
 @Injectable()
@@ -29,16 +29,18 @@ export class GetBuild {
     const audience = audienceOf(caller.role);
     const build = await this.builds.get(tenantId, buildId);
     const [execution, place] = await Promise.all([this.history.findExecution(buildId), this.#place(build)]);
-    const standing = build.status === 'queued' ? queueStanding(build, place, audience) : null;
-    const phases = buildPhases(build, execution, this.clock.now(), this.settings.clocks);
+    const now = this.clock.now();
+    const standing = build.status === 'queued' ? queueStanding(build, place, audience, now) : null;
+    const phases = buildPhases(build, execution, now, this.settings.clocks);
     return toBuildDetailResponse(build, execution, standing, phases, audience);
   }
 
-  /** A build that waits for others stands among them; one that waits for a time stands nowhere. */
+  /** A build that waits for an event stands among those that wait for it; one that waits for a time stands nowhere. */
   async #place(build: StoredBuild): Promise<QueuePosition | undefined> {
     const { tenantId, queueKey, parkedOrder, parking } = build;
     if (queueKey !== undefined) return this.queue.position({ tenantId, queueKey });
-    if (parkedOrder === undefined || parking === undefined || !waitsForBuilds(parking.reason)) return undefined;
-    return this.queue.position({ tenantId, queueKey: parkedOrder, wakeOn: parking.wakeOn });
+    const wakeOn = parking?.wakeOn;
+    if (parkedOrder === undefined || wakeOn === undefined) return undefined;
+    return this.queue.position({ tenantId, queueKey: parkedOrder, waitsFor: { buildId: build.id, wakeOn } });
   }
 }

@@ -1,7 +1,14 @@
 import type { QueuePosition, StoredBuild } from '@image-factory/persistence';
-import { estimateWait, type ParkReason, type Reason, REASONS, type WaitEstimate } from '@image-factory/domain';
+import {
+  estimateWait,
+  type Parking,
+  type ParkReason,
+  type Reason,
+  REASONS,
+  type WaitEstimate,
+} from '@image-factory/domain';
 import { type Audience, told } from '../../access/audience.js';
-import { Shown, ShownAs } from '../../http/response/shown.js';
+import { Shown, ShownAs, timeOrNull } from '../../http/response/shown.js';
 
 /** What holds a queued build. */
 export class BindingLimit {
@@ -21,7 +28,7 @@ export class QueueStanding {
   @Shown('integer', {
     nullable: true,
     description:
-      '1 is next in its tenant, or among those that wait for the same project or key; null while it waits for a time or a provider',
+      '1 is next in its tenant, or among those that wait for the same project, key or provider; null while it waits for a time',
   })
   readonly position!: number | null;
 
@@ -36,39 +43,83 @@ export class QueueStanding {
     description: 'An estimate of what is left of the wait; null where there is nothing to make one of',
   })
   readonly estimate!: ExpectedWait | null;
-}
 
-/** True for what only ends with other builds: then there is an order among those that wait. */
-export function waitsForBuilds(reason: ParkReason): boolean {
-  return reason === 'ProjectAtLimit' || reason === 'ConcurrencyKeyBusy';
+  @Shown('text', {
+    nullable: true,
+    description: 'Why there is no estimate; null where there is one',
+    example: 'no attempt of the tenant has ended lately',
+  })
+  readonly no_estimate!: string | null;
 }
 
 /** Parked builds say why; others are held by the pause, a limit or builds ahead, in that order. */
-export function queueStanding(build: StoredBuild, place: QueuePosition | undefined, audience: Audience): QueueStanding {
-  if (build.parking !== undefined) {
-    const { reason, message, wakeAt } = build.parking;
-    const at = wakeAt?.toISOString() ?? null;
-    const binds = { reason, message: told(audience, reason, message) ?? '' };
-    return { position: place?.position ?? null, binds, wake_at: at, estimate: null };
-  }
-  if (place === undefined) return { position: null, binds: null, wake_at: null, estimate: null };
-  const binds = bindingLimit(place);
-  const shown = binds === null ? null : { ...binds, message: told(audience, binds.reason, binds.message) ?? '' };
-  return { position: place.position, binds: shown, wake_at: null, estimate: expectedWait(place, binds) ?? null };
+export function queueStanding(
+  build: StoredBuild,
+  place: QueuePosition | undefined,
+  audience: Audience,
+  now: Date,
+): QueueStanding {
+  const { parking } = build;
+  const held = parking ?? (place === undefined ? null : bindingLimit(place));
+  const binds =
+    held === null ? null : { reason: held.reason, message: told(audience, held.reason, held.message) ?? '' };
+  const expected = parking === undefined ? expectedTurn(place, audience) : expectedWake(parking, place, audience, now);
+  const isKnown = typeof expected !== 'string';
+  return {
+    position: place?.position ?? null,
+    binds,
+    wake_at: timeOrNull(parking?.wakeAt),
+    estimate: isKnown ? expected : null,
+    no_estimate: isKnown ? null : expected,
+  };
 }
 
-/** Nothing is expected while an administrator or a missing dispatcher holds everything. */
-function expectedWait(place: QueuePosition, binds: QueueStanding['binds']): WaitEstimate | undefined {
-  if (binds?.reason === 'DispatchPaused' || binds?.reason === 'DispatcherMissing') return undefined;
-  const { installationRunning: slotsTaken, activeWeights: weights } = place;
-  return estimateWait({ ...place, slots: slotsOfAll(place), slotsTaken, weights });
+/** What ends when its time has come. */
+const UNTIL: Partial<Record<ParkReason, string>> = {
+  NotBefore: 'until its not_before',
+  BackOff: 'until its back-off is over',
+  RegistryHeld: 'until the hold on its registry is over',
+};
+
+/** How long a parked build waits at least, or why nobody can say. */
+function expectedWake(
+  { reason, wakeAt, wakeOn }: Parking,
+  place: QueuePosition | undefined,
+  audience: Audience,
+  now: Date,
+): WaitEstimate | string {
+  if (wakeOn === undefined && wakeAt !== undefined) {
+    const seconds = Math.max(0, Math.round((wakeAt.getTime() - now.getTime()) / 1000));
+    return { seconds, basis: `${UNTIL[reason] ?? 'until it is looked at again'}; then it takes its turn in the queue` };
+  }
+  if (place?.awaited !== undefined) return expectedTurn(place, audience);
+  return reason === 'DispatchPaused' ? PAUSED : 'nobody knows when what binds it will change';
+}
+
+const PAUSED = 'dispatching is paused, and nobody knows for how long';
+
+/** From how long attempts took lately; nothing is expected while an administrator or a missing dispatcher holds everything. */
+function expectedTurn(place: QueuePosition | undefined, audience: Audience): WaitEstimate | string {
+  if (place === undefined) return 'its place is not known';
+  if (place.dispatchPaused || place.claimsHeld) return PAUSED;
+  if (place.liveDispatchers === 0) return 'no dispatcher is alive';
+  if (place.medianSlotSeconds === undefined) return 'no attempt of the tenant has ended lately';
+  const { awaited, installationRunning: slotsTaken, activeWeights } = place;
+  const facts = { ...place, slots: slotsOfAll(place), slotsTaken };
+  const { limit, taken, isShared } = awaited ?? { limit: place.maxRunning, taken: place.running, isShared: false };
+  // Who waits for a provider waits in one line of all tenants: all of what is free comes to it.
+  const weights = isShared ? place.weight : activeWeights;
+  const isHidden = isShared && audience === 'tenant';
+  return (
+    estimateWait({ ...facts, running: taken, maxRunning: limit, weights, isHidden }) ?? 'its limits let no build run'
+  );
 }
 
 function slotsOfAll({ dispatcherSlots, installationLimit }: QueuePosition): number {
   return Math.min(dispatcherSlots, installationLimit ?? dispatcherSlots);
 }
 
-function bindingLimit(place: QueuePosition): QueueStanding['binds'] {
+function bindingLimit(place: QueuePosition): BindingLimit | null {
   if (place.dispatchPaused) {
     return { reason: 'DispatchPaused', message: 'dispatching is paused by an administrator' };
   }
