@@ -33,14 +33,14 @@ class ProjectFields {
   @IntegerField(1, 10_080, {
     optional: true,
     nullable: true,
-    description: "Queue limit of a build that names none; the tenant's when null",
+    description: "Highest queue limit of its builds; the tenant's when null",
   })
   readonly queue_timeout_minutes?: number | null;
 
   @IntegerField(1, 1440, {
     optional: true,
     nullable: true,
-    description: "Start limit of a build that names none; the tenant's when null",
+    description: "Highest start limit of its builds; the tenant's when null",
   })
   readonly start_limit_minutes?: number | null;
   @IntegerField(1, 1_000_000, {

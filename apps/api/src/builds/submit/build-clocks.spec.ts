@@ -50,9 +50,20 @@ describe('the limits of a build’s clocks', () => {
       [3, 2, 1],
     ],
     [
-      'may be above the project’s by the build’s wish',
-      clocks({ start_limit_minutes: 10 }, { startLimitMinutes: 4 }),
-      [100, 10, 30],
+      'are not raised by the build above the project’s, but for the run, which every project has',
+      clocks(
+        { queue_timeout_minutes: 50, start_limit_minutes: 10, build_timeout_minutes: 45 },
+        { queueTimeoutMinutes: 40, startLimitMinutes: 4, buildTimeoutMinutes: 30 },
+      ),
+      [40, 4, 45],
+    ],
+    [
+      'are lowered by the build below the project’s',
+      clocks(
+        { queue_timeout_minutes: 30, start_limit_minutes: 3, build_timeout_minutes: 20 },
+        { queueTimeoutMinutes: 40, startLimitMinutes: 4, buildTimeoutMinutes: 30 },
+      ),
+      [30, 3, 20],
     ],
     [
       'are never above the tenant’s and the installation’s',

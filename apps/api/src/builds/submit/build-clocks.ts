@@ -13,7 +13,10 @@ export function highestClocks(tenant: Tenant, installation: ClockLimits): BuildC
   };
 }
 
-/** A build's limits: its own, else its project's, never more than the tenant and the installation allow. */
+/**
+ * A build's limits: installation, tenant, project and build may each lower them. Only `build_timeout_minutes` of the
+ * project is what builds get that name nothing: every project has one, 30 unless somebody set it.
+ */
 export function buildClocks(
   request: SubmitBuildRequest,
   project: Project,
@@ -28,8 +31,9 @@ export function buildClocks(
     ),
     queueTimeoutMinutes: lowestLimit(
       most.queueTimeoutMinutes,
-      request.queue_timeout_minutes ?? project.queueTimeoutMinutes,
+      project.queueTimeoutMinutes,
+      request.queue_timeout_minutes,
     ),
-    startLimitMinutes: lowestLimit(most.startLimitMinutes, request.start_limit_minutes ?? project.startLimitMinutes),
+    startLimitMinutes: lowestLimit(most.startLimitMinutes, project.startLimitMinutes, request.start_limit_minutes),
   };
 }

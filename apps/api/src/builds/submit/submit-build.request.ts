@@ -131,13 +131,13 @@ export class BuildFields {
 
   @IntegerField(1, 10_080, {
     optional: true,
-    description: "Limit of the queue clock; the project's or tenant's when absent",
+    description: "Limit of the queue clock, never above the project's; that or the tenant's when absent",
   })
   readonly queue_timeout_minutes?: number;
 
   @IntegerField(1, 1440, {
     optional: true,
-    description: "Limit of the start clock, per task; the project's or tenant's when absent",
+    description: "Limit of the start clock, per task, never above the project's; that or the tenant's when absent",
   })
   readonly start_limit_minutes?: number;
 
