@@ -36,6 +36,7 @@ export function kubeApiContract(api: TestApi, name: string, makeHarness: () => P
     api.beforeEach(() => world.open());
     api.afterEach(() => world.close());
     describeWrites(api, world);
+    describeDeletions(api, world);
     describeRefusals(api, world);
     describeLists(api, world);
     describeWatches(api, world);
@@ -80,6 +81,16 @@ class KubeApiWorld {
       throw error;
     }
     throw new Error(`${request.method} ${request.path} was not refused`);
+  }
+
+  /** How it is refused within half a minute, looking every 200 ms. */
+  async refusedAtLast(request: (count: number) => Asked): Promise<{ reason: string; status: unknown }> {
+    for (let count = 0; count < 150; count += 1) {
+      const refused = await this.refusal(request(count)).catch(() => undefined);
+      if (refused !== undefined) return refused;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error(`${request(0).method} ${request(0).path} was never refused`);
   }
 
   /** Events of a watch until so many came, bookmarks left out unless asked for. */
@@ -161,6 +172,48 @@ function describeWrites(api: TestApi, world: KubeApiWorld): void {
     const first = await world.ask({ ...apply, body: configMap('one', { a: '1' }) });
     const second = await world.ask({ ...apply, body: configMap('one', { a: '1' }) });
     expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+  });
+}
+
+/** Deletion in two steps: marked first, and gone when the last finalizer is. */
+function describeDeletions(api: TestApi, world: KubeApiWorld): void {
+  const { it, expect } = api;
+  const held = { finalizers: ['contract.image-factory.example/hold'] };
+  const letGo = (path: string): Promise<Wire> =>
+    world.ask({ method: 'PATCH', path, contentType: PATCH_TYPES.merge, body: { metadata: { finalizers: null } } });
+
+  it('keeps an object that is deleted until its finalizer is removed', async () => {
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'held', ...held } };
+    const made = await world.ask({ method: 'POST', path: world.path, body });
+    const path = `${world.path}/held`;
+    await world.ask({ method: 'DELETE', path });
+    const marked = await world.ask({ method: 'GET', path });
+    expect(marked.metadata.uid).toBe(made.metadata.uid);
+    expect(Date.parse(String(marked.metadata['deletionTimestamp']))).not.toBeNaN();
+    await world.ask({ method: 'DELETE', path });
+    expect((await world.refusal({ method: 'POST', path: world.path, body })).status).toBe(409);
+    await letGo(path);
+    expect((await world.refusal({ method: 'GET', path })).status).toBe(404);
+  });
+
+  it('makes nothing new in a namespace that ends', async () => {
+    const name = `ending-${randomUUID().slice(0, 8)}`;
+    const path = `/api/v1/namespaces/${name}`;
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, ...held } };
+    await world.ask({ method: 'POST', path: '/api/v1/namespaces', body });
+    await world.ask({ method: 'DELETE', path });
+    const ending = await world.ask({ method: 'GET', path });
+    expect(ending['status']).toMatchObject({ phase: 'Terminating' });
+    // The real server looks at a copy of the namespace that may be a moment old.
+    const create = (count: number): Asked => ({
+      method: 'POST',
+      path: `${path}/configmaps`,
+      body: configMap(`late-${count}`),
+    });
+    const refused = await world.refusedAtLast(create);
+    expect(refused.status).toBe(403);
+    await letGo(path);
+    expect((await world.refusedAtLast(() => ({ method: 'GET', path }))).status).toBe(404);
   });
 }
 
