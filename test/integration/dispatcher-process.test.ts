@@ -76,6 +76,7 @@ function launch(environment: Record<string, string> = {}, ...argv: string[]): Ch
       IF_DISPATCHER_HEARTBEAT_MS: '300',
       IF_DISPATCHER_POLL_MS: '200',
       IF_LOCAL_HOST_ID: 'host-1',
+      IF_RUN_RETENTION_SECONDS: '0',
       IF_EGRESS_ALLOW: '127.0.0.1',
       IF_LOGGER_LEVEL: 'info',
       ...environment,

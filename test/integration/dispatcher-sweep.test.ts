@@ -46,6 +46,20 @@ describe('the two-way sweep', () => {
     expect(harness.cluster.runs.size).toBe(0);
   });
 
+  it('removes the Secret of an attempt that was lost as soon as its cluster returns, and not its run', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    await harness.start({ watchStaleMs: 200, limits: { ...harness.limits, runRetentionMs: 600_000 } });
+    const buildId = await harness.submit();
+    const { pipeline_run_name: name } = await harness.inState(buildId, 'starting');
+    harness.cluster.reachable = false;
+    await harness.inState(buildId, 'lost', 30_000);
+    expect(harness.cluster.secrets.has(name ?? '')).toBe(true);
+    harness.cluster.reachable = true;
+    await eventually('its Secret is gone', () => !harness.cluster.secrets.has(name ?? ''), { deadlineMs: 40_000 });
+    expect(harness.cluster.runs.has(name ?? '')).toBe(true);
+    expect((await harness.execution(buildId)).swept_at).toBeNull();
+  });
+
   it('leaves a Secret without a row alone, and says so among the invariants', async () => {
     await harness.start(OFTEN);
     harness.cluster.secrets.set('stray', { executionId: randomUUID(), shard: 3 });

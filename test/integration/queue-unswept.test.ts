@@ -40,8 +40,10 @@ describe('the cap on finished runs that are not swept', () => {
 
   it('keeps placement away from a cluster at the cap, and lets it go on when half is swept', async () => {
     await finishedRuns(CAP);
-    expect(await ownership.measureUnswept(CAP + 1)).toEqual([]);
-    expect(await ownership.measureUnswept(CAP)).toMatchObject([{ providerId: provider, behind: true, unswept: CAP }]);
+    expect(await ownership.measureUnswept(CAP + 1, 0)).toEqual([]);
+    expect(await ownership.measureUnswept(CAP, 0)).toMatchObject([
+      { providerId: provider, behind: true, unswept: CAP },
+    ]);
 
     await world.submit(await world.tenant());
     const claimed = await world.claimOne(dispatcher);
@@ -50,9 +52,9 @@ describe('the cap on finished runs that are not swept', () => {
     expect(refused).toMatchObject({ message: expect.stringContaining(`${CAP} finished runs`) as string });
 
     await sweep(1);
-    expect(await ownership.measureUnswept(CAP)).toMatchObject([{ behind: true, unswept: CAP - 1 }]);
+    expect(await ownership.measureUnswept(CAP, 0)).toMatchObject([{ behind: true, unswept: CAP - 1 }]);
     await sweep(1);
-    expect(await ownership.measureUnswept(CAP)).toMatchObject([{ behind: false, unswept: 0 }]);
+    expect(await ownership.measureUnswept(CAP, 0)).toMatchObject([{ behind: false, unswept: 0 }]);
     expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'placed' });
   });
 
@@ -64,16 +66,23 @@ describe('the cap on finished runs that are not swept', () => {
       await world.placed(dispatcher, other);
     }
     await finishedRuns(CAP - 1);
-    expect(await ownership.measureUnswept(CAP)).toEqual([]);
+    expect(await ownership.measureUnswept(CAP, 0)).toEqual([]);
     expect(await world.database.query('SELECT 1 FROM providers WHERE unswept <> 0')).toEqual([]);
+  });
+
+  it('leaves out those that are kept for a while on purpose, however many', async () => {
+    await finishedRuns(3 * CAP);
+    expect(await ownership.measureUnswept(CAP, 60_000)).toEqual([]);
+    await world.database.query(`UPDATE build_executions SET finished_at = now() - interval '61 seconds'`);
+    expect(await ownership.measureUnswept(CAP, 60_000)).toMatchObject([{ behind: true, unswept: 3 * CAP }]);
   });
 
   it('passes over a provider that is locked, and measures it at the next round', async () => {
     await finishedRuns(CAP);
     await world.database.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM providers WHERE id = $1 FOR NO KEY UPDATE', [provider]);
-      expect(await ownership.measureUnswept(CAP)).toEqual([]);
+      expect(await ownership.measureUnswept(CAP, 0)).toEqual([]);
     });
-    expect(await ownership.measureUnswept(CAP)).toHaveLength(1);
+    expect(await ownership.measureUnswept(CAP, 0)).toHaveLength(1);
   });
 });

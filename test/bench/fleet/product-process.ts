@@ -50,6 +50,7 @@ export class ProductProcess {
         IF_EGRESS_ALLOW: '127.0.0.1',
         IF_LOGGER_LEVEL: 'warn',
         IF_HEALTH_TIMEOUT_MS: '1500',
+        IF_RUN_RETENTION_SECONDS: '0',
         ...(options.app === 'api'
           ? {
               IF_SERVER_PORT: String(port),

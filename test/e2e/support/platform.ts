@@ -235,6 +235,7 @@ export class Platform {
         IF_DISPATCHER_HEARTBEAT_MS: '1000',
         IF_HEALTH_INTERVAL_MS: '2000',
         IF_HEALTH_TIMEOUT_MS: '1500',
+        IF_RUN_RETENTION_SECONDS: '0',
         ...this.#environment,
         ...environment,
       },

@@ -77,6 +77,12 @@ describe('readEnv', () => {
     expect(read({ IF_CREDENTIAL_WARNING_DAYS: '0' })).toMatchObject({ kind: 'invalid' });
   });
 
+  it('keeps finished runs for as long as a failover of the database may lag, unless it is told otherwise', () => {
+    const read = (seconds: Record<string, string>) => readEnv({ IF_DATABASE_URL: URL, ...seconds });
+    expect(read({})).toMatchObject({ env: { runRetentionMs: 60_000 } });
+    expect(read({ IF_RUN_RETENTION_SECONDS: '0' })).toMatchObject({ env: { runRetentionMs: 0 } });
+  });
+
   it('refuses a floor of the request rate above its ceiling, which no cluster could keep', () => {
     const result = readEnv({ IF_DATABASE_URL: URL, IF_CLUSTER_RATE_FLOOR: '50', IF_CLUSTER_RATE_CEILING: '49' });
     expect(result).toMatchObject({ kind: 'invalid', problems: [{ name: 'IF_CLUSTER_RATE_FLOOR' }] });

@@ -111,7 +111,7 @@ function toEnv(variables: DispatcherVariables, source: EnvSource): DispatcherEnv
     clusterRateCeiling: Number(variables.IF_CLUSTER_RATE_CEILING ?? PRESSURE_DEFAULTS.ceilingPerSecond),
     clusterRequestsAtOnce: Number(variables.IF_CLUSTER_REQUESTS_AT_ONCE ?? PRESSURE_DEFAULTS.slots),
     clusterMaxUnswept: Number(variables.IF_CLUSTER_MAX_UNSWEPT ?? 2_000),
-    runRetentionMs: Number(variables.IF_RUN_RETENTION_SECONDS ?? 0) * 1000,
+    runRetentionMs: Number(variables.IF_RUN_RETENTION_SECONDS ?? 60) * 1000,
     logRetentionDays: Number(variables.IF_LOG_RETENTION_DAYS ?? 30),
     retry: retryOf(variables),
     clocks: dispatcherClocks(variables),

@@ -33,7 +33,7 @@ export interface ExecutionLimits {
   readonly podGraceMs: number;
   /** From the sealed log to PublishFailed, while the registry says "later". */
   readonly publishLimitMs: number;
-  /** How long a finished run stays on its cluster. */
+  /** How long a finished run stays on its cluster: no shorter than a failover of the database may lag (rule 4). */
   readonly runRetentionMs: number;
   /** Look again at least this often, whatever the watch says. */
   readonly lookAgainMs: number;

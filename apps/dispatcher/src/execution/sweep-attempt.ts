@@ -3,15 +3,21 @@ import { afterWrite, wait, type ExecutionScope, type StepResult } from './execut
 
 /**
  * A finished execution: its run leaves the cluster once the terminal commit is older than the retention, which is also
- * the lag that lets the commit become durable first (rule 4). A run of a lost cluster is removed when it returns.
+ * the lag that lets the commit become durable first (rule 4). Its Secret, when it is still there, goes at once (rule 3). A
+ * run of a lost cluster is removed when it returns.
  */
 export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
+  if (row.credentialsRemovedAt === undefined) {
+    await scope.follower.removeCredentials(row, scope.mayWrite);
+    if (!scope.mayWrite()) return wait(500);
+    const fenced = await scope.executions.markCredentialsRemoved(row.fence, row.executionId);
+    if (fenced !== 'done') return afterWrite(fenced);
+  }
   const finishedAt = row.finishedAt ?? row.claimedAt;
   const { runRetentionMs } = scope.limits;
   if (runRetentionMs > 0 && !scope.judge.hasPassed(finishedAt, runRetentionMs)) {
     return wait(Math.min(Math.max(scope.judge.remainingMs(finishedAt, runRetentionMs), 1_000), 3_600_000));
   }
-  if (row.credentialsRemovedAt === undefined) await scope.follower.removeCredentials(row, scope.mayWrite);
   await scope.follower.remove(row, scope.mayWrite);
   if (!scope.mayWrite()) return wait(500);
   const fenced = await scope.executions.markSwept(row.fence, row.executionId);

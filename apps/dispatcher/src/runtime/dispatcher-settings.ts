@@ -45,7 +45,7 @@ export const EXECUTION_LIMIT_DEFAULTS: ExecutionLimits = {
   requestDeadlineMs: 75_000,
   podGraceMs: 60_000,
   publishLimitMs: 5 * 60_000,
-  runRetentionMs: 0,
+  runRetentionMs: 60_000,
   lookAgainMs: 30_000,
 };
 

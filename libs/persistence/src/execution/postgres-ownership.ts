@@ -129,9 +129,9 @@ export class PostgresOwnership {
     return new Set(rows.map((row) => row.provider_id));
   }
 
-  /** Marks the providers on which too many finished runs wait for the sweep. @returns those that changed */
-  measureUnswept(cap: number): Promise<UnsweptProvider[]> {
-    return measureUnswept(this.database, cap);
+  /** Marks the providers on which too many finished runs, not counting those of the last `keptMs`, wait for the sweep. @returns those that changed */
+  measureUnswept(cap: number, keptMs: number): Promise<UnsweptProvider[]> {
+    return measureUnswept(this.database, cap, keptMs);
   }
 
   /** Rows behind objects that were found on a cluster. Index: build_executions' and builds' key. */
