@@ -246,4 +246,18 @@ describe('stored logs', () => {
     expect(await read()).toEqual([]);
     expect(await world.logs.listSteps(id)).toEqual([]);
   });
+
+  it('leave no day behind whose process died after it was detached and before it was dropped', async () => {
+    const days = ['20200101', '20200102'];
+    for (const name of days) {
+      await world.database.query(
+        `CREATE TABLE build_log_chunks_${name} PARTITION OF build_log_chunks FOR VALUES FROM ('${name}') TO (date '${name}' + 1)`,
+      );
+      await world.database.query(`ALTER TABLE build_log_chunks DETACH PARTITION build_log_chunks_${name} CONCURRENTLY`);
+    }
+    expect(await world.logs.dropPartitionsBefore('2020-01-02')).toEqual(['2020-01-01']);
+    expect(await world.logs.dropPartitionsBefore('2020-01-03')).toEqual(['2020-01-02']);
+    const left = `SELECT 1 FROM pg_class WHERE relname = ANY ($1)`;
+    expect(await world.database.query(left, [days.map((name) => `build_log_chunks_${name}`)])).toEqual([]);
+  });
 });

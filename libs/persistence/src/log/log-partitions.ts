@@ -10,6 +10,8 @@ const MOST_ROUNDS = 1_000;
 
 interface PartitionRow {
   readonly name: string;
+  /** False of one that was detached and not dropped: its process died between the two. */
+  readonly attached: boolean;
   readonly detach_pending: boolean;
 }
 
@@ -29,7 +31,7 @@ export async function ensurePartitions(database: Database, daysAhead: number): P
     `SELECT d::date AS day FROM generate_series(current_date - 1, current_date + $1::integer, interval '1 day') AS d`,
     [daysAhead],
   );
-  const present = new Set((await listPartitions(database)).map((row) => row.name));
+  const present = new Set((await listPartitions(database)).filter((row) => row.attached).map((row) => row.name));
   for (const { day } of rows) {
     if (!present.has(nameOf(day))) await ensurePartition(database, day);
   }
@@ -38,12 +40,12 @@ export async function ensurePartitions(database: Database, daysAhead: number): P
 /** Drops whole days before `day`, with their cursors. Returns the days that are gone. */
 export async function dropPartitionsBefore(database: Database, day: string): Promise<string[]> {
   const dropped: string[] = [];
-  for (const { name, detach_pending } of await listPartitions(database)) {
+  for (const { name, attached, detach_pending } of await listPartitions(database)) {
     const partitionDay = dayOf(name);
     if (partitionDay === undefined || partitionDay >= day) continue;
     // Concurrently: readers of other days are never blocked. An interrupted one is finished first.
     const how = detach_pending ? 'FINALIZE' : 'CONCURRENTLY';
-    await database.query(`ALTER TABLE build_log_chunks DETACH PARTITION ${name} ${how}`);
+    if (attached) await database.query(`ALTER TABLE build_log_chunks DETACH PARTITION ${name} ${how}`);
     await database.query(`DROP TABLE IF EXISTS ${name}`);
     dropped.push(partitionDay);
   }
@@ -78,9 +80,11 @@ async function createPartition(tx: Transaction, day: string): Promise<void> {
 
 async function listPartitions(database: Queryable): Promise<PartitionRow[]> {
   return database.query<PartitionRow>(
-    `SELECT c.relname AS name, i.inhdetachpending AS detach_pending
-       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-      WHERE i.inhparent = 'build_log_chunks'::regclass ORDER BY c.relname`,
+    `SELECT c.relname AS name, i.inhrelid IS NOT NULL AS attached, coalesce(i.inhdetachpending, false) AS detach_pending
+       FROM pg_class c
+       JOIN pg_class parent ON parent.oid = 'build_log_chunks'::regclass AND parent.relnamespace = c.relnamespace
+       LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = parent.oid
+      WHERE c.relkind = 'r' AND starts_with(c.relname, 'build_log_chunks_') ORDER BY c.relname`,
   );
 }
 
