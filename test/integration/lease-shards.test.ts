@@ -83,6 +83,36 @@ describe('leases', () => {
     expect(await world.leases.findHeld(two)).toEqual([]);
   });
 
+  it('of dispatchers that are long gone are deleted, unless a shard or a claim names them or the time is doubtful', async () => {
+    const gone = async (ago: string, id: string): Promise<string> => {
+      await world.database.query(`UPDATE dispatchers SET lease_until = now() - $2::interval WHERE id = $1`, [id, ago]);
+      return id;
+    };
+    const living = await world.dispatcher();
+    const late = await gone('59 minutes', await world.dispatcher());
+    const [holder, claimer] = [await world.dispatcher(), await world.dispatcher()];
+    await acquire(holder, 1);
+    await world.submit(await world.tenant());
+    const claimed = await world.claimOne(claimer);
+    await gone('61 minutes', holder);
+    await gone('61 minutes', claimer);
+    const old = await gone('61 minutes', await world.dispatcher());
+    const stopped = await world.dispatcher();
+    await world.leases.deregister(stopped);
+    await gone('61 minutes', stopped);
+    const left = async () =>
+      (await world.database.query<{ id: string }>('SELECT id FROM dispatchers')).map(({ id }) => id).sort();
+    expect(await world.leases.forgetGone(new Date(Date.now() - 7_200_000))).toBe(0);
+    expect(await left()).toContain(old);
+    expect(await world.leases.forgetGone(new Date())).toBe(2);
+    expect(await left()).toEqual([living, late, holder, claimer].sort());
+    await acquire(living);
+    await world.queue.releaseAbandoned(new Date());
+    expect((await world.execution(claimed.executionId)).state).toBe('released');
+    expect(await world.leases.forgetGone(new Date())).toBe(2);
+    expect(await left()).toEqual([living, late].sort());
+  });
+
   it('of a database are compared by their owners before it is trusted again', async () => {
     const trust = new PostgresDatabaseTrust(world.database);
     const { identity, isTrusted } = await trust.look();

@@ -54,3 +54,22 @@ describe('what looks at whole tables', () => {
     expect(runtime.queueTotals).toBeUndefined();
   });
 });
+
+describe('what ends something because of the time', () => {
+  it.each(['release-abandoned', 'expire-queued', 'forget-dispatchers'])(
+    '%s is given the time, or not done',
+    async (name) => {
+      const at = new Date();
+      const given: unknown[] = [];
+      const act = async (...args: unknown[]): Promise<number> => given.push(args.at(-1));
+      const stores = { queue: { releaseAbandoned: act, expireQueued: act }, leases: { forgetGone: act } };
+      const run = periodicTasks(1_000).find((task) => task.name === name)?.run;
+      const round = async (judgedAt: Date | undefined): Promise<unknown> =>
+        run?.({ judge: { judgedAt: () => judgedAt }, parts: { stores } } as unknown as DispatcherRuntime);
+      expect(await round(undefined)).toBe(0);
+      expect(given).toEqual([]);
+      expect(await round(at)).toBe(1);
+      expect(given).toEqual([at]);
+    },
+  );
+});

@@ -57,6 +57,11 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
     },
     { name: 'reconcile-counters', everyMs: MINUTE_MS, run: byOldest(reconcileCounters) },
     { name: 'check-invariants', everyMs: MINUTE_MS, run: settled(byOldest(checkInvariants, forgetInvariants)) },
+    {
+      name: 'forget-dispatchers',
+      everyMs: MINUTE_MS,
+      run: settled((runtime, judgedAt) => runtime.parts.stores.leases.forgetGone(judgedAt)),
+    },
     { name: 'log-partitions', everyMs: 60 * MINUTE_MS, run: preparePartitions },
     { name: 'log-retention', everyMs: 60 * MINUTE_MS, run: settled(expireLogs) },
   ];

@@ -12,6 +12,7 @@ import {
   DEREGISTER,
   ENSURE_SHARDS,
   FIND_HELD,
+  FORGET_GONE,
   HEARTBEAT,
   LIST_SHARDS,
   REGISTER,
@@ -94,6 +95,11 @@ export class PostgresLeases {
   /** The dispatcher is gone for good: its shards are free at once, and its claims may be released. */
   async deregister(id: string): Promise<void> {
     await this.database.query(DEREGISTER, [id]);
+  }
+
+  /** Deletes the rows of dispatchers that are long gone; nothing when the database's time is not `judgedAt` now. @returns how many */
+  async forgetGone(judgedAt: Date): Promise<number> {
+    return (await this.database.query(FORGET_GONE, [judgedAt])).length;
   }
 
   async listShards(): Promise<ShardView[]> {

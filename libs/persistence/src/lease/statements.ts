@@ -44,6 +44,21 @@ export const DEREGISTER = `
   )
   UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1`;
 
+/**
+ * Rows of dispatchers whose lease ended over an hour before the judge's time $1 and which nothing names any more: whoever is
+ * not there is dead to every reader. Index: a scan of the few rows; cluster_shards_owner, build_executions_placing. Locks:
+ * the rows deleted, passing over locked ones.
+ */
+export const FORGET_GONE = `
+  DELETE FROM dispatchers WHERE id IN (
+    SELECT d.id FROM dispatchers d
+     WHERE d.lease_until < clock_timestamp() - interval '1 hour' AND ${isJudgedTime('$1')}
+       AND NOT EXISTS (SELECT 1 FROM cluster_shards s WHERE s.owner = d.id)
+       AND NOT EXISTS (SELECT 1 FROM build_executions e
+                        WHERE e.owner = d.id AND e.provider_id IS NULL AND e.finished_at IS NULL)
+       FOR UPDATE OF d SKIP LOCKED)
+  RETURNING 1`;
+
 /** Eight rows a cluster, most of which are wanted: a scan. Locks nothing. */
 export const LIST_SHARDS = `
   SELECT s.provider_id, s.host, s.shard, s.owner, s.token,
