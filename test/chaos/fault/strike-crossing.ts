@@ -9,7 +9,7 @@ const WITHIN_MS = 4_000;
 const OFTEN = 60;
 /** A process meets these while it starts, and hardly ever again. */
 const AT_START =
-  /^(CONNECT|LISTEN|INSERT INTO (dispatchers|cluster_shards)|SELECT (version|migrations|to_regclass|current_schema|installation|generate_series|pg_inherits|pg_advisory_xact_lock|constant)|COMMIT of reads|UPDATE providers.previous_nonce|UPDATE providers.credential_last_used_at)$/;
+  /^(CONNECT|LISTEN|INSERT INTO (dispatchers|cluster_shards)|SELECT (version|migrations|to_regclass|current_schema|installation|generate_series|pg_class|pg_advisory_xact_lock|constant)|COMMIT of reads|UPDATE providers.previous_nonce|UPDATE providers.credential_last_used_at)$/;
 /** These belong to the first build of a tenant on a cluster. */
 const AT_PREPARATION =
   /^((PATCH|POST|GET) (namespaces|serviceaccounts|tasks|configmaps)|INSERT INTO tenant_namespaces)$/;
