@@ -5,9 +5,10 @@ import type { FakeCluster } from '@image-factory/test-support';
 
 /** Promotion into the fake cluster's own registry. */
 export class FakeImagePublisher extends ImagePublisher {
-  failing: (() => Error | undefined) | undefined;
+  /** Refuses the put of a tag. */
+  failing: ((tag: string, digest: string) => Error | undefined) | undefined;
   /** Awaited before each tag is put. */
-  beforePut: (tag: string) => Promise<void> = () => Promise.resolve();
+  beforePut: (tag: string, digest: string) => Promise<void> = () => Promise.resolve();
 
   constructor(private readonly cluster: FakeCluster) {
     super();
@@ -19,10 +20,10 @@ export class FakeImagePublisher extends ImagePublisher {
   }
 
   override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
-    const failure = this.failing?.();
-    if (failure !== undefined) throw failure;
     for (const tag of tags) {
-      await this.beforePut(tag);
+      await this.beforePut(tag, digest);
+      const failure = this.failing?.(tag, digest);
+      if (failure !== undefined) throw failure;
       this.cluster.images.set(`${row.imageRepository}:${tag}`, digest);
     }
   }

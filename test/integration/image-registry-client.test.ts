@@ -252,20 +252,13 @@ describe('egress', () => {
 });
 
 describe('promote', () => {
-  it('puts the manifest under every tag in order and reads each back', async () => {
+  it('puts the manifest under every tag', async () => {
     const { registry, client, access } = await setup('token');
     const source = registry.store('team/app', 'if-b-1', MANIFEST);
-    const promoted: string[] = [];
-    const manifest = await client.promote({
-      ...access,
-      source: 'if-b-1',
-      expectedDigest: source,
-      tags: ['1.4.0', 'latest'],
-      onTag: (tag, digest) => void promoted.push(`${tag} ${digest}`),
-    });
-    expect(manifest.digest).toBe(source);
-    expect(promoted).toEqual([`1.4.0 ${source}`, `latest ${source}`]);
+    const promotion = { ...access, source: 'if-b-1', expectedDigest: source, tags: ['1.4.0', 'latest'] };
+    await client.promote(promotion);
     expect(registry.tags('team/app').sort()).toEqual(['1.4.0', 'if-b-1', 'latest']);
+    expect(['1.4.0', 'latest'].map((tag) => registry.digestOf('team/app', tag))).toEqual([source, source]);
   });
 
   it('keeps the media type of an index', async () => {
@@ -288,20 +281,6 @@ describe('promote', () => {
       reason: 'RegistryRefused',
     });
     expect(registry.tags('team/app')).toEqual(['if-b-1']);
-  });
-
-  it('notices a tag that reads back as something else', async () => {
-    const { registry, client, access } = await setup();
-    const source = registry.store('team/app', 'if-b-1', MANIFEST);
-    registry.fault = (request, response) => {
-      if (request.method !== 'PUT') return false;
-      registry.store('team/app', 'v1', { other: true, ...MANIFEST });
-      response.writeHead(201).end();
-      return true;
-    };
-    await expect(client.promote({ ...access, source, tags: ['v1'] })).rejects.toMatchObject({
-      reason: 'RegistryRefused',
-    });
   });
 
   it.each([

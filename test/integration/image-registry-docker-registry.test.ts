@@ -53,8 +53,7 @@ describe.skipIf(!existsSync(BINARY))('against docker-registry', () => {
     };
     const bytes = Buffer.from(JSON.stringify(document));
     await client.putManifest(access, 'if-b-1', { digest: digestOf(bytes), mediaType, bytes });
-    const promoted = await client.promote({ ...access, source: 'if-b-1', tags: ['1.0', 'latest'] });
-    expect(promoted.digest).toBe(digestOf(bytes));
+    await client.promote({ ...access, source: 'if-b-1', tags: ['1.0', 'latest'] });
     expect(await client.findManifest(access, 'latest')).toMatchObject({ digest: digestOf(bytes), mediaType });
     expect(await client.findManifest(access, 'missing')).toBeUndefined();
     const dangling = Buffer.from(

@@ -110,19 +110,8 @@ describe('a placed execution', () => {
     expect(await world.execution(id)).toMatchObject({ state: 'promoting' });
     const owned = await world.executions.findOne(dispatcher, id);
     expect(owned).toMatchObject({ executionId: id, state: 'promoting', imageDigest: DIGEST, fence, tags: ['latest'] });
-    const tags = ['latest'];
-    expect(await world.executions.reserveTags(fence, id, { tags, digest: DIGEST })).toEqual({
-      granted: ['latest'],
-      superseded: [],
-    });
-    expect(await world.executions.markTagsPromoted(fence, id, tags)).toEqual({ promoted: ['latest'], superseded: [] });
-    const finish = {
-      state: 'succeeded' as const,
-      reason: 'Succeeded' as const,
-      message: 'done',
-      retry: false,
-      promotedTags: ['latest'],
-    };
+    expect(await world.executions.markTagsPromoted(fence, id, DIGEST)).toEqual(['latest']);
+    const finish = { state: 'succeeded' as const, reason: 'Succeeded' as const, message: 'done', retry: false };
     expect(await world.executions.finish(fence, id, finish)).toBe('done');
     expect(await world.build(build)).toMatchObject({ status: 'completed', image_digest: DIGEST });
     expect(await world.one('SELECT git_commit FROM builds WHERE id = $1', [build])).toEqual({
@@ -358,23 +347,40 @@ describe('a placed execution', () => {
     await runTo(outcome());
     await world.executions.markPodsOver(fence, id);
     await world.executions.markSealed(fence, id, {});
-    await world.submit(tenant);
+    const newest = await world.submit(tenant);
     await placeAgain();
     await runTo(outcome({ imageDigest: `sha256:${'b'.repeat(64)}` }));
     await world.executions.markSealed(fence, id, {});
-    const tags = ['latest', 'v1'];
-    const reserve = (execution: string, digest: string) =>
-      world.executions.reserveTags(fence, execution, { tags, digest });
-    expect(await reserve(older.id, DIGEST)).toEqual({ granted: ['latest', 'v1'], superseded: [] });
+    await world.database.query(`UPDATE builds SET tags = '{latest,v1}' WHERE id = $1`, [older.build]);
+    const promote = (execution: string, digest: string) => world.executions.markTagsPromoted(fence, execution, digest);
+    expect(await promote(older.id, DIGEST)).toEqual(['latest', 'v1']);
     const newer = `sha256:${'b'.repeat(64)}`;
-    expect(await reserve(id, newer)).toEqual({ granted: ['latest', 'v1'], superseded: [] });
-    expect(await reserve(older.id, DIGEST)).toEqual({ granted: [], superseded: ['latest', 'v1'] });
-    expect(await world.executions.markTagsPromoted(fence, older.id, tags)).toEqual({
-      promoted: [],
-      superseded: [
-        { tag: 'latest', digest: newer },
-        { tag: 'v1', digest: newer },
-      ],
-    });
+    expect(await promote(id, newer)).toEqual(['latest']);
+    expect(await promote(older.id, DIGEST)).toEqual(['v1']);
+    expect(await winners()).toEqual([
+      { tag: 'latest', buildId: newest, digest: newer },
+      { tag: 'v1', buildId: older.build, digest: DIGEST },
+    ]);
   });
+
+  it('owns no tag when its publication fails', async () => {
+    await runTo(outcome());
+    await world.executions.markPodsOver(fence, id);
+    await world.executions.markSealed(fence, id, {});
+    expect(await world.executions.markTagsPromoted(fence, id, DIGEST)).toEqual(['latest']);
+    const failed = { state: 'failed' as const, reason: 'PublishFailed' as const, message: '', retry: false };
+    expect(await world.executions.finish(fence, id, failed)).toBe('done');
+    expect(await winners()).toEqual([]);
+  });
+
+  async function winners(): Promise<object[]> {
+    const { image_repository: repository } = await world.one<{ image_repository: string }>(
+      'SELECT image_repository FROM builds WHERE id = $1',
+      [build],
+    );
+    const found = await world.executions.findTags(repository, ['latest', 'v1']);
+    return found
+      .map(({ tag, buildId, digest }) => ({ tag, buildId, digest }))
+      .sort((a, b) => a.tag.localeCompare(b.tag));
+  }
 });

@@ -44,9 +44,7 @@ export type {
   FixedOutcome,
   OwnedExecution,
   OwnedSummary,
-  PromotedTags,
-  ReservedTags,
-  TagReservation,
+  TagWinner,
   MoreOfResource,
 } from './execution/owned-execution.js';
 export type {

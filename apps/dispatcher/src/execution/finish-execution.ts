@@ -11,7 +11,6 @@ export interface Ending {
   readonly message: string;
   /** It was repeated in place until its own limit: there is no other attempt. */
   readonly ownRetriesUsed?: boolean;
-  readonly promotedTags?: readonly string[];
 }
 
 /**

@@ -12,7 +12,7 @@ export abstract class ImagePublisher {
   abstract findAttemptImage(row: OwnedExecution): Promise<AttemptImage>;
 
   /**
-   * Puts the manifest `digest` under each tag and reads each back.
+   * Puts the manifest `digest` under each tag, in order.
    * @throws DomainError; retryable when trying again may help
    */
   abstract putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void>;

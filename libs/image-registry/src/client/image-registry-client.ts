@@ -33,13 +33,10 @@ export interface Promotion extends RegistryAccess {
   /** The digest that the source must have, when the caller knows it. */
   readonly expectedDigest?: string | undefined;
   readonly tags: readonly string[];
-  /** Called after each tag was put and read back; awaited. */
-  readonly onTag?: ((tag: string, digest: string) => void | Promise<void>) | undefined;
 }
 
 /**
- * The part of the OCI distribution API 1.1 that publication needs: look for a manifest, put it under a tag, read it
- * back. It never retries; errors say whether a retry makes sense: Unavailable RegistryUnavailable (retryable, unless a
+ * The part of the OCI distribution API 1.1 that publication needs: look for a manifest, put it under a tag. It never retries; errors say whether a retry makes sense: Unavailable RegistryUnavailable (retryable, unless a
  * certificate is at fault), NotAllowed RegistryUnauthorized, NotAllowed EgressForbidden, Conflict RegistryRefused,
  * NotFound ManifestNotFound, InvalidInput for malformed names or credentials.
  */
@@ -65,10 +62,10 @@ export class ImageRegistryClient {
   }
 
   /**
-   * Puts the source manifest under every tag, in order, and reads each back. Safe to call again after a failure:
-   * the same bytes go to the same names.
+   * Puts the source manifest under every tag, in order. Safe to call again after a failure: the same bytes go to the same
+   * names. Others may put theirs at the same time: what a tag names in the end is the caller's to read back.
    */
-  async promote(promotion: Promotion): Promise<Manifest> {
+  async promote(promotion: Promotion): Promise<void> {
     const session = this.#session(promotion, 'pull,push');
     const manifest = await this.#read(session, promotion.source);
     if (manifest === undefined) {
@@ -78,19 +75,11 @@ export class ImageRegistryClient {
         message: `${promotion.repository} has no manifest ${promotion.source}.`,
       });
     }
-    const ask = session.ask(`publication of ${promotion.source}`);
     if (promotion.expectedDigest !== undefined && manifest.digest !== promotion.expectedDigest) {
+      const ask = session.ask(`publication of ${promotion.source}`);
       throw refused(ask, `${promotion.source} is ${manifest.digest} and not ${promotion.expectedDigest}`);
     }
-    for (const tag of promotion.tags) {
-      await this.#write(session, tag, manifest);
-      const found = await this.#read(session, tag);
-      if (found?.digest !== manifest.digest) {
-        throw refused(ask, `the tag ${tag} reads back as ${found?.digest ?? 'missing'} after it was put`);
-      }
-      await promotion.onTag?.(tag, manifest.digest);
-    }
-    return manifest;
+    for (const tag of promotion.tags) await this.#write(session, tag, manifest);
   }
 
   async close(): Promise<void> {

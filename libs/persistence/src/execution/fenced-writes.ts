@@ -9,7 +9,7 @@ import { LOCK_PROVIDERS } from '../queue/placement-statements.js';
 import { LOCK_LANES } from '../queue/statements.js';
 import { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
-import { lockTags, type TagNames } from './reserve-tags.js';
+import { lockTags } from './promote-tags.js';
 import { LOCK_ATTEMPTS, LOCK_ATTEMPTS_AND_BUILDS } from './statements.js';
 
 const REPEAT = { tries: 20, firstMs: 50, mostMs: 5_000 } as const;
@@ -32,8 +32,8 @@ export interface FencedWrite {
   readonly movesBuild?: boolean;
   /** The write may change counters of the lane and the provider. */
   readonly counts?: (attempt: LockedAttempt) => boolean;
-  /** The write reads or changes these tags of the build's repository. */
-  readonly tags?: readonly string[];
+  /** The write changes who has won the build's tags. */
+  readonly tags?: (attempt: LockedAttempt) => boolean;
 }
 
 interface AskedWrite extends FencedWrite {
@@ -98,7 +98,9 @@ async function writeAll(tx: Transaction, writes: readonly AskedWrite[]): Promise
   const counted = taken.flatMap(({ write, attempt }) =>
     attempt !== undefined && write.counts?.(attempt) === true ? [attempt] : [],
   );
-  const tagged = taken.flatMap(({ write, attempt }) => tagsOf(write, attempt));
+  const tagged = taken.flatMap(({ write, attempt }) =>
+    attempt !== undefined && write.tags?.(attempt) === true ? [attempt] : [],
+  );
   const locked = Promise.all([lockCounters(tx, counted), lockTags(tx, tagged)]);
   const joined = new JoinedStatements(tx);
   const answers = taken.map(async ({ write, attempt }): Promise<FencedAnswer> => {
@@ -130,11 +132,6 @@ async function lockAll(
     moving.length === 0 ? [] : tx.query<LockedAttempt>(LOCK_ATTEMPTS_AND_BUILDS, [moving]),
   ]);
   return { shards, attempts: new Map(rows.flat().map((row) => [row.id, row])) };
-}
-
-function tagsOf(write: FencedWrite, attempt: LockedAttempt | undefined): TagNames[] {
-  const repository = attempt?.image_repository ?? null;
-  return write.tags === undefined || repository === null ? [] : [{ repository, tags: write.tags }];
 }
 
 function isOn(row: LockedAttempt, fence: ShardLease): boolean {

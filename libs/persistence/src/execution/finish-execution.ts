@@ -14,7 +14,8 @@ import { unblockAfter } from '../queue/unblock-builds.js';
 import { storableText } from '../sql/storable.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type { ExecutionFinish } from './owned-execution.js';
-import { FINISH, GIVE_MORE, PROMOTE_TAGS } from './statements.js';
+import { withdrawTags } from './promote-tags.js';
+import { FINISH, GIVE_MORE } from './statements.js';
 
 interface FinishedRow {
   readonly tenant_id: string;
@@ -36,6 +37,11 @@ export interface Finished {
 /** True when the method pushes an image that user tags are put on: only then there is something to promote. */
 export function promotesImage(attempt: LockedAttempt): boolean {
   return BUILD_METHOD_TABLE[attempt.build_method].makesImage && attempt.image_repository !== null;
+}
+
+/** It may have won tags: a build that fails owns none (correctness rule 5). */
+export function failsPublication(attempt: LockedAttempt, to: ExecutionFinish['state']): boolean {
+  return attempt.state === 'promoting' && to !== 'succeeded';
 }
 
 /**
@@ -84,9 +90,7 @@ export async function finishExecution(
     await tx.query(GIVE_MORE[resource], [attempt.build_id, requestBytes, limitBytes ?? null]);
   }
   const othersWoken = await wakeOthers(tx, attempt.build_id, row);
-  if (finish.promotedTags !== undefined && attempt.image_repository !== null) {
-    await tx.query(PROMOTE_TAGS, [attempt.image_repository, [...finish.promotedTags], attempt.build_id]);
-  }
+  if (failsPublication(attempt, finish.state)) await withdrawTags(tx, attempt);
   return { tenantId: row.tenant_id, slotFreed: row.slot_held, requeued: conclusion.status === 'queued', othersWoken };
 }
 

@@ -1,5 +1,5 @@
 import type { Transaction } from '../database/database.js';
-import { reserveAll, type Reservation } from './reserve-tags.js';
+import { promoteAll, type Promotion } from './promote-tags.js';
 import { FREE_SLOTS, SET_CREDENTIALS_REMOVED, SET_SWEPT } from './statements.js';
 
 interface FreedRow {
@@ -51,7 +51,7 @@ export class JoinedStatements {
   readonly #slots: Joined<OfExecution, FreedSlot>;
   readonly #credentials: Joined<OfExecution, true>;
   readonly #swept: Joined<OfExecution, true>;
-  readonly #reservations: Joined<Reservation, ReadonlySet<string>>;
+  readonly #promotions: Joined<Promotion, ReadonlySet<string>>;
 
   constructor(tx: Transaction) {
     this.#slots = new Joined(async (items) => {
@@ -65,7 +65,7 @@ export class JoinedStatements {
       });
     this.#credentials = mark(SET_CREDENTIALS_REMOVED);
     this.#swept = mark(SET_SWEPT);
-    this.#reservations = new Joined((items) => reserveAll(tx, items));
+    this.#promotions = new Joined((items) => promoteAll(tx, items));
   }
 
   /** Frees the slots of the lane, the project and the provider, once; undefined when they were free already. */
@@ -82,9 +82,9 @@ export class JoinedStatements {
     return (await this.#swept.add({ executionId })) === true;
   }
 
-  /** Those of the tags that the build may put its manifest under. */
-  async reserveTags(reservation: Reservation): Promise<ReadonlySet<string>> {
-    return (await this.#reservations.add(reservation)) ?? new Set();
+  /** Those of the tags that the build has won. */
+  async promoteTags(promotion: Promotion): Promise<ReadonlySet<string>> {
+    return (await this.#promotions.add(promotion)) ?? new Set();
   }
 }
 

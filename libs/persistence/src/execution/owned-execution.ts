@@ -18,6 +18,8 @@ import type { ShardLease } from '../lease/shard-lease.js';
 export interface OwnedExecution extends Attempt {
   readonly projectId: string;
   readonly buildNumber: number;
+  /** Order of submission over the whole installation: a newer build's tags win. */
+  readonly buildOrdinal: number;
   readonly infrastructureType: InfrastructureType;
   readonly config: BuildConfig;
   readonly providerGeneration: number;
@@ -95,27 +97,14 @@ export interface ExecutionFinish {
   readonly decision?: RetryDecision;
   /** What the attempts that follow are given more of. */
   readonly more?: MoreOfResource;
-  /** Tags that were put and read back. */
-  readonly promotedTags?: readonly string[];
 }
 
-/** Tags of the build's own repository that its manifest is to stand under. */
-export interface TagReservation {
-  readonly tags: readonly string[];
+/** The build whose image a tag must name: the newest of those that have promoted it. */
+export interface TagWinner {
+  readonly tag: string;
+  readonly buildId: string;
+  readonly buildOrdinal: number;
   readonly digest: string;
-}
-
-export interface ReservedTags {
-  /** This build may put its manifest under these. */
-  readonly granted: readonly string[];
-  /** A newer build has these. */
-  readonly superseded: readonly string[];
-}
-
-export interface PromotedTags {
-  readonly promoted: readonly string[];
-  /** Taken by a newer build meanwhile: its digest must stand under the tag, put it back if ours landed later. */
-  readonly superseded: readonly { readonly tag: string; readonly digest: string }[];
 }
 
 /** The light form, for comparing rows with memory (correctness rule 2). */

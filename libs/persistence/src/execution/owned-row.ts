@@ -89,6 +89,7 @@ function identityOf(row: OwnedRow) {
     tenantId: row.tenant_id,
     projectId: row.project_id,
     buildNumber: row.build_number,
+    buildOrdinal: row.build_ordinal,
     attempt: row.attempt,
     installationId: row.installation_id,
     providerId: row.provider_id,

@@ -16,7 +16,8 @@ const COLUMNS = `
          e.pods_presumed_over,
          s.token, b.status AS build_status, b.build_method, b.infrastructure_type, b.build_number, b.project_id,
          b.build_timeout_minutes, b.start_limit_minutes, b.image_repository, b.tags,
-         b.traceparent, b.created_at AS submitted_at, to_jsonb(g) - 'build_id' - 'build_method' AS config,
+         b.ordinal AS build_ordinal, b.traceparent, b.created_at AS submitted_at,
+         to_jsonb(g) - 'build_id' - 'build_method' AS config,
          c.git_repository_url, c.registry_auth_id, c.repository_auth_id, i.id AS installation_id,
          clock_timestamp() AS read_at`;
 

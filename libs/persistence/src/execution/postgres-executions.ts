@@ -1,15 +1,14 @@
 import type { BuildStatus, ExecutionState, Reason, StopIntent } from '@image-factory/domain';
 import type { Batcher } from '../database/batcher.js';
-import type { Database, Transaction } from '../database/database.js';
+import type { Database } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { unblockAfter } from '../queue/unblock-builds.js';
 import { wakeBuilds } from '../queue/wake-builds.js';
 import { storableText } from '../sql/storable.js';
 import { FencedWrites, type FencedWrite } from './fenced-writes.js';
-import { finishedBefore, finishExecution, promotesImage, type Finished } from './finish-execution.js';
+import { failsPublication, finishedBefore, finishExecution, promotesImage, type Finished } from './finish-execution.js';
 import { fixOutcome } from './fix-outcome.js';
-import type { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
 import type {
   ExecutionFinish,
@@ -17,17 +16,16 @@ import type {
   OwnedDifference,
   OwnedExecution,
   OwnedSummary,
-  PromotedTags,
-  ReservedTags,
-  TagReservation,
+  TagWinner,
 } from './owned-execution.js';
 import { toOwnedExecution, type OwnedRow } from './owned-row.js';
 import { FIND_OWNED_BY_ID } from './owned-statements.js';
-import { markTagsPromoted, promotionRefused, reserveTags } from './promote-tags.js';
+import { markTagsPromoted, promotionRefused } from './mark-tags-promoted.js';
 import {
   BUILD_STARTED,
   COMPARE_OWNED,
   CREATE_UNKNOWN,
+  FIND_TAGS,
   MOVE_TO_PROMOTING,
   MOVE_TO_RUNNING,
   MOVE_TO_STARTING,
@@ -227,7 +225,7 @@ export class PostgresExecutions {
     const fenced = await this.#write(fence, executionId, work, {
       movesBuild: true,
       counts: (attempt) => attempt.slot_held || attempt.keyed || finish.retry,
-      ...(finish.promotedTags === undefined ? {} : { tags: finish.promotedTags }),
+      tags: (attempt) => failsPublication(attempt, finish.state),
     });
     if (finished !== undefined && fenced === 'done') {
       if (finished.slotFreed) await this.#slotFreed(finished.tenantId, fence.providerId);
@@ -250,15 +248,34 @@ export class PostgresExecutions {
     return this.#write(fence, executionId, (_tx, attempt, joined) => joined.markSwept(attempt.id));
   }
 
-  /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
-  async reserveTags(fence: ShardLease, executionId: string, reservation: TagReservation): Promise<ReservedTags> {
-    const { tags } = reservation;
-    return this.#promote(fence, executionId, tags, (_tx, attempt, joined) => reserveTags(attempt, joined, reservation));
+  /** Who has won which of these tags of a repository; those without a winner are not there. */
+  async findTags(repository: string, tags: readonly string[]): Promise<TagWinner[]> {
+    const rows = await this.database.query<{ tag: string; build_id: string; build_ordinal: number; digest: string }>(
+      FIND_TAGS,
+      [repository, tags],
+    );
+    return rows.map(({ tag, build_id: buildId, build_ordinal: buildOrdinal, digest }) => ({
+      tag,
+      buildId,
+      buildOrdinal,
+      digest,
+    }));
   }
 
-  /** @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting */
-  async markTagsPromoted(fence: ShardLease, executionId: string, tags: readonly string[]): Promise<PromotedTags> {
-    return this.#promote(fence, executionId, tags, (tx, attempt) => markTagsPromoted(tx, attempt, tags));
+  /**
+   * The manifest was put under the build's tags.
+   * @returns those that no newer build has, which are this build's now
+   * @throws DomainError Conflict LeaseLost, or Conflict when the attempt is not promoting
+   */
+  async markTagsPromoted(fence: ShardLease, executionId: string, digest: string): Promise<readonly string[]> {
+    let promoted: readonly string[] | undefined;
+    const work: Work = async (tx, attempt, joined) => {
+      promoted = await markTagsPromoted(tx, attempt, joined, digest);
+      return promoted !== undefined;
+    };
+    const fenced = await this.#write(fence, executionId, work, { tags: (attempt) => attempt.state === 'promoting' });
+    if (fenced === 'done' && promoted !== undefined) return promoted;
+    throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
   }
 
   async #readAll(reads: readonly OwnedRead[]): Promise<(OwnedExecution | undefined)[]> {
@@ -274,22 +291,6 @@ export class PostgresExecutions {
       const row = found.get(`${dispatcherId}|${executionId}`);
       return row === undefined ? undefined : toOwnedExecution(document === undefined ? row : { ...row, document });
     });
-  }
-
-  async #promote<T>(
-    fence: ShardLease,
-    executionId: string,
-    tags: readonly string[],
-    work: (tx: Transaction, attempt: LockedAttempt, joined: JoinedStatements) => Promise<T | undefined>,
-  ): Promise<T> {
-    let result: T | undefined;
-    const write: Work = async (tx, attempt, joined) => {
-      result = await work(tx, attempt, joined);
-      return result !== undefined;
-    };
-    const fenced = await this.#write(fence, executionId, write, { tags });
-    if (fenced === 'done' && result !== undefined) return result;
-    throw promotionRefused(fenced === 'done' ? 'state-moved' : fenced, executionId);
   }
 
   async #write(

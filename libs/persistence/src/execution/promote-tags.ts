@@ -1,67 +1,52 @@
-import { DomainError } from '@image-factory/domain';
 import type { Transaction } from '../database/database.js';
-import type { Fenced } from '../lease/shard-lease.js';
-import type { JoinedStatements } from './joined-statements.js';
 import type { LockedAttempt } from './lock-attempt.js';
-import type { PromotedTags, ReservedTags, TagReservation } from './owned-execution.js';
-import { FIND_TAGS, PROMOTE_TAGS, SET_PROMOTED } from './statements.js';
+import { LOCK_TAGS, PROMOTE_TAGS, WITHDRAW_TAGS } from './statements.js';
 
-/** One row per (repository, tag), ordered by build: the newer build's row wins (correctness rule 5). */
-export async function reserveTags(
-  attempt: LockedAttempt,
-  joined: JoinedStatements,
-  { tags, digest }: TagReservation,
-): Promise<ReservedTags | undefined> {
-  if (attempt.state !== 'promoting' || attempt.image_repository === null) return undefined;
-  const granted = await joined.reserveTags({
-    repository: attempt.image_repository,
-    tags: [...new Set(tags)],
-    executionId: attempt.id,
-    buildId: attempt.build_id,
-    buildOrdinal: attempt.build_ordinal,
-    digest,
-  });
-  return {
-    granted: tags.filter((tag) => granted.has(tag)),
-    superseded: tags.filter((tag) => !granted.has(tag)),
-  };
+/** One build whose manifest was put under its tags, in a batch. */
+export interface Promotion {
+  readonly executionId: string;
+  /** `registry/repository` without a tag. */
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly buildId: string;
+  readonly buildOrdinal: number;
+  readonly digest: string;
 }
 
-/** After the manifest was put and read back: what is still ours is promoted, what a newer build took is named. */
-export async function markTagsPromoted(
+/**
+ * Locks the tags that the writes of a batch touch, in one order for all batches, before any of them is changed: two
+ * batches that meet at two tags wait for each other only one way round. Tags that have no row yet are made by `promoteAll`
+ * in the same order, after this.
+ */
+export async function lockTags(tx: Transaction, attempts: readonly LockedAttempt[]): Promise<void> {
+  const rows = attempts.flatMap(({ image_repository: repository, tags }) => tags.map((tag) => ({ repository, tag })));
+  if (rows.length === 0) return;
+  await tx.query(LOCK_TAGS, [rows.map(({ repository }) => repository), rows.map(({ tag }) => tag)]);
+}
+
+/** All of a batch in one statement; of two that want the same tag only the newer one is asked for. @returns by execution */
+export async function promoteAll(
   tx: Transaction,
-  attempt: LockedAttempt,
-  tags: readonly string[],
-): Promise<PromotedTags | undefined> {
-  if (attempt.state !== 'promoting' || attempt.image_repository === null) return undefined;
-  const rows = await tx.query<{ tag: string; build_id: string; digest: string }>(FIND_TAGS, [
-    attempt.image_repository,
-    tags,
+  promotions: readonly Promotion[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const wanted = new Map<string, { of: Promotion; tag: string }>();
+  for (const of of [...promotions].sort((a, b) => a.buildOrdinal - b.buildOrdinal)) {
+    for (const tag of of.tags) wanted.set(`${of.repository} ${tag}`, { of, tag });
+  }
+  const all = [...wanted.values()];
+  const rows = await tx.query<{ build_id: string; tag: string }>(PROMOTE_TAGS, [
+    all.map(({ of }) => of.repository),
+    all.map(({ tag }) => tag),
+    all.map(({ of }) => of.buildId),
+    all.map(({ of }) => of.buildOrdinal),
+    all.map(({ of }) => of.digest),
   ]);
-  const promoted = rows.filter((row) => row.build_id === attempt.build_id).map((row) => row.tag);
-  await tx.query(PROMOTE_TAGS, [attempt.image_repository, promoted, attempt.build_id]);
-  await tx.query(SET_PROMOTED, [attempt.id]);
-  return {
-    promoted,
-    superseded: rows
-      .filter((row) => row.build_id !== attempt.build_id)
-      .map((row) => ({ tag: row.tag, digest: row.digest })),
-  };
+  const won = new Map<string, Set<string>>();
+  for (const row of rows) won.set(row.build_id, (won.get(row.build_id) ?? new Set()).add(row.tag));
+  return new Map(promotions.map(({ executionId, buildId }) => [executionId, won.get(buildId) ?? new Set()]));
 }
 
-/** A promotion that could not be written: its caller has to look at the execution again. */
-export function promotionRefused(fenced: Exclude<Fenced, 'done'>, executionId: string): DomainError {
-  return fenced === 'lease-lost'
-    ? new DomainError({
-        kind: 'Conflict',
-        reason: 'LeaseLost',
-        message: `the shard of execution ${executionId} has another owner`,
-        fault: 'platform',
-      })
-    : new DomainError({
-        kind: 'Conflict',
-        reason: 'Conflict',
-        message: `execution ${executionId} is not promoting`,
-        fault: 'platform',
-      });
+/** Its publication failed although it had won: the next build that promotes these tags has them. */
+export async function withdrawTags(tx: Transaction, attempt: LockedAttempt): Promise<void> {
+  await tx.query(WITHDRAW_TAGS, [attempt.image_repository, attempt.tags, attempt.build_id]);
 }

@@ -291,37 +291,39 @@ export const LOCK_TAGS: Statement = {
 
 /**
  * Order of promotion: one row per tag, the newer build's row wins. $1 repositories, $2 tags, $3 builds, $4 their
- * ordinals, $5 digests; no tag twice. Index: primary key of image_tags. Locks: new rows in their order; those that are
+ * ordinals, $5 digests; no tag twice. A row that is still `promoting` is an earlier version's and wins nothing: nobody
+ * withdrew it when its build failed. Index: primary key of image_tags. Locks: new rows in their order; those that are
  * there are locked already.
  */
-export const RESERVE_TAGS: Statement = {
-  name: 'reserve_tags',
+export const PROMOTE_TAGS: Statement = {
+  name: 'promote_tags',
   text: `
   INSERT INTO image_tags AS t (repository, tag, build_id, build_ordinal, digest, state)
-  SELECT repository, tag, build_id, build_ordinal, digest, 'promoting'
+  SELECT repository, tag, build_id, build_ordinal, digest, 'promoted'
     FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[], $5::text[])
       AS a (repository, tag, build_id, build_ordinal, digest)
    ORDER BY repository, tag
       ON CONFLICT (repository, tag) DO UPDATE
      SET build_id = excluded.build_id, build_ordinal = excluded.build_ordinal, digest = excluded.digest,
-         state = 'promoting', updated_at = now()
-   WHERE t.build_ordinal <= excluded.build_ordinal
+         state = 'promoted', updated_at = now()
+   WHERE t.build_ordinal <= excluded.build_ordinal OR t.state = 'promoting'
   RETURNING build_id, tag`,
 };
 
-/** Index: primary key of image_tags. Locks: nothing new. */
+/** Who won the tags $2 of the repository $1. Index: primary key of image_tags. Locks nothing. */
 export const FIND_TAGS: Statement = {
   name: 'find_tags',
   text: `
-  SELECT tag, build_id, digest FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) ORDER BY tag`,
+  SELECT tag, build_id, build_ordinal, digest
+    FROM image_tags
+   WHERE repository = $1 AND tag = ANY ($2::text[]) AND state = 'promoted'`,
 };
 
-/** Index: primary key of image_tags. Locks: nothing new. */
-export const PROMOTE_TAGS: Statement = {
-  name: 'promote_tags',
+/** A build that fails owns no tag. Index: primary key of image_tags. Locks: nothing new. */
+export const WITHDRAW_TAGS: Statement = {
+  name: 'withdraw_tags',
   text: `
-  UPDATE image_tags SET state = 'promoted', updated_at = now()
-   WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`,
+  DELETE FROM image_tags WHERE repository = $1 AND tag = ANY ($2::text[]) AND build_id = $3`,
 };
 
 /**

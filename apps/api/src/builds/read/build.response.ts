@@ -16,7 +16,10 @@ import { orNull, Shown, ShownAs, timeOrNull } from '../../http/response/shown.js
 
 export class ImageResponse {
   @Shown('text') readonly repository!: string;
-  @Shown('texts') readonly tags!: readonly string[];
+  @Shown('texts', {
+    description: 'What was asked for; `message` says which of them a newer build had when this one ended',
+  })
+  readonly tags!: readonly string[];
   @Shown('text', { nullable: true, description: 'Known when the build has completed' }) readonly digest!: string | null;
 }
 

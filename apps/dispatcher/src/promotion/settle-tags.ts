@@ -1,0 +1,71 @@
+import { DomainError, isDomainError } from '@image-factory/domain';
+import type { OwnedExecution, TagWinner } from '@image-factory/persistence';
+import type { ExecutionScope } from '../execution/execution-scope.js';
+
+/** A tag that others put at the same time is looked at this often before the round is given up. */
+const LOOKS = 5;
+
+/** A tag that does not name what its winner's build reports, and why. */
+export interface UnsettledTag {
+  readonly winner: TagWinner;
+  readonly error: DomainError;
+}
+
+/**
+ * Brings the registry's tags of a build to what the rows say (correctness rule 5).
+ *
+ * Model: the registry has no order, the last manifest that arrives stands; the rows have one. So whoever has put a
+ * manifest, be it his own or a winner's that he put back, then reads the rows and the tags again until both agree. Of two
+ * that put at the same time the one whose put arrived last looks after it, and one that wins a row later looks after that.
+ * A tag without a winner is left as it is: nobody reports it.
+ *
+ * Failures: a tag that the registry refuses holds up no other.
+ * @throws DomainError DatabaseUnavailable
+ */
+export async function settleTags(scope: ExecutionScope, row: OwnedExecution): Promise<readonly UnsettledTag[]> {
+  const unsettled: UnsettledTag[] = [];
+  let open = row.tags;
+  for (let look = 1; open.length > 0; look += 1) {
+    const again: string[] = [];
+    for (const winner of await scope.executions.findTags(row.imageRepository ?? '', open)) {
+      try {
+        if (await isSettled(scope, row, winner, look)) continue;
+        again.push(winner.tag);
+      } catch (error) {
+        if (!isOfRegistry(error)) throw error;
+        unsettled.push({ winner, error });
+      }
+    }
+    open = again;
+  }
+  return unsettled;
+}
+
+/** False when the winner's manifest was put now: both have to be read again. */
+async function isSettled(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  { tag, digest }: TagWinner,
+  look: number,
+): Promise<boolean> {
+  const found = await scope.publisher.digestOf(row, tag);
+  if (found === digest) return true;
+  if (look > LOOKS) throw readsBackAs(row, tag, found, digest);
+  await scope.publisher.putTags(row, digest, [tag]);
+  return false;
+}
+
+/** The registry's doing, and not that of our lease or of our database. */
+export function isOfRegistry(error: unknown): error is DomainError {
+  return isDomainError(error) && error.reason !== 'LeaseLost' && error.reason !== 'DatabaseUnavailable';
+}
+
+function readsBackAs(row: OwnedExecution, tag: string, found: string | undefined, digest: string): DomainError {
+  return new DomainError({
+    kind: 'Conflict',
+    reason: 'RegistryRefused',
+    message: `${row.imageRepository}:${tag} reads back as ${found ?? 'missing'} after ${digest} was put`,
+    fault: 'cluster',
+    retryable: true,
+  });
+}
