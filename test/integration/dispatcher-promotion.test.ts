@@ -1,5 +1,5 @@
 import { attemptTag, DomainError } from '@image-factory/domain';
-import { TestSignal } from '@image-factory/test-support';
+import { eventually, TestSignal } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness, REPOSITORY } from './dispatcher-harness.js';
 
@@ -152,5 +152,63 @@ describe('an older build whose put arrives last', () => {
     goOn.raise();
     await harness.reaches(older, 'completed', 30_000);
     expect(named('v1')).toBe(imageOf(older));
+  });
+});
+
+describe('a process that has lost its lease while it puts', () => {
+  it('puts no further tag, and gives back what a newer build has had since', async () => {
+    const { held, goOn } = holdPut((_, digest) => digest === imageOf(older));
+    const zombie = await harness.start();
+    const older = await harness.submit({ tags: BOTH });
+    await held.raised;
+    await zombie.runtime?.loops.heartbeat.stop();
+    await harness.start();
+    await harness.reaches(older, 'completed');
+    const newer = await digestOfCompleted(await harness.submit({ tags: BOTH }));
+    expect(zombie.runtime?.lease.mayWrite()).toBe(false);
+    const puts: string[] = [];
+    harness.publisher.beforePut = (tag, digest) => Promise.resolve(void puts.push(`${tag} ${digest}`));
+    goOn.raise();
+    await zombie.runtime?.followers.closeAll();
+    expect([named('latest'), named('v1')]).toEqual([newer, newer]);
+    expect(puts).toEqual([`latest ${newer}`]);
+  });
+
+  it('gives it back also when it learns only from the database that its lease is lost', async () => {
+    const { held, goOn } = holdPut((_, digest) => digest === imageOf(older));
+    await harness.start();
+    const older = await harness.submit();
+    await held.raised;
+    const newer = await digestOfCompleted(await harness.submit());
+    // Another process has the shards now, and does nothing.
+    await harness.database.query(`
+      WITH other AS (
+        INSERT INTO dispatchers (id, host, version, slots, lease_until)
+        VALUES (gen_random_uuid(), 'other', '0', 1, now() + interval '1 hour') RETURNING id)
+      UPDATE cluster_shards SET owner = other.id, token = gen_random_uuid() FROM other`);
+    const restore = holdPut((_, digest) => digest === newer);
+    goOn.raise();
+    await restore.held.raised;
+    expect(named('latest')).toBe(imageOf(older));
+    restore.goOn.raise();
+    await eventually('it is given back', () => named('latest') === newer);
+    expect((await harness.execution(older)).state).toBe('promoting');
+  });
+
+  it('gives it back when the rows can be read again', async () => {
+    const { held, goOn } = holdPut((_, digest) => digest === imageOf(older));
+    const zombie = await harness.start();
+    const older = await harness.submit({ tags: BOTH });
+    await held.raised;
+    await zombie.runtime?.loops.heartbeat.stop();
+    await harness.start();
+    await harness.reaches(older, 'completed');
+    const newer = await digestOfCompleted(await harness.submit({ tags: BOTH }));
+    await harness.database.query('ALTER TABLE image_tags RENAME TO hidden_tags');
+    goOn.raise();
+    await eventually('it was put over', () => named('latest') !== newer);
+    await harness.database.query('ALTER TABLE hidden_tags RENAME TO image_tags');
+    await zombie.runtime?.followers.closeAll();
+    expect(named('latest')).toBe(newer);
   });
 });

@@ -1,5 +1,5 @@
 import { ImagePublisher, type AttemptImage } from '@image-factory/dispatcher';
-import { attemptTag } from '@image-factory/domain';
+import { attemptTag, type MayWrite } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import type { FakeCluster } from '@image-factory/test-support';
 
@@ -19,13 +19,20 @@ export class FakeImagePublisher extends ImagePublisher {
     return Promise.resolve(digest === undefined ? { kind: 'absent' } : { kind: 'found', digest });
   }
 
-  override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
+  override async putTags(
+    row: OwnedExecution,
+    digest: string,
+    tags: readonly string[],
+    mayPut: MayWrite,
+  ): Promise<boolean> {
     for (const tag of tags) {
+      if (!mayPut()) return false;
       await this.beforePut(tag, digest);
       const failure = this.failing?.(tag, digest);
       if (failure !== undefined) throw failure;
       this.cluster.images.set(`${row.imageRepository}:${tag}`, digest);
     }
+    return true;
   }
 
   override digestOf(row: OwnedExecution, tag: string): Promise<string | undefined> {

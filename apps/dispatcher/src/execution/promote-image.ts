@@ -1,4 +1,4 @@
-import { BUILD_METHOD_TABLE, type DomainError } from '@image-factory/domain';
+import { BUILD_METHOD_TABLE, isDomainError, type DomainError } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { backOffMs } from '../loop/back-off.js';
 import { noteRegistryTrouble } from './decide-retry.js';
@@ -6,7 +6,7 @@ import { seekAttemptImage, type SoughtImage } from './attempt-image.js';
 import { wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
 import { clearPlace } from './seal-attempt.js';
-import { isOfRegistry, settleTags } from '../promotion/settle-tags.js';
+import { isOfRegistry, settleTags, settleWithoutLease } from '../promotion/settle-tags.js';
 
 const RETRY = { baseMs: 1_000, capMs: 30_000 };
 /** Refusals that a registry may take back (a token that was rotated, a proxy's error) are tried this often. */
@@ -23,11 +23,15 @@ export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): 
   if (cleared.kind !== 'cleared') return cleared;
   if (!BUILD_METHOD_TABLE[row.buildMethod].makesImage || row.imageRepository === undefined)
     return succeed(scope, row, row.tags);
+  let leaseLost = false;
   try {
     return await publish(scope, row, row.imageRepository);
   } catch (error) {
+    leaseLost = isDomainError(error) && error.reason === 'LeaseLost';
     if (!isOfRegistry(error)) throw error;
     return await retryOrFail(scope, row, error);
+  } finally {
+    if (leaseLost || !scope.mayWrite()) await settleWithoutLease(scope, row);
   }
 }
 
@@ -39,8 +43,8 @@ async function publish(scope: ExecutionScope, row: OwnedExecution, repository: s
   const winners = await scope.executions.findTags(repository, row.tags);
   const taken = new Set(winners.filter((one) => one.buildOrdinal > row.buildOrdinal).map(({ tag }) => tag));
   const tags = row.tags.filter((tag) => !taken.has(tag));
-  if (!scope.mayWrite()) return wait(500);
-  if (tags.length > 0) await scope.publisher.putTags(row, digest, tags);
+  const put = tags.length === 0 || (await scope.publisher.putTags(row, digest, tags, scope.mayWrite));
+  if (!put || !scope.mayWrite()) return wait(500);
   const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, digest);
   const [left] = await settleTags(scope, row);
   if (left !== undefined) throw left.error;

@@ -1,3 +1,4 @@
+import type { MayWrite } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 
 /** `absent` is certain; `unknown` means that the registry could not be asked. */
@@ -12,10 +13,11 @@ export abstract class ImagePublisher {
   abstract findAttemptImage(row: OwnedExecution): Promise<AttemptImage>;
 
   /**
-   * Puts the manifest `digest` under each tag, in order.
+   * Puts the manifest `digest` under each tag, in order. `mayPut` is asked before each.
+   * @returns false when `mayPut` ended it before all tags were put
    * @throws DomainError; retryable when trying again may help
    */
-  abstract putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void>;
+  abstract putTags(row: OwnedExecution, digest: string, tags: readonly string[], mayPut: MayWrite): Promise<boolean>;
 
   /** Digest that a tag names now; undefined when there is no such tag. @throws DomainError */
   abstract digestOf(row: OwnedExecution, tag: string): Promise<string | undefined>;

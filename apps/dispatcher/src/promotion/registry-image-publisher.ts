@@ -1,4 +1,10 @@
-import { attemptTag, BUILD_METHOD_TABLE, isDomainError, type ProviderRepository } from '@image-factory/domain';
+import {
+  attemptTag,
+  BUILD_METHOD_TABLE,
+  isDomainError,
+  type MayWrite,
+  type ProviderRepository,
+} from '@image-factory/domain';
 import type { ImageRegistryClient, RegistryAccess } from '@image-factory/image-registry';
 import type { OwnedExecution } from '@image-factory/persistence';
 import type { CredentialSource } from '../execution/execution-scope.js';
@@ -26,9 +32,14 @@ export class RegistryImagePublisher extends ImagePublisher {
     }
   }
 
-  override async putTags(row: OwnedExecution, digest: string, tags: readonly string[]): Promise<void> {
+  override async putTags(
+    row: OwnedExecution,
+    digest: string,
+    tags: readonly string[],
+    mayPut: MayWrite,
+  ): Promise<boolean> {
     const access = await this.#access(row, row.imageRepository ?? '');
-    await this.registry.promote({ ...access, source: digest, expectedDigest: digest, tags });
+    return this.registry.promote({ ...access, source: digest, expectedDigest: digest, tags, mayPut });
   }
 
   override async digestOf(row: OwnedExecution, tag: string): Promise<string | undefined> {

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainError, isDomainError } from '@image-factory/domain';
 import type { OwnedExecution, TagWinner } from '@image-factory/persistence';
 import type { ExecutionScope } from '../execution/execution-scope.js';
+import { backOffMs } from '../loop/back-off.js';
 
 /** A tag that others put at the same time is looked at this often before the round is given up. */
 const LOOKS = 5;
+const RETRY = { baseMs: 1_000, capMs: 30_000 };
 
 /** A tag that does not name what its winner's build reports, and why. */
 export interface UnsettledTag {
@@ -19,7 +22,8 @@ export interface UnsettledTag {
  * that put at the same time the one whose put arrived last looks after it, and one that wins a row later looks after that.
  * A tag without a winner is left as it is: nobody reports it.
  *
- * Failures: a tag that the registry refuses holds up no other.
+ * Failures: a tag that the registry refuses holds up no other. Reading the rows needs no fence, and what is put is
+ * what they say, so that a process that has lost its lease may do it too.
  * @throws DomainError DatabaseUnavailable
  */
 export async function settleTags(scope: ExecutionScope, row: OwnedExecution): Promise<readonly UnsettledTag[]> {
@@ -51,8 +55,29 @@ async function isSettled(
   const found = await scope.publisher.digestOf(row, tag);
   if (found === digest) return true;
   if (look > LOOKS) throw readsBackAs(row, tag, found, digest);
-  await scope.publisher.putTags(row, digest, [tag]);
+  await scope.publisher.putTags(row, digest, [tag], () => true);
   return false;
+}
+
+/**
+ * After a lease that ended in the middle of puts. The new owner may have settled the tags, and newer builds theirs, before
+ * our last manifest arrived; nobody but us knows of it. So this goes on while the database or the registry is away, for
+ * as long as a publication may take.
+ */
+export async function settleWithoutLease(scope: ExecutionScope, row: OwnedExecution): Promise<void> {
+  const until = scope.monotonicMs() + scope.limits.publishLimitMs;
+  for (let tries = 0; ; tries += 1) {
+    const [left] = await settleTags(scope, row).catch((error: unknown) => [{ error }]);
+    if (left === undefined) return;
+    const over = scope.monotonicMs() >= until;
+    const what = over ? 'are left as they are' : 'are looked at again';
+    scope.logger.warn(`the lease ended while tags were put; they ${what}`, {
+      execution: row.executionId,
+      error: left.error,
+    });
+    if (over) return;
+    await sleep(backOffMs(tries, RETRY), undefined, { ref: false });
+  }
 }
 
 /** The registry's doing, and not that of our lease or of our database. */

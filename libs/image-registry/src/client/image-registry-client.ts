@@ -33,6 +33,8 @@ export interface Promotion extends RegistryAccess {
   /** The digest that the source must have, when the caller knows it. */
   readonly expectedDigest?: string | undefined;
   readonly tags: readonly string[];
+  /** Asked before each tag is put; false ends the promotion. */
+  readonly mayPut?: (() => boolean) | undefined;
 }
 
 /**
@@ -64,8 +66,9 @@ export class ImageRegistryClient {
   /**
    * Puts the source manifest under every tag, in order. Safe to call again after a failure: the same bytes go to the same
    * names. Others may put theirs at the same time: what a tag names in the end is the caller's to read back.
+   * @returns false when `mayPut` ended it before all tags were put
    */
-  async promote(promotion: Promotion): Promise<void> {
+  async promote(promotion: Promotion): Promise<boolean> {
     const session = this.#session(promotion, 'pull,push');
     const manifest = await this.#read(session, promotion.source);
     if (manifest === undefined) {
@@ -79,7 +82,11 @@ export class ImageRegistryClient {
       const ask = session.ask(`publication of ${promotion.source}`);
       throw refused(ask, `${promotion.source} is ${manifest.digest} and not ${promotion.expectedDigest}`);
     }
-    for (const tag of promotion.tags) await this.#write(session, tag, manifest);
+    for (const tag of promotion.tags) {
+      if (promotion.mayPut?.() === false) return false;
+      await this.#write(session, tag, manifest);
+    }
+    return true;
   }
 
   async close(): Promise<void> {
