@@ -295,7 +295,7 @@ CREATE INDEX builds_claim ON public.builds USING btree (tenant_id, queue_key) WH
 CREATE INDEX builds_list ON public.builds USING btree (tenant_id, id DESC);
 CREATE INDEX builds_live_key ON public.builds USING btree (project_id, live_key) WHERE (live_key IS NOT NULL);
 CREATE UNIQUE INDEX builds_number ON public.builds USING btree (project_id, build_number);
-CREATE INDEX builds_parked_event ON public.builds USING btree (parked_wake_on, parked_order) WHERE (parked IS NOT NULL);
+CREATE INDEX builds_parked_event ON public.builds USING btree (parked_wake_on, tenant_id, parked_order) WHERE (parked IS NOT NULL);
 CREATE INDEX builds_parked_time ON public.builds USING btree (parked_wake_at) WHERE (parked IS NOT NULL);
 CREATE INDEX builds_project ON public.builds USING btree (tenant_id, project_id, id DESC);
 CREATE INDEX builds_queue_deadline ON public.builds USING btree (queue_deadline) WHERE (queue_deadline IS NOT NULL);

@@ -21,6 +21,7 @@ import { KeepWhatSourcesKnow1795305640000 } from './1795305640000-keep-what-sour
 import { SayWhatACancelWasFor1795305641000 } from './1795305641000-say-what-a-cancel-was-for.js';
 import { KnowWhoHoldsSources1795305642000 } from './1795305642000-know-who-holds-sources.js';
 import { IdentifyDatabase1795305643000 } from './1795305643000-identify-database.js';
+import { OrderParkedByTenant1795391000000 } from './1795391000000-order-parked-by-tenant.js';
 import { KnowUnprovedEnds1795391100000 } from './1795391100000-know-unproved-ends.js';
 import { KeepRunClock1795391200000 } from './1795391200000-keep-run-clock.js';
 
@@ -49,6 +50,7 @@ export const MIGRATIONS = [
   SayWhatACancelWasFor1795305641000,
   KnowWhoHoldsSources1795305642000,
   IdentifyDatabase1795305643000,
+  OrderParkedByTenant1795391000000,
   KnowUnprovedEnds1795391100000,
   KeepRunClock1795391200000,
 ] as const;

@@ -86,6 +86,38 @@ describe('parked builds', () => {
     ]);
   });
 
+  it('wake by the turn of their tenants, however many of one have waited longer', async () => {
+    const large = await world.tenant(1_000);
+    for (let n = 0; n < 6; n += 1) await world.submit(large);
+    const running = await world.claimOne(dispatcher);
+    for (let n = 0; n < 5; n += 1) await park('provider:any');
+    const late = await world.submit(tenant, { priority: -50 });
+    await park('provider:any');
+    expect(await world.queue.wake('provider:any', 1)).toBe(1);
+    expect((await world.build(late)).parked).toBeNull();
+    await world.fail(running, dispatcher);
+  });
+
+  it('are woken by a provider’s room only where it would take them, and those that it would not are looked past', async () => {
+    const provider = await world.provider({ limit: 2 });
+    const other = await world.tenant();
+    const fits: string[] = [];
+    const submit = async (tenantId: string, architecture: string): Promise<string> =>
+      (await world.submitNew(tenantId, { request: { requirements: { architecture } } })).id;
+    for (let n = 0; n < 60; n += 1) await submit(n < 40 ? tenant : other, 's390x');
+    fits.push(await submit(tenant, 'arm64'), await submit(other, 'arm64'));
+    await world.database.query(
+      `UPDATE builds SET queue_key = NULL, parked = 'NoEligibleProvider', parked_wake_on = 'provider:any'`,
+    );
+    await world.database.query('UPDATE lanes SET parked = queued, queued = 0');
+    expect(await world.queue.wakeForProvider(provider, 2)).toBe(0);
+    await world.database.query(`UPDATE providers SET capabilities = '{arm64}'`);
+    expect(await world.queue.wakeForProvider(provider, 2)).toBe(2);
+    for (const id of fits) expect((await world.build(id)).parked).toBeNull();
+    await world.database.query(`UPDATE providers SET capabilities = '{s390x}', is_global = false`);
+    expect(await world.queue.wakeForProvider(provider, 2)).toBe(0);
+  });
+
   it('wake once when many wake them at once', async () => {
     for (let n = 0; n < 12; n += 1) await world.submit(tenant);
     const { claimed } = await world.queue.claim({ dispatcherId: dispatcher, limit: 10 });

@@ -35,9 +35,9 @@ describe('placing a claimed build', () => {
   });
 
   it('never exceeds a provider’s limit, with eight placements at once', async () => {
-    const provider = await world.provider({ limit: 3 });
     for (let n = 0; n < 8; n += 1) await world.submit(tenant);
     const { claimed } = await world.queue.claim({ dispatcherId: dispatcher, limit: 8 });
+    const provider = await world.provider({ limit: 3 });
     const results = await Promise.all(claimed.map((one) => world.queue.place(world.commit(one, dispatcher, provider))));
     expect(results.filter((result) => result.kind === 'placed')).toHaveLength(3);
     const refused = results.filter((result) => result.kind === 'provider-refused');

@@ -122,7 +122,7 @@ export type { AuthMethod, AuthMethodFields } from './provider/provider-config.js
 export { chooseProvider } from './placement/choose-provider.js';
 export { neverEligible } from './placement/never-eligible.js';
 export type { Unsatisfiable } from './placement/never-eligible.js';
-export { isShared, PLACEMENT_FILTERS, rejection } from './placement/placement-filters.js';
+export { isShared, PLACEMENT_FILTERS, rejection, wouldTake } from './placement/placement-filters.js';
 export type { PlacementFilter } from './placement/placement-filters.js';
 export { boundedDecision, PLACEMENT_BASES, SCORE_PARTS, seenByTenant } from './placement/placement-decision.js';
 export type {

@@ -21,7 +21,7 @@ export interface ParkClaimParts {
 }
 
 export interface ParkClaimOptions {
-  /** How long a build without an eligible provider sleeps, unless a provider changes. */
+  /** How long a build without an eligible provider sleeps at first, unless a provider changes. */
   readonly noProviderWaitMs: number;
   /** The database's time, ms since the epoch. */
   readonly databaseNowMs: () => number;
@@ -36,6 +36,16 @@ export interface PassedOver {
 }
 
 const BUSY = { baseMs: 2_000, capMs: 60_000 };
+/** Longest sleep, in times of the first one, where a wake-up comes anyway. */
+const MOST_WAITS = 10;
+/** Refusals whose end is told to those that wait: a slot is free, a provider is fit again. Others show only when looked at. */
+const ANNOUNCED: readonly Reason[] = [
+  'ProviderAtLimit',
+  'SweepBehind',
+  'ProviderUnhealthy',
+  'ProviderCordoned',
+  'ProviderDraining',
+];
 /** Builds that waited for a hold's end do not come all at once. */
 const AFTER_HOLD_MS = 15_000;
 
@@ -63,7 +73,7 @@ export class ParkClaim {
     const named = claimed.requestedProviderId;
     const message = noProviderMessage(decision, named);
     const heldBack = decision.rejected.some((rejected) => rejected.reason === 'BreakerOpen');
-    const waitMs = withJitter(this.options.noProviderWaitMs, 0.2);
+    const waitMs = this.#waitMs(claimed, decision);
     const wake = heldBack
       ? { wakeAt: this.#in(Math.min(waitMs, backOffMs(claimed.bounces, BUSY))) }
       : { wakeAt: this.#in(waitMs), wakeOn: named === undefined ? 'provider:any' : `provider:${named}` };
@@ -99,6 +109,12 @@ export class ParkClaim {
     this.parts.logger.warn('a provider is not ready', { provider: provider.name, reason, message: why.message });
     await this.#park(claimed, dispatcherId, { reason: 'BackOff', message, wakeAt }, decision);
     return { kind: 'ProviderNotReady', providerId: provider.id, reason, message };
+  }
+
+  #waitMs({ bounces }: ClaimedExecution, { rejected }: PlacementDecision): number {
+    const { noProviderWaitMs } = this.options;
+    const isAnnounced = rejected.some(({ reason }) => ANNOUNCED.includes(reason));
+    return withJitter(noProviderWaitMs * (isAnnounced ? Math.min(2 ** bounces, MOST_WAITS) : 1), 0.2);
   }
 
   #in(ms: number): Date {

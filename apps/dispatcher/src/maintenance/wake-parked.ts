@@ -13,17 +13,14 @@ export class WakeParked {
   async run(runtime: DispatcherRuntime): Promise<number> {
     const { queue } = runtime.parts.stores;
     let woken = 0;
-    let room = 0;
     for (const provider of await queue.roomOfProviders()) {
       const fitness = fitnessOf(provider);
       const before = this.#known.get(provider.id);
       this.#known.set(provider.id, fitness);
       if (before === fitness || fitness === UNFIT) continue;
-      const limit = atOnce(provider);
-      room += limit;
-      woken += await queue.wake(`provider:${provider.id}`, limit);
+      woken += await queue.wakeForProvider(provider.id, atOnce(provider));
     }
-    return room > 0 ? woken + (await queue.wake('provider:any', Math.min(room, MOST_AT_ONCE))) : woken;
+    return woken;
   }
 }
 
@@ -31,13 +28,11 @@ const UNFIT = 'unfit';
 
 /** Most builds that one change wakes. */
 const MOST_AT_ONCE = 1_000;
-/** Some of those woken may find that another provider's rules keep them out. */
-const SPARE = 20;
 
 /** As many as may find room: what does not is claimed and parked again for nothing. */
 function atOnce(provider: ProviderRoom): number {
   if (provider.maxConcurrentBuilds === 0) return MOST_AT_ONCE;
-  return Math.min(MOST_AT_ONCE, provider.maxConcurrentBuilds - provider.running + SPARE);
+  return Math.min(MOST_AT_ONCE, provider.maxConcurrentBuilds - provider.running);
 }
 
 /** Equal while nothing changed that could let another build in. */

@@ -286,6 +286,14 @@ export function rejection(provider: CheckedProvider, request: PlacementRequest, 
   return refused === undefined ? undefined : { reason: refused.reason, message: refused.message };
 }
 
+const LOAD_ASIDE = PLACEMENT_FILTERS.filter(({ name }) => name !== 'limit' && name !== 'sweep');
+
+/** Whether the provider would take this build of a tenant that may use it, if it had room. */
+export function wouldTake(provider: CheckedProvider & FeaturedProvider, request: PlacementRequest): boolean {
+  const known = { features: provider, history: undefined, breakerOpen: false };
+  return firstRefusal({ provider, granted: true, known }, request, LOAD_ASIDE) === undefined;
+}
+
 function listed(words: readonly string[]): string {
   return words.length === 0 ? 'none is declared or detected' : words.join(', ');
 }

@@ -3,6 +3,7 @@ import { type Page, type PageRequest, toPage } from '../sql/page.js';
 import { NOT_RELEASED } from '../execution/not-released.js';
 import { hasLease } from '../lease/judged-time.js';
 import { MAY_CLAIM } from '../lease/trust-statements.js';
+import { isOpenTo, PROVIDER_ROOM, slotsOpenTo } from '../queue/provider-room.js';
 
 /** A tenant's share of the queue, now. */
 export interface LaneView {
@@ -53,6 +54,10 @@ export interface QueuePosition {
   /** Of the whole installation; undefined: no limit. */
   readonly installationLimit: number | undefined;
   readonly installationRunning: number;
+  /** No provider that takes builds of the tenant at present has room for another. */
+  readonly providersFull: boolean;
+  /** What those providers may run together; undefined: one of them has no limit, or there is none. */
+  readonly providerSlots: number | undefined;
   /** Sum over the tenants that run or wait now. */
   readonly activeWeights: number;
   /** Median of how long the tenant's last attempts held their slots; undefined: there were none. */
@@ -108,15 +113,17 @@ const SAMPLES = 20;
 /**
  * Indexes: builds_claim, or builds_parked_event when $3 names what it waits for; builds_list with the attempts of each
  * build for the last ends: past the queue, which `max_queued_builds` bounds, to the newest hundred that were claimed. The
- * lanes, a row per tenant, are scanned for what runs beside it.
+ * lanes, a row per tenant, are scanned for what runs beside it, the providers for their room.
  */
 const POSITION = `
+  WITH ${PROVIDER_ROOM}
   SELECT CASE WHEN $3::text IS NULL
               THEN (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2)
               ELSE (SELECT count(*)::int FROM builds
                      WHERE parked IS NOT NULL AND parked_wake_on = $3 AND parked_order < $2) END AS ahead,
          l.running, l.max_running, l.guaranteed, l.weight, i.dispatch_paused, NOT i.dispatch_paused AND NOT ${MAY_CLAIM} AS claims_held,
          i.max_concurrent_builds AS installation_limit, a.running AS installation_running, a.weights AS active_weights,
+         NOT ${isOpenTo('$1')} AS providers_full, ${slotsOpenTo('$1')} AS provider_slots,
          d.live AS live_dispatchers, d.slots AS dispatcher_slots, m.median_slot_seconds, m.samples
     FROM lanes l
    CROSS JOIN installation i
@@ -156,6 +163,8 @@ interface PositionRow {
   dispatcher_slots: number;
   installation_limit: number | null;
   installation_running: number;
+  providers_full: boolean;
+  provider_slots: number | null;
   active_weights: number;
   median_slot_seconds: number | null;
   samples: number;
@@ -199,6 +208,8 @@ export class PostgresQueueView {
       dispatcherSlots: row?.dispatcher_slots ?? 0,
       installationLimit: row?.installation_limit ?? undefined,
       installationRunning: row?.installation_running ?? 0,
+      providersFull: row?.providers_full ?? false,
+      providerSlots: row?.provider_slots ?? undefined,
       activeWeights: row?.active_weights ?? 0,
       medianSlotSeconds: row?.median_slot_seconds ?? undefined,
       samples: row?.samples ?? 0,

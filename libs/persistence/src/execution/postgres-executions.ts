@@ -4,7 +4,7 @@ import type { Database } from '../database/database.js';
 import type { Fenced, ShardLease } from '../lease/shard-lease.js';
 import { CHANNELS, type Notifier } from '../notify/notifier.js';
 import { unblockAfter } from '../queue/unblock-builds.js';
-import { wakeBuilds } from '../queue/wake-builds.js';
+import { wakeForProvider } from '../queue/wake-builds.js';
 import { storableText } from '../sql/storable.js';
 import { FencedWrites, type FencedWrite } from './fenced-writes.js';
 import { failsPublication, finishedBefore, finishExecution, promotesImage, type Finished } from './finish-execution.js';
@@ -309,12 +309,12 @@ export class PostgresExecutions {
     await this.#slots.submit(providerId);
   }
 
-  /** As many builds as slots were freed: of those that wait for the provider, and of those that wait for any. */
+  /** As many builds as slots were freed, of those that the provider would take. */
   async #wakeWaiting(providerIds: readonly string[]): Promise<void[]> {
-    const freed = new Map([['provider:any', providerIds.length]]);
-    for (const id of providerIds) freed.set(`provider:${id}`, (freed.get(`provider:${id}`) ?? 0) + 1);
-    for (const [wakeOn, count] of freed) {
-      for (const build of await wakeBuilds(this.database, wakeOn, count))
+    const freed = new Map<string, number>();
+    for (const id of providerIds) freed.set(id, (freed.get(id) ?? 0) + 1);
+    for (const [providerId, count] of freed) {
+      for (const build of await wakeForProvider(this.database, providerId, count))
         this.notifier?.touch(CHANNELS.queue, build.tenantId);
     }
     return providerIds.map(() => undefined);

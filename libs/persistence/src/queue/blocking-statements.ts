@@ -5,10 +5,10 @@ import type { Statement } from '../database/transaction.js';
  * claim that meets them and woken, under the lane's lock, by whatever frees what they wait for.
  */
 
-/** The oldest `limit` builds that wait for an event, by their order. Index: builds_parked_event. */
+/** The oldest `limit` builds that wait for an event of one tenant, by their order. Index: builds_parked_event. */
 const waiting = (wakeOn: string, limit: string): string => `
      SELECT w.id, w.tenant_id FROM builds w
-      WHERE w.parked IS NOT NULL AND w.parked_wake_on = ${wakeOn} ORDER BY w.parked_order LIMIT ${limit}`;
+      WHERE w.parked IS NOT NULL AND w.parked_wake_on = ${wakeOn} ORDER BY w.tenant_id, w.parked_order LIMIT ${limit}`;
 
 /**
  * Who may start now that something of the builds $1 has ended, was given back or was taken out of the order: as many of
@@ -49,7 +49,7 @@ export const FIND_STRANDED = `
   UNION
   SELECT k.id, k.tenant_id
     FROM (SELECT DISTINCT ON (parked_wake_on) id, tenant_id, parked_wake_on FROM builds
-           WHERE parked IS NOT NULL AND parked_wake_on LIKE 'key:%' ORDER BY parked_wake_on, parked_order) k
+           WHERE parked IS NOT NULL AND parked_wake_on LIKE 'key:%' ORDER BY parked_wake_on, tenant_id, parked_order) k
    WHERE NOT EXISTS (
      SELECT 1 FROM build_executions e
       WHERE e.concurrency_group = substr(k.parked_wake_on, 5) AND e.finished_at IS NULL)`;

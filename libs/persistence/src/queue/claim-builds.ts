@@ -43,6 +43,8 @@ interface LaneRow {
   readonly running_memory: number;
   readonly served: number;
   readonly installation_limit: number | null;
+  /** Of all providers that take builds; null: no limit. */
+  readonly provider_room: number | null;
 }
 
 interface LeftRow {
@@ -51,7 +53,7 @@ interface LeftRow {
   readonly ready: boolean;
 }
 
-/** What one set of lanes gave; `full`: the installation's limit holds the rest. */
+/** What one set of lanes gave; `full`: the installation's limit, or those of the providers, hold the rest. */
 interface Claim {
   readonly claimed: ClaimedExecution[];
   readonly full: boolean;
@@ -113,7 +115,7 @@ async function claimFrom(
   limit: number,
   dispatcherId: string,
 ): Promise<Claim> {
-  const room = await installationRoom(tx, lanes, limit);
+  const room = await installationRoom(tx, lanes, Math.min(limit, lanes[0]?.provider_room ?? limit));
   const tallies = lanes.map((lane) => new LaneTally(toLaneRoom(lane)));
   const windows = new Map<string, number>();
   const claimed: ClaimedExecution[] = [];

@@ -3,6 +3,7 @@ import type { Statement } from '../database/transaction.js';
 import { MAY_CLAIM } from '../lease/trust-statements.js';
 import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
 import { inList } from '../sql/in-list.js';
+import { isOpenTo, PROVIDER_ROOM } from './provider-room.js';
 
 /* SQL of the claim. Lock order: gate → lanes → installation (only under a limit) → builds → project lanes. */
 
@@ -18,27 +19,33 @@ const SERVED = (lane: string): string =>
  * Who is served next: lanes below their guarantee first, by how far they are below it; then by the dominant share of
  * what runs, for the weight; then by what they were served lately. `LaneTally` is the same in code.
  */
-const LANE_ORDER = `running >= guaranteed,
+export const LANE_ORDER = `running >= guaranteed,
          CASE WHEN running < guaranteed THEN running::double precision / guaranteed
               ELSE greatest(running_cpu::double precision / ${DEFAULT_CPU},
                             running_memory::double precision / ${DEFAULT_MEMORY}) / weight END,
          ${SERVED('lanes')}, served_at`;
 
 const LANE_COLUMNS = `tenant_id, queued, running, max_running, guaranteed, weight, running_cpu, running_memory,
-         ${SERVED('lanes')} AS served, (SELECT max_concurrent_builds FROM installation) AS installation_limit`;
+         ${SERVED('lanes')} AS served, (SELECT max_concurrent_builds FROM installation) AS installation_limit,
+         (SELECT free FROM room) AS provider_room`;
+
+/** A claim can start something of the lane: it has builds, the tenant has room for one, and so have its providers. */
+const MAY_START = `ready AND ${MAY_CLAIM} AND (SELECT free FROM room) IS DISTINCT FROM 0 AND ${isOpenTo('lanes.tenant_id')}`;
 
 /**
  * Lanes with work and room in their turn. Reads every lane, a row per tenant, by the primary key: an index of those that
- * are ready would be written anew whenever one becomes so. Locks: up to $1 lanes, skipping locked ones.
+ * are ready would be written anew whenever one becomes so; and the providers, for their room. Locks: up to $1 lanes,
+ * skipping locked ones.
  */
 export const CLAIM_LANES: Statement = {
   name: 'claim_lanes',
   text: `
+  WITH ${PROVIDER_ROOM}
   SELECT ${LANE_COLUMNS}
     FROM lanes
-   WHERE ready AND ${MAY_CLAIM}
+   WHERE ${MAY_START}
    ORDER BY ${LANE_ORDER}
-   LIMIT $1
+   LIMIT (SELECT least($1::integer, free) FROM room)
      FOR UPDATE SKIP LOCKED`,
 };
 
@@ -64,9 +71,10 @@ export const CLAIM_GATE: Statement = {
 export const CLAIM_LANE_WAITING: Statement = {
   name: 'claim_lane_waiting',
   text: `
+  WITH ${PROVIDER_ROOM}
   SELECT ${LANE_COLUMNS}
     FROM lanes
-   WHERE ready AND ${MAY_CLAIM}
+   WHERE ${MAY_START}
    ORDER BY ${LANE_ORDER}
    LIMIT 1
      FOR UPDATE`,
@@ -87,15 +95,15 @@ export const COUNT_RUNNING: Statement = {
   text: 'SELECT coalesce(sum(running), 0)::integer AS running FROM lanes',
 };
 
-/** What a claim that was not filled left behind. Scans the lanes, a row per tenant. Locks nothing. */
+/** What a claim that was not filled left behind: all, what a limit holds, and whether there is more to start. Scans the lanes. Locks nothing. */
 export const CLAIM_LEFT: Statement = {
   name: 'claim_left',
   text: `
+  WITH ${PROVIDER_ROOM}
   SELECT coalesce(sum(queued), 0)::integer AS queued,
-         coalesce(sum(queued) FILTER (WHERE running >= max_running), 0)::integer AS skipped,
-         coalesce(bool_or(ready), false) AND ${MAY_CLAIM} AS ready
-    FROM lanes
-   WHERE queued > 0`,
+         coalesce(sum(queued) FILTER (WHERE ${MAY_CLAIM} AND NOT may_start), 0)::integer AS skipped,
+         coalesce(bool_or(may_start), false) AS ready
+    FROM (SELECT queued, ${MAY_START} AS may_start FROM lanes WHERE queued > 0) waiting`,
 };
 
 /**

@@ -22,7 +22,7 @@ import { COUNT_NEW, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
 import { unblockStranded } from './unblock-builds.js';
 import { unplace, type UnplacedBuild, type Unplacing } from './unplace-executions.js';
-import { wakeBuilds, wakeDueBuilds, type MovedBuild } from './wake-builds.js';
+import { wakeBuilds, wakeDueBuilds, wakeForProvider, type MovedBuild } from './wake-builds.js';
 
 const ABANDONED_PER_CALL = 500;
 const WOKEN_PER_CALL = 1_000;
@@ -147,9 +147,14 @@ export class PostgresBuildQueue {
     return this.#woken(await wakeDueBuilds(this.database, limit));
   }
 
-  /** Wakes the oldest builds that wait for an event: `provider:<id>`, `provider:any`, `dispatch`. */
+  /** Wakes builds that wait for an event: `provider:<id>`, `provider:any`; the oldest of each tenant by their turn. */
   async wake(wakeOn: string, limit: number = WOKEN_PER_CALL): Promise<number> {
     return this.#woken(await wakeBuilds(this.database, wakeOn, limit));
+  }
+
+  /** Wakes builds that wait for this provider or for any, and that it would take if it had room. */
+  async wakeForProvider(providerId: string, limit: number = WOKEN_PER_CALL): Promise<number> {
+    return this.#woken(await wakeForProvider(this.database, providerId, limit));
   }
 
   /** For whoever wakes builds that wait for a provider. */

@@ -23,6 +23,53 @@ interface Row {
   readonly watch_fresh: boolean;
 }
 
+/** SQL: every tenant may use the provider, alias `p`, without a grant; `isShared` is the same in code. */
+export const IS_SHARED = `(p.provider_type <> 'local' AND (p.is_global OR p.is_default OR p.source = 'environment'))`;
+
+/** SQL: the provider `p` takes builds, were it idle; of the placement's filters those that are asked of every build. */
+const TAKES_BUILDS = `p.state = 'enabled' AND p.watch_fresh AND (p.health = 'healthy' OR (p.health = 'degraded' AND p.tekton_answers))
+     AND (p.settings -> 'tekton_enabled') IS DISTINCT FROM 'false'::jsonb`;
+
+/**
+ * CTEs of what may be claimed under the limits of providers. `usable`: those that take builds, with what each has free
+ * (null: no limit). `room`: what they have free together, less what is claimed and not placed yet; null without a limit
+ * or without any of them, so that builds which nobody can take are claimed, and parked with what each provider says.
+ * `granted`: tenants with providers of their own. Scans the providers; under a limit build_executions_placing, and while
+ * one is full the grants of those that are not shared. Locks nothing: the placement counts under lock.
+ */
+export const PROVIDER_ROOM = `
+  usable AS MATERIALIZED (
+    SELECT p.id, ${IS_SHARED} AS shared, nullif(p.max_concurrent_builds, 0) AS slots,
+           CASE WHEN p.sweep_behind THEN 0
+                WHEN p.max_concurrent_builds > 0 THEN greatest(0, p.max_concurrent_builds - p.running) END AS free
+      FROM providers p
+     WHERE ${TAKES_BUILDS}
+  ), room AS MATERIALIZED (
+    SELECT CASE WHEN count(*) > 0 AND count(*) = count(free) THEN greatest(0, sum(free) - (
+             SELECT count(*) FROM build_executions WHERE provider_id IS NULL AND finished_at IS NULL))::integer END AS free,
+           coalesce(bool_or(shared), false) AS shared,
+           coalesce(bool_or(shared AND free IS DISTINCT FROM 0) OR bool_and(free IS DISTINCT FROM 0), true) AS open_to_all
+      FROM usable
+  ), granted AS MATERIALIZED (
+    SELECT g.tenant_id, bool_or(u.free IS DISTINCT FROM 0) AS open
+      FROM usable u JOIN provider_permissions g ON g.provider_id = u.id
+     WHERE NOT u.shared AND (g.expires_at IS NULL OR g.expires_at > now())
+     GROUP BY g.tenant_id
+  )`;
+
+/** SQL behind {@link PROVIDER_ROOM}: a provider of the tenant has something free, or it has none that takes builds. */
+export const isOpenTo = (tenantId: string): string => `((SELECT open_to_all FROM room)
+       OR ${tenantId} IN (SELECT tenant_id FROM granted WHERE open)
+       OR (NOT (SELECT shared FROM room) AND ${tenantId} NOT IN (SELECT tenant_id FROM granted)))`;
+
+/** SQL behind {@link PROVIDER_ROOM}: what the providers of the tenant that take builds may run; null: no limit, or none. */
+export const slotsOpenTo = (tenantId: string): string => `(
+           SELECT CASE WHEN count(*) = count(u.slots) THEN sum(u.slots)::integer END
+             FROM usable u
+            WHERE u.shared OR EXISTS (
+              SELECT 1 FROM provider_permissions g
+               WHERE g.provider_id = u.id AND g.tenant_id = ${tenantId} AND (g.expires_at IS NULL OR g.expires_at > now())))`;
+
 /** All providers, every second: so without their Conditions and settings, which are most of a row. A scan. Locks nothing. */
 const ROOM_OF_PROVIDERS = `
   SELECT id, state, generation, max_concurrent_builds, running, sweep_behind, health, tekton_answers, watch_fresh

@@ -1,5 +1,7 @@
 import type { Statement } from '../database/transaction.js';
 import { isJudgedTime } from '../lease/judged-time.js';
+import { LANE_ORDER } from './claim-statements.js';
+import { IS_SHARED } from './provider-room.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
 /*
@@ -46,12 +48,46 @@ export const FIND_DUE = `
   SELECT id, tenant_id FROM builds
    WHERE parked IS NOT NULL AND parked_wake_at <= now() ORDER BY parked_wake_at LIMIT $1`;
 
-/** Parked builds that wait for an event, in the order of the queue. Index: builds_parked_event. Locks nothing. */
+/** A tenant's oldest builds that wait for the event `e`: a range of builds_parked_event, in its order. */
+const oldest = (tenantId: string, limit: string): string => `
+       SELECT b.id, b.tenant_id, b.parked_order, b.build_method, b.infrastructure_type, b.cpu_millis, b.memory_bytes
+         FROM builds b
+        WHERE b.parked IS NOT NULL AND b.parked_wake_on = e.wake_on AND b.tenant_id = ${tenantId}
+        ORDER BY b.parked_order
+        LIMIT ${limit}`;
+
+/**
+ * Parked builds that wait for one of the events $1: the oldest of each lane by the lanes' turn, then the next of each;
+ * as many of each lane as $2 shared evenly gives it. With a provider, $3, only of tenants that may use it, with what it
+ * has to be asked about. A lane at its limit comes last: what is woken there waits on. Indexes: builds_parked_event, for
+ * each lane with parked builds; primary keys. Locks nothing.
+ */
 export const FIND_WAITING: Statement = {
   name: 'find_waiting',
   text: `
-  SELECT id, tenant_id FROM builds
-   WHERE parked IS NOT NULL AND parked_wake_on = $1 ORDER BY parked_order LIMIT $2`,
+  WITH lane AS MATERIALIZED (
+    SELECT tenant_id, row_number() OVER (ORDER BY running >= max_running, ${LANE_ORDER}) AS turn
+      FROM lanes
+     WHERE parked > 0
+       AND (SELECT count(*) FROM unnest($1::text[]) AS e (wake_on) CROSS JOIN LATERAL (${oldest('lanes.tenant_id', '1')}) h) > 0
+       AND ($3::uuid IS NULL OR EXISTS (
+             SELECT 1 FROM providers p
+              WHERE p.id = $3 AND (${IS_SHARED} OR EXISTS (
+                SELECT 1 FROM provider_permissions g
+                 WHERE g.provider_id = p.id AND g.tenant_id = lanes.tenant_id
+                   AND (g.expires_at IS NULL OR g.expires_at > now())))))
+     ORDER BY turn
+     LIMIT $2::integer
+  ), head AS (
+    SELECT h.*, l.turn, row_number() OVER (PARTITION BY l.tenant_id ORDER BY h.parked_order) AS place
+      FROM lane l
+     CROSS JOIN unnest($1::text[]) AS e (wake_on)
+     CROSS JOIN LATERAL (${oldest('l.tenant_id', '(SELECT 1 + $2::integer / greatest(1, count(*)) FROM lane)')}) h
+  )
+  SELECT h.id, h.tenant_id, h.build_method, h.infrastructure_type, h.cpu_millis, h.memory_bytes,
+         (SELECT s.request -> 'requirements' FROM build_specs s WHERE s.build_id = h.id AND $3::uuid IS NOT NULL) AS requirements
+    FROM head h
+   ORDER BY h.place, h.turn`,
 };
 
 /**

@@ -125,6 +125,8 @@ describe('what holds a queued build', () => {
     dispatcherSlots: 50,
     installationLimit: undefined,
     installationRunning: 0,
+    providersFull: false,
+    providerSlots: undefined,
     activeWeights: 1,
     medianSlotSeconds: undefined,
     samples: 0,
@@ -136,6 +138,7 @@ describe('what holds a queued build', () => {
     ['the limit of all', { ...place, installationLimit: 3, installationRunning: 3 }, 'InstallationAtLimit'],
     ["the tenant's limit", { ...place, running: 10, liveDispatchers: 0 }, 'TenantAtLimit'],
     ['that no dispatcher lives', { ...place, position: 3, liveDispatchers: 0 }, 'DispatcherMissing'],
+    ['that no provider has room', { ...place, position: 3, providersFull: true }, 'NoEligibleProvider'],
     ['that others take all slots', { ...place, position: 3, installationRunning: 50 }, 'SlotsTaken'],
     ['builds ahead', { ...place, position: 3 }, 'BuildsAhead'],
   ])('is %s', (_name, position, reason) => {
@@ -225,6 +228,8 @@ describe('what holds a queued build', () => {
     expect(queueStanding(build, shared, 'platform', at(0)).estimate?.seconds).toBe(500);
     const slots = { ...shared, installationLimit: undefined, dispatcherSlots: 40 };
     expect(queueStanding(build, slots, 'platform', at(0)).estimate?.seconds).toBe(500);
+    const limited = { ...slots, dispatcherSlots: 50, providerSlots: 40 };
+    expect(queueStanding(build, limited, 'platform', at(0)).estimate?.seconds).toBe(500);
     expect(queueStanding(build, place, 'platform', at(0)).estimate).toBeNull();
   });
 });

@@ -115,8 +115,8 @@ function expectedTurn(place: QueuePosition | undefined, audience: Audience): Wai
   );
 }
 
-function slotsOfAll({ dispatcherSlots, installationLimit }: QueuePosition): number {
-  return Math.min(dispatcherSlots, installationLimit ?? dispatcherSlots);
+function slotsOfAll({ dispatcherSlots, installationLimit, providerSlots }: QueuePosition): number {
+  return Math.min(dispatcherSlots, installationLimit ?? dispatcherSlots, providerSlots ?? dispatcherSlots);
 }
 
 function bindingLimit(place: QueuePosition): BindingLimit | null {
@@ -141,6 +141,11 @@ function bindingLimit(place: QueuePosition): BindingLimit | null {
   }
   if (place.liveDispatchers === 0) {
     return { reason: 'DispatcherMissing', message: 'no dispatcher is alive; an operator has to start one' };
+  }
+  if (place.providersFull) {
+    const message =
+      'no provider that takes builds of the tenant at present has room for another (max_concurrent_builds)';
+    return { reason: 'NoEligibleProvider', message };
   }
   if (place.installationRunning >= place.dispatcherSlots) {
     return { reason: 'SlotsTaken', message: `all ${place.dispatcherSlots} slots of the dispatchers are taken` };

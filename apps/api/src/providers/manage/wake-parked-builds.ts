@@ -8,7 +8,6 @@ export class WakeParkedBuilds {
 
   /** After the commit of the change. */
   async afterChangeOf(providerId: string): Promise<void> {
-    await this.queue.wake(`provider:${providerId}`);
-    await this.queue.wake('provider:any');
+    await this.queue.wakeForProvider(providerId);
   }
 }
