@@ -207,6 +207,7 @@ describe('a project’s limit', () => {
     await world.submitNew(tenant, { projectId: project });
     await world.submitNew(tenant, { projectId: project });
     await world.queue.claim({ dispatcherId, limit: 5 });
+    await world.database.query('UPDATE projects SET max_concurrent_builds = 2 WHERE id = $1', [project]);
     await world.database.query('UPDATE project_lanes SET max_running = 2 WHERE project_id = $1', [project]);
     expect(await world.queue.wakeStranded()).toBe(1);
     expect((await world.queue.claim({ dispatcherId, limit: 5 })).claimed).toHaveLength(1);

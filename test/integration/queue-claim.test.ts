@@ -171,4 +171,29 @@ describe('claiming builds', () => {
     const accepted = (await Promise.all(submissions)).reduce<number>((sum, one) => sum + one, 0);
     expect(accepted).toBe(3);
   });
+
+  it('does not put back the limits of a tenant that a submission read before they were changed', async () => {
+    const tenant = await world.tenant(100);
+    const buildId = await world.submit(tenant);
+    // As after a submission that found the lane full, which a claim has emptied since.
+    await world.database.query('UPDATE lanes SET queued = 0 WHERE tenant_id = $1', [tenant]);
+    const blocked = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    let counted: Promise<boolean> | undefined;
+    await world.database.transaction(async (admin) => {
+      await admin.query('SELECT 1 FROM lanes WHERE tenant_id = $1 FOR UPDATE', [tenant]);
+      await admin.query('UPDATE tenants SET max_concurrent_builds = 5 WHERE id = $1', [tenant]);
+      await world.queue.syncLane(admin, tenant);
+      const of = { tenantId: tenant, maxQueuedBuilds: 10 };
+      counted = world.database.transaction((tx) => world.queue.countNew(tx, buildId, of));
+      await eventually(
+        'the submission waits for the lane',
+        async () => (await world.database.query(blocked)).length > 0,
+      );
+    });
+    expect(await counted).toBe(true);
+    expect(await world.one('SELECT max_running, queued FROM lanes WHERE tenant_id = $1', [tenant])).toEqual({
+      max_running: 5,
+      queued: 1,
+    });
+  });
 });

@@ -138,8 +138,27 @@ describe('the reconciler', () => {
         { tenantId: tenant, counter: 'running', stored: 2, actual: 0 },
         { tenantId: tenant, counter: 'runningCpu', stored: 5, actual: 0 },
       ],
-      projects: [{ projectId: project, stored: 2, actual: 0 }],
+      projects: [{ projectId: project, counter: 'running', stored: 2, actual: 0 }],
       providers: [{ providerId: provider, stored: 4, actual: 0 }],
+    });
+    expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
+    await world.close();
+  });
+
+  it('names and corrects a limit that is not its owner’s', async () => {
+    const world = await QueueWorld.open(3);
+    const tenant = await world.tenant(5, 3);
+    const project = await world.project(tenant, 4);
+    await world.database.query('UPDATE lanes SET max_running = 100, guaranteed = 2, weight = 1');
+    await world.database.query('UPDATE project_lanes SET max_running = 1');
+    expect(await world.queue.reconcileCounters()).toEqual({
+      drift: [
+        { tenantId: tenant, counter: 'maxRunning', stored: 100, actual: 5 },
+        { tenantId: tenant, counter: 'guaranteed', stored: 2, actual: 0 },
+        { tenantId: tenant, counter: 'weight', stored: 1, actual: 3 },
+      ],
+      projects: [{ projectId: project, counter: 'maxRunning', stored: 1, actual: 4 }],
+      providers: [],
     });
     expect(await world.queue.reconcileCounters()).toEqual({ drift: [], projects: [], providers: [] });
     await world.close();

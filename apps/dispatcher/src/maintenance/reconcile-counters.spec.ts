@@ -22,7 +22,7 @@ describe('the reconciler of counters', () => {
   it('raises an alarm for each counter that had drifted, in the log and as a metric', async () => {
     const drift: CounterDrift = {
       drift: [{ tenantId: 't', counter: 'runningCpu', stored: 2000, actual: 1000 }],
-      projects: [{ projectId: 'p', stored: 2, actual: 1 }],
+      projects: [{ projectId: 'p', counter: 'running', stored: 2, actual: 1 }],
       providers: [],
     };
     const { runtime, errors, drifted } = runtimeThatFinds(drift, 0);

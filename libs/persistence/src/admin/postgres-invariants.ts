@@ -38,7 +38,7 @@ export class PostgresInvariants {
     return row ?? { count: 0, examples: [] };
   }
 
-  /** Counters that do not say what they count; the reconciliation of each minute sets them right. */
+  /** Counters that do not say what they count, and limits that were not copied; the reconciliation of each minute sets them right. */
   async #drift(): Promise<BrokenInvariant> {
     const [lanes, projects, providers] = await Promise.all([
       this.database.query<{ tenant_id: string }>(LANE_DRIFT, [null]),
@@ -46,8 +46,8 @@ export class PostgresInvariants {
       this.database.query<{ provider_id: string }>(PROVIDER_DRIFT, [null]),
     ]);
     const examples = [
-      ...lanes.map((lane) => `the counters of tenant ${lane.tenant_id} are not what they count`),
-      ...projects.map((project) => `the counter of project ${project.project_id} is not what it counts`),
+      ...lanes.map((lane) => `the counters or limits of tenant ${lane.tenant_id} are not what they should be`),
+      ...projects.map((project) => `the counter or limit of project ${project.project_id} is not what it should be`),
       ...providers.map((provider) => `the counter of provider ${provider.provider_id} is not what it counts`),
     ];
     return { count: examples.length, examples: examples.slice(0, MOST_EXAMPLES) };

@@ -109,11 +109,12 @@ export type CancelResult =
   | { readonly kind: 'finished'; readonly status: 'completed' | 'failed' }
   | { readonly kind: 'not-found' };
 
-/** A lane whose stored counters differed from what its builds and executions say. */
+/** A lane whose stored counters differed from what its builds and executions say, or its limits from its tenant's. */
 export interface LaneDrift {
   readonly tenantId: string;
   /** CPU in thousandths, memory in bytes. */
-  readonly counter: 'queued' | 'parked' | 'running' | 'runningCpu' | 'runningMemory';
+  readonly counter:
+    'queued' | 'parked' | 'running' | 'runningCpu' | 'runningMemory' | 'maxRunning' | 'guaranteed' | 'weight';
   readonly stored: number;
   readonly actual: number;
 }
@@ -125,9 +126,10 @@ export interface ProviderDrift {
   readonly actual: number;
 }
 
-/** A project with a limit whose stored count of running executions differed. */
+/** A project with a limit whose stored count of running executions differed, or what claims take for its limit. */
 export interface ProjectDrift {
   readonly projectId: string;
+  readonly counter: 'running' | 'maxRunning';
   readonly stored: number;
   readonly actual: number;
 }

@@ -18,7 +18,7 @@ import { placeExecutions } from './place-execution.js';
 import { FIND_ABANDONED } from './placement-statements.js';
 import { roomOfProviders, type ProviderRoom } from './provider-room.js';
 import { reconcileLaneCounters } from './reconcile-counters.js';
-import { COUNT_NEW, SYNC_LANE } from './statements.js';
+import { COUNT_NEW, MAKE_LANE, SYNC_LANE } from './statements.js';
 import type { Superseded } from './supersede-builds.js';
 import { unblockStranded } from './unblock-builds.js';
 import { unplace, type UnplacedBuild, type Unplacing } from './unplace-executions.js';
@@ -73,7 +73,7 @@ export class PostgresBuildQueue {
     buildId: string,
     of: { readonly tenantId: string; readonly maxQueuedBuilds: number },
   ): Promise<boolean> {
-    await this.syncLane(tx, of.tenantId);
+    await tx.query(MAKE_LANE, [of.tenantId]);
     const counted = await tx.query(COUNT_NEW, [buildId, of.maxQueuedBuilds]);
     return counted.length > 0;
   }
@@ -190,7 +190,7 @@ export class PostgresBuildQueue {
     return this.#woken(await unblockStranded(this.database));
   }
 
-  /** Compares all counters with what they count and corrects them. */
+  /** Compares all counters with what they count, and limits with those that they are copied from, and corrects them. */
   async reconcileCounters(): Promise<CounterDrift> {
     return reconcileLaneCounters(this.database);
   }

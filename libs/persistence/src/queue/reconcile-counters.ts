@@ -23,6 +23,12 @@ interface LaneDriftRow {
   readonly actual_running: number;
   readonly actual_cpu: number;
   readonly actual_memory: number;
+  readonly max_running: number;
+  readonly guaranteed: number;
+  readonly weight: number;
+  readonly max_concurrent_builds: number;
+  readonly guaranteed_builds: number;
+  readonly actual_weight: number;
 }
 
 interface ProjectDriftRow {
@@ -30,6 +36,8 @@ interface ProjectDriftRow {
   readonly tenant_id: string;
   readonly running: number;
   readonly actual_running: number;
+  readonly max_running: number;
+  readonly actual_max_running: number;
 }
 
 interface ProviderDriftRow {
@@ -39,8 +47,8 @@ interface ProviderDriftRow {
 }
 
 /**
- * Compares every counter with what it counts and sets it right. Any drift is a defect that the caller has to report:
- * counters move in the transaction that moves what they count.
+ * Compares every counter with what it counts, and every limit with the one that it is copied from, and sets it right. Any drift is a defect that the caller has to report:
+ * counters move in the transaction that moves what they count, limits in the one that changes them.
  */
 export async function reconcileLaneCounters(database: Database): Promise<CounterDrift> {
   const lanes = await database.query<LaneDriftRow>(LANE_DRIFT, [null]);
@@ -51,7 +59,7 @@ export async function reconcileLaneCounters(database: Database): Promise<Counter
   for (const provider of providers) await database.transaction((tx) => correctProvider(tx, provider.provider_id));
   return {
     drift: lanes.flatMap(toLaneDrift),
-    projects: projects.map(toProjectDrift),
+    projects: projects.flatMap(toProjectDrift),
     providers: providers.map(toProviderDrift),
   };
 }
@@ -67,13 +75,16 @@ async function correctLane(tx: Transaction, tenantId: string): Promise<void> {
     row.actual_running,
     row.actual_cpu,
     row.actual_memory,
+    row.max_concurrent_builds,
+    row.guaranteed_builds,
+    row.actual_weight,
   ]);
 }
 
 async function correctProject(tx: Transaction, project: ProjectDriftRow): Promise<void> {
   await tx.query(LOCK_LANES, [[project.tenant_id]]);
   const [row] = await tx.query<ProjectDriftRow>(PROJECT_DRIFT, [project.project_id]);
-  if (row !== undefined) await tx.query(PROJECT_CORRECT, [row.project_id, row.actual_running]);
+  if (row !== undefined) await tx.query(PROJECT_CORRECT, [row.project_id, row.actual_running, row.actual_max_running]);
 }
 
 async function correctProvider(tx: Transaction, providerId: string): Promise<void> {
@@ -89,12 +100,19 @@ function toLaneDrift(row: LaneDriftRow): LaneDrift[] {
     { tenantId: row.tenant_id, counter: 'running', stored: row.running, actual: row.actual_running },
     { tenantId: row.tenant_id, counter: 'runningCpu', stored: row.running_cpu, actual: row.actual_cpu },
     { tenantId: row.tenant_id, counter: 'runningMemory', stored: row.running_memory, actual: row.actual_memory },
+    { tenantId: row.tenant_id, counter: 'maxRunning', stored: row.max_running, actual: row.max_concurrent_builds },
+    { tenantId: row.tenant_id, counter: 'guaranteed', stored: row.guaranteed, actual: row.guaranteed_builds },
+    { tenantId: row.tenant_id, counter: 'weight', stored: row.weight, actual: row.actual_weight },
   ];
   return all.filter((drift) => drift.stored !== drift.actual);
 }
 
-function toProjectDrift(row: ProjectDriftRow): ProjectDrift {
-  return { projectId: row.project_id, stored: row.running, actual: row.actual_running };
+function toProjectDrift(row: ProjectDriftRow): ProjectDrift[] {
+  const all: ProjectDrift[] = [
+    { projectId: row.project_id, counter: 'running', stored: row.running, actual: row.actual_running },
+    { projectId: row.project_id, counter: 'maxRunning', stored: row.max_running, actual: row.actual_max_running },
+  ];
+  return all.filter((drift) => drift.stored !== drift.actual);
 }
 
 function toProviderDrift(row: ProviderDriftRow): ProviderDrift {

@@ -29,7 +29,16 @@ export const COUNT_NEW: Statement = {
   RETURNING b.status`,
 };
 
-/** A lane with its tenant's limits. Index: primary keys. Locks: the lane. */
+/**
+ * The lane of a tenant that has none. One that is there is left as it is: a submission that waited for a change of the
+ * tenant has read the limits from before. Index: primary keys. Locks: the lane, when it is new.
+ */
+export const MAKE_LANE = `
+  INSERT INTO lanes (tenant_id, max_running, guaranteed, weight)
+  SELECT id, max_concurrent_builds, guaranteed_builds, weight FROM tenants WHERE id = $1
+      ON CONFLICT (tenant_id) DO NOTHING`;
+
+/** A lane with its tenant's limits, for who changes these. Index: primary keys. Locks: the lane. */
 export const SYNC_LANE = `
   INSERT INTO lanes (tenant_id, max_running, guaranteed, weight)
   SELECT id, max_concurrent_builds, guaranteed_builds, weight FROM tenants WHERE id = $1
