@@ -8,7 +8,7 @@ let current: FakeTektonWorld;
 const followers: ExecutionFollower[] = [];
 
 beforeEach(async () => {
-  current = await fakeTektonWorld();
+  current = await fakeTektonWorld({ nonceOf: () => Promise.resolve({ current: 'a', previous: undefined }) });
   current.tekton.defaultScript = { build: { ending: 'hangs' } };
 });
 afterEach(async () => {
@@ -95,5 +95,22 @@ describe('a run that was deleted before its follower began to watch', () => {
     await adopter.stop(attempt, 'UserCancel', yes);
     expect(current.server.store.find('pods', namespace, pod)).toBeUndefined();
     await until('absent', adopter, attempt, (seen) => seen.kind === 'absent');
+  });
+});
+
+describe('an API server that takes no creates for an hour', () => {
+  it('is told of a stop, swept and looked at by who has not proved yet that it knows this database', async () => {
+    const attempt = await running(await openFollower());
+    const never = await current.world.attempt();
+    const adopter = await openFollower();
+    const connection = await current.world.connections.open();
+    const request = { requestClass: 'create', method: 'GET', path: '/api/v1/namespaces/default' } as const;
+    current.server.fault({ path: request.path }, { kind: 'status', status: 429, retryAfterSeconds: 3600 });
+    await expect(connection.request(request)).rejects.toMatchObject({ reason: 'ClusterThrottled' });
+    await adopter.stop(attempt, 'UserCancel', yes);
+    await adopter.removeCredentials(attempt, yes);
+    expect(await adopter.listCredentials()).toMatchObject({ kind: 'listed' });
+    expect(await adopter.observe(never)).toEqual({ kind: 'absent' });
+    await until('cancelled', adopter, attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
   });
 });

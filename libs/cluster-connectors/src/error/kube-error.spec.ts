@@ -109,6 +109,9 @@ describe('an answer that is not 2xx', () => {
     expect(responseError({ status: 429, body, headers: {} }).retryAfterSeconds).toBe(3);
     expect(responseError({ status: 429, body, headers: { 'retry-after': '9' } }).retryAfterSeconds).toBe(9);
     expect(responseError({ status: 429, body: '', headers: {} }).retryAfterSeconds).toBe(1);
+    const forEver = status(429, 'TooManyRequests', 'x', { retryAfterSeconds: 5_000_000_000 });
+    expect(responseError({ status: 429, body: forEver, headers: {} }).retryAfterSeconds).toBe(3600);
+    expect(responseError({ status: 429, body, headers: { 'retry-after': '1e99' } }).retryAfterSeconds).toBe(3600);
     expect(
       responseError({ status: 503, body: '', headers: { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' } })
         .retryAfterSeconds,

@@ -130,8 +130,7 @@ export function responseError(response: ErrorResponse, subject: RequestSubject =
   const mean = tektonMissing(response.status, kube, subject)
     ? meaning('NotFound', 'TektonNotInstalled', 'cluster', 'Tekton Pipelines (tekton.dev/v1) is not installed')
     : found;
-  const retryAfterSeconds =
-    retryAfter(response) ?? kube?.retryAfterSeconds ?? (response.status === 429 ? 1 : undefined);
+  const retryAfterSeconds = retryAfter(response, kube) ?? (response.status === 429 ? 1 : undefined);
   return new DomainError({
     kind: mean.kind,
     reason: mean.reason,
@@ -159,10 +158,15 @@ function subjectText(subject: RequestSubject): string {
   return subject.method === undefined ? 'a request' : `${subject.method} ${subject.path ?? ''}`.trim();
 }
 
-function retryAfter(response: ErrorResponse): number | undefined {
-  const header = response.headers['retry-after'];
-  const value = Number(Array.isArray(header) ? header[0] : header);
-  return header !== undefined && Number.isFinite(value) && value >= 0 ? Math.min(value, 3600) : undefined;
+/** A longer wait is not believed, and would not fit into a timer. */
+const MOST_RETRY_AFTER_SECONDS = 3600;
+
+/** The header's wait, else the body's. */
+function retryAfter({ headers }: ErrorResponse, kube: KubeStatus | undefined): number | undefined {
+  const header = headers['retry-after'];
+  const inHeader = header === undefined ? undefined : Number(Array.isArray(header) ? header[0] : header);
+  const seconds = [inHeader, kube?.retryAfterSeconds].find((said) => said !== undefined && said >= 0);
+  return seconds === undefined ? undefined : Math.min(seconds, MOST_RETRY_AFTER_SECONDS);
 }
 
 function excerpt(message: string): string | undefined {

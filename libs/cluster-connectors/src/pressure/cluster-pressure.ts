@@ -6,7 +6,7 @@ import { keptAway, throttled, verdictOf } from './pressure-error.js';
 import type { PressureOptions } from './pressure-options.js';
 import { ServiceTime } from './service-time.js';
 import { newTotals, pressureView, type ClassTotals, type PressureView } from './pressure-view.js';
-import type { RequestClass } from './request-class.js';
+import { CLASS_SHARES, type RequestClass } from './request-class.js';
 
 /** What a request is to the pressure of its cluster. */
 export interface PressedRequest {
@@ -209,7 +209,8 @@ export class ClusterPressure {
     const nowMs = this.#nowMs();
     if (request.isStopped()) return this.#breaker.dropped(ticket);
     const afterMs = isDomainError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    if (afterMs > 0) this.#queues.hold(request.requestClass, nowMs + afterMs);
+    const { maxHoldMs } = CLASS_SHARES[request.requestClass];
+    if (afterMs > 0) this.#queues.hold(request.requestClass, nowMs + Math.min(afterMs, maxHoldMs));
     switch (verdictOf(error)) {
       case 'answered':
         return this.#answered(ticket, false);

@@ -14,18 +14,22 @@ interface ClassShare {
   readonly reservedSlots: number;
   /** Most requests that wait; one more is refused at once. */
   readonly maxWaiting: number;
+  /** Longest time for which a Retry-After holds the class: cancels and probes are few, and must not wait for an hour. */
+  readonly maxHoldMs: number;
 }
+
+const HOUR_MS = 3_600_000;
 
 /**
  * `create` may not wait in such numbers that it fills a dispatcher's reconciles of one provider (128 at once), or
  * cancels would wait behind it there.
  */
 export const CLASS_SHARES: Readonly<Record<RequestClass, ClassShare>> = {
-  create: { weight: 4, reservedSlots: 3, maxWaiting: 100 },
-  stop: { weight: 3, reservedSlots: 3, maxWaiting: 256 },
-  status: { weight: 4, reservedSlots: 3, maxWaiting: 400 },
-  logs: { weight: 2, reservedSlots: 2, maxWaiting: 256 },
-  probe: { weight: 1, reservedSlots: 1, maxWaiting: 64 },
+  create: { weight: 4, reservedSlots: 3, maxWaiting: 100, maxHoldMs: HOUR_MS },
+  stop: { weight: 3, reservedSlots: 3, maxWaiting: 256, maxHoldMs: 60_000 },
+  status: { weight: 4, reservedSlots: 3, maxWaiting: 400, maxHoldMs: HOUR_MS },
+  logs: { weight: 2, reservedSlots: 2, maxWaiting: 256, maxHoldMs: HOUR_MS },
+  probe: { weight: 1, reservedSlots: 1, maxWaiting: 64, maxHoldMs: 60_000 },
 };
 
 /** Sum of what is reserved: there must be more slots than this. */

@@ -42,7 +42,7 @@ export async function listObjects(
   labelSelector: string,
   mostPages = Number.POSITIVE_INFINITY,
 ): Promise<readonly ListedObject[]> {
-  const clusterUid = await clusterUidOf(connection);
+  const clusterUid = await clusterUidOf(connection, 'status');
   const found: ListedObject[] = [];
   let token: string | undefined;
   for (let page = 0; page < mostPages; page += 1) {

@@ -1,6 +1,6 @@
 import { DomainError, isDomainError } from '@image-factory/domain';
 import type { Attempt, AttemptObservation, Clock, PresentAttempt, PrepareRequest } from '@image-factory/domain';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { tailKey } from '../log/log-tails.js';
 import type { LogTails } from '../log/log-tails.js';
@@ -66,9 +66,9 @@ export class AttemptObserver {
   async observe(attempt: Attempt): Promise<AttemptObservation> {
     try {
       const connection = this.#options.keeper.connection();
-      await sameCluster(connection, attempt);
+      await sameCluster(connection, attempt, 'status');
       const observation = await this.#look(connection, attempt);
-      if (observation.kind === 'absent') await sameClusterNow(connection, attempt);
+      if (observation.kind === 'absent') await sameClusterNow(connection, attempt, 'status');
       return observation;
     } catch (error) {
       if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
@@ -291,13 +291,22 @@ export class AttemptObserver {
 }
 
 /** Absence and verdicts count only from the cluster that the attempt was placed on (rule 13). */
-export async function sameCluster(connection: ClusterConnection, attempt: Attempt): Promise<void> {
-  if ((await clusterUidOf(connection)) !== attempt.place.clusterUid) await sameClusterNow(connection, attempt);
+export async function sameCluster(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  requestClass: RequestClass,
+): Promise<void> {
+  if ((await clusterUidOf(connection, requestClass)) === attempt.place.clusterUid) return;
+  await sameClusterNow(connection, attempt, requestClass);
 }
 
 /** A run is lost by its absence, and the address may lead to a rebuilt cluster since the connection was made. */
-async function sameClusterNow(connection: ClusterConnection, attempt: Attempt): Promise<void> {
-  if ((await readClusterUid(connection)) === attempt.place.clusterUid) return;
+async function sameClusterNow(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  requestClass: RequestClass,
+): Promise<void> {
+  if ((await readClusterUid(connection, requestClass)) === attempt.place.clusterUid) return;
   throw new DomainError({
     kind: 'Conflict',
     reason: 'ProviderChanged',

@@ -14,7 +14,7 @@ import type {
   Reason,
   StopIntent,
 } from '@image-factory/domain';
-import type { ClusterConnection, ClusterConnectionProvider } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, ClusterConnectionProvider, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removePods, removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
@@ -113,8 +113,8 @@ export class TektonFollower extends ExecutionFollower {
     let connection;
     try {
       connection = this.#keeper.connection();
-      await sameCluster(connection, attempt);
-      await this.#options.guard.ensureKnown(attempt.providerId, connection);
+      await sameCluster(connection, attempt, 'create');
+      await this.#options.guard.ensureKnown(attempt.providerId, connection, 'create');
     } catch (error) {
       // No verdict about the attempt: it stays as it is until an operator has reconciled the two databases.
       if (isDomainError(error) && error.reason === 'ForeignInstallation') throw error;
@@ -151,18 +151,18 @@ export class TektonFollower extends ExecutionFollower {
       run: attempt.name,
       intent,
     });
-    const connection = await this.#writable();
+    const connection = await this.#writable('stop');
     const stopped = await stopRun(connection, attempt, mayWrite);
     // Nobody else ends the pods of a run that is not there any more.
     if (stopped === 'gone') await removePods(connection, this.#livePods(attempt), mayWrite);
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeSecret(await this.#writable(), attempt, mayWrite);
+    await removeSecret(await this.#writable('stop'), attempt, mayWrite);
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeRun(await this.#writable(), attempt, this.#livePods(attempt), mayWrite);
+    await removeRun(await this.#writable('stop'), attempt, this.#livePods(attempt), mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
@@ -186,7 +186,7 @@ export class TektonFollower extends ExecutionFollower {
     const { shards } = this.#keeper;
     if (shards.length === 0) return { kind: 'listed', found: [] };
     const { installationId } = this.#options;
-    return listCredentials(await this.#writable(), shardSelector(installationId, shards));
+    return listCredentials(await this.#writable('status'), shardSelector(installationId, shards));
   }
 
   override async close(): Promise<void> {
@@ -194,7 +194,7 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   async #listWatched(watches: ClusterWatches): Promise<readonly FoundRun[]> {
-    const clusterUid = await clusterUidOf(watches.connection);
+    const clusterUid = await clusterUidOf(watches.connection, 'status');
     return [...watches.runs().values()].map(
       ({ executionId, buildId, attempt, shard, namespace, name, uid, verdict, createdAt }) => {
         const whose = { executionId, buildId, attempt, shard, clusterUid };
@@ -205,7 +205,7 @@ export class TektonFollower extends ExecutionFollower {
 
   async #listFresh(watches: ClusterWatches): Promise<readonly FoundRun[]> {
     const { connection } = watches;
-    await readClusterUid(connection);
+    await readClusterUid(connection, 'status');
     const selector = shardSelector(this.#options.installationId, this.#keeper.shards);
     const listed = await listObjects(connection, KUBE_PATHS.pipelineRuns, selector);
     return listed.map(({ found, uid, createdAt }) => {
@@ -227,9 +227,9 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   /** The connection, once its cluster has proved to know this database (rule 1). */
-  async #writable(): Promise<ClusterConnection> {
+  async #writable(requestClass: RequestClass): Promise<ClusterConnection> {
     const connection = this.#keeper.connection();
-    await this.#options.guard.ensureKnown(this.#options.providerId, connection);
+    await this.#options.guard.ensureKnown(this.#options.providerId, connection, requestClass);
     return connection;
   }
 }

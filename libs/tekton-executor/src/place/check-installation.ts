@@ -1,6 +1,6 @@
 import { ANNOTATIONS, DomainError, isDomainError, LABELS, MANAGED_BY } from '@image-factory/domain';
 import { PATCH_TYPES } from '@image-factory/cluster-connectors';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { findNamespace } from './choose-namespace.js';
 
@@ -19,6 +19,8 @@ export interface InstallationNonce {
 
 export interface InstallationRequest {
   readonly connection: ClusterConnection;
+  /** Of what waits for the check: a cancel does not wait behind creates. */
+  readonly requestClass: RequestClass;
   readonly installationId: string;
   readonly providerId: string;
   readonly nonce: InstallationNonce;
@@ -66,10 +68,14 @@ export async function checkInstallation(request: InstallationRequest): Promise<I
   return 'written';
 }
 
-async function findRecord({ connection, signal }: InstallationRequest): Promise<ConfigMapObject | undefined> {
+async function findRecord({
+  connection,
+  requestClass,
+  signal,
+}: InstallationRequest): Promise<ConfigMapObject | undefined> {
   try {
     const path = KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD);
-    return (await connection.request<ConfigMapObject>({ requestClass: 'create', method: 'GET', path, signal })).body;
+    return (await connection.request<ConfigMapObject>({ requestClass, method: 'GET', path, signal })).body;
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return undefined;
     throw error;
@@ -77,12 +83,12 @@ async function findRecord({ connection, signal }: InstallationRequest): Promise<
 }
 
 async function createRecord(request: InstallationRequest): Promise<void> {
-  const { connection, signal } = request;
+  const { connection, requestClass, signal } = request;
   const labels = { [LABELS.managedBy]: MANAGED_BY };
-  if ((await findNamespace(connection, INSTALLATION_NAMESPACE, signal)) === undefined) {
+  if ((await findNamespace(connection, INSTALLATION_NAMESPACE, requestClass, signal)) === undefined) {
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: INSTALLATION_NAMESPACE, labels } };
     await unlessExists(() =>
-      connection.request({ requestClass: 'create', method: 'POST', path: KUBE_PATHS.namespaces, body, signal }),
+      connection.request({ requestClass, method: 'POST', path: KUBE_PATHS.namespaces, body, signal }),
     );
   }
   const body = {
@@ -96,16 +102,14 @@ async function createRecord(request: InstallationRequest): Promise<void> {
     data: { [installationKey(request)]: request.nonce.current },
   };
   const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;
-  const made = await unlessExists(() =>
-    connection.request({ requestClass: 'create', method: 'POST', path, body, signal }),
-  );
+  const made = await unlessExists(() => connection.request({ requestClass, method: 'POST', path, body, signal }));
   if (!made) await checkInstallation(request);
 }
 
 async function writeNonce(request: InstallationRequest): Promise<void> {
-  const { connection, nonce, signal } = request;
+  const { connection, requestClass, nonce, signal } = request;
   await connection.request({
-    requestClass: 'create',
+    requestClass,
     method: 'PATCH',
     path: KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD),
     contentType: PATCH_TYPES.merge,

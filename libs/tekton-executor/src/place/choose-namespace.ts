@@ -1,5 +1,5 @@
 import { DomainError, isDomainError, LABELS, MANAGED_BY, tenantNamespaceCandidates } from '@image-factory/domain';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import type { ObjectMeta } from '../follow/kube-objects.js';
@@ -60,7 +60,7 @@ export async function* chooseNamespace(request: ChooseRequest): AsyncGenerator<N
 }
 
 async function tryCandidate(request: ChooseRequest, name: string): Promise<Candidate> {
-  const found = await findNamespace(request.connection, name, request.signal);
+  const found = await findNamespace(request.connection, name, 'create', request.signal);
   if (found !== undefined) return judge(found, request);
   try {
     const { body } = await request.connection.request<NamespaceObject>({
@@ -73,7 +73,7 @@ async function tryCandidate(request: ChooseRequest, name: string): Promise<Candi
     return { kind: 'chosen', uid: body.metadata.uid ?? '' };
   } catch (error) {
     if (!isDomainError(error) || error.reason !== 'ObjectAlreadyExists') throw error;
-    const made = await findNamespace(request.connection, name, request.signal);
+    const made = await findNamespace(request.connection, name, 'create', request.signal);
     return made === undefined ? { kind: 'passed', why: 'it vanished while it was made' } : judge(made, request);
   }
 }
@@ -106,12 +106,13 @@ function judge(namespace: NamespaceObject, request: ChooseRequest): Candidate {
 export async function findNamespace(
   connection: ClusterConnection,
   name: string,
+  requestClass: RequestClass,
   signal: AbortSignal,
 ): Promise<NamespaceObject | undefined> {
   try {
     return (
       await connection.request<NamespaceObject>({
-        requestClass: 'create',
+        requestClass,
         method: 'GET',
         path: KUBE_PATHS.namespace(name),
         signal,

@@ -1,4 +1,4 @@
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { Clock } from '@image-factory/domain';
 import type { Logger } from '@image-factory/telemetry';
 import { checkInstallation } from './check-installation.js';
@@ -29,22 +29,25 @@ export interface InstallationGuardOptions {
  */
 export class InstallationGuard {
   readonly #known = new WeakMap<ClusterConnection, number>();
-  readonly #checking = new WeakMap<ClusterConnection, Promise<void>>();
+  /** By the class of what waits: none waits behind another's queue. */
+  readonly #checking = new WeakMap<ClusterConnection, Map<RequestClass, Promise<void>>>();
 
   constructor(private readonly options: InstallationGuardOptions) {}
 
   /** @throws DomainError NotAllowed ForeignInstallation, or what kept the record from being read or written */
-  async ensureKnown(providerId: string, connection: ClusterConnection): Promise<void> {
+  async ensureKnown(providerId: string, connection: ClusterConnection, requestClass: RequestClass): Promise<void> {
     const { nonceOf, clock } = this.options;
     if (nonceOf === undefined) return;
     const knownAtMs = this.#known.get(connection);
     if (knownAtMs !== undefined && clock.monotonicMs() - knownAtMs < RECHECK_MS) return;
-    let checking = this.#checking.get(connection);
+    const underWay = this.#checking.get(connection) ?? new Map<RequestClass, Promise<void>>();
+    this.#checking.set(connection, underWay);
+    let checking = underWay.get(requestClass);
     if (checking === undefined) {
-      checking = this.#check(providerId, connection, () => nonceOf(providerId)).finally(() =>
-        this.#checking.delete(connection),
+      checking = this.#check(providerId, connection, requestClass, () => nonceOf(providerId)).finally(() =>
+        underWay.delete(requestClass),
       );
-      this.#checking.set(connection, checking);
+      underWay.set(requestClass, checking);
     }
     await checking;
   }
@@ -52,13 +55,14 @@ export class InstallationGuard {
   async #check(
     providerId: string,
     connection: ClusterConnection,
+    requestClass: RequestClass,
     nonceNow: () => Promise<InstallationNonce | undefined>,
   ): Promise<void> {
     const { installationId, rollNonce, clock, logger } = this.options;
     const nonce = await nonceNow();
     if (nonce === undefined) return;
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-    const request = { connection, installationId, providerId, nonceNow, signal };
+    const request = { connection, requestClass, installationId, providerId, nonceNow, signal };
     if ((await checkInstallation({ ...request, nonce })) === 'current') {
       const rolled = await rollNonce?.(providerId, nonce.current);
       if (rolled !== undefined) {

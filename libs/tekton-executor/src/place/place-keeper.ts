@@ -104,8 +104,8 @@ export class PlaceKeeper {
     const verified = this.#verified.get(key);
     if (warm && verified?.uid === stored.uid && clock.monotonicMs() - verified.atMs < VERIFY_MS) return placeOf(stored);
     const place = await connections.withConnection(request.providerId, async (connection) => {
-      await guard.ensureKnown(request.providerId, connection);
-      const clusterUid = await clusterUidOf(connection, signal);
+      await guard.ensureKnown(request.providerId, connection, 'create');
+      const clusterUid = await clusterUidOf(connection, 'create', signal);
       const scope: Scope = { request, provider, connection, clusterUid, signal };
       if (warm && (await this.#stillThere(scope, stored))) return placeOf(stored);
       return this.#fills.run(request.providerId, signal, () => this.#makeReady(scope, wanted));
@@ -132,7 +132,7 @@ export class PlaceKeeper {
 
   async #stillThere({ connection, clusterUid, signal }: Scope, stored: TenantNamespace): Promise<boolean> {
     if (stored.clusterUid !== clusterUid) return false;
-    const namespace = await findNamespace(connection, stored.name, signal);
+    const namespace = await findNamespace(connection, stored.name, 'create', signal);
     return namespace !== undefined && namespace.metadata.uid === stored.uid && !isTerminating(namespace);
   }
 
