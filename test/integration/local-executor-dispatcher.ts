@@ -26,6 +26,7 @@ const follower = executor.openFollower({
   installationId: attempt.installationId,
   shards: [0],
   watchStaleMs: 120_000,
+  mayWrite: () => true,
   onChange: () => undefined,
 });
 const outcome = await follower.create(attempt, NO_CREDENTIALS, () => true);

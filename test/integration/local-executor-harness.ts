@@ -125,7 +125,7 @@ export class LocalExecutorHarness {
   async attempt(files: RepositoryFiles, overrides: Partial<RenderContext> = {}): Promise<Attempt> {
     const context = await this.contextFor(files, overrides);
     const { providerId, tenantId } = this;
-    const place = await this.executor.prepare({ providerId, tenantId }, AbortSignal.timeout(10_000));
+    const place = await this.executor.prepare({ providerId, tenantId }, AbortSignal.timeout(10_000), () => true);
     const { document, hash, name } = this.executor.render(context, place);
     const { executionId, buildId, installationId, attempt, shard, buildMethod } = context;
     const identity = { executionId, buildId, tenantId, providerId, installationId, attempt, shard, buildMethod };
@@ -139,6 +139,7 @@ export class LocalExecutorHarness {
       installationId: this.installationId,
       shards: [0],
       watchStaleMs: 120_000,
+      mayWrite: () => true,
       onChange: (executionId) => void this.changes.push(executionId),
     });
     this.#followers.push(follower);
@@ -159,6 +160,7 @@ export class LocalExecutorHarness {
       installationId,
       shards,
       watchStaleMs: 120_000,
+      mayWrite: () => true,
       onChange,
     });
     for (const { name, uid, buildId, attempt } of await cleaner.listRuns()) {

@@ -114,3 +114,45 @@ describe('an API server that takes no creates for an hour', () => {
     await until('cancelled', adopter, attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
   });
 });
+
+describe('a lease that ends between its check and a write', () => {
+  /** True once, as for a check, and false from then on. */
+  const ending = (): (() => boolean) => {
+    let asked = 0;
+    return () => asked++ === 0;
+  };
+  const WRITES = ['POST', 'PUT', 'PATCH', 'DELETE'];
+  const writes = (): number => current.server.requests.filter(({ method }) => WRITES.includes(method)).length;
+
+  it('lets nothing of an attempt be sent', async () => {
+    const follower = await openFollower();
+    const attempt = await running(follower);
+    const other = await current.world.attempt();
+    const before = writes();
+    expect(await follower.create(other, NO_CREDENTIALS, ending())).toEqual({ kind: 'notAllowed' });
+    for (const write of [
+      follower.stop(attempt, 'UserCancel', ending()),
+      follower.removeCredentials(attempt, ending()),
+      follower.remove(attempt, ending()),
+    ])
+      await expect(write).rejects.toMatchObject({ reason: 'LeaseLost' });
+    expect(writes()).toBe(before);
+  });
+
+  it('lets nothing of a tenant’s place or of the record of installations be sent', async () => {
+    const executor = current.world.anotherExecutor();
+    await expect(executor.prepare(current.world, AbortSignal.timeout(20_000), () => false)).rejects.toMatchObject({
+      reason: 'LeaseLost',
+    });
+    await running(await openFollower());
+    const before = writes();
+    await current.world.namespaces.save({
+      ...(await current.world.namespaces.find(current.world.providerId, current.world.tenantId))!,
+      contentHash: '',
+    });
+    await expect(executor.prepare(current.world, AbortSignal.timeout(20_000), () => false)).rejects.toMatchObject({
+      reason: 'LeaseLost',
+    });
+    expect(writes()).toBe(before);
+  });
+});

@@ -162,8 +162,8 @@ describe('the answer to a create', () => {
   });
 
   it('leaves the run unmade when the right to write is lost between Secret and run', async () => {
-    let asked = 0;
-    expect(await follower.create(attempt, NO_CREDENTIALS, () => (asked += 1) === 1)).toEqual({ kind: 'notAllowed' });
+    const beforeSecret = (): boolean => current.server.seen(SECRETS).length === 1;
+    expect(await follower.create(attempt, NO_CREDENTIALS, beforeSecret)).toEqual({ kind: 'notAllowed' });
     expect(current.server.seen(SECRETS)).toHaveLength(1 + 1);
     expect(runs()).toHaveLength(0);
   });

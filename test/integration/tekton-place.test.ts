@@ -32,7 +32,7 @@ afterEach(() => current.world.close());
 function prepare(
   executor = current.world.executor,
 ): Promise<{ clusterUid: string; namespace: string; namespaceUid: string }> {
-  return executor.prepare(current.world, AbortSignal.timeout(20_000));
+  return executor.prepare(current.world, AbortSignal.timeout(20_000), current.world.mayWrite);
 }
 
 function writes(): string[] {

@@ -173,6 +173,7 @@ export const NO_CREDENTIALS: AttemptCredentials = { dockerConfigJson: undefined,
 export class TektonWorld {
   readonly providerId = 'provider';
   readonly watchStaleMs = 120_000;
+  readonly mayWrite = (): boolean => true;
   readonly tenantId = randomUUID();
   readonly installationId = randomUUID();
   readonly namespaces = new InMemoryTenantNamespaces();
@@ -237,7 +238,7 @@ export class TektonWorld {
   /** Prepared and rendered, not created. */
   async attempt(overrides: Partial<RenderContext> = {}): Promise<Attempt> {
     const context = this.context(overrides);
-    const place = await this.executor.prepare(this, AbortSignal.timeout(20_000));
+    const place = await this.executor.prepare(this, AbortSignal.timeout(20_000), this.mayWrite);
     const { document, hash, name } = this.executor.render(context, place);
     const { executionId, buildId, tenantId, installationId, attempt, shard, buildMethod } = context;
     return {

@@ -3,6 +3,7 @@ import type {
   Clock,
   ExecutionFollower,
   FollowerOptions,
+  MayWrite,
   Place,
   PrepareRequest,
   ProviderRepository,
@@ -58,8 +59,8 @@ export class TektonBuildExecutor extends BuildExecutor {
     });
   }
 
-  override prepare(request: PrepareRequest, signal: AbortSignal): Promise<Place> {
-    return this.#places.ensure(request, signal);
+  override prepare(request: PrepareRequest, signal: AbortSignal, mayWrite: MayWrite): Promise<Place> {
+    return this.#places.ensure(request, signal, mayWrite);
   }
 
   override render(context: RenderContext, place: Place): RenderedDocument {

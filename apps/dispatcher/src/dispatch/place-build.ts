@@ -5,6 +5,7 @@ import {
   isDomainError,
   type AvoidedProviders,
   type BuildExecutor,
+  type MayWrite,
   type Place,
   type PlacementDecision,
   type Provider,
@@ -27,6 +28,8 @@ export interface PlaceBuildOptions extends ParkClaimOptions {
   /** `host[:port]`s that speak plain HTTP, for every provider. */
   readonly insecureRegistries: readonly string[];
   readonly prepareTimeoutMs: number;
+  /** The claimer's lease. */
+  readonly mayWrite: MayWrite;
 }
 
 export interface PlaceBuildParts extends ParkClaimParts {
@@ -206,7 +209,7 @@ export class PlaceBuild {
   ): Promise<{ kind: 'ready'; place: Place } | NotReady> {
     const timeout = AbortSignal.any([signal, AbortSignal.timeout(this.options.prepareTimeoutMs)]);
     try {
-      const place = await executor.prepare({ providerId: provider.id, tenantId }, timeout);
+      const place = await executor.prepare({ providerId: provider.id, tenantId }, timeout, this.options.mayWrite);
       return { kind: 'ready', place };
     } catch (error) {
       if (isDomainError(error)) {

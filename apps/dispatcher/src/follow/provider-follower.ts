@@ -63,6 +63,7 @@ export class ProviderFollower {
       installationId: parts.installationId,
       shards: [],
       watchStaleMs: parts.watchStaleMs,
+      mayWrite: parts.mayWrite,
       onChange: (executionId) => {
         if (this.#tracked.has(executionId)) this.#queue.add(executionId);
       },

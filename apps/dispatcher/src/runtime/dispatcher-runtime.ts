@@ -227,6 +227,7 @@ export class DispatcherRuntime {
         insecureRegistries,
         prepareTimeoutMs,
         noProviderWaitMs,
+        mayWrite: this.lease.mayWrite,
         databaseNowMs: () => this.judge.databaseNowMs(),
       },
     );

@@ -139,7 +139,7 @@ export class ClusterTransport {
       requestClass: request.requestClass,
       stream: kind === 'stream',
       signal: limit.signal,
-      isStopped: () => limit.signal.aborted && !limit.timedOut,
+      isStopped: () => (limit.signal.aborted && !limit.timedOut) || request.mayWrite?.() === false,
     };
     try {
       return await this.#options.pressure.run(pressed, work);
@@ -184,7 +184,8 @@ export class ClusterTransport {
   }
 
   async #dispatch(request: KubeRequest, limit: TimeLimit, token: string | undefined): Promise<Dispatcher.ResponseData> {
-    const tracker: SentTracker = { sent: false, mayRepeat: request.method === 'GET' };
+    const { method, mayWrite } = request;
+    const tracker: SentTracker = { sent: false, mayRepeat: method === 'GET', mayWrite };
     try {
       const agent = await this.#agents.current();
       const answer = trackSent(agent, tracker).request({

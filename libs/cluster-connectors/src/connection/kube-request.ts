@@ -36,6 +36,11 @@ export interface KubeRequest {
    */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Asked when a connection is about to take the request, and again at a repetition: what was allowed when the request
+   * began to wait may not be any more (correctness rule 3). False: nothing is sent, Conflict LeaseLost.
+   */
+  readonly mayWrite?: () => boolean;
 }
 
 /** Answer of `request`: JSON parsed, or text when the server sent something else. */

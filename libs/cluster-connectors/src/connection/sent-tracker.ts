@@ -1,3 +1,4 @@
+import { DomainError } from '@image-factory/domain';
 import type { Dispatcher } from 'undici';
 
 /** Knows whether a request's first byte was written, so that a failure is `notSent` or `unknown`, not a guess. */
@@ -8,6 +9,8 @@ export interface SentTracker {
    * is not: whoever asked for it was allowed to at that time, and may not be any more (correctness rule 3).
    */
   readonly mayRepeat: boolean;
+  /** As in KubeRequest. */
+  readonly mayWrite: (() => boolean) | undefined;
 }
 
 /** A dispatcher that marks the tracker when a socket is about to take the request. */
@@ -25,6 +28,7 @@ class TrackingHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     if (this.tracker.sent && !this.tracker.mayRepeat) throw brokenOff();
+    if (this.tracker.mayWrite?.() === false) throw leaseLost();
     this.tracker.sent = true;
     this.handler.onRequestStart?.(controller, context);
   }
@@ -48,6 +52,15 @@ class TrackingHandler implements Dispatcher.DispatchHandler {
   onResponseError(...args: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseError']>>): void {
     this.handler.onResponseError?.(...args);
   }
+}
+
+function leaseLost(): DomainError {
+  return new DomainError({
+    kind: 'Conflict',
+    reason: 'LeaseLost',
+    message: 'The lease that allows the write ended while the request waited; nothing was sent.',
+    details: { outcome: 'notSent' },
+  });
 }
 
 function brokenOff(): Error {

@@ -14,7 +14,7 @@ export interface PressedRequest {
   readonly stream: boolean;
   /** The caller's stop and the request's own time limit in one. */
   readonly signal: AbortSignal;
-  /** True when it was the caller who stopped it: then nothing is learnt from its end. */
+  /** True when it was the caller who stopped it, or may not send it: then nothing is learnt from its end. */
   readonly isStopped: () => boolean;
 }
 

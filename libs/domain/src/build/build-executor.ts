@@ -17,10 +17,11 @@ export abstract class BuildExecutor {
 
   /**
    * Makes sure of the tenant's place on a provider (namespace, ServiceAccount, Tasks, `docker-config`; for the local
-   * executor its host) and returns it. Touches no attempt. Costs no cluster write when warm.
+   * executor its host) and returns it. Touches no attempt. Costs no cluster write when warm. `mayWrite` is asked before
+   * each single write (rule 3).
    * @throws DomainError Unavailable (retryable) or Conflict NamespaceCollision / NotAllowed
    */
-  abstract prepare(request: PrepareRequest, signal: AbortSignal): Promise<Place>;
+  abstract prepare(request: PrepareRequest, signal: AbortSignal, mayWrite: MayWrite): Promise<Place>;
 
   /**
    * The document that an attempt will be created from: pure, verified, without secrets. It is stored with the
@@ -240,6 +241,8 @@ export interface FollowerOptions {
   readonly shards: readonly number[];
   /** Milliseconds after which a watch that has proved nothing is not believed any more: the place itself is asked. */
   readonly watchStaleMs: number;
+  /** Asked before each single write that belongs to no attempt (rules 1 and 3). */
+  readonly mayWrite: MayWrite;
   /** Something about this attempt changed: observe it. Called often; must not throw. */
   readonly onChange: (executionId: string) => void;
 }

@@ -46,12 +46,13 @@ async function ensureSecret({ connection, attempt, credentials, mayWrite }: Crea
       method: 'POST',
       path: KUBE_PATHS.secretsIn(attempt.place.namespace),
       body: attemptSecret(attempt, credentials, fallback),
+      mayWrite,
     });
     return 'ensured';
   } catch (error) {
     // The name is a hash of this attempt: what has it is from an earlier try of ours.
     if (isDomainError(error) && error.reason === 'ObjectAlreadyExists') return 'ensured';
-    return createFailure(error, 'Secret');
+    return isLeaseLost(error) ? { kind: 'notAllowed' } : createFailure(error, 'Secret');
   }
 }
 
@@ -81,12 +82,18 @@ async function createRun(request: CreateRequest): Promise<CreateOutcome> {
       method: 'POST',
       path: KUBE_PATHS.pipelineRunsIn(attempt.place.namespace),
       body: attempt.document,
+      mayWrite,
     });
     return { kind: 'created', uid: body.metadata.uid ?? '' };
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectAlreadyExists') return adopt(request);
-    return createFailure(error, 'PipelineRun');
+    return isLeaseLost(error) ? { kind: 'notAllowed' } : createFailure(error, 'PipelineRun');
   }
+}
+
+/** The lease ended while the request waited: it was not sent. */
+export function isLeaseLost(error: unknown): boolean {
+  return isDomainError(error) && error.reason === 'LeaseLost';
 }
 
 /** Something has the name: it is adopted when its labels say that it is this attempt of this installation. */

@@ -39,6 +39,7 @@ export async function stopRun(
       path: KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name),
       contentType: PATCH_TYPES.merge,
       body: { ...(attempt.uid === undefined ? {} : { metadata: { uid: attempt.uid } }), spec: { status: 'Cancelled' } },
+      mayWrite,
     });
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectNotFound') return 'gone';
@@ -61,7 +62,9 @@ async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Pro
 export async function removeSecret(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
   if (!mayWrite()) return;
   const path = KUBE_PATHS.secret(attempt.place.namespace, attemptSecretName(attempt));
-  await unlessReason(['ObjectNotFound'], () => connection.request({ requestClass: 'stop', method: 'DELETE', path }));
+  await unlessReason(['ObjectNotFound'], () =>
+    connection.request({ requestClass: 'stop', method: 'DELETE', path, mayWrite }),
+  );
 }
 
 /**
@@ -78,9 +81,12 @@ export async function removeRun(
   mayWrite: MayWrite,
 ): Promise<void> {
   const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
-  if (attempt.uid === undefined || (mayWrite() && (await deleteByUid(connection, path, attempt.uid)) === 'other')) {
+  if (
+    attempt.uid === undefined ||
+    (mayWrite() && (await deleteByUid(connection, path, attempt.uid, mayWrite)) === 'other')
+  ) {
     const uid = (await findRun(connection, attempt, 'stop'))?.metadata.uid;
-    if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid);
+    if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid, mayWrite);
   }
   await removePods(connection, livePods, mayWrite);
 }
@@ -93,16 +99,21 @@ export async function removePods(
 ): Promise<void> {
   for (const pod of pods) {
     if (!mayWrite()) return;
-    await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid);
+    await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid, mayWrite);
   }
 }
 
 /** @returns `other` when the name belongs to another object now (409) */
-async function deleteByUid(connection: ClusterConnection, path: string, uid: string): Promise<'gone' | 'other'> {
+async function deleteByUid(
+  connection: ClusterConnection,
+  path: string,
+  uid: string,
+  mayWrite: MayWrite,
+): Promise<'gone' | 'other'> {
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions: { uid } };
   try {
     await unlessReason(['ObjectNotFound'], () =>
-      connection.request({ requestClass: 'stop', method: 'DELETE', path, body }),
+      connection.request({ requestClass: 'stop', method: 'DELETE', path, body, mayWrite }),
     );
     return 'gone';
   } catch (error) {

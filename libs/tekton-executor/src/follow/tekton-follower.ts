@@ -16,7 +16,7 @@ import type {
 } from '@image-factory/domain';
 import type { ClusterConnection, ClusterConnectionProvider, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
-import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
+import { createAttempt, createFailure, isLeaseLost, nothingSent } from '../attempt/create-attempt.js';
 import { removePods, removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { listCredentials, listObjects } from '../attempt/list-objects.js';
@@ -114,10 +114,14 @@ export class TektonFollower extends ExecutionFollower {
     try {
       connection = this.#keeper.connection();
       await sameCluster(connection, attempt, 'create');
-      await this.#options.guard.ensureKnown(attempt.providerId, connection, 'create');
+      await this.#options.guard.ensureKnown(attempt.providerId, connection, {
+        requestClass: 'create',
+        mayWrite: this.#options.mayWrite,
+      });
     } catch (error) {
       // No verdict about the attempt: it stays as it is until an operator has reconciled the two databases.
       if (isDomainError(error) && error.reason === 'ForeignInstallation') throw error;
+      if (isLeaseLost(error)) return { kind: 'notAllowed' };
       // Whatever this failure says, nothing of the attempt was sent.
       return nothingSent(createFailure(error, 'PipelineRun'));
     }
@@ -229,7 +233,8 @@ export class TektonFollower extends ExecutionFollower {
   /** The connection, once its cluster has proved to know this database (rule 1). */
   async #writable(requestClass: RequestClass): Promise<ClusterConnection> {
     const connection = this.#keeper.connection();
-    await this.#options.guard.ensureKnown(this.#options.providerId, connection, requestClass);
+    const { guard, providerId, mayWrite } = this.#options;
+    await guard.ensureKnown(providerId, connection, { requestClass, mayWrite });
     return connection;
   }
 }

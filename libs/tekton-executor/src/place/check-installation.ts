@@ -1,3 +1,4 @@
+import type { MayWrite } from '@image-factory/domain';
 import { ANNOTATIONS, DomainError, isDomainError, LABELS, MANAGED_BY } from '@image-factory/domain';
 import { PATCH_TYPES } from '@image-factory/cluster-connectors';
 import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
@@ -21,6 +22,7 @@ export interface InstallationRequest {
   readonly connection: ClusterConnection;
   /** Of what waits for the check: a cancel does not wait behind creates. */
   readonly requestClass: RequestClass;
+  readonly mayWrite: MayWrite;
   readonly installationId: string;
   readonly providerId: string;
   readonly nonce: InstallationNonce;
@@ -83,12 +85,12 @@ async function findRecord({
 }
 
 async function createRecord(request: InstallationRequest): Promise<void> {
-  const { connection, requestClass, signal } = request;
+  const { connection, requestClass, mayWrite, signal } = request;
   const labels = { [LABELS.managedBy]: MANAGED_BY };
   if ((await findNamespace(connection, INSTALLATION_NAMESPACE, requestClass, signal)) === undefined) {
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: INSTALLATION_NAMESPACE, labels } };
     await unlessExists(() =>
-      connection.request({ requestClass, method: 'POST', path: KUBE_PATHS.namespaces, body, signal }),
+      connection.request({ requestClass, method: 'POST', path: KUBE_PATHS.namespaces, body, mayWrite, signal }),
     );
   }
   const body = {
@@ -102,18 +104,21 @@ async function createRecord(request: InstallationRequest): Promise<void> {
     data: { [installationKey(request)]: request.nonce.current },
   };
   const path = `${KUBE_PATHS.namespace(INSTALLATION_NAMESPACE)}/configmaps`;
-  const made = await unlessExists(() => connection.request({ requestClass, method: 'POST', path, body, signal }));
+  const made = await unlessExists(() =>
+    connection.request({ requestClass, method: 'POST', path, body, mayWrite, signal }),
+  );
   if (!made) await checkInstallation(request);
 }
 
 async function writeNonce(request: InstallationRequest): Promise<void> {
-  const { connection, requestClass, nonce, signal } = request;
+  const { connection, requestClass, nonce, mayWrite, signal } = request;
   await connection.request({
     requestClass,
     method: 'PATCH',
     path: KUBE_PATHS.configMap(INSTALLATION_NAMESPACE, INSTALLATION_RECORD),
     contentType: PATCH_TYPES.merge,
     body: { data: { [installationKey(request)]: nonce.current } },
+    mayWrite,
     signal,
   });
 }

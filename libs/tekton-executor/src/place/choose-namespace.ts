@@ -1,4 +1,5 @@
 import { DomainError, isDomainError, LABELS, MANAGED_BY, tenantNamespaceCandidates } from '@image-factory/domain';
+import type { MayWrite } from '@image-factory/domain';
 import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
@@ -28,6 +29,7 @@ export interface ChooseRequest {
   readonly tenantId: string;
   readonly installationId: string;
   readonly signal: AbortSignal;
+  readonly mayWrite: MayWrite;
   readonly logger: Logger;
 }
 
@@ -68,6 +70,7 @@ async function tryCandidate(request: ChooseRequest, name: string): Promise<Candi
       method: 'POST',
       path: KUBE_PATHS.namespaces,
       body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: namespaceLabels(request) } },
+      mayWrite: request.mayWrite,
       signal: request.signal,
     });
     return { kind: 'chosen', uid: body.metadata.uid ?? '' };

@@ -1,5 +1,5 @@
 import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
-import type { Clock } from '@image-factory/domain';
+import type { Clock, MayWrite } from '@image-factory/domain';
 import type { Logger } from '@image-factory/telemetry';
 import { checkInstallation } from './check-installation.js';
 import type { InstallationNonce } from './check-installation.js';
@@ -19,6 +19,13 @@ export interface InstallationGuardOptions {
   readonly logger: Logger;
 }
 
+/** The write that waits for the proof. */
+export interface GuardedWrite {
+  readonly requestClass: RequestClass;
+  /** Whether this process may write at all: the proof is shared by all that wait for it. */
+  readonly mayWrite: MayWrite;
+}
+
 /**
  * Stands before every write to a cluster (rule 1): each connection of this process proves once, and again from time to
  * time, that the cluster knows this database.
@@ -35,7 +42,8 @@ export class InstallationGuard {
   constructor(private readonly options: InstallationGuardOptions) {}
 
   /** @throws DomainError NotAllowed ForeignInstallation, or what kept the record from being read or written */
-  async ensureKnown(providerId: string, connection: ClusterConnection, requestClass: RequestClass): Promise<void> {
+  async ensureKnown(providerId: string, connection: ClusterConnection, asker: GuardedWrite): Promise<void> {
+    const { requestClass } = asker;
     const { nonceOf, clock } = this.options;
     if (nonceOf === undefined) return;
     const knownAtMs = this.#known.get(connection);
@@ -44,7 +52,7 @@ export class InstallationGuard {
     this.#checking.set(connection, underWay);
     let checking = underWay.get(requestClass);
     if (checking === undefined) {
-      checking = this.#check(providerId, connection, requestClass, () => nonceOf(providerId)).finally(() =>
+      checking = this.#check(providerId, connection, asker, () => nonceOf(providerId)).finally(() =>
         underWay.delete(requestClass),
       );
       underWay.set(requestClass, checking);
@@ -55,14 +63,14 @@ export class InstallationGuard {
   async #check(
     providerId: string,
     connection: ClusterConnection,
-    requestClass: RequestClass,
+    asker: GuardedWrite,
     nonceNow: () => Promise<InstallationNonce | undefined>,
   ): Promise<void> {
     const { installationId, rollNonce, clock, logger } = this.options;
     const nonce = await nonceNow();
     if (nonce === undefined) return;
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-    const request = { connection, requestClass, installationId, providerId, nonceNow, signal };
+    const request = { connection, ...asker, installationId, providerId, nonceNow, signal };
     if ((await checkInstallation({ ...request, nonce })) === 'current') {
       const rolled = await rollNonce?.(providerId, nonce.current);
       if (rolled !== undefined) {

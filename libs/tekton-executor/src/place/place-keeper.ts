@@ -1,6 +1,7 @@
 import { DomainError, isDomainError, LABELS, MANAGED_BY } from '@image-factory/domain';
 import type {
   Clock,
+  MayWrite,
   Place,
   PrepareRequest,
   Provider,
@@ -52,6 +53,7 @@ interface Scope {
   readonly connection: ClusterConnection;
   readonly clusterUid: string;
   readonly signal: AbortSignal;
+  readonly mayWrite: MayWrite;
 }
 
 interface Wanted {
@@ -77,11 +79,11 @@ export class PlaceKeeper {
     this.#options = options;
   }
 
-  async ensure(request: PrepareRequest, signal: AbortSignal): Promise<Place> {
+  async ensure(request: PrepareRequest, signal: AbortSignal, mayWrite: MayWrite): Promise<Place> {
     const key = `${request.providerId}/${request.tenantId}`;
     const running = this.#inFlight.get(key);
-    if (running !== undefined) return running.catch(() => this.#ensure(request, key, signal));
-    const ensuring = this.#ensure(request, key, signal).finally(() => this.#inFlight.delete(key));
+    if (running !== undefined) return running.catch(() => this.#ensure(request, key, signal, mayWrite));
+    const ensuring = this.#ensure(request, key, signal, mayWrite).finally(() => this.#inFlight.delete(key));
     this.#inFlight.set(key, ensuring);
     return ensuring;
   }
@@ -94,7 +96,7 @@ export class PlaceKeeper {
       await this.#options.namespaces.save({ ...stored, contentHash: '' });
   }
 
-  async #ensure(request: PrepareRequest, key: string, signal: AbortSignal): Promise<Place> {
+  async #ensure(request: PrepareRequest, key: string, signal: AbortSignal, mayWrite: MayWrite): Promise<Place> {
     const { connections, providers, namespaces, guard, clock } = this.#options;
     const provider = await providers.find(request.providerId);
     if (provider === undefined) throw providerNotFound(request.providerId);
@@ -104,9 +106,9 @@ export class PlaceKeeper {
     const verified = this.#verified.get(key);
     if (warm && verified?.uid === stored.uid && clock.monotonicMs() - verified.atMs < VERIFY_MS) return placeOf(stored);
     const place = await connections.withConnection(request.providerId, async (connection) => {
-      await guard.ensureKnown(request.providerId, connection, 'create');
+      await guard.ensureKnown(request.providerId, connection, { requestClass: 'create', mayWrite });
       const clusterUid = await clusterUidOf(connection, 'create', signal);
-      const scope: Scope = { request, provider, connection, clusterUid, signal };
+      const scope: Scope = { request, provider, connection, clusterUid, signal, mayWrite };
       if (warm && (await this.#stillThere(scope, stored))) return placeOf(stored);
       return this.#fills.run(request.providerId, signal, () => this.#makeReady(scope, wanted));
     });
@@ -137,9 +139,10 @@ export class PlaceKeeper {
   }
 
   async #makeReady(scope: Scope, wanted: Wanted): Promise<Place> {
-    const { request, connection, clusterUid, signal } = scope;
+    const { request, connection, clusterUid, signal, mayWrite } = scope;
     const { installationId, namespaces, logger } = this.#options;
-    const candidates = chooseNamespace({ connection, tenantId: request.tenantId, installationId, signal, logger });
+    const { tenantId } = request;
+    const candidates = chooseNamespace({ connection, tenantId, installationId, signal, mayWrite, logger });
     for await (const choice of candidates) {
       try {
         await this.#fill(scope, choice, wanted);
@@ -168,7 +171,7 @@ export class PlaceKeeper {
     });
   }
 
-  async #fill({ connection, signal }: Scope, { name }: NamespaceChoice, wanted: Wanted): Promise<void> {
+  async #fill({ connection, signal, mayWrite }: Scope, { name }: NamespaceChoice, wanted: Wanted): Promise<void> {
     const apply = (path: string, body: unknown): Promise<unknown> =>
       connection.request({
         requestClass: 'create',
@@ -177,12 +180,13 @@ export class PlaceKeeper {
         contentType: PATCH_TYPES.apply,
         query: { fieldManager: FIELD_MANAGER, force: true },
         body,
+        mayWrite,
         signal,
       });
     const objects = [
       apply(KUBE_PATHS.serviceAccount(name, BUILDER_SERVICE_ACCOUNT), serviceAccount()),
       ...wanted.tasks.map((task) => apply(KUBE_PATHS.task(name, task.metadata.name), task)),
-      makeDockerConfig(connection, name, signal),
+      makeDockerConfig(connection, name, signal, mayWrite),
     ];
     // None depends on another. All are waited for: what is still under way must not land after another namespace was tried.
     const failed = (await Promise.allSettled(objects)).find((one) => one.status === 'rejected');
@@ -190,13 +194,19 @@ export class PlaceKeeper {
   }
 }
 
-async function makeDockerConfig(connection: ClusterConnection, namespace: string, signal: AbortSignal): Promise<void> {
+async function makeDockerConfig(
+  connection: ClusterConnection,
+  namespace: string,
+  signal: AbortSignal,
+  mayWrite: MayWrite,
+): Promise<void> {
   try {
     await connection.request({
       requestClass: 'create',
       method: 'POST',
       path: KUBE_PATHS.secretsIn(namespace),
       body: dockerConfig(),
+      mayWrite,
       signal,
     });
   } catch (error) {

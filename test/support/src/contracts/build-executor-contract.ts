@@ -97,7 +97,8 @@ class ContractWorld {
   async openFollower(executor: BuildExecutor, shards: readonly number[]): Promise<ExecutionFollower> {
     const { providerId, installationId } = this.harness;
     const onChange = (executionId: string): void => void this.changed.add(executionId);
-    const follower = executor.openFollower({ providerId, installationId, shards, watchStaleMs: 120_000, onChange });
+    const options = { providerId, installationId, shards, watchStaleMs: 120_000, mayWrite: yes, onChange };
+    const follower = executor.openFollower(options);
     this.#followers.push(follower);
     await follower.ready(AbortSignal.timeout(20_000));
     return follower;
@@ -117,7 +118,7 @@ class ContractWorld {
       ...overrides,
     };
     const context = await this.harness.contextFor(script, ids);
-    const place = await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000));
+    const place = await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000), yes);
     const rendered = executor.render(context, place);
     const { document, hash, name } = rendered;
     const { projectId: _projectId, ...identity } = ids;
@@ -170,8 +171,8 @@ class ContractWorld {
 function describePlaceAndDocument({ it, expect }: TestApi, world: ContractWorld): void {
   it('gives the same place each time', async () => {
     const { executor, providerId, tenantId } = world.harness;
-    const first = await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000));
-    expect(await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000))).toEqual(first);
+    const first = await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000), yes);
+    expect(await executor.prepare({ providerId, tenantId }, AbortSignal.timeout(20_000), yes)).toEqual(first);
   });
 
   it('renders a document that is a pure function of its context, under a name that is one of the attempt', async () => {
