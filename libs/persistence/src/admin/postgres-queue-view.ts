@@ -120,7 +120,7 @@ const POSITION = `
   SELECT CASE WHEN $3::text IS NULL
               THEN (SELECT count(*)::int FROM builds WHERE tenant_id = $1 AND queue_key < $2)
               ELSE (SELECT count(*)::int FROM builds
-                     WHERE parked IS NOT NULL AND parked_wake_on = $3 AND parked_order < $2) END AS ahead,
+                     WHERE parked IS NOT NULL AND parked_wake_on = $3 AND tenant_id = $1 AND parked_order < $2) END AS ahead,
          l.running, l.max_running, l.guaranteed, l.weight, i.dispatch_paused, NOT i.dispatch_paused AND NOT ${MAY_CLAIM} AS claims_held,
          i.max_concurrent_builds AS installation_limit, a.running AS installation_running, a.weights AS active_weights,
          NOT ${isOpenTo('$1')} AS providers_full, ${slotsOpenTo('$1')} AS provider_slots,
@@ -143,7 +143,7 @@ const POSITION = `
 const PROJECT_ROOM = `SELECT max_running AS "limit", running AS taken FROM project_lanes WHERE project_id = $1`;
 
 /** Of the providers that had no room when the build $1 was parked. Indexes: placement_decisions_build, primary key. */
-const PROVIDER_ROOM = `
+const FULL_PROVIDERS = `
   SELECT sum(p.max_concurrent_builds)::int AS "limit", sum(p.running)::int AS taken
     FROM (SELECT decision FROM placement_decisions WHERE build_id = $1 ORDER BY decided_at DESC LIMIT 1) d
    CROSS JOIN LATERAL jsonb_array_elements(d.decision -> 'rejected') r
@@ -221,7 +221,7 @@ export class PostgresQueueView {
     if (kind === 'key') return { limit: 1, taken: 1, isShared: false };
     const isShared = kind === 'provider';
     if (!isShared && kind !== 'project') return undefined;
-    const [statement, subject] = isShared ? [PROVIDER_ROOM, buildId] : [PROJECT_ROOM, id];
+    const [statement, subject] = isShared ? [FULL_PROVIDERS, buildId] : [PROJECT_ROOM, id];
     const [row] = await this.database.query<{ limit: number; taken: number }>(statement, [subject]);
     return row === undefined ? undefined : { ...row, isShared };
   }
