@@ -309,6 +309,7 @@ CREATE TABLE cluster_shards (
   acquired_count bigint NOT NULL DEFAULT 0,
   acquired_at timestamp with time zone,
   compared_identity text,
+  freed_at timestamp with time zone,
   CONSTRAINT cluster_shards_owned CHECK ((owner IS NULL) = (token IS NULL)),
   CONSTRAINT cluster_shards_provider_id_fkey FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE CASCADE,
   CONSTRAINT cluster_shards_pkey PRIMARY KEY (provider_id, host, shard)

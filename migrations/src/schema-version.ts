@@ -24,6 +24,7 @@ import { IdentifyDatabase1795305643000 } from './1795305643000-identify-database
 import { OrderParkedByTenant1795391000000 } from './1795391000000-order-parked-by-tenant.js';
 import { KnowUnprovedEnds1795391100000 } from './1795391100000-know-unproved-ends.js';
 import { KeepRunClock1795391200000 } from './1795391200000-keep-run-clock.js';
+import { KnowWhenShardsWereFreed1795391600000 } from './1795391600000-know-when-shards-were-freed.js';
 
 /** Every migration in order; the last one's name is the schema version that both processes ask for. */
 export const MIGRATIONS = [
@@ -53,6 +54,7 @@ export const MIGRATIONS = [
   OrderParkedByTenant1795391000000,
   KnowUnprovedEnds1795391100000,
   KeepRunClock1795391200000,
+  KnowWhenShardsWereFreed1795391600000,
 ] as const;
 
-export const SCHEMA_VERSION = KeepRunClock1795391200000.name;
+export const SCHEMA_VERSION = KnowWhenShardsWereFreed1795391600000.name;

@@ -1,4 +1,9 @@
-import { PostgresInvariants, type BrokenInvariant, type InvariantName } from '@image-factory/persistence';
+import {
+  PostgresInvariants,
+  PostgresLeases,
+  type BrokenInvariant,
+  type InvariantName,
+} from '@image-factory/persistence';
 import { startTelemetry, type Telemetry } from '@image-factory/telemetry';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness } from './dispatcher-harness.js';
@@ -55,6 +60,16 @@ describe('what must never be is counted', () => {
     await world.database.query(`UPDATE build_executions SET placed_at = now() - interval '2 minutes'`);
     expect(await broken()).toEqual([]);
     await world.database.query(`UPDATE dispatchers SET lease_until = now() - interval '2 minutes'`);
+    const examples = [`execution ${executionId} (creating) is on a shard that nobody owns`];
+    expect(await broken()).toEqual([['stranded', { count: 1, examples }]]);
+  });
+
+  it('a run on a shard between two owners is stranded only when none takes it', async () => {
+    const { executionId, dispatcherId } = await placed();
+    await world.database.query(`UPDATE build_executions SET placed_at = now() - interval '2 minutes'`);
+    await new PostgresLeases(world.database).deregister(dispatcherId);
+    expect(await broken()).toEqual([]);
+    await world.database.query(`UPDATE cluster_shards SET freed_at = freed_at - interval '1 minute'`);
     const examples = [`execution ${executionId} (creating) is on a shard that nobody owns`];
     expect(await broken()).toEqual([['stranded', { count: 1, examples }]]);
   });

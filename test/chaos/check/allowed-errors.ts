@@ -10,7 +10,6 @@ export interface AllowedError {
 
 const DATABASE_AWAY = /^(PostgreSQL killed and restarted|all database connections cut|cut at )/;
 const UNREACHED = '"reason":"DatabaseUnavailable"';
-const OWNER_GONE = /^(SIGKILL of all|SIGSTOP|rolling restart|PostgreSQL killed|kill at |freeze at )/;
 
 /** Every other line of level error breaks a rule. `scripts/chaos-errors.spec.ts` looks for each message in the sources. */
 export const ALLOWED_ERRORS: readonly AllowedError[] = [
@@ -20,6 +19,4 @@ export const ALLOWED_ERRORS: readonly AllowedError[] = [
   { message: 'a build could not be placed; it goes back to the queue', with: UNREACHED, faults: DATABASE_AWAY },
   // In the middle of a handshake; it is tried again.
   { message: 'cluster connection failed', with: '"kind":"reset"', faults: /^all API connections cut/ },
-  // What was placed a minute ago counts as stranded as soon as its shard is between two owners. The end of a round has none.
-  { message: 'an invariant is broken', with: '"invariant":"stranded"', faults: OWNER_GONE },
 ];

@@ -42,9 +42,9 @@ export const STRANDED = counted(`
   UNION ALL
   SELECT 'execution ' || e.id || ' (' || e.state || ') is on a shard that nobody owns' FROM build_executions e
    WHERE e.finished_at IS NULL AND e.provider_id IS NOT NULL AND e.placed_at < now() - ${STRANDED_AFTER}
-     AND NOT EXISTS (SELECT 1 FROM cluster_shards s JOIN dispatchers d ON d.id = s.owner
+     AND NOT EXISTS (SELECT 1 FROM cluster_shards s LEFT JOIN dispatchers d ON d.id = s.owner
                       WHERE s.provider_id = e.provider_id AND s.host = e.host AND s.shard = e.shard
-                        AND ${OWNED_LATELY})
+                        AND (${OWNED_LATELY} OR (s.owner IS NULL AND s.freed_at > now() - ${STRANDED_AFTER})))
   UNION ALL
   SELECT 'build ' || b.id || ' is ' || b.status || ' without an execution' FROM lanes l
     JOIN builds b ON b.tenant_id = l.tenant_id AND b.id >= ${SCAN_FLOOR} AND b.status IN ('running', 'cancelling')

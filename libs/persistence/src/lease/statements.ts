@@ -39,7 +39,7 @@ export const DEREGISTER = `
   WITH own AS MATERIALIZED (
     SELECT provider_id, host, shard FROM cluster_shards WHERE owner = $1 ORDER BY provider_id, host, shard FOR UPDATE
   ), freed AS (
-    UPDATE cluster_shards s SET owner = NULL, token = NULL
+    UPDATE cluster_shards s SET owner = NULL, token = NULL, freed_at = clock_timestamp()
       FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard
   )
   UPDATE dispatchers SET state = 'stopped', lease_until = clock_timestamp(), slots_used = 0 WHERE id = $1`;
@@ -111,7 +111,7 @@ export const OWN_SHARDS = `
 
 /** Index: primary key. Locks: the shards given up (OWN_SHARDS). */
 export const RELEASE_SHARDS = `${OWN_SHARDS}
-  UPDATE cluster_shards s SET owner = NULL, token = NULL
+  UPDATE cluster_shards s SET owner = NULL, token = NULL, freed_at = clock_timestamp()
     FROM own WHERE s.provider_id = own.provider_id AND s.host = own.host AND s.shard = own.shard`;
 
 /** Index: cluster_shards_owner. Locks nothing. */

@@ -263,6 +263,9 @@ export class ClusterShardEntity {
 
   @Column({ type: 'text', name: 'compared_identity', nullable: true })
   readonly comparedIdentity!: string | null;
+
+  @Column({ type: 'timestamptz', name: 'freed_at', nullable: true })
+  readonly freedAt!: Date | null;
 }
 
 /** Row of `tenant_namespaces`. */
