@@ -62,10 +62,14 @@ describe('what ends something because of the time', () => {
       const at = new Date();
       const given: unknown[] = [];
       const act = async (...args: unknown[]): Promise<number> => given.push(args.at(-1));
-      const stores = { queue: { releaseAbandoned: act, expireQueued: act }, leases: { forgetGone: act } };
+      const expireQueued = async (...args: unknown[]): Promise<unknown[]> => [{ tenantId: `t${await act(...args)}` }];
+      const stores = { queue: { releaseAbandoned: act, expireQueued }, leases: { forgetGone: act } };
       const run = periodicTasks(1_000).find((task) => task.name === name)?.run;
       const round = async (judgedAt: Date | undefined): Promise<unknown> =>
-        run?.({ judge: { judgedAt: () => judgedAt }, parts: { stores } } as unknown as DispatcherRuntime);
+        run?.({
+          judge: { judgedAt: () => judgedAt },
+          parts: { stores, metrics: new Metrics() },
+        } as unknown as DispatcherRuntime);
       expect(await round(undefined)).toBe(0);
       expect(given).toEqual([]);
       expect(await round(at)).toBe(1);
