@@ -41,12 +41,15 @@ describe('the cap on finished runs that are not swept', () => {
   it('keeps placement away from a cluster at the cap, and lets it go on when half is swept', async () => {
     await finishedRuns(CAP);
     expect(await ownership.measureUnswept(CAP + 1, 0)).toEqual([]);
+    const tenant = await world.tenant();
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    await world.submit(tenant);
     expect(await ownership.measureUnswept(CAP, 0)).toMatchObject([
       { providerId: provider, behind: true, unswept: CAP },
     ]);
 
-    await world.submit(await world.tenant());
-    const claimed = await world.claimOne(dispatcher);
+    expect((await world.queue.claim({ dispatcherId: dispatcher, limit: 1 })).claimed).toEqual([]);
     const refused = await world.queue.place(world.commit(claimed, dispatcher, provider));
     expect(refused).toMatchObject({ kind: 'provider-refused', reason: 'SweepBehind' });
     expect(refused).toMatchObject({ message: expect.stringContaining(`${CAP} finished runs`) as string });
@@ -56,6 +59,7 @@ describe('the cap on finished runs that are not swept', () => {
     await sweep(1);
     expect(await ownership.measureUnswept(CAP, 0)).toMatchObject([{ behind: false, unswept: 0 }]);
     expect(await world.queue.place(world.commit(claimed, dispatcher, provider))).toEqual({ kind: 'placed' });
+    await world.claimOne(dispatcher);
   });
 
   it('counts neither what still runs nor what runs elsewhere, and writes nothing while all is well', async () => {
