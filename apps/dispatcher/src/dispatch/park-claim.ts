@@ -37,7 +37,7 @@ export interface PassedOver {
 
 const BUSY = { baseMs: 2_000, capMs: 60_000 };
 /** Longest sleep, in times of the first one, where a wake-up comes anyway. */
-const MOST_WAITS = 10;
+const MOST_WAITS = 2;
 /** Refusals whose end is told to those that wait: a slot is free, a provider is fit again. Others show only when looked at. */
 const ANNOUNCED: readonly Reason[] = [
   'ProviderAtLimit',
@@ -113,7 +113,7 @@ export class ParkClaim {
 
   #waitMs({ bounces }: ClaimedExecution, { rejected }: PlacementDecision): number {
     const { noProviderWaitMs } = this.options;
-    const isAnnounced = rejected.some(({ reason }) => ANNOUNCED.includes(reason));
+    const isAnnounced = rejected.every(({ reason }) => ANNOUNCED.includes(reason));
     return withJitter(noProviderWaitMs * (isAnnounced ? Math.min(2 ** bounces, MOST_WAITS) : 1), 0.2);
   }
 

@@ -17,7 +17,7 @@ export async function fixEnd(
   const firstStepStartedAt = seen?.firstStepStartedAt ?? row.firstStepStartedAt;
   const fenced = await scope.executions.fixOutcome(row.fence, row.executionId, {
     ...end,
-    runSeconds: seen?.runSeconds ?? 0,
+    runSeconds: seen?.runSeconds ?? row.runSeconds,
     startSeconds: startSeconds(row, firstStepStartedAt, endedAt),
     ...(firstStepStartedAt === undefined ? {} : { firstStepStartedAt }),
     endedAt,

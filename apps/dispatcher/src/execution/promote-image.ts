@@ -23,19 +23,34 @@ export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): 
   if (cleared.kind !== 'cleared') return cleared;
   if (!BUILD_METHOD_TABLE[row.buildMethod].makesImage || row.imageRepository === undefined)
     return succeed(scope, row, row.tags);
+  const progress: Progress = { began: false, marked: row.promotedAt !== undefined };
   let leaseLost = false;
   try {
-    return await publish(scope, row, row.imageRepository);
+    return await publish(scope, row, row.imageRepository, progress);
   } catch (error) {
     leaseLost = isDomainError(error) && error.reason === 'LeaseLost';
     if (!isOfRegistry(error)) throw error;
-    return await retryOrFail(scope, row, error);
+    return await retryOrFail(scope, row, error, progress);
   } finally {
-    if (leaseLost || !scope.mayWrite()) await settleWithoutLease(scope, row);
+    // It needs no lease, and the shard must not wait for it on its way to the next owner.
+    if (progress.began && (leaseLost || !scope.mayWrite())) void settleWithoutLease(scope, row);
   }
 }
 
-async function publish(scope: ExecutionScope, row: OwnedExecution, repository: string): Promise<StepResult> {
+/** How far a round came. */
+interface Progress {
+  /** A manifest may have been put. */
+  began: boolean;
+  /** The rows say which of the tags are this build's: the registry has taken all of them. */
+  marked: boolean;
+}
+
+async function publish(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  repository: string,
+  progress: Progress,
+): Promise<StepResult> {
   const image = await imageOfAttempt(scope, row);
   if (image.kind === 'later') return wait(RETRY.capMs / 10);
   if (image.kind === 'absent') return fail(scope, row, 'no manifest stands under the attempt’s tag');
@@ -43,9 +58,11 @@ async function publish(scope: ExecutionScope, row: OwnedExecution, repository: s
   const winners = await scope.executions.findTags(repository, row.tags);
   const taken = new Set(winners.filter((one) => one.buildOrdinal > row.buildOrdinal).map(({ tag }) => tag));
   const tags = row.tags.filter((tag) => !taken.has(tag));
+  progress.began = tags.length > 0;
   const put = tags.length === 0 || (await scope.publisher.putTags(row, digest, tags, scope.mayWrite));
   if (!put || !scope.mayWrite()) return wait(500);
   const promoted = await scope.executions.markTagsPromoted(row.fence, row.executionId, digest);
+  progress.marked = true;
   const [left] = await settleTags(scope, row);
   if (left !== undefined) throw left.error;
   return succeed(scope, row, promoted);
@@ -66,20 +83,31 @@ function succeed(scope: ExecutionScope, row: OwnedExecution, promoted: readonly 
   });
 }
 
-/** A manifest that the registry took before it refused another may stand over a newer build's: settled at once. */
-async function retryOrFail(scope: ExecutionScope, row: OwnedExecution, error: DomainError): Promise<StepResult> {
+/**
+ * A manifest that the registry took before it refused another may stand over a newer build's, which is settled at once; over
+ * an older one's it stays while this one goes on, and is given back when it fails. Once the registry has taken all of its
+ * tags a build fails only when one is seen to name something else.
+ */
+async function retryOrFail(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  error: DomainError,
+  { marked }: Progress,
+): Promise<StepResult> {
   scope.memory.publishTries += 1;
   if (isRegistryTrouble(error) && scope.memory.publishTries === 1) await noteRegistryTrouble(scope, row);
-  const unsettled = await settleTags(scope, row);
   const since = row.logSealedAt ?? row.outcomeAt ?? row.claimedAt;
   const late = scope.judge.hasPassed(since, scope.limits.publishLimitMs);
   const hopeless = !error.retryable && scope.memory.publishTries >= REFUSED_TRIES;
   if (late || hopeless) {
-    const ours = unsettled.some(({ winner }) => winner.buildId === row.buildId);
-    // What is left is a newer build's tag, which is not this one's failure.
-    return row.promotedAt === undefined || ours ? fail(scope, row, error.message) : succeed(scope, row, row.tags);
+    const unsettled = await settleTags(scope, row);
+    const wrong = unsettled.some(({ winner, readsOther }) => winner.buildId === row.buildId && readsOther);
+    // What is left is a newer build's tag, which is not this one's failure, or could not be looked at.
+    return !marked || wrong ? fail(scope, row, error.message) : succeed(scope, row, row.tags);
   }
-  const waitMs = Math.max((error.retryAfterSeconds ?? 0) * 1000, backOffMs(scope.memory.publishTries, RETRY));
+  await settleTags(scope, row, ({ buildOrdinal }) => buildOrdinal > row.buildOrdinal);
+  const asked = Math.min((error.retryAfterSeconds ?? 0) * 1000, scope.limits.publishLimitMs);
+  const waitMs = Math.max(asked, backOffMs(scope.memory.publishTries, RETRY));
   scope.logger.warn('publication must be repeated', { execution: row.executionId, error, waitMs });
   return wait(waitMs);
 }

@@ -180,7 +180,11 @@ export class ProviderFollower {
       tracked.memory.failures = 0;
       this.#after(executionId, result);
     } catch (error) {
-      if (isDomainError(error) && error.reason === 'LeaseLost') return this.#after(executionId, { kind: 'leaseLost' });
+      if (isDomainError(error) && error.reason === 'LeaseLost') {
+        // What was only kept back here may be sent again: whether the shard is lost is for the database to say.
+        const keptBack = error.details.outcome === 'notSent';
+        return this.#after(executionId, keptBack ? { kind: 'wait', ms: 500 } : { kind: 'leaseLost' });
+      }
       const waitMs = backOffMs(tracked.memory.failures, FAILURE);
       tracked.memory.failures += 1;
       this.parts.logger.warn('an execution could not be reconciled; it is tried again', {

@@ -12,6 +12,8 @@ const RETRY = { baseMs: 1_000, capMs: 30_000 };
 export interface UnsettledTag {
   readonly winner: TagWinner;
   readonly error: DomainError;
+  /** It was seen to name something else; false when it could not be looked at. */
+  readonly readsOther: boolean;
 }
 
 /**
@@ -26,18 +28,30 @@ export interface UnsettledTag {
  * what they say, so that a process that has lost its lease may do it too.
  * @throws DomainError DatabaseUnavailable
  */
-export async function settleTags(scope: ExecutionScope, row: OwnedExecution): Promise<readonly UnsettledTag[]> {
+export async function settleTags(
+  scope: ExecutionScope,
+  row: OwnedExecution,
+  which: (winner: TagWinner) => boolean = () => true,
+): Promise<readonly UnsettledTag[]> {
   const unsettled: UnsettledTag[] = [];
   let open = row.tags;
   for (let look = 1; open.length > 0; look += 1) {
     const again: string[] = [];
-    for (const winner of await scope.executions.findTags(row.imageRepository ?? '', open)) {
+    const winners = await scope.executions.findTags(row.imageRepository ?? '', open);
+    for (const winner of winners.filter(which)) {
+      const { tag, digest } = winner;
+      let readsOther = false;
       try {
-        if (await isSettled(scope, row, winner, look)) continue;
-        again.push(winner.tag);
+        const found = await scope.publisher.digestOf(row, tag);
+        readsOther = found !== digest;
+        if (!readsOther) continue;
+        if (look > LOOKS) throw readsBackAs(row, tag, found, digest);
+        await scope.publisher.putTags(row, digest, [tag], () => true);
+        // Both have to be read again.
+        again.push(tag);
       } catch (error) {
         if (!isOfRegistry(error)) throw error;
-        unsettled.push({ winner, error });
+        unsettled.push({ winner, error, readsOther });
       }
     }
     open = again;
@@ -45,31 +59,18 @@ export async function settleTags(scope: ExecutionScope, row: OwnedExecution): Pr
   return unsettled;
 }
 
-/** False when the winner's manifest was put now: both have to be read again. */
-async function isSettled(
-  scope: ExecutionScope,
-  row: OwnedExecution,
-  { tag, digest }: TagWinner,
-  look: number,
-): Promise<boolean> {
-  const found = await scope.publisher.digestOf(row, tag);
-  if (found === digest) return true;
-  if (look > LOOKS) throw readsBackAs(row, tag, found, digest);
-  await scope.publisher.putTags(row, digest, [tag], () => true);
-  return false;
-}
-
 /**
  * After a lease that ended in the middle of puts. The new owner may have settled the tags, and newer builds theirs, before
  * our last manifest arrived; nobody but us knows of it. So this goes on while the database or the registry is away, for
- * as long as a publication may take.
+ * as long as a publication may take, beside the work of the shards. It ends with the process, as at a crash.
  */
 export async function settleWithoutLease(scope: ExecutionScope, row: OwnedExecution): Promise<void> {
   const until = scope.monotonicMs() + scope.limits.publishLimitMs;
   for (let tries = 0; ; tries += 1) {
     const [left] = await settleTags(scope, row).catch((error: unknown) => [{ error }]);
     if (left === undefined) return;
-    const over = scope.monotonicMs() >= until;
+    const hopeless = 'winner' in left && !left.error.retryable;
+    const over = hopeless || scope.monotonicMs() >= until;
     const what = over ? 'are left as they are' : 'are looked at again';
     scope.logger.warn(`the lease ended while tags were put; they ${what}`, {
       execution: row.executionId,

@@ -29,6 +29,9 @@ const LANE_COLUMNS = `tenant_id, queued, running, max_running, guaranteed, weigh
          ${SERVED('lanes')} AS served, (SELECT max_concurrent_builds FROM installation) AS installation_limit,
          (SELECT free FROM room) AS provider_room`;
 
+/** Lanes that are locked beyond the providers' room: all that is next in some may wait for a key or a project's limit. */
+const SPARE_LANES = 16;
+
 /** A claim can start something of the lane: it has builds, the tenant has room for one, and so have its providers. */
 const MAY_START = `ready AND ${MAY_CLAIM} AND (SELECT free FROM room) IS DISTINCT FROM 0 AND ${isOpenTo('lanes.tenant_id')}`;
 
@@ -45,7 +48,7 @@ export const CLAIM_LANES: Statement = {
     FROM lanes
    WHERE ${MAY_START}
    ORDER BY ${LANE_ORDER}
-   LIMIT (SELECT least($1::integer, free) FROM room)
+   LIMIT (SELECT least($1::integer, free + ${SPARE_LANES}) FROM room)
      FOR UPDATE SKIP LOCKED`,
 };
 

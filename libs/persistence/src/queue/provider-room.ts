@@ -32,7 +32,8 @@ const TAKES_BUILDS = `p.state = 'enabled' AND p.watch_fresh AND (p.health = 'hea
 
 /**
  * CTEs of what may be claimed under the limits of providers. `usable`: those that take builds, with what each has free
- * (null: no limit). `room`: what they have free together, less what is claimed and not placed yet; null without a limit
+ * (null: no limit). `room`: what they have free together, less what was claimed just now and is not placed yet (what hangs
+ * longer, on a provider or with a dispatcher that died, takes no room from the others); null without a limit
  * or without any of them, so that builds which nobody can take are claimed, and parked with what each provider says.
  * `granted`: tenants with providers of their own. Scans the providers; under a limit build_executions_placing, and while
  * one is full the grants of those that are not shared. Locks nothing: the placement counts under lock.
@@ -46,7 +47,8 @@ export const PROVIDER_ROOM = `
      WHERE ${TAKES_BUILDS}
   ), room AS MATERIALIZED (
     SELECT CASE WHEN count(*) > 0 AND count(*) = count(free) THEN greatest(0, sum(free) - (
-             SELECT count(*) FROM build_executions WHERE provider_id IS NULL AND finished_at IS NULL))::integer END AS free,
+             SELECT count(*) FROM build_executions
+              WHERE provider_id IS NULL AND finished_at IS NULL AND claimed_at > clock_timestamp() - interval '3 seconds'))::integer END AS free,
            coalesce(bool_or(shared), false) AS shared,
            coalesce(bool_or(shared AND free IS DISTINCT FROM 0) OR bool_and(free IS DISTINCT FROM 0), true) AS open_to_all
       FROM usable

@@ -55,6 +55,7 @@ export async function wakeForProvider(database: Database, providerId: string, li
   const [row] = await database.query<ProviderRow>(`${PROVIDER_SELECT} WHERE p.id = $1`, [providerId]);
   if (row === undefined) return [];
   const provider = toProviderDetail(row);
+  if (provider.state !== 'enabled') return [];
   const takenOf = (waiting: readonly WaitingRow[]): WaitingRow[] =>
     waiting.filter((build) => isTakenBy(provider, build)).slice(0, limit);
   const taken = takenOf(next);
