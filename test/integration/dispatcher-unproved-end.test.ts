@@ -23,6 +23,8 @@ async function running(): Promise<{ buildId: string; run: FakeRun }> {
   const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId), WAIT);
   harness.cluster.startRun(run);
   await harness.inState(buildId, 'running');
+  // Where it could go on; not before, lest it begins there.
+  await harness.addProvider('cluster-2');
   return { buildId, run };
 }
 
@@ -62,7 +64,6 @@ describe('a packer build', () => {
   });
 
   it('is not moved by a drain when its pod is only overdue on a node that does not answer', async () => {
-    await harness.addProvider('cluster-2');
     holdRuns();
     await harness.start({ limits: { ...harness.limits, podGraceMs: 600_000 } });
     const { buildId, run } = await running();
@@ -74,7 +75,6 @@ describe('a packer build', () => {
   });
 
   it('is not moved either when another dispatcher ends the attempt, to which its node answers again', async () => {
-    await harness.addProvider('cluster-2');
     holdRuns();
     const limits = { ...harness.limits, podGraceMs: 600_000, sealLimitMs: 600_000 };
     const first = await harness.start({ limits });
@@ -93,7 +93,6 @@ describe('a packer build', () => {
   });
 
   it('is moved by a drain when its pod was seen to end', async () => {
-    await harness.addProvider('cluster-2');
     holdRuns();
     await harness.start({ limits: { ...harness.limits, podGraceMs: 600_000 } });
     const { buildId, run } = await running();
