@@ -1,4 +1,4 @@
-export { DomainError, invalidInput, isDomainError } from './errors/domain-error.js';
+export { DomainError, invalidInput, isDomainError, isLeaseLost } from './errors/domain-error.js';
 export type { DomainErrorOptions, ErrorKind, Fault, Issue } from './errors/domain-error.js';
 export { isReason, REASONS } from './errors/reasons.js';
 export type { Reason } from './errors/reasons.js';

@@ -1,4 +1,4 @@
-import { BUILD_METHOD_TABLE, isDomainError, type DomainError } from '@image-factory/domain';
+import { BUILD_METHOD_TABLE, isLeaseLost, type DomainError } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { backOffMs } from '../loop/back-off.js';
 import { noteRegistryTrouble } from './decide-retry.js';
@@ -28,7 +28,7 @@ export async function promoteImage(scope: ExecutionScope, row: OwnedExecution): 
   try {
     return await publish(scope, row, row.imageRepository, progress);
   } catch (error) {
-    leaseLost = isDomainError(error) && error.reason === 'LeaseLost';
+    leaseLost = isLeaseLost(error);
     if (!isOfRegistry(error)) throw error;
     return await retryOrFail(scope, row, error, progress);
   } finally {

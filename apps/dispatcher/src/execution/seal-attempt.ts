@@ -1,4 +1,4 @@
-import { isDomainError, type ExecutionOutcome } from '@image-factory/domain';
+import { isLeaseLost, type ExecutionOutcome } from '@image-factory/domain';
 import type { OwnedExecution } from '@image-factory/persistence';
 import { AGAIN, afterWrite, wait, type ExecutionScope, type StepResult } from './execution-scope.js';
 import { finishExecution } from './finish-execution.js';
@@ -55,7 +55,7 @@ async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Pr
     await scope.follower.removeCredentials(row, scope.mayWrite);
   } catch (error) {
     // Our lease ended while it waited for its turn, which says nothing of the cluster.
-    if (isDomainError(error) && error.reason === 'LeaseLost') return wait(500);
+    if (isLeaseLost(error)) return wait(500);
     const verdict = await lossVerdict(scope, row);
     if (verdict !== 'lost') {
       scope.logger.warn('the attempt’s credentials cannot be removed yet', { execution: row.executionId, error });

@@ -1,6 +1,7 @@
 import {
   infrastructureTypeOf,
   isDomainError,
+  isLeaseLost,
   isTerminalExecutionState,
   type BuildExecutor,
   type ExecutionFollower,
@@ -180,9 +181,9 @@ export class ProviderFollower {
       tracked.memory.failures = 0;
       this.#after(executionId, result);
     } catch (error) {
-      if (isDomainError(error) && error.reason === 'LeaseLost') {
+      if (isLeaseLost(error)) {
         // What was only kept back here may be sent again: whether the shard is lost is for the database to say.
-        const keptBack = error.details.outcome === 'notSent';
+        const keptBack = isDomainError(error) && error.details.outcome === 'notSent';
         return this.#after(executionId, keptBack ? { kind: 'wait', ms: 500 } : { kind: 'leaseLost' });
       }
       const waitMs = backOffMs(tracked.memory.failures, FAILURE);

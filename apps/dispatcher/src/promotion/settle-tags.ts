@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DomainError, isDomainError } from '@image-factory/domain';
+import { DomainError, isDomainError, isLeaseLost } from '@image-factory/domain';
 import type { OwnedExecution, TagWinner } from '@image-factory/persistence';
 import type { ExecutionScope } from '../execution/execution-scope.js';
 import { backOffMs } from '../loop/back-off.js';
@@ -83,7 +83,7 @@ export async function settleWithoutLease(scope: ExecutionScope, row: OwnedExecut
 
 /** The registry's doing, and not that of our lease or of our database. */
 export function isOfRegistry(error: unknown): error is DomainError {
-  return isDomainError(error) && error.reason !== 'LeaseLost' && error.reason !== 'DatabaseUnavailable';
+  return isDomainError(error) && !isLeaseLost(error) && error.reason !== 'DatabaseUnavailable';
 }
 
 function readsBackAs(row: OwnedExecution, tag: string, found: string | undefined, digest: string): DomainError {

@@ -61,6 +61,11 @@ export class DomainError extends Error {
   }
 }
 
+/** The lease that what was tried needs is not ours, or not any more (correctness rule 3). */
+export function isLeaseLost(error: unknown): boolean {
+  return isDomainError(error) && error.reason === 'LeaseLost';
+}
+
 /** True for a DomainError of any copy of this package. */
 export function isDomainError(error: unknown): error is DomainError {
   return error instanceof Error && error.name === 'DomainError' && 'kind' in error && 'reason' in error;

@@ -1,4 +1,4 @@
-import { ANNOTATIONS, isDomainError, LABELS } from '@image-factory/domain';
+import { ANNOTATIONS, isDomainError, isLeaseLost, LABELS } from '@image-factory/domain';
 import type { Attempt, AttemptCredentials, CreateOutcome, Fault, MayWrite, Reason } from '@image-factory/domain';
 import { outcomeOf } from '@image-factory/cluster-connectors';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
@@ -89,11 +89,6 @@ async function createRun(request: CreateRequest): Promise<CreateOutcome> {
     if (isDomainError(error) && error.reason === 'ObjectAlreadyExists') return adopt(request);
     return isLeaseLost(error) ? { kind: 'notAllowed' } : createFailure(error, 'PipelineRun');
   }
-}
-
-/** The lease ended while the request waited: it was not sent. */
-export function isLeaseLost(error: unknown): boolean {
-  return isDomainError(error) && error.reason === 'LeaseLost';
 }
 
 /** Something has the name: it is adopted when its labels say that it is this attempt of this installation. */

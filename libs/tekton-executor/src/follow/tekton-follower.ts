@@ -1,4 +1,4 @@
-import { DomainError, ExecutionFollower, isDomainError } from '@image-factory/domain';
+import { DomainError, ExecutionFollower, isDomainError, isLeaseLost } from '@image-factory/domain';
 import type {
   Attempt,
   AttemptCredentials,
@@ -16,7 +16,7 @@ import type {
 } from '@image-factory/domain';
 import type { ClusterConnection, ClusterConnectionProvider, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
-import { createAttempt, createFailure, isLeaseLost, nothingSent } from '../attempt/create-attempt.js';
+import { createAttempt, createFailure, nothingSent } from '../attempt/create-attempt.js';
 import { removePods, removeRun, removeSecret, stopRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { listCredentials, listObjects } from '../attempt/list-objects.js';
