@@ -156,7 +156,8 @@ describe('an older build whose put arrives last', () => {
 });
 
 describe('a process that has lost its lease while it puts', () => {
-  it('puts no further tag, and gives back what a newer build has had since', async () => {
+  /** It is held in its put, and others have completed its build and a newer one of the same tags since. */
+  async function overtaken() {
     const { held, goOn } = holdPut((_, digest) => digest === imageOf(older));
     const zombie = await harness.start();
     const older = await harness.submit({ tags: BOTH });
@@ -164,7 +165,11 @@ describe('a process that has lost its lease while it puts', () => {
     await zombie.runtime?.loops.heartbeat.stop();
     await harness.start();
     await harness.reaches(older, 'completed');
-    const newer = await digestOfCompleted(await harness.submit({ tags: BOTH }));
+    return { zombie, newer: await digestOfCompleted(await harness.submit({ tags: BOTH })), goOn };
+  }
+
+  it('puts no further tag, and gives back what a newer build has had since', async () => {
+    const { zombie, newer, goOn } = await overtaken();
     expect(zombie.runtime?.lease.mayWrite()).toBe(false);
     const puts: string[] = [];
     harness.publisher.beforePut = (tag, digest) => Promise.resolve(void puts.push(`${tag} ${digest}`));
@@ -199,14 +204,7 @@ describe('a process that has lost its lease while it puts', () => {
   });
 
   it('gives it back when the rows can be read again', async () => {
-    const { held, goOn } = holdPut((_, digest) => digest === imageOf(older));
-    const zombie = await harness.start();
-    const older = await harness.submit({ tags: BOTH });
-    await held.raised;
-    await zombie.runtime?.loops.heartbeat.stop();
-    await harness.start();
-    await harness.reaches(older, 'completed');
-    const newer = await digestOfCompleted(await harness.submit({ tags: BOTH }));
+    const { zombie, newer, goOn } = await overtaken();
     await harness.database.query('ALTER TABLE image_tags RENAME TO hidden_tags');
     goOn.raise();
     await eventually('it was put over', () => named('latest') !== newer);

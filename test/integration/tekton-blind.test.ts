@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
-import { eventually } from '@image-factory/test-support';
-import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+import { fakeTektonWorld, NO_CREDENTIALS, observeUntil, type FakeTektonWorld } from './tekton-world.ts';
 
 const yes = (): boolean => true;
 let current: FakeTektonWorld;
@@ -28,24 +27,12 @@ async function running(follower: ExecutionFollower): Promise<Attempt> {
   const prepared = await current.world.attempt();
   const outcome = await follower.create(prepared, NO_CREDENTIALS, yes);
   const attempt = { ...prepared, uid: outcome.kind === 'created' ? outcome.uid : undefined };
-  await until('running', follower, attempt, isRunning);
+  await observeUntil('running', follower, attempt, isRunning);
   return attempt;
 }
 
 function isRunning(seen: AttemptObservation): boolean {
   return seen.kind === 'present' && seen.phase === 'running';
-}
-
-function until(
-  what: string,
-  follower: ExecutionFollower,
-  attempt: Attempt,
-  holds: (seen: AttemptObservation) => boolean,
-): Promise<AttemptObservation> {
-  return eventually(what, async () => {
-    const seen = await follower.observe(attempt);
-    return holds(seen) ? seen : undefined;
-  });
 }
 
 describe('watches that are stale', () => {
@@ -70,13 +57,13 @@ describe('watches that are stale', () => {
       const follower = await openFollower(1_000);
       const attempt = await running(follower);
       await away[how]();
-      await until('unreachable', follower, attempt, (seen) => seen.kind === 'unreachable');
+      await observeUntil('unreachable', follower, attempt, (seen) => seen.kind === 'unreachable');
       const before = current.server.connectionsAccepted;
       const looks = await Promise.all(Array.from({ length: 500 }, () => follower.observe(attempt)));
       expect(new Set(looks.map(({ kind }) => kind))).toEqual(new Set(['unreachable']));
       expect(current.server.connectionsAccepted - before).toBeLessThan(10);
       await comeBack();
-      await until('running again', follower, attempt, isRunning);
+      await observeUntil('running again', follower, attempt, isRunning);
     },
   );
 });
@@ -94,7 +81,7 @@ describe('a run that was deleted before its follower began to watch', () => {
     expect(await adopter.observe(attempt)).toMatchObject({ kind: 'present', phase: 'running', podsOver: false });
     await adopter.stop(attempt, 'UserCancel', yes);
     expect(current.server.store.find('pods', namespace, pod)).toBeUndefined();
-    await until('absent', adopter, attempt, (seen) => seen.kind === 'absent');
+    await observeUntil('absent', adopter, attempt, (seen) => seen.kind === 'absent');
   });
 });
 
@@ -111,7 +98,7 @@ describe('an API server that takes no creates for an hour', () => {
     await adopter.removeCredentials(attempt, yes);
     expect(await adopter.listCredentials()).toMatchObject({ kind: 'listed' });
     expect(await adopter.observe(never)).toEqual({ kind: 'absent' });
-    await until('cancelled', adopter, attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    await observeUntil('cancelled', adopter, attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
   });
 });
 

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Clock, type Attempt, type AttemptObservation, type ExecutionFollower } from '@image-factory/domain';
 import { systemClock } from '@image-factory/telemetry';
-import { eventually } from '@image-factory/test-support';
-import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+import { fakeTektonWorld, NO_CREDENTIALS, observeUntil, type FakeTektonWorld } from './tekton-world.ts';
 
 const yes = (): boolean => true;
 
@@ -43,19 +42,8 @@ async function running(): Promise<Attempt> {
   const attempt = await current.world.attempt({ buildMethod: 'packer', imageRepository: undefined });
   current.tekton.scripts.set(attempt.buildId, { build: { ending: 'hangs' } });
   const outcome = await follower.create(attempt, NO_CREDENTIALS, yes);
-  await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+  await observeUntil('running', follower, attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
   return { ...attempt, uid: outcome.kind === 'created' ? outcome.uid : undefined };
-}
-
-function until(
-  what: string,
-  attempt: Attempt,
-  holds: (seen: AttemptObservation) => boolean,
-): Promise<AttemptObservation> {
-  return eventually(what, async () => {
-    const seen = await follower.observe(attempt);
-    return holds(seen) ? seen : undefined;
-  });
 }
 
 const over = (seen: AttemptObservation): boolean => seen.kind === 'present' && seen.podsOver;
@@ -65,23 +53,28 @@ describe('the pods of an ended run', () => {
     current.tekton.podFinalizers = ['test/node-does-not-answer'];
     const attempt = { ...(await running()), stopIntent: 'Drain' as const };
     await follower.stop(attempt, 'Drain', yes);
-    const ended = await until('it ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    const ended = await observeUntil(
+      'it ended',
+      follower,
+      attempt,
+      (seen) => seen.kind === 'present' && seen.phase === 'ended',
+    );
     expect(ended).toMatchObject({ podsOver: false, podsProvedOver: false, end: { outcome: 'moved' } });
     clock.aheadMs = 3_600_000;
-    expect(await until('it is overdue', attempt, over)).toMatchObject({ podsProvedOver: false });
+    expect(await observeUntil('it is overdue', follower, attempt, over)).toMatchObject({ podsProvedOver: false });
   });
 
   it('are over, and that is not proved, when the cluster gave one up with its node', async () => {
     const attempt = await running();
     const reason = 'DeletionByTaintManager';
     current.tekton.disrupt(attempt.place.namespace, attempt.name, { reason, message: '' });
-    const ended = await until('it ended', attempt, over);
+    const ended = await observeUntil('it ended', follower, attempt, over);
     expect(ended).toMatchObject({ podsProvedOver: false, end: { reason: 'NodeUnreachable' } });
   });
 
   it('are proved over when their containers have ended', async () => {
     const attempt = await running();
     current.tekton.finish(attempt.name, 'fails');
-    expect(await until('it ended', attempt, over)).toMatchObject({ podsProvedOver: true });
+    expect(await observeUntil('it ended', follower, attempt, over)).toMatchObject({ podsProvedOver: true });
   });
 });

@@ -6,6 +6,8 @@ import {
   TenantNamespaceRepository,
   type Attempt,
   type AttemptCredentials,
+  type AttemptObservation,
+  type ExecutionFollower,
   type Provider,
   type ProviderCredential,
   type ProviderSettings,
@@ -21,7 +23,7 @@ import {
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { TektonBuildExecutor, type TektonBuildExecutorOptions } from '@image-factory/tekton-executor';
-import { FakeKubeApiServer, FakeTektonController, USUAL_RESOURCES } from '@image-factory/test-support';
+import { eventually, FakeKubeApiServer, FakeTektonController, USUAL_RESOURCES } from '@image-factory/test-support';
 import { spoken } from './spoken.ts';
 
 /** One connection for one provider, as the registry's pool would give it. */
@@ -266,6 +268,19 @@ export class TektonWorld {
   async close(): Promise<void> {
     for (const close of this.#closing) await close();
   }
+}
+
+/** What the follower observes once `holds` is true of it. */
+export function observeUntil(
+  what: string,
+  follower: ExecutionFollower,
+  attempt: Attempt,
+  holds: (seen: AttemptObservation) => boolean,
+): Promise<AttemptObservation> {
+  return eventually(what, async () => {
+    const seen = await follower.observe(attempt);
+    return holds(seen) ? seen : undefined;
+  });
 }
 
 export interface FakeTektonWorld {
