@@ -2,7 +2,7 @@ import type { BuildStatus, Reason } from '@image-factory/domain';
 import type { Database, Transaction } from '../database/database.js';
 import { storableText } from '../sql/storable.js';
 import type { CancelRequest, CancelResult } from './claimed-execution.js';
-import { CANCEL_LOOK, CANCEL_RUNNING_WRITE, LOCK_LIVE } from './placement-statements.js';
+import { CANCEL_LOOK, CANCEL_RUNNING_WRITE, LOCK_LIVE, LOCK_QUEUED } from './placement-statements.js';
 import { END_QUEUED_WRITE, FIND_EXPIRED, LOCK_LANES } from './statements.js';
 import { unblockAfter } from './unblock-builds.js';
 import type { MovedBuild } from './wake-builds.js';
@@ -62,17 +62,15 @@ export async function cancelBuild(database: Database, request: CancelRequest): P
   throw new Error(`build ${request.buildId} moved at every one of ${CANCEL_LOOKS} looks`);
 }
 
+/** The build is locked before it waits for its lane: claims that stand in line there would take it away each time. */
 async function cancelQueued(database: Database, request: CancelRequest): Promise<boolean> {
-  const ended = await database.transaction((tx) =>
-    endQueued(tx, {
-      builds: [{ id: request.buildId, tenant_id: request.tenantId }],
-      status: 'cancelled',
-      reason: 'UserCancel',
-      message: request.reason,
-      actor: request.actor,
-    }),
-  );
-  return ended.length === 1;
+  return database.transaction(async (tx) => {
+    const builds = await tx.query<BuildRow>(LOCK_QUEUED, [request.buildId, request.tenantId]);
+    if (builds.length === 0) return false;
+    const { reason: message, actor } = request;
+    const ended = await endQueued(tx, { builds, status: 'cancelled', reason: 'UserCancel', message, actor });
+    return ended.length === 1;
+  });
 }
 
 async function cancelRunning(database: Database, request: CancelRequest): Promise<string | undefined> {

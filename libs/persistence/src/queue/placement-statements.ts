@@ -200,6 +200,9 @@ export const FIND_ABANDONED = `
 /** Index: primary key. Locks nothing: what it says is checked again under lock. */
 export const CANCEL_LOOK = 'SELECT status FROM builds WHERE id = $1 AND tenant_id = $2';
 
+/** Keeps a queued build from claims, which skip what is locked. Index: primary key. Locks: the build. */
+export const LOCK_QUEUED = `SELECT id, tenant_id FROM builds WHERE id = $1 AND tenant_id = $2 AND status = 'queued' FOR UPDATE`;
+
 /** A build with its live execution. Index: build_executions_live, primary key. Locks: the execution, then the build. */
 export const LOCK_LIVE = `
   SELECT e.id AS execution_id, b.status

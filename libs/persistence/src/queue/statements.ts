@@ -9,7 +9,8 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
  * the submission's in build/submission-statements.ts.
  *
  * Lock order, everywhere: shard → execution → build → lane → project lane → provider → tag. The two that take a lane
- * first, claim and the cancel of a queued build, then take builds with SKIP LOCKED, so that they never wait for one who waits for them.
+ * first, claim and END_QUEUED_WRITE, then take builds with SKIP LOCKED: they never wait for one who
+ * waits for them.
  *
  * READ COMMITTED takes a statement's snapshot before its locks: what has to be read after a lock was taken is read by
  * the next statement. Counters in `lanes` and `providers` only move in the transaction that moves what they count.
