@@ -68,6 +68,21 @@ describe('watches that are stale', () => {
   );
 });
 
+describe('a run that is deleted while the watches are stale', () => {
+  it('has the end that was seen before', async () => {
+    const follower = await openFollower(1_000);
+    const attempt = await running(follower);
+    current.tekton.finish(attempt.name, 'fails');
+    await observeUntil('ended', follower, attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
+    current.server.fault({ path: '/apis/tekton.dev/v1/pipelineruns' }, { kind: 'status', status: 503 }, 1_000);
+    current.server.dropConnections();
+    await expect.poll(() => follower.watchAgeMs(), { timeout: 10_000 }).toBeGreaterThan(1_500);
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    const last = { kind: 'present', end: { outcome: 'failed' }, podsOver: true };
+    expect(await follower.observe(attempt)).toMatchObject(last);
+  });
+});
+
 describe('a run that was deleted before its follower began to watch', () => {
   it('is not absent while a pod of it lives, which a stop ends', async () => {
     const attempt = await running(await openFollower());

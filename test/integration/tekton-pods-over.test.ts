@@ -78,3 +78,20 @@ describe('the pods of an ended run', () => {
     expect(await observeUntil('it ended', follower, attempt, over)).toMatchObject({ podsProvedOver: true });
   });
 });
+
+describe('the pod of a run that was deleted longer ago than watches are remembered', () => {
+  it('is ended by a stop', async () => {
+    const attempt = await running();
+    const { namespace } = attempt.place;
+    const pod = `${attempt.name}-build-pod`;
+    current.server.store.update('pods', namespace, pod, (object) => {
+      object.metadata.ownerReferences = [];
+    });
+    current.server.store.delete('pipelineruns', namespace, attempt.name);
+    await expect.poll(() => follower.listRuns()).toEqual([]);
+    clock.aheadMs = 2 * 3_600_000;
+    await running();
+    await follower.stop(attempt, 'UserCancel', yes);
+    expect(current.server.store.find('pods', namespace, pod)).toBeUndefined();
+  });
+});

@@ -121,12 +121,15 @@ export class AttemptObserver {
   }
 
   /**
-   * The run is not there. While a pod of it lives, the attempt is not over, whether anybody here saw the run or not
+   * The run is not there. Its end was seen: that is its verdict, though the watches that told it have missed the deletion,
+   * or are not believed any more. While a pod of it lives, the attempt is not over, whether anybody here saw the run or not
    * (rule 15): its pods may have been left behind, or have their grace still. All the time since the first of them was
    * made counts as run time, so that the run's limit ends it too.
    */
   async #missing(connection: ClusterConnection, attempt: Attempt, seen: SeenAttempt): Promise<AttemptObservation> {
     const pods = podsByRead(seen.pods, await readPods(connection, attempt));
+    const end = seen.run === undefined ? undefined : this.#endSeen(attempt, { ...seen, run: seen.run, pods });
+    if (end !== undefined) return end;
     const live = pods.filter((pod) => !isOver(pod, this.#options.overdue.has));
     if (live.length === 0) return { kind: 'absent' };
     const sinceMs = Math.min(...live.map(({ createdAt }) => createdAt.getTime()));
@@ -190,14 +193,19 @@ export class AttemptObserver {
     const { keeper } = this.#options;
     const pods = keeper.isStale ? podsByRead(seen.pods, await readPods(connection, attempt)) : seen.pods;
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods };
-    const ended = this.#ended.get(attempt.executionId);
-    if (ended !== undefined || isEnded(run.verdict)) {
-      const document = ended?.read.document ?? lastDocument(run);
-      const last = ended === undefined ? view : this.#newest(ended, view);
-      return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
-    }
+    const end = this.#endSeen(attempt, view);
+    if (end !== undefined) return end;
     if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, seen, true);
     return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
+  }
+
+  /** The last state of a run that is gone, when that was its end. */
+  #endSeen(attempt: Attempt, view: AttemptView): PresentAttempt | undefined {
+    const ended = this.#ended.get(attempt.executionId);
+    if (ended === undefined && !isEnded(view.run.verdict)) return undefined;
+    const document = ended?.read.document ?? lastDocument(view.run);
+    const last = ended === undefined ? view : this.#newest(ended, view);
+    return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
   }
 
   async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {

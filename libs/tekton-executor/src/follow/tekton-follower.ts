@@ -30,6 +30,7 @@ import { AttemptObserver, sameCluster } from './attempt-observer.js';
 import { AttemptViews } from './attempt-views.js';
 import { shardSelector, type ClusterWatches } from './cluster-watches.js';
 import { EndedReads } from './ended-reads.js';
+import { readPods } from './read-attempt.js';
 import type { PodView } from './run-views.js';
 import { WatchKeeper } from './watch-keeper.js';
 
@@ -158,7 +159,7 @@ export class TektonFollower extends ExecutionFollower {
     const connection = await this.#writable('stop');
     const stopped = await stopRun(connection, attempt, mayWrite);
     // Nobody else ends the pods of a run that is not there any more.
-    if (stopped === 'gone') await removePods(connection, this.#livePods(attempt), mayWrite);
+    if (stopped === 'gone') await removePods(connection, await this.#livePods(connection, attempt), mayWrite);
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -166,7 +167,8 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeRun(await this.#writable('stop'), attempt, this.#livePods(attempt), mayWrite);
+    const connection = await this.#writable('stop');
+    await removeRun(connection, attempt, await this.#livePods(connection, attempt), mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
@@ -218,9 +220,10 @@ export class TektonFollower extends ExecutionFollower {
     });
   }
 
-  /** Pods of the attempt that live and are not being deleted. */
-  #livePods({ executionId }: Attempt): readonly PodView[] {
-    const { pods } = this.#views.find(executionId);
+  /** Pods of the attempt that live and are not being deleted; where the watches know of none, the API server is asked. */
+  async #livePods(connection: ClusterConnection, attempt: Attempt): Promise<readonly PodView[]> {
+    const seen = this.#views.find(attempt.executionId).pods;
+    const pods = seen.length > 0 ? seen : await readPods(connection, attempt);
     return pods.filter((pod) => !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined);
   }
 
