@@ -31,7 +31,8 @@ async function running(): Promise<{ buildId: string; run: FakeRun }> {
 /** Past its deadline: what runs is stopped under the intent Drain. */
 async function drain(): Promise<void> {
   await harness.database.query(
-    `UPDATE providers SET state = 'draining', drain_deadline_at = now() - interval '1 second'`,
+    `UPDATE providers SET state = 'draining', drain_deadline_at = now() - interval '1 second'
+      WHERE id IN (SELECT provider_id FROM build_executions)`,
   );
   await eventually('its run is told to stop', () => harness.cluster.stops[0], WAIT);
 }
