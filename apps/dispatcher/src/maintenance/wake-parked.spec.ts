@@ -46,11 +46,4 @@ describe('builds that wait for a provider', () => {
     const changed = { ...FIT, generation: 2 };
     expect(await woken(FIT, FIT, { ...FIT, running: 0 }, changed, changed)).toEqual([['p'], [], [], ['p'], []]);
   });
-
-  it('are woken again while slots stay free that nobody came for', async () => {
-    const looks = await woken(...Array.from({ length: 7 }, () => FIT));
-    expect(looks).toEqual([['p'], [], [], [], [], ['p'], []]);
-    const unlimited = await woken(...Array.from({ length: 7 }, () => ({ ...FIT, maxConcurrentBuilds: 0 })));
-    expect(unlimited.flat()).toEqual(['p']);
-  });
 });

@@ -5,11 +5,10 @@ import type { DispatcherRuntime } from '../runtime/dispatcher-runtime.js';
 /**
  * Wakes builds that are parked for want of a provider when one has become fit: its state, health, generation or room
  * has changed for the better since the last look. Pods that end wake their provider's builds at once by themselves; this
- * is what notices all other changes, by whomever they were made. A provider whose slots stay free wakes again: what was
- * woken for them may have been cancelled since, or have found its tenant at its limit.
+ * is what notices all other changes, by whomever they were made.
  */
 export class WakeParked {
-  readonly #known = new Map<string, { readonly fitness: string; readonly looks: number }>();
+  readonly #known = new Map<string, string>();
 
   async run(runtime: DispatcherRuntime): Promise<number> {
     const { queue } = runtime.parts.stores;
@@ -17,17 +16,13 @@ export class WakeParked {
     for (const provider of await queue.roomOfProviders()) {
       const fitness = fitnessOf(provider);
       const before = this.#known.get(provider.id);
-      const looks = before?.fitness === fitness ? before.looks + 1 : 0;
-      this.#known.set(provider.id, { fitness, looks });
-      const wakes = looks === 0 || (provider.maxConcurrentBuilds > 0 && looks % LOOKS_AT_FREE_SLOTS === 0);
-      if (fitness !== UNFIT && wakes) woken += await queue.wakeForProvider(provider.id, atOnce(provider));
+      this.#known.set(provider.id, fitness);
+      if (before === fitness || fitness === UNFIT) continue;
+      woken += await queue.wakeForProvider(provider.id, atOnce(provider));
     }
     return woken;
   }
 }
-
-/** After so many looks at slots that are free their provider wakes builds again. */
-const LOOKS_AT_FREE_SLOTS = 5;
 
 const UNFIT = 'unfit';
 
