@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { eventually } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { QueueWorld } from './queue-world.js';
 
@@ -66,6 +67,26 @@ describe('a cancel', () => {
     expect(await cancel(build)).toEqual({ kind: 'finished', status: 'failed' });
     expect(await cancel(build, await world.tenant())).toEqual({ kind: 'not-found' });
     expect(await cancel(randomUUID())).toEqual({ kind: 'not-found' });
+  });
+
+  it('is not overtaken by a claim that stood in line for the lane before it', async () => {
+    const build = await world.submit(tenant);
+    const { database } = world;
+    const inLine = (count: number): Promise<number> =>
+      eventually(`${count} wait for the lane`, async () => {
+        const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        return (await database.query(waiting)).length === count ? count : undefined;
+      });
+    const both = await database.transaction(async (tx) => {
+      await tx.query('SELECT FROM lanes WHERE tenant_id = $1 FOR UPDATE', [tenant]);
+      const claim = world.queue.claim({ dispatcherId: dispatcher, limit: 1 });
+      await inLine(1);
+      const cancelled = cancel(build);
+      await inLine(2);
+      return { claim, cancelled };
+    });
+    expect(await both.cancelled).toEqual({ kind: 'cancelled', status: 'cancelled' });
+    expect((await both.claim).claimed).toEqual([]);
   });
 
   it('races claims, releases and parks without losing a build or a count', async () => {

@@ -8,8 +8,8 @@ import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
  * The queue's SQL: statements that wake or end a queued build, and those of lanes. The claim's are in claim-statements.ts,
  * the submission's in build/submission-statements.ts.
  *
- * Lock order, everywhere: shard → execution → build → lane → project lane → provider → tag. The two that take a lane
- * first, claim and END_QUEUED_WRITE, then take builds with SKIP LOCKED: they never wait for one who
+ * Lock order, everywhere: shard → execution → build → lane → project lane → provider → tag. Those that take a lane
+ * first, the claim, UNPARK_WRITE and END_QUEUED_WRITE, then take builds with SKIP LOCKED: they never wait for one who
  * waits for them.
  *
  * READ COMMITTED takes a statement's snapshot before its locks: what has to be read after a lock was taken is read by
@@ -135,8 +135,8 @@ export const FIND_EXPIRED = `
 
 /**
  * Ends queued builds: $2 the status, $3 the reason, $4 the message, $5 the actor, $6 true when it is a cancel.
- * Index: primary keys. Locks: the builds, skipping locked ones (they are about to be queued by someone who waits for
- * the lane that we hold); their lanes are locked already.
+ * Index: primary keys. Locks: the builds, skipping what another transaction has locked (it waits for the lane
+ * that we hold, to queue or to cancel it); their lanes are locked already.
  */
 export const END_QUEUED_WRITE = `
   WITH waiting AS MATERIALIZED (

@@ -73,7 +73,7 @@ function isTakenBy(provider: Provider, row: WaitingRow): boolean {
   });
 }
 
-/** Lanes first, in order, then the builds: nobody who holds a parked build waits for a lane. */
+/** Lanes first, in order, then the builds, skipping who holds one: a cancel does, and waits for its lane. */
 async function unpark(database: Database, candidates: readonly BuildRow[]): Promise<MovedBuild[]> {
   if (candidates.length === 0) return [];
   const rows = await database.transaction(async (tx) => {
