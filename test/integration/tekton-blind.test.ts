@@ -81,6 +81,26 @@ describe('a run that is deleted while the watches are stale', () => {
     const last = { kind: 'present', end: { outcome: 'failed' }, podsOver: true };
     expect(await follower.observe(attempt)).toMatchObject(last);
   });
+
+  it('frees nothing when it is another cluster that does not have it', async () => {
+    current.tekton.podFinalizers = ['test/still-terminating'];
+    const follower = await openFollower(1_000);
+    const attempt = { ...(await running(follower)), stopIntent: 'UserCancel' as const };
+    await follower.stop(attempt, 'UserCancel', yes);
+    const terminating = (seen: AttemptObservation): boolean =>
+      seen.kind === 'present' && seen.phase === 'ended' && !seen.podsOver;
+    await observeUntil('ended', follower, attempt, terminating);
+    const { store } = current.server;
+    current.server.fault({ path: '/apis/tekton.dev/v1/pipelineruns' }, { kind: 'status', status: 503 }, 1_000);
+    current.server.fault({ path: /\/namespaces\/.*\/pods$/ }, { kind: 'answer', body: { items: [] } }, 1_000);
+    store.delete('namespaces', undefined, 'kube-system');
+    store.create('namespaces', { metadata: { name: 'kube-system' } });
+    store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    current.server.dropConnections();
+    const moved = (seen: AttemptObservation): boolean =>
+      seen.kind === 'unreachable' && seen.reason === 'ProviderChanged';
+    await observeUntil('it is another cluster', follower, attempt, moved);
+  });
 });
 
 describe('a run that was deleted before its follower began to watch', () => {

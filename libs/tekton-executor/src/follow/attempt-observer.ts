@@ -67,9 +67,7 @@ export class AttemptObserver {
     try {
       const connection = this.#options.keeper.connection();
       await sameCluster(connection, attempt, 'status');
-      const observation = await this.#look(connection, attempt);
-      if (observation.kind === 'absent') await sameClusterNow(connection, attempt, 'status');
-      return observation;
+      return await this.#look(connection, attempt);
     } catch (error) {
       if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
       throw error;
@@ -127,7 +125,7 @@ export class AttemptObserver {
    * made counts as run time, so that the run's limit ends it too.
    */
   async #missing(connection: ClusterConnection, attempt: Attempt, seen: SeenAttempt): Promise<AttemptObservation> {
-    const pods = podsByRead(seen.pods, await readPods(connection, attempt));
+    const pods = await this.#podsThere(connection, attempt, seen.pods);
     const end = seen.run === undefined ? undefined : this.#endSeen(attempt, { ...seen, run: seen.run, pods });
     if (end !== undefined) return end;
     const live = pods.filter((pod) => !isOver(pod, this.#options.overdue.has));
@@ -146,6 +144,20 @@ export class AttemptObserver {
       podsProvedOver: false,
       end: undefined,
     };
+  }
+
+  /**
+   * The attempt's pods by a read of the API server, which also decides about those that it does not have: so it has to be
+   * the attempt's own cluster that is asked, now.
+   */
+  async #podsThere(
+    connection: ClusterConnection,
+    attempt: Attempt,
+    seen: readonly PodView[],
+  ): Promise<readonly PodView[]> {
+    const read = await readPods(connection, attempt, 'status');
+    await sameClusterNow(connection, attempt, 'status');
+    return podsByRead(mergePods(this.#ended.get(attempt.executionId)?.read.view.pods ?? [], seen), read);
   }
 
   async #going(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
@@ -169,7 +181,8 @@ export class AttemptObserver {
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
     const first = this.#ended.get(attempt.executionId)?.uid !== view.run.uid;
     const ended = await this.#readEnd(connection, attempt, view);
-    const status = this.#status(attempt, this.#newest(ended, view), {
+    const newest = { ...ended.read.view, pods: newestPods(ended, view.pods) };
+    const status = this.#status(attempt, newest, {
       ...ended,
       document: ended.read.document,
       deleted: false,
@@ -190,8 +203,9 @@ export class AttemptObserver {
     seen: SeenAttempt,
     run: RunView,
   ): Promise<AttemptObservation> {
-    const { keeper } = this.#options;
-    const pods = keeper.isStale ? podsByRead(seen.pods, await readPods(connection, attempt)) : seen.pods;
+    const ended = this.#ended.get(attempt.executionId);
+    const watched = ended === undefined ? seen.pods : newestPods(ended, seen.pods);
+    const pods = this.#options.keeper.isStale ? await this.#podsThere(connection, attempt, seen.pods) : watched;
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods };
     const end = this.#endSeen(attempt, view);
     if (end !== undefined) return end;
@@ -204,7 +218,7 @@ export class AttemptObserver {
     const ended = this.#ended.get(attempt.executionId);
     if (ended === undefined && !isEnded(view.run.verdict)) return undefined;
     const document = ended?.read.document ?? lastDocument(view.run);
-    const last = ended === undefined ? view : this.#newest(ended, view);
+    const last = ended === undefined ? view : { ...ended.read.view, pods: view.pods };
     return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
   }
 
@@ -256,11 +270,6 @@ export class AttemptObserver {
     return events;
   }
 
-  /** The run as it was read, with the pods as they are now. */
-  #newest(ended: Ended, now: AttemptView): AttemptView {
-    return { ...ended.read.view, pods: mergePods(ended.read.view.pods, told(now.pods)) };
-  }
-
   /** A pod that the watch does not know, or only misses, is looked up: it must not hold the attempt for ever. */
   async #podsByNow(
     connection: ClusterConnection,
@@ -274,10 +283,8 @@ export class AttemptObserver {
       (pod) => !known.some(({ uid }) => uid === pod.uid) && !isOver(pod, isOverdue),
     );
     if (!unknown) return {};
-    const again = await readAttempt(connection, attempt);
-    const now = mergePods(again?.view.pods ?? [], known);
-    const all = { ...ended.read.view, pods: mergePods(ended.read.view.pods, now) };
-    return { podsOver: podsOver(now, isOverdue), podsProvedOver: podsProvedOver(all) };
+    const pods = await this.#podsThere(connection, attempt, known);
+    return { podsOver: podsOver(pods, isOverdue), podsProvedOver: podsProvedOver({ ...ended.read.view, pods }) };
   }
 
   #status(
@@ -324,18 +331,30 @@ async function sameClusterNow(
   });
 }
 
+/** Those of an ended run as they were read, and as they are now. */
+function newestPods(ended: Ended, now: readonly PodView[]): readonly PodView[] {
+  return mergePods(ended.read.view.pods, told(now));
+}
+
 /** What the watches have told of pods: of one that is only missed, new ones may not have heard yet. */
 function told(pods: readonly PodView[]): readonly PodView[] {
   return pods.filter(({ lastStateUnseen }) => !lastStateUnseen);
 }
 
-/** A watch may be far behind: what it has shown before the read, and the read did not find, is gone; the rest is there. */
+/**
+ * A watch may be far behind: what it has shown before the read, and the read did not find, is gone, and nobody saw it go;
+ * the rest is there.
+ */
 function podsByRead(seen: readonly PodView[], read: readonly PodView[]): readonly PodView[] {
   const there = new Set(read.map(({ uid }) => uid));
   return mergePods(
-    seen.map((pod) => ({ ...pod, gone: !there.has(pod.uid) })),
+    seen.map((pod) => (there.has(pod.uid) ? { ...pod, gone: false } : missed(pod))),
     read,
   );
+}
+
+function missed(pod: PodView): PodView {
+  return pod.gone ? pod : { ...pod, gone: true, lastStateUnseen: true };
 }
 
 /** `newer` wins; what only `older` knows stays, and so does what cannot be undone: a disruption, a deletion, its end. */

@@ -1,6 +1,6 @@
 import { isDomainError } from '@image-factory/domain';
 import type { Attempt } from '@image-factory/domain';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import { findRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { LogLineParser } from '../log/log-line-parser.js';
@@ -24,8 +24,8 @@ export async function readAttempt(connection: ClusterConnection, attempt: Attemp
   const run = await findRun(connection, attempt, 'status');
   if (run === undefined) return undefined;
   const [taskRuns, pods] = await Promise.all([
-    listOfRun<TaskRunObject>(connection, attempt, KUBE_PATHS.taskRunsIn(attempt.place.namespace)),
-    readPods(connection, attempt),
+    listOfRun<TaskRunObject>(connection, attempt, KUBE_PATHS.taskRunsIn(attempt.place.namespace), 'status'),
+    readPods(connection, attempt, 'status'),
   ]);
   const ofRun = ({ runUid }: { readonly runUid: string | undefined }): boolean =>
     runUid === undefined || runUid === run.metadata.uid;
@@ -40,14 +40,24 @@ export async function readAttempt(connection: ClusterConnection, attempt: Attemp
 }
 
 /** Reads the pods of the attempt's TaskRuns, whether its run is there or not. */
-export async function readPods(connection: ClusterConnection, attempt: Attempt): Promise<readonly PodView[]> {
-  const pods = await listOfRun<PodObject>(connection, attempt, KUBE_PATHS.podsIn(attempt.place.namespace));
+export async function readPods(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  requestClass: RequestClass,
+): Promise<readonly PodView[]> {
+  const path = KUBE_PATHS.podsIn(attempt.place.namespace);
+  const pods = await listOfRun<PodObject>(connection, attempt, path, requestClass);
   return pods.map((pod) => podView(pod)).filter((pod) => pod.taskRun !== '');
 }
 
-async function listOfRun<T>(connection: ClusterConnection, attempt: Attempt, path: string): Promise<readonly T[]> {
+async function listOfRun<T>(
+  connection: ClusterConnection,
+  attempt: Attempt,
+  path: string,
+  requestClass: RequestClass,
+): Promise<readonly T[]> {
   const query = { labelSelector: `${TEKTON_LABELS.pipelineRun}=${attempt.name}` };
-  const request = { requestClass: 'status', method: 'GET', path, query } as const;
+  const request = { requestClass, method: 'GET', path, query } as const;
   return (await connection.request<{ items?: readonly T[] }>(request)).body.items ?? [];
 }
 

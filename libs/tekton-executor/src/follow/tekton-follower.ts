@@ -159,7 +159,7 @@ export class TektonFollower extends ExecutionFollower {
     const connection = await this.#writable('stop');
     const stopped = await stopRun(connection, attempt, mayWrite);
     // Nobody else ends the pods of a run that is not there any more.
-    if (stopped === 'gone') await removePods(connection, await this.#livePods(connection, attempt), mayWrite);
+    if (stopped === 'gone') await removePods(connection, await this.#podsThere(connection, attempt), mayWrite);
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -167,8 +167,7 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    const connection = await this.#writable('stop');
-    await removeRun(connection, attempt, await this.#livePods(connection, attempt), mayWrite);
+    await removeRun(await this.#writable('stop'), attempt, this.#livePods(attempt), mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
@@ -220,11 +219,19 @@ export class TektonFollower extends ExecutionFollower {
     });
   }
 
-  /** Pods of the attempt that live and are not being deleted; where the watches know of none, the API server is asked. */
-  async #livePods(connection: ClusterConnection, attempt: Attempt): Promise<readonly PodView[]> {
-    const seen = this.#views.find(attempt.executionId).pods;
-    const pods = seen.length > 0 ? seen : await readPods(connection, attempt);
-    return pods.filter((pod) => !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined);
+  /** Pods of the attempt that live and are not being deleted. */
+  #livePods({ executionId }: Attempt): readonly PodView[] {
+    return this.#views.find(executionId).pods.filter((pod) => this.#isLeft(pod));
+  }
+
+  /** The same by the API server: watches may be behind, or have forgotten a run that was deleted long ago. */
+  async #podsThere(connection: ClusterConnection, attempt: Attempt): Promise<readonly PodView[]> {
+    const pods = await readPods(connection, attempt, 'stop');
+    return pods.filter((pod) => pod.executionId === attempt.executionId && this.#isLeft(pod));
+  }
+
+  #isLeft(pod: PodView): boolean {
+    return !isOver(pod, this.#overdue.has) && pod.deletionGraceMs === undefined;
   }
 
   #forget(executionId: string): void {
