@@ -52,6 +52,14 @@ describe('on a database whose clock is other than its judge knows', () => {
     expect(await world.queue.expireQueued(10, new Date())).toHaveLength(1);
   });
 
+  it.each([3_600, 25, -25, -3_600])('by %i s, no parked build’s time has come', async (jump) => {
+    const build = await world.submit(tenant, { notBefore: new Date(Date.now() + 3_600_000) });
+    await world.database.query(`UPDATE builds SET parked_wake_at = now() - interval '1 second'`);
+    expect(await world.queue.wakeDue(10, beforeJump(jump))).toBe(0);
+    expect(await world.build(build)).toMatchObject({ parked: 'NotBefore' });
+    expect(await world.queue.wakeDue(10, new Date())).toBe(1);
+  });
+
   it('a dispatcher that was renewed in the future is dead, and what it had is taken and counted as stranded', async () => {
     await world.submit(tenant);
     const { executionId } = await world.claimOne(one);

@@ -73,7 +73,7 @@ describe('limits under many claimers', () => {
       if (way === 1 && claimed.bounces === 0) {
         const wakeAt = new Date(Date.now() - 1_000);
         await world.queue.park({ ...request, parking: { reason: 'BackOff', message: '', wakeAt } });
-        await world.queue.wakeDue(100);
+        await world.queue.wakeDue(100, new Date());
         return;
       }
       ended += 1;

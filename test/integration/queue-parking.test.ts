@@ -69,9 +69,9 @@ describe('parked builds', () => {
     const soon = new Date(Date.now() + 3_600_000);
     const build = await world.submit(tenant, { notBefore: soon });
     expect(await world.build(build)).toMatchObject({ parked: 'NotBefore', queue_key: null });
-    expect(await world.queue.wakeDue(10)).toBe(0);
+    expect(await world.queue.wakeDue(10, new Date())).toBe(0);
     await world.database.query(`UPDATE builds SET parked_wake_at = now() - interval '1 second' WHERE id = $1`, [build]);
-    expect(await world.queue.wakeDue(10)).toBe(1);
+    expect(await world.queue.wakeDue(10, new Date())).toBe(1);
     expect(await world.build(build)).toMatchObject({ parked: null, queue_key: soon.getTime() });
   });
 

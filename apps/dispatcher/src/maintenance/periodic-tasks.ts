@@ -19,7 +19,11 @@ export function periodicTasks(healthIntervalMs: number): readonly PeriodicTaskDe
   const wakeParked = new WakeParked();
   const sweep = new SweepRuns();
   return [
-    { name: 'wake-due', everyMs: 1_000, run: (runtime) => runtime.parts.stores.queue.wakeDue(BATCH) },
+    {
+      name: 'wake-due',
+      everyMs: 1_000,
+      run: settled((runtime, judgedAt) => runtime.parts.stores.queue.wakeDue(BATCH, judgedAt)),
+    },
     { name: 'wake-parked', everyMs: 1_000, run: (runtime) => wakeParked.run(runtime) },
     {
       name: 'release-abandoned',

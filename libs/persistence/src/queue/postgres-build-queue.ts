@@ -142,9 +142,9 @@ export class PostgresBuildQueue {
     return moved.filter(Boolean).length;
   }
 
-  /** Wakes parked builds whose time has come. */
-  async wakeDue(limit: number): Promise<number> {
-    return this.#woken(await wakeDueBuilds(this.database, limit));
+  /** Wakes parked builds whose time has come; none when the database's time is not `judgedAt` now. */
+  async wakeDue(limit: number, judgedAt: Date): Promise<number> {
+    return this.#woken(await wakeDueBuilds(this.database, limit, judgedAt));
   }
 
   /** Wakes builds that wait for an event: `provider:<id>`, `provider:any`; the oldest of each tenant by their turn. */

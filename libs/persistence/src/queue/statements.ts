@@ -53,10 +53,11 @@ export const LOCK_LANES: Statement = {
   SELECT tenant_id FROM lanes WHERE tenant_id = ANY ($1::uuid[]) ORDER BY tenant_id FOR UPDATE`,
 };
 
-/** Parked builds whose time has come. Index: builds_parked_time. Locks nothing. */
+/** Parked builds whose time has come by the judge's time $2. Index: builds_parked_time. Locks nothing. */
 export const FIND_DUE = `
   SELECT id, tenant_id FROM builds
-   WHERE parked IS NOT NULL AND parked_wake_at <= now() ORDER BY parked_wake_at LIMIT $1`;
+   WHERE parked IS NOT NULL AND parked_wake_at <= now() AND ${isJudgedTime('$2')}
+   ORDER BY parked_wake_at LIMIT $1`;
 
 /** A tenant's oldest builds that wait for the event `e`: a range of builds_parked_event, in its order. */
 const oldest = (tenantId: string, limit: string): string => `

@@ -32,8 +32,8 @@ interface WaitingRow extends BuildRow {
 }
 
 /** Puts parked builds whose time has come back in the claim order. */
-export async function wakeDueBuilds(database: Database, limit: number): Promise<MovedBuild[]> {
-  return unpark(database, await database.query<BuildRow>(FIND_DUE, [limit]));
+export async function wakeDueBuilds(database: Database, limit: number, judgedAt: Date): Promise<MovedBuild[]> {
+  return unpark(database, await database.query<BuildRow>(FIND_DUE, [limit, judgedAt]));
 }
 
 /** Puts parked builds that wait for `wakeOn` back in the claim order, the oldest of each tenant by the tenants' turn. */
