@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { PRIORITY_STEP_MS } from '@image-factory/domain';
 import { eventually } from '@image-factory/test-support';
 import { CLAIM_SETTINGS } from '../../libs/persistence/src/queue/claim-builds.js';
@@ -116,6 +116,35 @@ describe('claiming builds', () => {
     const results = await Promise.all(claimers.map((dispatcherId) => world.queue.claim({ dispatcherId, limit: 5 })));
     expect(results.map((result) => result.claimed.length)).toEqual(Array(8).fill(5));
     await world.database.query('DELETE FROM lanes WHERE tenant_id = $1', [tenant]);
+  });
+
+  it('now and then waits for a busy lane whose turn it is, although another one is free', async () => {
+    const busy = await world.tenant(100);
+    const free = await world.tenant(100);
+    await world.submitMany(busy, 2);
+    await world.submitMany(free, 2);
+    await world.database.query('UPDATE lanes SET served = 1 WHERE tenant_id = $1', [free]);
+    const dispatcherId = await world.dispatcher();
+    const claimOf = async (): Promise<string | undefined> =>
+      (await world.queue.claim({ dispatcherId, limit: 1 })).claimed[0]?.tenantId;
+    const random = vi.spyOn(Math, 'random');
+    const waiting = await world.database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM lanes WHERE tenant_id = $1 FOR UPDATE', [busy]);
+      random.mockReturnValue(0.99);
+      expect(await claimOf()).toBe(free);
+      random.mockReturnValue(0);
+      const claimed = claimOf();
+      await eventually('a claim waits for the lane', async () => {
+        const waits = await tx.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return waits.length > 0;
+      });
+      return { claimed };
+    });
+    expect(await waiting.claimed).toBe(busy);
+    random.mockRestore();
+    await world.database.query('DELETE FROM lanes WHERE tenant_id = ANY ($1::uuid[])', [[busy, free]]);
   });
 
   it('waits at the gate while as many claims as may be are under way, and then claims', async () => {

@@ -25,6 +25,8 @@ export const MAX_CLAIM = 500;
 /** Most times that one claim reads heads: more than one only where builds were set aside or differ in their figures. */
 const MAX_ROUNDS = 12;
 const LANE_WAIT_MS = 1_000;
+/** Of so many claims one waits for the lane whose turn it is, whatever else is free: others would pass a busy lane over for ever. */
+const WAITS_ONE_IN = 16;
 
 /**
  * Only builds_claim yields the heads in their order; without this, statistics from an idle time make the planner sort
@@ -98,15 +100,19 @@ export async function claimBuilds(database: Database, request: ClaimRequest): Pr
   return { claimed, skippedForLimit: (full ? left?.queued : left?.skipped) ?? 0 };
 }
 
-/** Lanes that are free; when none is, one that is waited for, and whatever is free by then. */
+/** Lanes that are free; when none is, or one's turn was missed often, one that is waited for, and whatever is free by then. */
 async function lockLanes(tx: Transaction, limit: number): Promise<LaneRow[]> {
-  const gate = 1 + Math.floor(Math.random() * CLAIM_GATES);
-  const [, free] = await Promise.all([tx.query(CLAIM_GATE, [gate]), tx.query<LaneRow>(CLAIM_LANES, [limit])]);
+  const passed = tx.query(CLAIM_GATE, [1 + Math.floor(Math.random() * CLAIM_GATES)]);
+  if (Math.random() < 1 / WAITS_ONE_IN) return (await Promise.all([lanesWaited(tx, limit), passed]))[0];
+  const [free] = await Promise.all([tx.query<LaneRow>(CLAIM_LANES, [limit]), passed]);
   if (free.length > 0) return free;
   const [left] = await tx.query<LeftRow>(CLAIM_LEFT);
-  if (left?.ready !== true) return [];
-  const [, late] = await Promise.all([tx.query(CLAIM_LANE_WAITING), tx.query<LaneRow>(CLAIM_LANES, [limit])]);
-  return late;
+  return left?.ready === true ? lanesWaited(tx, limit) : [];
+}
+
+async function lanesWaited(tx: Transaction, limit: number): Promise<LaneRow[]> {
+  const [, lanes] = await Promise.all([tx.query(CLAIM_LANE_WAITING), tx.query<LaneRow>(CLAIM_LANES, [limit])]);
+  return lanes;
 }
 
 async function claimFrom(
