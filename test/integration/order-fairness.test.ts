@@ -51,6 +51,27 @@ describe('the share of tenants', () => {
     }
   });
 
+  it('does not suffer from claims that were taken back because no provider takes the build', async () => {
+    const [pinned, plain] = await Promise.all([world.tenant(1_000), world.tenant(1_000)]);
+    const nowhere = new Set(await Promise.all(Array.from({ length: 8 }, () => world.submit(pinned))));
+    await world.submitMany(pinned, 30);
+    await world.submitMany(plain, 30);
+    const ended = { [pinned]: 0, [plain]: 0 };
+    while ((ended[pinned] ?? 0) + (ended[plain] ?? 0) < 20) {
+      const claimed = await world.claimOne(dispatcherId);
+      const { executionId, tenantId } = claimed;
+      if (nowhere.delete(claimed.buildId)) {
+        const parking = { reason: 'NoEligibleProvider' as const, message: '', wakeOn: 'provider:x' };
+        expect(await world.queue.park({ executionId, dispatcherId, parking })).toBe(true);
+        continue;
+      }
+      await world.fail(claimed, dispatcherId);
+      ended[tenantId] = (ended[tenantId] ?? 0) + 1;
+    }
+    expect(nowhere.size).toBe(0);
+    expect(Math.abs((ended[pinned] ?? 0) - (ended[plain] ?? 0))).toBeLessThanOrEqual(1);
+  });
+
   it('is of CPU and memory, not of builds: a tenant of large builds runs fewer', async () => {
     const [large, small, wide] = await Promise.all([world.tenant(1_000), world.tenant(1_000), world.tenant(1_000)]);
     for (const tenant of [large, small, wide]) await world.submitMany(tenant, 200);

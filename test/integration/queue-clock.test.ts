@@ -35,4 +35,18 @@ describe('the queue clock', () => {
     expect(await world.queue.expireQueued(10, new Date())).toHaveLength(1);
     expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'QueueTimeout', attempt: 1 });
   });
+
+  it('shows the wait of a build that ends before it is placed', async () => {
+    const dispatcherId = await world.dispatcher();
+    const build = await world.submit(await world.tenant());
+    await later(400);
+    const claimed = await world.claimOne(dispatcherId);
+    const read = 'SELECT queued_seconds FROM builds WHERE id = $1';
+    await world.queue.release({ executionId: claimed.executionId, dispatcherId, reason: 'ClaimLost', message: '' });
+    expect(await world.one(read, [build])).toEqual({ queued_seconds: 0 });
+    await world.fail(await world.claimOne(dispatcherId), dispatcherId);
+    const { queued_seconds: queued } = await world.one<{ queued_seconds: number }>(read, [build]);
+    expect(queued).toBeGreaterThan(399);
+    expect(queued).toBeLessThan(460);
+  });
 });

@@ -3,6 +3,7 @@ import type { Statement } from '../database/transaction.js';
 import { hasLease, isJudgedTime } from '../lease/judged-time.js';
 import { IS_TRUSTED } from '../lease/trust-statements.js';
 import { inList } from '../sql/in-list.js';
+import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
 import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
 
 /* SQL about claimed executions: place them, take them back, cancel their builds. Lock order as in statements.ts. */
@@ -111,7 +112,8 @@ const PARK_BACKSTOP = `least(interval '10 minutes', interval '15 seconds' * (1 <
  * Takes claims back: no cluster was touched, no attempt is used. $1 executions, $2 whose claims (null: anybody's), $3
  * what becomes of a running build: `queued` (its old place), `parked`, `failed` (one that is being cancelled is
  * cancelled), $4 reasons, $5 messages, $6 actors, $7 and $8 what wakes each. A claim that is not $2's any more is left
- * alone. Index: primary keys. Locks: nothing new; executions, builds and lanes are locked already.
+ * alone. What goes back into the queue was not served: its lane's turn does not suffer from it. Index: primary keys.
+ * Locks: nothing new; executions, builds and lanes are locked already.
  */
 export const UNPLACE_WRITE: Statement = {
   name: 'unplace_write',
@@ -143,7 +145,9 @@ export const UNPLACE_WRITE: Statement = {
            parked_wake_on = CASE WHEN r.rule = 'parked' THEN r.wake_on END,
            attempt = CASE WHEN r.rule IN ('queued', 'parked') THEN b.attempt - 1 ELSE b.attempt END,
            bounces = b.bounces + 1,
-           finished_at = CASE WHEN r.rule IN ('failed', 'cancelled') THEN now() END
+           finished_at = CASE WHEN r.rule IN ('failed', 'cancelled') THEN now() END,
+           queued_seconds = b.queued_seconds + CASE WHEN r.rule IN ('failed', 'cancelled')
+             THEN greatest(0, extract(epoch FROM now() - b.queued_at)::double precision) ELSE 0 END
       FROM ruled r
      WHERE b.id = r.build_id AND b.status IN ('running', 'cancelling')
     RETURNING b.id, b.tenant_id, b.project_id, b.status, b.reason AS build_reason,
@@ -152,9 +156,12 @@ export const UNPLACE_WRITE: Statement = {
   ), lane AS (
     UPDATE lanes l
        SET running = l.running - n.released, queued = l.queued + n.queued, parked = l.parked + n.parked,
-           running_cpu = l.running_cpu - n.cpu, running_memory = l.running_memory - n.memory
+           running_cpu = l.running_cpu - n.cpu, running_memory = l.running_memory - n.memory,
+           served = greatest(0, l.served - greatest(n.cpu_back / ${DEFAULT_CPU}, n.memory_back / ${DEFAULT_MEMORY}) / l.weight)
       FROM (SELECT tenant_id, count(*)::integer AS released, sum(cpu_millis)::bigint AS cpu,
                    sum(memory_bytes)::bigint AS memory,
+                   coalesce(sum(cpu_millis) FILTER (WHERE status = 'queued'), 0)::bigint AS cpu_back,
+                   coalesce(sum(memory_bytes) FILTER (WHERE status = 'queued'), 0)::bigint AS memory_back,
                    (count(*) FILTER (WHERE rule = 'queued'))::integer AS queued,
                    (count(*) FILTER (WHERE rule = 'parked'))::integer AS parked
               FROM moved GROUP BY tenant_id) n
