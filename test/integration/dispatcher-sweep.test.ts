@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { DomainError } from '@image-factory/domain';
 import { PostgresInvariants } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +59,21 @@ describe('the two-way sweep', () => {
     await eventually('its Secret is gone', () => !harness.cluster.secrets.has(name ?? ''), { deadlineMs: 40_000 });
     expect(harness.cluster.runs.has(name ?? '')).toBe(true);
     expect((await harness.execution(buildId)).swept_at).toBeNull();
+  });
+
+  it('does not wait for the Secret of a lost attempt whose provider leads to another cluster when it returns', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    await harness.start({ watchStaleMs: 200 });
+    const buildId = await harness.submit();
+    await harness.inState(buildId, 'starting');
+    harness.cluster.reachable = false;
+    await harness.inState(buildId, 'lost', 30_000);
+    harness.cluster.beforeRemoveCredentials = () => {
+      throw new DomainError({ kind: 'Conflict', reason: 'ProviderChanged', message: 'another one', fault: 'cluster' });
+    };
+    harness.cluster.reachable = true;
+    const swept = async (): Promise<boolean> => (await harness.execution(buildId)).swept_at !== null;
+    await eventually('it is swept', swept, { deadlineMs: 40_000 });
   });
 
   it('leaves a Secret without a row alone, and says so among the invariants', async () => {

@@ -229,6 +229,13 @@ describe("the attempt's own Secret", () => {
     expect(attempt.document).not.toContain(canary);
   });
 
+  it('is not called gone because the cluster to which the provider leads by now has none', async () => {
+    await follower.create(attempt, NO_CREDENTIALS, yes);
+    const moved = { ...attempt, place: { ...attempt.place, clusterUid: 'another' } };
+    await expect(follower.removeCredentials(moved, yes)).rejects.toMatchObject({ reason: 'ProviderChanged' });
+    expect(secretData()).toBeDefined();
+  });
+
   it('is repeated by an adopter that finds it missing beside its run', async () => {
     await follower.create(attempt, NO_CREDENTIALS, yes);
     await follower.removeCredentials(attempt, yes);

@@ -163,6 +163,8 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+    // That another cluster has no such Secret says nothing of ours.
+    await sameCluster(this.#keeper.connection(), attempt, 'stop');
     await removeSecret(await this.#writable('stop'), attempt, mayWrite);
   }
 
