@@ -1,4 +1,5 @@
 import { attemptTag, DomainError } from '@image-factory/domain';
+import { PostgresInvariants } from '@image-factory/persistence';
 import { eventually, TestSignal, type FakeRun } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DispatcherHarness, REPOSITORY } from './dispatcher-harness.js';
@@ -109,6 +110,30 @@ describe('after the outcome', () => {
     harness.cluster.endRun(run);
     await harness.reaches(buildId, 'completed');
     expect((await harness.execution(buildId)).credentials_removed_at).not.toBeNull();
+  });
+
+  it('a Secret that does not go holds up the attempt’s end and raises an alarm, and not its slot', async () => {
+    hold();
+    harness.cluster.beforeRemoveCredentials = () => {
+      throw new DomainError({
+        kind: 'NotAllowed',
+        reason: 'ClusterForbidden',
+        message: 'no deletes',
+        fault: 'cluster',
+      });
+    };
+    await harness.start();
+    const buildId = await harness.submit();
+    const run = await runOf(buildId);
+    harness.cluster.startRun(run);
+    harness.cluster.endRun(run);
+    await eventually('the slot is free', async () => !(await harness.execution(buildId)).slot_held);
+    expect((await harness.build(buildId)).status).toBe('running');
+    await harness.database.query(`UPDATE build_executions SET outcome_at = now() - interval '1 day'`);
+    const { unsealed } = await new PostgresInvariants(harness.database).read();
+    expect(unsealed).toEqual({ count: 1, examples: [expect.stringContaining('still has its Secret')] });
+    harness.cluster.beforeRemoveCredentials = () => undefined;
+    await harness.reaches(buildId, 'completed');
   });
 
   it('an older build that publishes last does not take the tag from a newer one', async () => {

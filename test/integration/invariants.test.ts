@@ -111,6 +111,8 @@ describe('what must never be is counted', () => {
     await world.database.query(`UPDATE dispatchers SET metrics = '{"seal_limit_seconds": 300}'`);
     expect((await broken()).map(([name]) => name)).toEqual(['unsealed']);
     await world.database.query('UPDATE build_executions SET log_sealed_at = now()');
+    expect((await broken()).map(([name]) => name)).toEqual(['unsealed']);
+    await world.database.query('UPDATE build_executions SET credentials_removed_at = now()');
     expect(await broken()).toEqual([]);
   });
 

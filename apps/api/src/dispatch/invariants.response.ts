@@ -5,7 +5,8 @@ const MEANINGS: Readonly<Record<InvariantName, string>> = {
   orphans: 'Runs and Secrets of this installation on a cluster that no row explains; nothing is deleted',
   stranded: 'Executions whose owner is gone for longer than a takeover lasts, builds that run without an execution',
   duplicates: 'Builds with more than one live execution',
-  unsealed: 'Executions whose log is neither sealed nor marked with a gap within its time',
+  unsealed:
+    'Executions whose log is neither sealed nor marked with a gap within its time, or whose Secret does not go from its cluster',
   drift: 'Counters of tenants and providers that do not say what they count',
   foreign: 'Providers whose cluster knows another installation, or a copy of this database',
 };

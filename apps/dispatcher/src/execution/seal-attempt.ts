@@ -56,7 +56,7 @@ async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Pr
   } catch (error) {
     // Our lease ended while it waited for its turn, which says nothing of the cluster.
     if (isLeaseLost(error)) return wait(500);
-    const verdict = await lossVerdict(scope, row);
+    const verdict = await withCredentials(scope, row);
     if (verdict !== 'lost') {
       scope.logger.warn('the attempt’s credentials cannot be removed yet', { execution: row.executionId, error });
     }
@@ -64,6 +64,21 @@ async function removeCredentials(scope: ExecutionScope, row: OwnedExecution): Pr
   }
   if (!scope.mayWrite()) return wait(500);
   return afterWrite(await scope.executions.markCredentialsRemoved(row.fence, row.executionId));
+}
+
+/**
+ * The Secret does not go. A place that is in sight and refuses it (a webhook, a permission that was taken away) holds up
+ * the attempt's end, but not its slot: its run stands there by its name, so that no create can make another one.
+ */
+async function withCredentials(scope: ExecutionScope, row: OwnedExecution): Promise<'lost' | StepResult> {
+  const seen = await scope.follower.observe(row);
+  if (seen.kind === 'unreachable') return lossVerdict(scope, row);
+  const leaseLost = await contactIsBack(scope, row);
+  if (leaseLost !== undefined) return leaseLost;
+  if (seen.kind === 'absent' || !seen.podsProvedOver || row.uid === undefined || row.podsOverAt !== undefined) {
+    return wait(scope.limits.lookAgainMs);
+  }
+  return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId, { presumed: false }));
 }
 
 /**

@@ -55,10 +55,16 @@ export const DUPLICATES = counted(`
   SELECT 'build ' || build_id || ' has ' || count(*) || ' live executions' AS what FROM build_executions
    WHERE finished_at IS NULL GROUP BY build_id HAVING count(*) > 1`);
 
-/** Logs that are neither sealed nor marked with a gap in their time. Index: build_executions_live; dispatchers has a handful of rows. */
+/**
+ * Attempts whose log is neither sealed nor marked with a gap in its time, or whose Secret does not go although their
+ * cluster is in sight. Index: build_executions_live; dispatchers has a handful of rows.
+ */
 export const UNSEALED = counted(`
-  SELECT 'execution ' || id || ' has its outcome since ' || outcome_at AS what FROM build_executions
-   WHERE finished_at IS NULL AND state = 'sealing' AND log_sealed_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}`);
+  SELECT 'execution ' || id || CASE WHEN credentials_removed_at IS NULL THEN ' still has its Secret, and' ELSE '' END
+         || ' has its outcome since ' || outcome_at AS what
+    FROM build_executions
+   WHERE finished_at IS NULL AND outcome_at < now() - ${UNSEALED_AFTER}
+     AND (state = 'sealing' AND log_sealed_at IS NULL OR credentials_removed_at IS NULL AND first_loss_at IS NULL)`);
 
 /** Providers whose cluster knows another installation, as live dispatchers have met it. */
 export const FOREIGN = counted(`

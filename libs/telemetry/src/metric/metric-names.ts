@@ -130,7 +130,10 @@ export const metricNames = {
     'Executions without an owner, running builds without an execution',
   ),
   duplicates: gauge('image_factory_invariant_duplicates', 'Builds with more than one live execution'),
-  unsealed: gauge('image_factory_invariant_unsealed', 'Logs neither sealed nor marked within their time'),
+  unsealed: gauge(
+    'image_factory_invariant_unsealed',
+    'Logs neither sealed nor marked within their time, and Secrets that do not go',
+  ),
   drift: gauge('image_factory_invariant_drift', 'Counters that do not say what they count'),
   foreign: gauge('image_factory_invariant_foreign', 'Providers whose cluster knows another installation'),
   queueWait: seconds('image_factory_queue_wait_seconds', 'From submitted to placed for the first time'),
