@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startTelemetry, type Telemetry } from '@image-factory/telemetry';
 import { eventually } from '@image-factory/test-support';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -102,7 +103,51 @@ describe('the metrics of clocks', () => {
   });
 });
 
+describe('the start clock', () => {
+  it('counts the wait of a later pod from when the run was seen to run, though its cluster’s clock is behind', async () => {
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
+    const dispatcher = await harness.start();
+    const buildId = await harness.submit({ startLimitMinutes: 15 });
+    const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId));
+    await harness.database.query(`UPDATE build_executions SET created_at = now() - interval '40 minutes'`);
+    harness.cluster.startRun(run);
+    await harness.inState(buildId, 'running');
+    await eventually('clocks may fire', () => dispatcher.runtime?.judge.isSettled());
+    await sleep(2 * harness.limits.lookAgainMs);
+    run.waitingSince = new Date(Date.now() - 20 * 60_000);
+    for (const message of ['0/3 nodes', '0/4 nodes']) {
+      run.waiting = { reason: 'Unschedulable', message };
+      harness.cluster.changed(run);
+      await eventually(
+        'the wait is stored',
+        async () => (await harness.execution(buildId)).waiting_message === message,
+      );
+    }
+    expect(harness.cluster.stops).toEqual([]);
+  });
+});
+
 describe('the run clock', () => {
+  it.each([
+    ['past its limit while nobody could look is the build’s own', 11, ['failed', 'RunTimeout', 1]],
+    ['for less than its limit is tried again', 9, ['completed', 'Succeeded', 2]],
+  ] as const)(
+    'what its cluster’s own limit ended after it had run %s',
+    async (_what, minutes, [status, reason, runs]) => {
+      const { defaultScript } = harness.cluster;
+      const failure = { reason: 'PipelineRunTimeout', fault: 'cluster' } as const;
+      harness.cluster.defaultScript = { ...defaultScript, pace: 'held', exitCode: 1, failure };
+      await harness.start();
+      const buildId = await harness.submit({ buildTimeoutMinutes: 10 });
+      const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId));
+      harness.cluster.defaultScript = defaultScript;
+      run.firstStepStartedAt = new Date(Date.now() - minutes * 60_000);
+      harness.cluster.endRun(run);
+      expect(await harness.reaches(buildId, status)).toMatchObject({ reason });
+      expect(harness.cluster.created).toHaveLength(runs);
+    },
+  );
+
   it('counts no wait of a pod, though its cluster’s clock is so far behind that its step seems to have begun then', async () => {
     harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'held' };
     const dispatcher = await harness.start();

@@ -57,6 +57,8 @@ export class ExecutionMemory {
   publishTries = 0;
   failures = 0;
   lastStopMs: number | undefined;
+  /** The database's time when the run was last seen to run, and not to wait for a pod. */
+  ranAtMs: number | undefined;
   /** Monotonic time since which the run is seen to have ended. */
   endSeenMs: number | undefined;
   /** A run is there although none was known when the outcome was fixed. */

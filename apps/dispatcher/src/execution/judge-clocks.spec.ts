@@ -5,7 +5,7 @@ import { countRunMs, judgeClocks } from './judge-clocks.js';
 const MINUTE = 60_000;
 const clock = {
   nowMs: 100 * MINUTE,
-  createdMs: 80 * MINUTE,
+  waitsFromMs: 80 * MINUTE,
   startLimitMs: 15 * MINUTE,
   runLimitMs: 30 * MINUTE,
   runMs: 0,

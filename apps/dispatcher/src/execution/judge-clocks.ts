@@ -4,8 +4,11 @@ import type { OwnedExecution } from '@image-factory/persistence';
 /** What the start and run clocks need to know, in milliseconds of the database's time. */
 export interface ClockReading {
   readonly nowMs: number;
-  /** When the run was made; the start clock never counts from before it. */
-  readonly createdMs: number;
+  /**
+   * When the run was made, or was last seen to run; the start clock never counts from before it. A wait begins by the
+   * place's own clock, which may be behind.
+   */
+  readonly waitsFromMs: number;
   readonly startLimitMs: number;
   readonly runLimitMs: number;
   /** What its steps ran until now: see `countRunMs`. */
@@ -48,6 +51,6 @@ export function countRunMs(
 }
 
 function waitingSinceMs(seen: PresentAttempt, clock: ClockReading): number | undefined {
-  if (seen.waitingSince !== undefined) return Math.max(seen.waitingSince.getTime(), clock.createdMs);
-  return seen.phase === 'pending' ? clock.createdMs : undefined;
+  if (seen.waitingSince !== undefined) return Math.max(seen.waitingSince.getTime(), clock.waitsFromMs);
+  return seen.phase === 'pending' ? clock.waitsFromMs : undefined;
 }

@@ -52,8 +52,9 @@ async function takeEnd(
   scope: ExecutionScope,
   row: OwnedExecution,
   seen: PresentAttempt,
-  end: AttemptEnd,
+  told: AttemptEnd,
 ): Promise<StepResult> {
+  const end = byRunLimit(row, seen, told);
   const repeats = end.outcome === 'moved' || (end.outcome === 'failed' && mayBeRepeated(end, scope.retry.limits));
   if (!repeats) return fixEnd(scope, row, end, seen);
   if (!seen.podsOver && !podGraceOver(scope)) return wait(ENDING_MS);
@@ -61,6 +62,13 @@ async function takeEnd(
   const image = await seekAttemptImage(scope, row, ofRegistry ? 0 : undefined);
   if (image.kind === 'later') return wait(IMAGE_MS);
   return fixEnd(scope, row, image.kind === 'found' ? endAgainstItsRun(end, image.digest) : end, seen);
+}
+
+/** The place's own limit is the backstop of ours: what ran past ours while nobody could look would do so again. */
+function byRunLimit(row: OwnedExecution, seen: PresentAttempt, end: AttemptEnd): AttemptEnd {
+  if (end.reason !== 'PipelineRunTimeout' || seen.runSeconds < row.buildTimeoutMinutes * 60) return end;
+  const { reason, message, fault } = endOfStopped('RunLimit', 'and was ended by its cluster’s own limit');
+  return { ...end, reason, message, fault };
 }
 
 /** Counted from when this process saw the end: the run's own time of it is its cluster's, whose clock may be behind. */
@@ -82,9 +90,10 @@ async function stopWhenDue(scope: ExecutionScope, row: OwnedExecution, seen: Pre
 function dueIntent(scope: ExecutionScope, row: OwnedExecution, seen: PresentAttempt): StopIntent | number {
   if (isDrainDue(scope, row)) return 'Drain';
   const nowMs = scope.judge.databaseNowMs();
+  if (seen.phase === 'running' && seen.waitingSince === undefined) scope.memory.ranAtMs = nowMs;
   const verdict = judgeClocks(seen, {
     nowMs,
-    createdMs: (row.createdAt ?? row.claimedAt).getTime(),
+    waitsFromMs: scope.memory.ranAtMs ?? (row.createdAt ?? row.claimedAt).getTime(),
     startLimitMs: row.startLimitMinutes * 60_000,
     runLimitMs: row.buildTimeoutMinutes * 60_000,
     runMs: countRunMs(seen, row, nowMs),
