@@ -133,6 +133,27 @@ describe('an attempt that ended', () => {
     expect(await attemptsOf(buildId)).toMatchObject([{ retry_decision: 'stop', retry_reason: 'TimeUsed' }]);
   });
 
+  it('is not repeated when its turn comes only past the total time', async () => {
+    harness.cluster.scriptRun = () => ({
+      pace: 'held',
+      exitCode: 1,
+      failure: { reason: 'PodEvicted', fault: 'cluster' },
+    });
+    await harness.start();
+    const buildId = await harness.submit();
+    const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId), WAIT);
+    harness.cluster.startRun(run);
+    await harness.inState(buildId, 'running');
+    await harness.database.query('UPDATE installation SET dispatch_paused = true');
+    harness.cluster.endRun(run);
+    await harness.reaches(buildId, 'queued');
+    expect(await attemptsOf(buildId)).toMatchObject([{ retry_decision: 'retry' }]);
+    await harness.database.query(`UPDATE build_executions SET claimed_at = claimed_at - interval '7 hours'`);
+    await harness.database.query('UPDATE installation SET dispatch_paused = false');
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'RetryTimeExhausted' });
+    expect(harness.cluster.created).toHaveLength(1);
+  });
+
   it('is repeated only when nothing of it runs any more', async () => {
     harness.cluster.scriptRun = (run) =>
       run.attempt === 1

@@ -170,7 +170,14 @@ export { FAILURE_CLASSES, failureClassOf, REASON_CLASSES } from './retry/failure
 export type { FailureClass } from './retry/failure-class.js';
 export { RETRIED_CLASSES, RETRY_DEFAULTS, retryDelayMs, withClassAttempts } from './retry/retry-policy.js';
 export type { RetriedClass, RetryLimits, RetryPolicy } from './retry/retry-policy.js';
-export { decideRetry, exhaustionOf, mayBeRepeated, RETRY_DECISIONS, RETRY_REASONS } from './retry/decide-retry.js';
+export {
+  decideRetry,
+  exhaustionOf,
+  mayBeRepeated,
+  timeUsedUp,
+  RETRY_DECISIONS,
+  RETRY_REASONS,
+} from './retry/decide-retry.js';
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
 export { ESCALATED_RESOURCES, escalatedAmount, ranOutOf } from './retry/escalate-resource.js';
 export type { AmountGiven, EscalatedResource } from './retry/escalate-resource.js';

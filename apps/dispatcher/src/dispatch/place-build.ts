@@ -92,6 +92,8 @@ export class PlaceBuild {
   async #place(claimed: ClaimedExecution, dispatcherId: string, signal: AbortSignal): Promise<PlacementOutcome> {
     const refusal = this.#refusedToTenant(claimed);
     if (refusal !== undefined) return this.#fail(claimed, dispatcherId, refusal.reason, refusal.message);
+    const late = await this.parts.retryFacts.timeUsedUp(claimed);
+    if (late !== undefined) return this.#fail(claimed, dispatcherId, 'RetryTimeExhausted', late);
     const hold = await this.parts.retryFacts.holdOn(claimed);
     if (hold !== undefined) return this.#park.untilHoldEnds(claimed, dispatcherId, hold);
     const avoided = await this.parts.retryFacts.avoided(claimed);

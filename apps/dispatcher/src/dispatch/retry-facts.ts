@@ -1,4 +1,4 @@
-import { registryOf, type AvoidedProviders, type Clock } from '@image-factory/domain';
+import { registryOf, timeUsedUp, type AvoidedProviders, type Clock, type RetryLimits } from '@image-factory/domain';
 import type {
   ClaimedExecution,
   PostgresRegistryHolds,
@@ -26,6 +26,7 @@ export class RetryFacts {
   constructor(
     private readonly retries: PostgresRetries,
     private readonly registryHolds: PostgresRegistryHolds,
+    private readonly limits: RetryLimits,
     private readonly clock: Clock,
     private readonly maxAgeMs = 500,
   ) {}
@@ -37,6 +38,12 @@ export class RetryFacts {
     return (await this.#list()).find(
       (hold) => hold.registry === registry && (hold.tenantId ?? claimed.tenantId) === claimed.tenantId,
     );
+  }
+
+  /** Why the build may not start another attempt: its back-off was short enough, and then it waited for its turn. */
+  async timeUsedUp(claimed: ClaimedExecution): Promise<string | undefined> {
+    if (claimed.attempt === 1) return undefined;
+    return timeUsedUp(await this.retries.history(claimed.buildId), this.limits);
   }
 
   async avoided(claimed: ClaimedExecution): Promise<AvoidedPlaces> {

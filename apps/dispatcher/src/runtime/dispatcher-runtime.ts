@@ -213,12 +213,12 @@ export class DispatcherRuntime {
 
   #makeDispatch(): DispatchTick {
     const { installationId, stores, places, clock, logger, metrics } = this.parts;
-    const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing } =
+    const { host, insecureRegistries, prepareTimeoutMs, noProviderWaitMs, slots, claimBatch, maxPlacing, retry } =
       this.settings;
     const { openBreakers } = places;
     const breakers = openBreakers === undefined ? {} : { openBreakers };
     const facts = new PlacementFactsReader(stores.providers, stores.placementHistory, clock, breakers);
-    const retryFacts = new RetryFacts(stores.retries, stores.registryHolds, clock);
+    const retryFacts = new RetryFacts(stores.retries, stores.registryHolds, retry, clock);
     const placeBuild = new PlaceBuild(
       { queue: stores.queue, facts, retryFacts, executors: places.executors, clock, logger, metrics },
       {

@@ -92,10 +92,8 @@ export function decideRetry(
   const obstacle = obstacleOf(ended, policy, { endedSo, made: ended.attempt - history.movedBefore }, limits);
   if (obstacle !== undefined) return { decision: 'stop', failureClass, ...obstacle };
   const delayMs = retryDelayMs(policy, endedSo, random);
-  if (ended.reason !== MOVED_BY_US && history.elapsedMs + delayMs > limits.maxTotalMs) {
-    const message = `the first attempt began ${minutes(history.elapsedMs)} ago, and all take at most ${minutes(limits.maxTotalMs)}`;
-    return { decision: 'stop', failureClass, reason: 'TimeUsed', message };
-  }
+  const late = ended.reason === MOVED_BY_US ? undefined : timeUsedUp(history, limits, delayMs);
+  if (late !== undefined) return { decision: 'stop', failureClass, reason: 'TimeUsed', message: late };
   const elsewhere = policy.elsewhere || ended.placeRanOut;
   const where = elsewhere ? ', on another provider when one may take it' : '';
   const message = `${failureClass}: ${ended.reason} may pass; attempt ${ended.attempt + 1} follows${where}`;
@@ -140,6 +138,17 @@ function obstacleOf(
     return { reason: 'ClassAttemptsUsed', message };
   }
   return undefined;
+}
+
+/** Why no other attempt may start `delayMs` from now: the first one is too long ago. Undefined: it may. */
+export function timeUsedUp(
+  { elapsedMs }: Pick<RetryHistory, 'elapsedMs'>,
+  { maxTotalMs }: RetryLimits,
+  delayMs = 0,
+): string | undefined {
+  return elapsedMs + delayMs > maxTotalMs
+    ? `the first attempt began ${minutes(elapsedMs)} ago, and all take at most ${minutes(maxTotalMs)}`
+    : undefined;
 }
 
 function minutes(ms: number): string {
