@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { PostgresBuildQueue, type Database, type PlacementResult } from '@image-factory/persistence';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { QueueWorld } from './queue-world.js';
+import { weakened } from './weakened-database.js';
+
+/** What placements do without the lock of the provider's row. */
+const UNLOCKED = { of: 'lock_places', without: 'FOR NO KEY UPDATE' };
 
 describe('placing a claimed build', () => {
   let world: QueueWorld;
@@ -34,14 +39,35 @@ describe('placing a claimed build', () => {
     expect(await world.one('SELECT running FROM providers WHERE id = $1', [provider])).toEqual({ running: 1 });
   });
 
-  it('never exceeds a provider’s limit, with eight placements at once', async () => {
+  /**
+   * Eight placements on a provider with room for three, each in a transaction of its own; all of them wait for its row
+   * before the first one has it.
+   */
+  async function placeEight(databaseOf: (database: Database) => Database): Promise<PlacementResult[]> {
     for (let n = 0; n < 8; n += 1) await world.submit(tenant);
     const { claimed } = await world.queue.claim({ dispatcherId: dispatcher, limit: 8 });
     const provider = await world.provider({ limit: 3 });
-    const results = await Promise.all(claimed.map((one) => world.queue.place(world.commit(one, dispatcher, provider))));
+    const databases = await Promise.all(claimed.map(() => world.connectAgain(1)));
+    const queues = databases.map((database) => new PostgresBuildQueue(databaseOf(database)));
+    let placing: Promise<PlacementResult>[] = [];
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT FROM providers WHERE id = $1 FOR NO KEY UPDATE', [provider]);
+      placing = claimed.flatMap((one, index) => queues[index]?.place(world.commit(one, dispatcher, provider)) ?? []);
+      await world.inLine(8);
+    });
+    return Promise.all(placing);
+  }
+
+  it('never exceeds a provider’s limit, with eight placements at once', async () => {
+    const results = await placeEight((database) => database);
     expect(results.filter((result) => result.kind === 'placed')).toHaveLength(3);
     const refused = results.filter((result) => result.kind === 'provider-refused');
     expect(refused.map((result) => result.reason)).toEqual(Array(5).fill('ProviderAtLimit'));
+  });
+
+  it('exceeds it without the provider’s lock', async () => {
+    const results = await placeEight((database) => weakened(database, UNLOCKED));
+    expect(results).toEqual(Array(8).fill({ kind: 'placed' }));
   });
 
   it.each([
@@ -70,22 +96,30 @@ describe('placing a claimed build', () => {
     expect(result).toMatchObject({ kind: 'provider-refused', reason: 'ProviderNotFound' });
   });
 
-  it('sees a cordon that commits while it waits for the provider’s lock', async () => {
+  /** A placement that waits for the provider's row while a cordon of it is committed. */
+  async function placeBehindCordon(queue: PostgresBuildQueue): Promise<PlacementResult> {
     const provider = await world.provider();
     await world.submit(tenant);
     const claimed = await world.claimOne(dispatcher);
-    let placing: Promise<unknown> = Promise.resolve();
-    await world.database.transaction(async (tx) => {
+    const { placing } = await world.database.transaction(async (tx) => {
       await tx.query(`UPDATE providers SET state = 'cordoned' WHERE id = $1`, [provider]);
-      placing = world.queue.place(world.commit(claimed, dispatcher, provider));
-      for (;;) {
-        const [waiting] = await world.database.query<{ n: number }>(
-          `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        );
-        if ((waiting?.n ?? 0) > 0) break;
-      }
+      const placing = queue.place(world.commit(claimed, dispatcher, provider));
+      await world.inLine(1);
+      return { placing };
     });
-    expect(await placing).toMatchObject({ kind: 'provider-refused', reason: 'ProviderCordoned' });
+    return placing;
+  }
+
+  it('sees a cordon that commits while it waits for the provider’s lock', async () => {
+    expect(await placeBehindCordon(world.queue)).toMatchObject({
+      kind: 'provider-refused',
+      reason: 'ProviderCordoned',
+    });
+  });
+
+  it('overlooks that cordon without the lock', async () => {
+    const queue = new PostgresBuildQueue(weakened(world.database, UNLOCKED));
+    expect(await placeBehindCordon(queue)).toEqual({ kind: 'placed' });
   });
 
   it('of a build cancelled meanwhile ends it without touching a cluster', async () => {

@@ -15,7 +15,7 @@ import {
   type ShardLease,
   type Submitted,
 } from '@image-factory/persistence';
-import { createTestDatabase, newBuild } from '@image-factory/test-support';
+import { createTestDatabase, eventually, newBuild } from '@image-factory/test-support';
 
 export interface SubmitOptions {
   readonly priority?: number;
@@ -44,6 +44,7 @@ export class QueueWorld {
   readonly projects: PostgresProjects;
   readonly submissions: PostgresBuildSubmissions;
   readonly #projects = new Map<string, string>();
+  readonly #others: Database[] = [];
 
   private constructor(
     readonly url: string,
@@ -65,8 +66,16 @@ export class QueueWorld {
     return new QueueWorld(url, database, drop);
   }
 
+  /** Connections of their own to the same database, as another process has them. */
+  async connectAgain(poolSize = 2): Promise<Database> {
+    const database = Database.create({ url: this.url, poolSize, applicationName: 'queue-test-other' });
+    this.#others.push(database);
+    await database.connect();
+    return database;
+  }
+
   async close(): Promise<void> {
-    await this.database.close();
+    await Promise.all([this.database, ...this.#others].map((database) => database.close()));
     await this.drop();
   }
 
@@ -74,6 +83,12 @@ export class QueueWorld {
     const [row] = await this.database.query<T>(sql, parameters);
     if (row === undefined) throw new Error(`no row: ${sql}`);
     return row;
+  }
+
+  /** Until so many transactions stand in line for locks that others hold. */
+  async inLine(count: number): Promise<void> {
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await eventually(`${count} wait for a lock`, async () => (await this.database.query(waiting)).length === count);
   }
 
   async tenant(maxConcurrent = 10, weight = 1): Promise<string> {
