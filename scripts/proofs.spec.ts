@@ -36,17 +36,59 @@ function rowsUnder(heading: string): Row[] {
     });
 }
 
-/** Names of a row that stand nowhere. */
+/** A title, with the quote that it stands in: what follows `it(`, or the rows of an `it.each(…)`. */
+const TITLE = /(?:\b(?:describe|it|test)(?:\.\w+)*\(|\)\()\s*(['"`])((?:\\.|(?!\1).)+)\1\s*,/g;
+/** What stands in a title for a value of its row. */
+const VALUE = /%[sdifjoO]|\$\{[^}]*\}|\$\w+/g;
+
+function titlesIn(text: string): string[] {
+  return [...text.matchAll(TITLE)].map(([, , title = '']) => title.replaceAll(/\\(['"`])/g, '$1'));
+}
+
+/**
+ * Whether this is the title. Of one with values: all that stands before one of them, or the title with values that stand
+ * in the file.
+ */
+function isTitle(name: string, title: string, text: string): boolean {
+  if (name === title) return true;
+  const values = [...title.matchAll(VALUE)];
+  if (values.length === 0) return false;
+  if (values.some(({ index }) => name === title.slice(0, index).replace(/[\s,:(]+$/, ''))) return true;
+  const parts = title.split(VALUE).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  const [, ...filled] = new RegExp(`^${parts.join('(.+?)')}$`).exec(name) ?? [];
+  return (
+    filled.length > 0 && filled.every((value) => text.includes(`'${value}'`) || /^(?:-?\d+|true|false)$/.test(value))
+  );
+}
+
+/** Names of a row that no test has, and files of which it names no test. */
 function missing({ proofs }: Row): string[] {
   return proofs.flatMap(({ where, names }) => {
     if (where === 'chaos') {
       return names.filter((name) => !FAULTS.includes(`'${name}'`) && !CROSSINGS.includes(name));
     }
-    if (!/\.(?:spec|test)\.ts$/.test(where) || !existsSync(join(ROOT, where))) return [where];
+    if (!/\.(?:spec|test)\.ts$/.test(where) || !existsSync(join(ROOT, where)) || names.length === 0) return [where];
     const text = readFileSync(join(ROOT, where), 'utf8');
-    return names.filter((name) => !text.includes(name)).map((name) => `${where}: ${name}`);
+    const titles = titlesIn(text);
+    return names
+      .filter((name) => !titles.some((title) => isTitle(name, title, text)))
+      .map((name) => `${where}: ${name}`);
   });
 }
+
+describe('a name of a test', () => {
+  it.each([
+    ['its title', 'says why', true],
+    ['a word of its title', 'says', false],
+    ['all before a value', 'says why when it is', true],
+    ['a word before a value', 'says why when it', false],
+    ['its title with a value of the file', 'says why when it is cordoned', true],
+    ['its title with another value', 'says why when it is away', false],
+  ])('may be %s: %s, %s', (_what, name, expected) => {
+    const text = `it('says why', () => {}); it.each([['cordoned']])('says why when it is %s', () => {});`;
+    expect(titlesIn(text).some((title) => isTitle(name, title, text))).toBe(expected);
+  });
+});
 
 describe.each([
   ['## When something breaks', 20],

@@ -152,7 +152,7 @@ describe('a create', () => {
     expect(new Set(harness.cluster.createRequests).size).toBe(1);
   });
 
-  it('that is refused after an unknown one is not taken for "not created"', async () => {
+  it('that is refused after an unknown one is not taken for one that made nothing', async () => {
     harness.cluster.failCreates('unknown-committed', 'refused');
     await harness.start();
     const buildId = await harness.submit();
