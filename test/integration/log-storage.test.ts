@@ -1,7 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogCursor, LogRecord, LogStep } from '@image-factory/domain';
-import type { LogReadRequest, ShardLease, StoredLogRecord } from '@image-factory/persistence';
+import {
+  PostgresBuildLogs,
+  type LogReadRequest,
+  type ShardLease,
+  type StoredLogRecord,
+} from '@image-factory/persistence';
 import { appendLog, endLogStep } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
 
@@ -189,21 +194,23 @@ describe('stored logs', () => {
     expect(await appendLog(world.logs, fence, [batch([line('x')], 99)])).toBe('conflict');
   });
 
-  it('have one winner when two flushes meet at one cursor over an adoption', async () => {
+  it('have one winner when flushes of four processes meet at one cursor, before an adoption and after it', async () => {
     await appendLog(world.logs, fence, [batch([line('start')], 0)]);
     const next = await world.dispatcher();
     await world.kill(dispatcher);
     const request = { dispatcherId: next, providerId: provider, host: '', shards: [0], max: 1, judgedAt: new Date() };
-    const racing = Promise.all(
-      ['a', 'b', 'c', 'd'].map((text) => appendLog(world.logs, fence, [batch([line(text)], 6)])),
+    const writers = await Promise.all(
+      Array.from({ length: 4 }, async () => new PostgresBuildLogs(await world.connectAgain(1))),
     );
-    const results = await racing;
+    const racing = writers.map((logs, index) => appendLog(logs, fence, [batch([line(`${index}`)], 6)]));
+    expect((await Promise.all(racing)).toSorted()).toEqual(['conflict', 'conflict', 'conflict', 'done']);
     const [adopted] = await world.leases.acquire(request);
     if (adopted === undefined) throw new Error('the shard was not adopted');
-    expect(results.toSorted()).toEqual(['conflict', 'conflict', 'conflict', 'done']);
-    expect(await appendLog(world.logs, fence, [batch([line('late')], 8)])).toBe('lease-lost');
+    const meeting = writers.map((logs, index) =>
+      appendLog(logs, index === 1 ? adopted : fence, [batch([line(index === 1 ? 'next' : 'late')], 8)]),
+    );
+    expect(await Promise.all(meeting)).toEqual(['lease-lost', 'done', 'lease-lost', 'lease-lost']);
     expect(await endLogStep(world.logs, fence, id, STEP)).toBe('lease-lost');
-    expect(await appendLog(world.logs, adopted, [batch([line('next')], 8)])).toBe('done');
     expect((await read()).map((one) => one.record).at(-1)).toMatchObject({ text: Buffer.from('next') });
   });
 

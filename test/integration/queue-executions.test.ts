@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decideRetry, RETRY_DEFAULTS, type RetryDecision } from '@image-factory/domain';
-import { PostgresRetries, type ClaimedExecution, type FixedOutcome, type ShardLease } from '@image-factory/persistence';
+import {
+  PostgresExecutions,
+  PostgresRetries,
+  type ClaimedExecution,
+  type FixedOutcome,
+  type ShardLease,
+} from '@image-factory/persistence';
 import { fixedOutcome } from './fixed-outcome.js';
 import { DIGEST, QueueWorld } from './queue-world.js';
 
@@ -304,9 +310,16 @@ describe('a placed execution', () => {
     expect(await world.build(build)).toMatchObject({ status: 'completed' });
   });
 
-  it('ends once when two say how it ended', async () => {
+  it('ends once when several processes say how it ended', async () => {
     const lost = { state: 'lost' as const, reason: 'ClusterLost' as const, message: '', retry: false };
-    const results = await Promise.all(Array.from({ length: 5 }, () => world.executions.finish(fence, id, lost)));
+    const databases = await Promise.all(Array.from({ length: 5 }, () => world.connectAgain(1)));
+    let finishing: Promise<string>[] = [];
+    await world.database.transaction(async (tx) => {
+      await tx.query('SELECT FROM build_executions WHERE id = $1 FOR UPDATE', [id]);
+      finishing = databases.map((database) => new PostgresExecutions(database).finish(fence, id, lost));
+      await world.inLine(5);
+    });
+    const results = await Promise.all(finishing);
     expect(results.filter((result) => result === 'done')).toHaveLength(1);
     expect(results.filter((result) => result === 'state-moved')).toHaveLength(4);
   });
