@@ -11,6 +11,8 @@ const CROSSINGS = ['kill at', 'cut at', 'freeze at'];
 
 interface Row {
   readonly event: string;
+  /** Proofs that it goes wrong without the rule. */
+  readonly without: boolean;
   /** Tests by file, and chaos faults under `chaos`, with the names that the row gives. */
   readonly proofs: readonly { readonly where: string; readonly names: readonly string[] }[];
 }
@@ -28,6 +30,7 @@ function rowsUnder(heading: string): Row[] {
       const proofs = [...(cells.at(-1) ?? '').matchAll(/(?:`([^`]+)`|\b(chaos):)((?:,? "[^"]+")*)/g)];
       return {
         event: cells.slice(0, 2).join(' ').slice(0, 60),
+        without: line.includes('; without it: `'),
         proofs: proofs.map(([, file, chaos, names = '']) => ({
           where: file ?? chaos ?? '',
           names: [...names.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name),
@@ -108,8 +111,14 @@ describe.each([
 });
 
 describe('the twenty rules', () => {
+  const rules = rowsUnder('### Rules and their proofs');
+  const numberOf = ({ event }: Row): number => Number(/^\| (\d+)/.exec(event)?.[1]);
+
   it('are all there, in order', () => {
-    const numbers = rowsUnder('### Rules and their proofs').map(({ event }) => Number(/^\| (\d+)/.exec(event)?.[1]));
-    expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+    expect(rules.map(numberOf)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  it('are each seen to be needed', () => {
+    expect(rules.filter(({ without }) => !without).map(numberOf)).toEqual([]);
   });
 });

@@ -36,6 +36,19 @@ describe('a write whose lease ends', () => {
     expect(connection.pressure.breaker).toBe('closed');
   });
 
+  it('while it waits for its turn is sent all the same when nobody asks once more', async () => {
+    const access = await resolveAccess('token', world.server.providerConfig(), context);
+    const connection = world.connect(access, { pressure: ONE_PER_SECOND });
+    await connection.request(listPods);
+    let held = true;
+    const isAskedOnce = held;
+    const late = connection.request({ ...createSecret, mayWrite: () => isAskedOnce });
+    held = false;
+    await world.clock.advance(1_000);
+    await late;
+    expect([held, posts()]).toEqual([false, 1]);
+  });
+
   it('before it is sent again with another token is not', async () => {
     const token_path = join(world.directory, 'token');
     await writeFile(token_path, 'fake-token');

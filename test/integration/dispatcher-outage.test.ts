@@ -208,6 +208,19 @@ describe('a COMMIT whose answer is lost', () => {
     await harness.reaches(lost, 'completed');
     expect(await harness.build(lost)).toMatchObject({ attempt: 1 });
   });
+
+  it('of a claim leaves the build with a dispatcher that does not know of it, when rows are not compared', async () => {
+    const dispatcher = await harness.start();
+    const { stores } = dispatcher.runtime!.parts;
+    let looks = 0;
+    Object.assign(stores.ownership, { claimsOf: () => Promise.resolve(((looks += 1), [])) });
+    await dispatcher.runtime!.loops.dispatch.stop();
+    const lost = await harness.submit();
+    await harness.queue.claim({ dispatcherId: dispatcher.runtime!.lease.dispatcherId!, limit: 1 });
+    const before = looks;
+    await eventually('it was looked for', () => looks > before + 2);
+    expect(await harness.build(lost)).toMatchObject({ status: 'running', attempt: 1 });
+  });
 });
 
 describe('the log store', () => {

@@ -2,7 +2,7 @@ import { withClassAttempts, type Fault, type Reason } from '@image-factory/domai
 import { PostgresRegistryHolds } from '@image-factory/persistence';
 import { eventually, type FakeRun } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DispatcherHarness, REPOSITORY, type SeededProvider } from './dispatcher-harness.js';
+import { DispatcherHarness, type SeededProvider } from './dispatcher-harness.js';
 import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
 
 let harness: DispatcherHarness;
@@ -152,31 +152,6 @@ describe('an attempt that ended', () => {
     await harness.database.query('UPDATE installation SET dispatch_paused = false');
     expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'RetryTimeExhausted' });
     expect(harness.cluster.created).toHaveLength(1);
-  });
-
-  it('is repeated only when nothing of it runs any more', async () => {
-    harness.cluster.scriptRun = (run) =>
-      run.attempt === 1
-        ? { pace: 'held', exitCode: 1, failure: { reason: 'PodEvicted', fault: 'cluster' } }
-        : undefined;
-    harness.cluster.podsLinger = true;
-    await harness.start({ limits: { ...harness.limits, podGraceMs: 60_000 } });
-    const buildId = await harness.submit();
-    const run = await eventually('its run is there', () => harness.cluster.runOfBuild(buildId), WAIT);
-    harness.cluster.startRun(run);
-    await harness.inState(buildId, 'running');
-    // As a cluster says it whose clock is an hour behind: nothing follows from its time.
-    run.endedAt = new Date(Date.now() - 3_600_000);
-    harness.cluster.endRun(run);
-    await eventually('its end was seen three times', () => (harness.cluster.endsTold.get(run.name) ?? 0) >= 3, WAIT);
-    expect(await attemptsOf(buildId)).toMatchObject([{ state: 'running' }]);
-    harness.cluster.images.set(`${REPOSITORY}:if-${buildId}-1`, 'sha256:late');
-    harness.cluster.podsLinger = false;
-    harness.cluster.killPods(run);
-    // What its last pod pushed is found before another attempt is made: it is the outcome.
-    expect(await harness.reaches(buildId, 'completed')).toMatchObject({ attempt: 1, image_digest: 'sha256:late' });
-    const message = 'its run ended with PodEvicted, but its image stands under the attempt tag';
-    expect(await attemptsOf(buildId)).toMatchObject([{ outcome: 'succeeded', reason: 'Succeeded', message }]);
   });
 });
 

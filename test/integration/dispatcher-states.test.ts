@@ -172,6 +172,15 @@ describe('a create', () => {
     expect(Number(times?.ms)).toBeGreaterThan(800);
   });
 
+  it('that is refused after an unknown one fails before that may have landed when it is not remembered', async () => {
+    harness.cluster.failCreates('unknown', ...Array.from({ length: 50 }, () => 'refused' as const));
+    const dispatcher = await harness.start({ limits: { ...harness.limits, requestDeadlineMs: 600_000 } });
+    const { executions } = dispatcher.runtime!.parts.stores;
+    Object.assign(executions, { markCreateUnknown: () => Promise.resolve('done') });
+    const buildId = await harness.submit();
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'PipelineRunRefused' });
+  });
+
   it('that is refused for the user’s fault fails the build at once', async () => {
     harness.cluster.failCreates('refused');
     await harness.start();

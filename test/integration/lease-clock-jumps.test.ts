@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PostgresDispatchAdmin, PostgresInvariants, PostgresOwnership } from '@image-factory/persistence';
+import {
+  PostgresBuildQueue,
+  PostgresDispatchAdmin,
+  PostgresInvariants,
+  PostgresLeases,
+  PostgresOwnership,
+} from '@image-factory/persistence';
 import { QueueWorld } from './queue-world.js';
+import { weakened } from './weakened-database.js';
 
 const SHARDS = [0, 1, 2, 3];
 
@@ -58,6 +65,25 @@ describe('on a database whose clock is other than its judge knows', () => {
     expect(await world.queue.wakeDue(10, beforeJump(jump))).toBe(0);
     expect(await world.build(build)).toMatchObject({ parked: 'NotBefore' });
     expect(await world.queue.wakeDue(10, new Date())).toBe(1);
+  });
+
+  it('everything is over at once for statements that ask no judge for the time', async () => {
+    const build = await world.submit(tenant, { queueTimeoutMinutes: 10 });
+    await acquire(one, new Date(), [0, 1]);
+    // What a clock that is an hour ahead makes of a lease and of a wait that have just begun.
+    await world.kill(one);
+    await world.database.query(`UPDATE builds SET queued_at = queued_at - interval '1 hour'`);
+    const unjudged = {
+      of: 'clock_timestamp() BETWEEN',
+      without: /\(SELECT clock_timestamp\(\) BETWEEN (\$\d)[^)]*\)/,
+      instead: '($1::timestamptz IS NOT NULL)',
+    };
+    const database = weakened(world.database, unjudged);
+    const request = { dispatcherId: two, providerId: provider, host: '', shards: SHARDS, max: 8 };
+    const leases = new PostgresLeases(database);
+    expect(await leases.acquire({ ...request, judgedAt: beforeJump(3_600) })).toHaveLength(4);
+    expect(await new PostgresBuildQueue(database).expireQueued(10, beforeJump(3_600))).toHaveLength(1);
+    expect(await world.build(build)).toMatchObject({ status: 'failed', reason: 'QueueTimeout' });
   });
 
   it('a dispatcher that was renewed in the future is dead, and what it had is taken and counted as stranded', async () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PostgresDatabaseTrust } from '@image-factory/persistence';
+import { PostgresDatabaseTrust, PostgresExecutions } from '@image-factory/persistence';
 import { eventually } from '@image-factory/test-support';
 import { QueueWorld } from './queue-world.js';
+import { weakened } from './weakened-database.js';
 
 const BEAT = { leaseMs: 60_000, slotsUsed: 1, metrics: { claims: 1 }, unreachableProviders: [] };
 
@@ -215,6 +216,24 @@ describe('leases', () => {
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'new' })).toBe('done');
     expect(await world.executions.markStarting(adopted, executionId, { uid: 'other' })).toBe('state-moved');
+  });
+
+  it('an expired owner’s writes are taken for the adopter’s when their token is not compared', async () => {
+    const [old, next] = [await world.dispatcher(), await world.dispatcher()];
+    await world.submit(await world.tenant());
+    const { claimed, fence } = await world.placed(old, provider);
+    await world.kill(old);
+    expect(await acquire(next, 1, [0])).toHaveLength(1);
+    const executions = new PostgresExecutions(
+      weakened(
+        world.database,
+        { of: 'lock_shards', without: ' AND s.token = f.token' },
+        { of: 'lock_shards', without: 's.token', instead: 'f.token' },
+      ),
+    );
+    const { executionId } = claimed;
+    expect(await executions.markStarting(fence, executionId, { uid: 'old' })).toBe('done');
+    expect(await world.execution(executionId)).toMatchObject({ state: 'starting' });
   });
 
   it('an adoption passes over a shard with a fenced write under way and takes it at the next look', async () => {

@@ -194,6 +194,15 @@ describe('stored logs', () => {
     expect(await appendLog(world.logs, fence, [batch([line('x')], 99)])).toBe('conflict');
   });
 
+  it('hold what was flushed twice two times when a flush takes any cursor for its own', async () => {
+    const flush = async (): Promise<string> => {
+      const { byteOffset } = await world.logs.cursor(id, STEP);
+      return appendLog(world.logs, fence, [batch([line('one'), line('two')], byteOffset)]);
+    };
+    expect([await flush(), await flush()]).toEqual(['done', 'done']);
+    expect(bytesOf((await read()).map((one) => one.record)).toString()).toBe('one\ntwo\none\ntwo\n');
+  });
+
   it('have one winner when flushes of four processes meet at one cursor, before an adoption and after it', async () => {
     await appendLog(world.logs, fence, [batch([line('start')], 0)]);
     const next = await world.dispatcher();

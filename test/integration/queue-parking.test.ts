@@ -46,6 +46,17 @@ describe('parked builds', () => {
     expect(await world.timeline(build)).toContain('waiting NoEligibleProvider→');
   });
 
+  it('are claimed at every look, before all others, when they are given back to the order instead', async () => {
+    const build = await world.submit(tenant);
+    await world.submit(tenant);
+    for (let bounces = 0; bounces < 5; bounces += 1) {
+      const claimed = await world.claimOne(dispatcher);
+      expect(claimed).toMatchObject({ buildId: build, bounces });
+      const why = { reason: 'NoEligibleProvider' as const, message: 'none is healthy' };
+      await world.queue.release({ executionId: claimed.executionId, dispatcherId: dispatcher, ...why });
+    }
+  });
+
   it('wait where there is no room: a provider whose watch is stale is degraded, as placement has it', async () => {
     const provider = await world.provider({ limit: 3 });
     const room = { id: provider, state: 'enabled', maxConcurrentBuilds: 3, running: 0, sweepBehind: false };

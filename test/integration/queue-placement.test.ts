@@ -122,6 +122,29 @@ describe('placing a claimed build', () => {
     expect(await placeBehindCordon(queue)).toEqual({ kind: 'placed' });
   });
 
+  /** A placement on another primary than that on which its build was claimed. */
+  async function placeAfterFailover(queue: PostgresBuildQueue): Promise<PlacementResult> {
+    const provider = await world.provider();
+    await world.submit(tenant);
+    const claimed = await world.claimOne(dispatcher);
+    await world.database.query(`UPDATE installation SET database_identity = 'other/00000001'`);
+    return queue.place(world.commit(claimed, dispatcher, provider));
+  }
+
+  it('is refused by a database that has failed over since the claim', async () => {
+    expect(await placeAfterFailover(world.queue)).toEqual({ kind: 'database-doubted' });
+  });
+
+  it('may be a second one there when no statement asks which database it is', async () => {
+    const trusting = {
+      of: 'lock_places',
+      without: 'database_identity IS NULL OR database_identity = database_identity()',
+      instead: 'true',
+    };
+    const queue = new PostgresBuildQueue(weakened(world.database, trusting));
+    expect(await placeAfterFailover(queue)).toEqual({ kind: 'placed' });
+  });
+
   it('of a build cancelled meanwhile ends it without touching a cluster', async () => {
     const provider = await world.provider();
     const build = await world.submit(tenant);

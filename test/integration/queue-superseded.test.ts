@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FixedOutcome, ShardLease } from '@image-factory/persistence';
-import { eventually } from '@image-factory/test-support';
+import { PostgresExecutions, type FixedOutcome, type ShardLease } from '@image-factory/persistence';
 import { fixedOutcome } from './fixed-outcome.js';
 import { QueueWorld } from './queue-world.js';
+import { weakened } from './weakened-database.js';
 
 const EVICTED = fixedOutcome({ outcome: 'failed', reason: 'PodEvicted', fault: 'cluster', imageDigest: undefined });
 const KEY = { key: 'main', policy: 'cancel_running' as const };
@@ -58,7 +58,8 @@ describe('a build whose place was taken', () => {
     expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
   });
 
-  it('is not queued again when that happens while the end of its attempt is written', async () => {
+  /** The end of its attempt waits for the row while its place is taken. */
+  async function endMeanwhile(executions: PostgresExecutions): Promise<void> {
     expect(await world.executions.fixOutcome(fence, id, EVICTED)).toBe('done');
     await world.executions.markPodsOver(fence, id);
     await world.executions.markSealed(fence, id, {});
@@ -67,14 +68,21 @@ describe('a build whose place was taken', () => {
     await world.database.transaction(async (tx) => {
       await tx.query('SELECT FROM build_executions WHERE id = $1 FOR UPDATE', [id]);
       await tx.query(`UPDATE builds SET status = 'cancelling', cancel_intent = 'Superseded' WHERE id = $1`, [build]);
-      finishing = world.executions.finish(fence, id, { state: 'failed', reason, message, retry: true });
-      await eventually('the end waits for its turn', async () => {
-        const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        return (await world.database.query(waits)).length > 0;
-      });
+      finishing = executions.finish(fence, id, { state: 'failed', reason, message, retry: true });
+      await world.inLine(1);
     });
     expect(await finishing).toBe('done');
+  }
+
+  it('is not queued again when that happens while the end of its attempt is written', async () => {
+    await endMeanwhile(world.executions);
     expect(await world.build(build)).toMatchObject({ status: 'cancelled', reason: 'Superseded' });
+  });
+
+  it('is queued again then, when that end locks the attempt without its build', async () => {
+    const alone = { of: 'lock_attempts_and_builds', without: 'FOR UPDATE OF e, b', instead: 'FOR UPDATE OF e' };
+    await endMeanwhile(new PostgresExecutions(weakened(world.database, alone)));
+    expect(await world.build(build)).toMatchObject({ status: 'queued' });
   });
 
   it('is cancelled by its user when he came first', async () => {

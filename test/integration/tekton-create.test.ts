@@ -28,8 +28,8 @@ afterEach(async () => {
   await current.world.close();
 });
 
-function secretData(): Record<string, string> {
-  const found = current.server.store.find('secrets', attempt.place.namespace, attemptSecretName(attempt));
+function secretData(of = attempt): Record<string, string> {
+  const found = current.server.store.find('secrets', of.place.namespace, attemptSecretName(of));
   const data = (found?.['data'] ?? {}) as Record<string, string>;
   return Object.fromEntries(
     Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
@@ -151,6 +151,24 @@ describe('the answer to a create', () => {
     expect(await follower.observe(moved)).toMatchObject({ kind: 'unreachable', reason: 'ProviderChanged' });
   });
 
+  it('makes a second run there for an attempt whose place is wherever the provider leads', async () => {
+    expect(await follower.create(attempt, NO_CREDENTIALS, yes)).toMatchObject({ kind: 'created' });
+    const { store } = current.server;
+    store.delete('namespaces', undefined, 'kube-system');
+    store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    const { metadata } = store.create('namespaces', { metadata: { name: 'kube-system' } });
+    await current.world.connections.renew();
+    const next = current.world
+      .anotherExecutor()
+      .openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await next.ready(AbortSignal.timeout(20_000));
+    const refused = { kind: 'refused', reason: 'ProviderChanged' };
+    expect(await next.create(attempt, NO_CREDENTIALS, yes)).toMatchObject(refused);
+    const moved = { ...attempt, place: { ...attempt.place, clusterUid: metadata.uid ?? '' } };
+    expect(await next.create(moved, NO_CREDENTIALS, yes)).toMatchObject({ kind: 'created' });
+    await next.close();
+  });
+
   it('is never called created before its Secret is there: an adopter makes the whole list again', async () => {
     current.server.fault(SECRETS, { kind: 'drop' });
     const first = await follower.create(attempt, NO_CREDENTIALS, yes);
@@ -182,6 +200,24 @@ describe("the attempt's own Secret", () => {
       'ssh-privatekey': '',
       known_hosts: '',
     });
+  });
+
+  /** What the Secrets of two attempts in one namespace hold, each made with its own project's credential. */
+  async function madeBoth(other: Attempt): Promise<(string | undefined)[]> {
+    for (const [of, registry] of [[attempt, 'one'] as const, [other, 'two'] as const]) {
+      const dockerConfigJson = new Secret(`of project ${registry}`);
+      expect(await follower.create(of, { dockerConfigJson, git: undefined }, yes)).toMatchObject({ kind: 'created' });
+    }
+    return [attempt, other].map((of) => secretData(of)['config.json']);
+  }
+
+  it('is its own beside that of another project in the same namespace', async () => {
+    expect(await madeBoth(await current.world.attempt())).toEqual(['of project one', 'of project two']);
+  });
+
+  it('is the other project’s when both have one name', async () => {
+    const other = await current.world.attempt();
+    expect(await madeBoth({ ...other, buildId: attempt.buildId })).toEqual(['of project one', 'of project one']);
   });
 
   it('carries a git password for plain http only when the repository is named so', async () => {

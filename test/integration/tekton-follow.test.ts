@@ -204,6 +204,16 @@ describe('what others do to a run', () => {
     expect(ended).toMatchObject({ end: { outcome: 'failed', reason: 'ForeignCancel', fault: 'cluster' } });
   });
 
+  it('makes our own stop such a disruption when its intent was not stored before', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    await follower.stop(attempt, 'UserCancel', yes);
+    const ended = (seen: AttemptObservation): boolean => seen.kind === 'present' && seen.phase === 'ended';
+    expect(await until('ended', attempt, ended)).toMatchObject({ end: { outcome: 'failed', reason: 'ForeignCancel' } });
+    const stored = { ...attempt, stopIntent: 'UserCancel' as const };
+    expect(await until('ended', stored, ended)).toMatchObject({ end: { outcome: 'cancelled' } });
+  });
+
   it('takes the verdict of a deleted run from its last state', async () => {
     const attempt = await created();
     await until('ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');

@@ -266,6 +266,16 @@ describe('the record of installations on a cluster', () => {
     expect(writes().length).toBe(before);
   });
 
+  it('stops nothing when that copy has the same nonce', async () => {
+    nonce = { current: 'b', previous: 'a' };
+    await prepare();
+    replaceNonce('of another copy');
+    nonce = { current: 'of another copy', previous: undefined };
+    const before = writes().length;
+    await prepare(current.world.anotherExecutor());
+    expect(writes().length).toBeGreaterThan(before);
+  });
+
   it('is rolled on the cluster after the database, once the current one was seen there', async () => {
     nonce = { current: 'a', previous: undefined };
     await prepare();

@@ -4,8 +4,8 @@ import type { Database, Statement, Transaction } from '@image-factory/persistenc
 export interface Weakening {
   /** Name of the statement, or a part of its text when it has none. */
   readonly of: string;
-  /** Text that it holds. */
-  readonly without: string;
+  /** What it holds. */
+  readonly without: string | RegExp;
   /** Stands there instead; default: nothing. */
   readonly instead?: string;
 }
@@ -20,8 +20,9 @@ export function weakened(database: Database, ...weakenings: readonly Weakening[]
     return weakenings
       .filter(({ of }) => (name === undefined ? text.includes(of) : name === of))
       .reduce((rest, { of, without, instead = '' }) => {
-        if (!rest.includes(without)) throw new Error(`${of} has no "${without}"`);
-        return rest.replaceAll(without, instead);
+        const changed = rest.replace(without, instead);
+        if (changed === rest) throw new Error(`"${of}" has no "${String(without)}"`);
+        return changed;
       }, text);
   };
   const send = (sql: string | Statement): string | Statement => {

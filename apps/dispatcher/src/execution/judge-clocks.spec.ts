@@ -79,6 +79,17 @@ describe('the run clock', () => {
     expect(minutes(17, { runSeconds: 30, runSince: at(95) })).toBe(5.5);
   });
 
+  it('counts the whole of that wait when it does not stand meanwhile', () => {
+    const since = { runSeconds: 30, runSince: at(88), waitingReason: 'Unschedulable' } as const;
+    const runMs = minutes(12, since) * MINUTE;
+    expect(runMs).toBe(12 * MINUTE);
+    const waits = seen({ waitingSince: at(88) });
+    expect(judgeClocks(waits, { ...clock, runLimitMs: 10 * MINUTE, runMs })).toEqual({
+      kind: 'due',
+      intent: 'RunLimit',
+    });
+  });
+
   it('counts nothing from before it was placed, as a cluster whose clock is an hour behind does', () => {
     expect(minutes(70, { placedAt: at(90), runSince: undefined })).toBe(10);
   });

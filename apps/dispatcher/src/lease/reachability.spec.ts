@@ -83,6 +83,13 @@ describe('a provider is lost for all', () => {
     expect(probes).toBe(2);
   });
 
+  it('although it is healthy, when a probe that was not sent counts as one that failed', async () => {
+    const probe = async (): Promise<ProbeAnswer> => 'notAsked';
+    const failed = async (): Promise<ProbeAnswer> => ((await probe()) === 'reached' ? 'reached' : 'failed');
+    expect(await seenBy([['p']], NOW, probe).isLostForAll('p')).toBe(false);
+    expect(await seenBy([['p']], NOW, failed).isLostForAll('p')).toBe(true);
+  });
+
   it('not by a probe that never left this process, which changes nothing of what is known', async () => {
     let answer: ProbeAnswer = 'notAsked';
     const reachability = seenBy([['p']], NOW, async () => answer);

@@ -124,6 +124,12 @@ describe('the end of a recorded run', () => {
     expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'PodEvicted', fault: 'cluster' });
   });
 
+  it('is read as the user’s failed step when what was seen of its pod before it went is not kept', () => {
+    const lost = { disruption: undefined, reason: undefined, gone: false, deletionGraceMs: undefined };
+    const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({ ...pod, ...lost }));
+    expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'StepFailed', fault: 'user' });
+  });
+
   it('is an eviction too when the pod went before its step, for which Tekton has another word', () => {
     const { view, events, document } = recordedCase('pod-evicted-api');
     const endWith = (pods: AttemptView['pods']) =>
