@@ -78,13 +78,18 @@ export class Installation {
     return started;
   }
 
-  /** Looks every 100 ms until `sql` counts at least `wanted`. */
+  /** @throws Error when `sql` does not count at least `wanted` in time */
   async reaches(what: string, sql: string, wanted: number, withinMs: number): Promise<void> {
+    const found = await this.countsUpTo(sql, wanted, withinMs);
+    if (found < wanted) throw new Error(`${what}: ${found} of ${wanted} after ${withinMs / 1000} s`);
+  }
+
+  /** What `sql` counts: looked at every 100 ms until that is at least `wanted`, or the time is over. */
+  async countsUpTo(sql: string, wanted: number, withinMs: number): Promise<number> {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const found = await this.world.number(sql);
-      if (found >= wanted) return;
-      if (performance.now() > deadline) throw new Error(`${what}: ${found} of ${wanted} after ${withinMs / 1000} s`);
+      if (found >= wanted || performance.now() > deadline) return found;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
