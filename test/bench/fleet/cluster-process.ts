@@ -13,6 +13,7 @@ import type { ClusterOptions, ClusterOrder, ClusterReport } from './clusters.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ClusterOptions;
 const CREATED = /\/pipelineruns$/;
+const BUILD = /"image-factory\.io\/build":"([^"]+)"/;
 /** What makes a tenant's namespace on a cluster, which is done once; and the record of the installation. */
 const PREPARES = /\/(namespaces|serviceaccounts|tasks|configmaps)(\/[^/]+)?$/;
 const DEFAULT_SECRET = '"name":"docker-config"';
@@ -30,9 +31,40 @@ const report: { -readonly [K in keyof ClusterReport]: ClusterReport[K] } = {
   namespaces: 0,
   created: 0,
   injected: 0,
+  struck: [],
+  broken: [],
   ended: {},
   duplicates: 0,
 };
+const createdNames = new Set<string>();
+
+const HANGING: FakeRunScript = { build: { ending: 'hangs' } };
+const BROKEN: FakeRunScript = { build: { ending: 'fails', exitCode: 1 } };
+const EVICTED: FakeRunScript = { build: { ending: 'fails', exitCode: EVICTED_EXIT } };
+/** What the runs of a build do, on whichever cluster. */
+const chosen = new Map<string, FakeRunScript>();
+
+function scriptOf(buildId: string): FakeRunScript {
+  const known = chosen.get(buildId);
+  if (known !== undefined) return known;
+  const script = nextScript(chosen.size + 1);
+  chosen.set(buildId, script);
+  if (script === BROKEN) report.broken.push(buildId);
+  return script;
+}
+
+/** Of the n-th build. */
+function nextScript(nth: number): FakeRunScript {
+  const { runMs, hangs, evictEvery, userErrorEvery } = options;
+  if (userErrorEvery > 0 && nth % userErrorEvery === 0) return BROKEN;
+  if (evictEvery > 0 && nth % evictEvery === 0) return EVICTED;
+  return hangs || runMs > 0 ? HANGING : {};
+}
+
+function inject(buildId: string): void {
+  report.injected += 1;
+  if (!report.struck.includes(buildId)) report.struck.push(buildId);
+}
 
 /** Ends a run that hangs, of each that was made. */
 const endings: (() => void)[] = [];
@@ -41,27 +73,14 @@ const servers = await Promise.all(Array.from({ length: options.count }, (_unused
 async function startCluster(index: number): Promise<FakeKubeApiServer> {
   const server = await FakeKubeApiServer.start();
   const controller = new FakeTektonController(server);
-  const { latencyMs, runMs, hangs, injectEvery, evictEvery, userErrorEvery } = options;
+  const { latencyMs, runMs, hangs, injectEvery, evictEvery } = options;
   const spread = options.count > 1 ? index / (options.count - 1) : 0;
   const delayMs = latencyMs[0] + (latencyMs[1] - latencyMs[0]) * spread;
-  let scripts = 0;
-  const script = (): FakeRunScript => {
-    scripts += 1;
-    if (userErrorEvery > 0 && scripts % userErrorEvery === 0) return { build: { ending: 'fails', exitCode: 1 } };
-    if (evictEvery > 0 && scripts % evictEvery === 0) return { build: { ending: 'fails', exitCode: EVICTED_EXIT } };
-    return hangs || runMs > 0 ? { build: { ending: 'hangs' } } : {};
-  };
-  const chosen = new Map<string, FakeRunScript>();
-  controller.scripts.get = (buildId) => {
-    const known = chosen.get(buildId) ?? script();
-    chosen.set(buildId, known);
-    return known;
-  };
-  const createdNames = new Set<string>();
+  controller.scripts.get = scriptOf;
   if (evictEvery > 0) {
     markEvicted(server, (buildId) => {
-      if (chosen.get(buildId)?.['build']?.exitCode !== EVICTED_EXIT) return false;
-      report.injected += 1;
+      if (chosen.get(buildId) !== EVICTED) return false;
+      inject(buildId);
       // Only its first attempt meets this.
       chosen.set(buildId, {});
       return true;
@@ -104,10 +123,14 @@ function disturb(server: FakeKubeApiServer, delayMs: number, injectEvery: number
   let creates = 0;
   server.faults.take = (request) => {
     if (injectEvery > 0 && request.method === 'POST' && CREATED.test(request.path) && !request.query.has('dryRun')) {
-      creates += 1;
-      if (creates % injectEvery === 0) {
-        report.injected += 1;
-        return INJECTED[report.injected % INJECTED.length];
+      const buildId = BUILD.exec(request.bodyText)?.[1] ?? '';
+      // What their user broke fails by that alone.
+      if (scriptOf(buildId) !== BROKEN) {
+        creates += 1;
+        if (creates % injectEvery === 0) {
+          inject(buildId);
+          return INJECTED[report.injected % INJECTED.length];
+        }
       }
     }
     return delayMs > 0 ? { kind: 'delay', ms: delayMs } : undefined;

@@ -29,9 +29,14 @@ export interface ClusterReport {
   /** Namespaces that were made. */
   readonly namespaces: number;
   readonly created: number;
-  /** Runs that were made twice under one name. */
+  /** Runs that were made twice under one name, on whichever clusters. */
   readonly duplicates: number;
+  /** Failures by a cluster's fault. */
   readonly injected: number;
+  /** Builds that met one of them or more. */
+  readonly struck: string[];
+  /** Builds that fail by their user's fault, and meet none. */
+  readonly broken: string[];
   /** Milliseconds of the wall clock by run's name. */
   readonly ended: Record<string, number>;
 }
