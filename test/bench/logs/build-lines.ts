@@ -2,7 +2,7 @@ import type { LogRecord } from '@image-factory/domain';
 
 const WORDS = ['Resolving', 'Downloading', 'Unpacking', 'Compiling', 'Linking', 'Copying', 'Setting', 'Checking'];
 
-/** Lines of a build of about 125 bytes: repeated words, changing names and numbers, as package managers print. */
+/** Lines of a build of about 104 bytes: repeated words, changing names and numbers, as package managers print. */
 export function buildLine(index: number): string {
   const word = WORDS[index % WORDS.length] ?? '';
   const hash = ((index * 2_654_435_761) >>> 0).toString(16).padStart(8, '0');

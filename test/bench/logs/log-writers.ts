@@ -6,11 +6,11 @@ import { type BuildWorld } from '../queue/build-world.ts';
 import { buildLine, rawBytes, records } from './build-lines.ts';
 import { copyIn } from './copy-in.ts';
 
-/** Something that stores lines; the rate counts those that it was given. */
+/** Something that stores lines over 4 connections; the rate counts those that it was given. */
 export interface LogWriter {
   readonly name: string;
-  /** Stores `lines` lines over 4 connections. */
-  write(lines: number): Promise<void>;
+  /** Makes `lines` lines ready and gives what stores them: only that is timed. */
+  prepare(lines: number): () => Promise<void>;
 }
 
 const CONNECTIONS = 4;
@@ -45,7 +45,7 @@ export async function openStreams(world: BuildWorld, count: number): Promise<Str
 }
 
 /** Steps that one flush holds: a dispatcher writes all that wait on a shard in one transaction. */
-const STEPS_PER_FLUSH = 4;
+export const STEPS_PER_FLUSH = 4;
 
 /** The product's own store: `linesPerStep` lines of each step of a flush, packed, compressed, compared and set. */
 export async function chunkWriter(world: BuildWorld, linesPerStep: number): Promise<LogWriter> {
@@ -58,7 +58,8 @@ export async function chunkWriter(world: BuildWorld, linesPerStep: number): Prom
   let expectedByteOffset = 0;
   return {
     name: 'chunks',
-    write: async (lines) => {
+    // Its lines are ready for all rounds.
+    prepare: (lines) => async () => {
       const flushes = Math.ceil(lines / (CONNECTIONS * STEPS_PER_FLUSH * linesPerStep));
       const startOffset = expectedByteOffset;
       expectedByteOffset += flushes * bytes;
@@ -87,7 +88,10 @@ const TABLE = `
   CREATE TABLE log_lines (execution integer NOT NULL, line bigint NOT NULL, at timestamptz NOT NULL DEFAULT now(), text text NOT NULL,
                           PRIMARY KEY (execution, line))`;
 
-/** The controls: a row per line, one INSERT each; and the fastest way that rows have, COPY of 1,000. */
+/**
+ * The controls: a row per line, one INSERT each; and the fastest way that rows have, COPY of as many as a flush holds.
+ * Both are given their lines as the server takes them.
+ */
 export class RowTable {
   readonly #pool: pg.Pool;
   #line = 0;
@@ -106,32 +110,39 @@ export class RowTable {
     const insert = { name: 'insert_line', text: 'INSERT INTO log_lines (execution, line, text) VALUES ($1, $2, $3)' };
     return {
       name: 'rows',
-      write: (lines) =>
-        this.#onAll(async (client, connection) => {
-          for (let done = 0; done < lines / CONNECTIONS; done += 1) {
-            const line = (this.#line += 1);
-            await client.query({ ...insert, values: [connection, line, buildLine(line)] });
-          }
-        }),
+      prepare: (lines) => {
+        const rows = this.#rows(lines / CONNECTIONS);
+        return () =>
+          this.#onAll(async (client, connection) => {
+            for (const [line, text] of rows) await client.query({ ...insert, values: [connection, line, text] });
+          });
+      },
     };
   }
 
-  copies(): LogWriter {
+  /** `batch` lines of each COPY, which is a transaction. */
+  copies(batch: number): LogWriter {
+    const statement = 'COPY log_lines (execution, line, text) FROM STDIN';
     return {
       name: 'copy',
-      write: (lines) =>
-        this.#onAll(async (client, connection) => {
-          for (let done = 0; done < lines / CONNECTIONS; done += 1_000) {
-            const first = this.#line;
-            this.#line += 1_000;
-            const rows = Array.from(
-              { length: 1_000 },
-              (_unused, index) => `${connection}\t${first + index}\t${buildLine(index)}\n`,
-            );
-            await copyIn(client, 'COPY log_lines (execution, line, text) FROM STDIN', Buffer.from(rows.join('')));
-          }
-        }),
+      prepare: (lines) => {
+        const batches = Array.from({ length: Math.ceil(lines / CONNECTIONS / batch) }, () => this.#rows(batch));
+        const texts = Array.from({ length: CONNECTIONS }, (_unused, connection) =>
+          batches.map((rows) => Buffer.from(rows.map(([line, text]) => `${connection}\t${line}\t${text}\n`).join(''))),
+        );
+        return () =>
+          this.#onAll(async (client, connection) => {
+            for (const text of texts[connection] ?? []) await copyIn(client, statement, text);
+          });
+      },
     };
+  }
+
+  /** The next so many rows, the same for each connection. */
+  #rows(count: number): [number, string][] {
+    const first = this.#line;
+    this.#line += count;
+    return Array.from({ length: count }, (_unused, index) => [first + index, buildLine(index)]);
   }
 
   async close(): Promise<void> {

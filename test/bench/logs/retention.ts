@@ -49,7 +49,7 @@ async function endDay(bench: LogsBench, round: number, copies: number): Promise<
   const world = await bench.world(`retention_${round}`);
   try {
     const writer = await chunkWriter(world, LINES_PER_CHUNK);
-    await writer.write(WRITTEN_LINES);
+    await writer.prepare(WRITTEN_LINES)();
     await world.rows(COPY_CHUNKS, [copies]);
     await world.rows('CREATE TABLE plain_chunks (LIKE build_log_chunks INCLUDING ALL)');
     await world.rows('INSERT INTO plain_chunks SELECT * FROM build_log_chunks');
