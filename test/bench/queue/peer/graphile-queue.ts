@@ -42,8 +42,11 @@ export class GraphileDatabase {
     if (count > 10_000) await this.pool.query('VACUUM ANALYZE graphile_worker._private_jobs');
   }
 
+  /** Jobs that a worker could have now: those that the workers of a drain held when it ended may stay locked for hours. */
   async queued(): Promise<number> {
-    const { rows } = await this.pool.query<{ n: string }>('SELECT count(*) AS n FROM graphile_worker._private_jobs');
+    const { rows } = await this.pool.query<{ n: string }>(
+      'SELECT count(*) AS n FROM graphile_worker._private_jobs WHERE is_available AND run_at <= now()',
+    );
     return Number(rows[0]?.n ?? 0);
   }
 
