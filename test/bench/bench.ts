@@ -16,6 +16,7 @@ import {
 } from './report.ts';
 import { withKept } from './kept-results.ts';
 import { pressureBenchmark } from './pressure/pressure.ts';
+import { productCommit } from './product-commit.ts';
 import { watchBenchmark } from './watch/watch.ts';
 
 const BENCHMARKS: Readonly<Record<string, (options: BenchmarkOptions) => Promise<BenchmarkRun>>> = {
@@ -58,13 +59,16 @@ if (values.quick && values.json !== undefined && resolve(values.json).startsWith
   const backlog = Number(values.backlog ?? (values.quick ? 10_000 : 1_000_000));
   const builds = Number(values.builds ?? (values.quick ? 2_000 : 50_000));
   const minutes = Number(values.minutes ?? (values.quick ? 0.1 : 10));
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`;
+  const commit = productCommit();
+  const measured = commit === undefined ? { command } : { command, commit };
   const run = await benchmark({ quick: values.quick, only, backlog, builds, minutes });
   const report: BenchmarkReport = {
     name,
     machine: describeMachine(),
     versions: { node: process.version, ...run.versions },
-    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
-    results: run.results.map(({ samples: _samples, ...result }) => result),
+    command,
+    results: run.results.map(({ samples: _samples, ...result }) => ({ ...result, ...measured })),
   };
   printReport(report, run);
   if (values.json !== undefined) {

@@ -12,7 +12,5 @@ export function withKept(
 ): BenchmarkReport {
   if (before?.name !== report.name) return report;
   const kept = before.results.filter(({ id }) => isRowOf(leftOut, id));
-  if (kept.length === 0) return report;
-  const commands = new Set([...before.command.split(' && '), report.command]);
-  return { ...report, command: [...commands].join(' && '), results: [...kept, ...report.results] };
+  return { ...report, results: [...kept.map((row) => ({ command: before.command, ...row })), ...report.results] };
 }

@@ -14,6 +14,10 @@ export interface BenchmarkResult {
   /** What was to be reached, in words; null when the figure is only published. */
   readonly target: string | null;
   readonly met: boolean | null;
+  /** What measured it; of a row from before each had its own, all commands of its file. */
+  readonly command?: string;
+  /** What was checked out then: a short hash, with `+` when files were changed since. */
+  readonly commit?: string;
 }
 
 /** A result before it is published: with how many samples it was made of. */
@@ -51,6 +55,7 @@ export interface BenchmarkReport {
   readonly name: string;
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** Of the latest run; rows that it has left may come from others. */
   readonly command: string;
   readonly results: readonly BenchmarkResult[];
 }

@@ -13,9 +13,12 @@ export function resultsPage(): string {
   return `# Figures\n\nWritten from the files beside it; CONTRIBUTING.md says how they are measured.\n\n${parts.join('\n\n')}\n`;
 }
 
-function about({ machine, versions, command }: BenchmarkReport): readonly string[] {
+function about({ machine, versions, command: latest, results }: BenchmarkReport): readonly string[] {
   const built = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return [`${machine}; ${built.join(', ')}.`, '', ...command.split(' && ').map((one) => `- \`${one}\``)];
+  const commands = results.flatMap(({ command = latest, commit }) =>
+    command.split(' && ').map((one) => `- \`${one}\`${commit === undefined ? '' : ` at ${commit}`}`),
+  );
+  return [`${machine}; ${built.join(', ')}.`, '', ...new Set(commands)];
 }
 
 function table(results: readonly BenchmarkResult[]): readonly string[] {
