@@ -63,8 +63,8 @@ describe('what recent attempts say of their providers', () => {
       ],
     );
   };
-  const failure = async (provider: string): Promise<void> =>
-    attempt(provider, { build: await world.submit(tenant), state: 'failed', failureClass: 'registry' });
+  const failure = async (provider: string, reason = 'RegistryUnavailable'): Promise<void> =>
+    attempt(provider, { build: await world.submit(tenant), state: 'failed', failureClass: 'registry', reason });
   const success = async (provider: string): Promise<void> => attempt(provider, { build: await world.submit(tenant) });
   const unreached = async (): Promise<readonly string[] | undefined> =>
     (await history.read()).get(here)?.unreachedRegistries;
@@ -100,6 +100,12 @@ describe('what recent attempts say of their providers', () => {
     await failure(here);
     expect(await unreached()).toEqual(['registry.example']);
     await success(here);
+    expect(await unreached()).toEqual([]);
+  });
+
+  it.each(['BaseImageUnavailable'])('do not blame a provider for other hosts that builds name: %s', async (reason) => {
+    await success(elsewhere);
+    for (let n = 0; n < 4; n += 1) await failure(here, reason);
     expect(await unreached()).toEqual([]);
   });
 

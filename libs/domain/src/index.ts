@@ -181,7 +181,7 @@ export {
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
 export { ESCALATED_RESOURCES, escalatedAmount, ranOutOf } from './retry/escalate-resource.js';
 export type { AmountGiven, EscalatedResource } from './retry/escalate-resource.js';
-export { REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
+export { REASONS_OF_OTHER_HOSTS, REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';
 export type { AttemptEndState, BuildConclusion, LiveBuildStatus } from './build/build-conclusion.js';

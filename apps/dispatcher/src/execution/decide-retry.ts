@@ -3,6 +3,7 @@ import {
   escalatedAmount,
   memoryText,
   ranOutOf,
+  REASONS_OF_OTHER_HOSTS,
   registryOf,
   type Reason,
   type RetryDecision,
@@ -52,21 +53,13 @@ export async function retryAfter(
     limits,
     random(),
   );
-  if (decision.failureClass === 'registry' && isOfPushRegistry(ending.reason)) {
+  if (decision.failureClass === 'registry' && !REASONS_OF_OTHER_HOSTS.includes(ending.reason)) {
     return { decision: await withHold(scope, row, decision) };
   }
   if (decision.decision === 'stop' || more === undefined) return { decision };
   const { placeRanOut, ...given } = more;
   const amount = `${placeRanOut ? 'at least ' : ''}${memoryText(given.requestBytes)} of ${given.resource}`;
   return { decision: { ...decision, message: `${decision.message}, with ${amount}` }, more: given };
-}
-
-/**
- * True of trouble of the registry that the build pushes to. A registry that only its Dockerfile names holds nobody up: tenants
- * could otherwise bring a hold on any registry by naming one that is not there.
- */
-function isOfPushRegistry(reason: Reason): boolean {
-  return reason !== 'BaseImageUnavailable';
 }
 
 async function withHold(scope: ExecutionScope, row: OwnedExecution, decision: RetryDecision): Promise<RetryDecision> {

@@ -1,4 +1,4 @@
-import type { ProviderHistory } from '@image-factory/domain';
+import { REASONS_OF_OTHER_HOSTS, type ProviderHistory } from '@image-factory/domain';
 import type { Queryable } from '../database/transaction.js';
 import { OPEN_FOR_ALL, RECENT_ENDS, RUNNING_BY_TENANT, UNREACHED_REGISTRIES } from './statements.js';
 
@@ -29,6 +29,7 @@ export class PostgresPlacementHistory {
         REGISTRY_MS,
         MOST_ATTEMPTS,
         ENOUGH_BUILDS,
+        REASONS_OF_OTHER_HOSTS,
       ]),
       this.database.query<{ provider_id: string; tenant_id: string; running: number }>(RUNNING_BY_TENANT),
     ]);

@@ -28,19 +28,20 @@ export const RECENT_ENDS: Statement = {
 
 /**
  * Registries that builds on one provider fail to reach while a build on another one has: at least $3 builds met the
- * registry's trouble there and none succeeded. Index: primary key, backwards over its end; builds by key for those that
- * failed so. Locks nothing.
+ * registry's trouble there (the reasons $4 tell of other hosts) and none succeeded. Index: primary key, backwards over its
+ * end; builds by key for those that failed so. Locks nothing.
  */
 export const UNREACHED_REGISTRIES: Statement = {
   name: 'placement_unreached_registries',
   text: `
   WITH latest AS MATERIALIZED (
-    SELECT provider_id, build_id, state, failure_class
+    SELECT provider_id, build_id, state, failure_class, reason
       FROM build_executions WHERE id >= ${SINCE} ORDER BY id DESC LIMIT $2
   ), failing AS MATERIALIZED (
     SELECT l.provider_id, split_part(b.image_repository, '/', 1) AS registry
       FROM latest l JOIN builds b ON b.id = l.build_id
-     WHERE l.failure_class = 'registry' AND l.provider_id IS NOT NULL AND b.image_repository IS NOT NULL
+     WHERE l.failure_class = 'registry' AND l.reason <> ALL ($4::text[])
+       AND l.provider_id IS NOT NULL AND b.image_repository IS NOT NULL
      GROUP BY 1, 2 HAVING count(DISTINCT l.build_id) >= $3
   ), reached AS MATERIALIZED (
     SELECT DISTINCT l.provider_id, split_part(b.image_repository, '/', 1) AS registry
