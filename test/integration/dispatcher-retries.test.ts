@@ -55,6 +55,7 @@ describe('an attempt that ended', () => {
     ['StepFailed', 'user'],
     ['RegistryUnauthorized', 'user'],
     ['CloneFailed', 'user'],
+    ['GitRevisionNotFound', 'user'],
     ['RunTimeout', 'user'],
     ['AdmissionDenied', 'user'],
   ] as const)('with %s, the %s’s, is never repeated', async (reason, fault) => {
@@ -75,6 +76,7 @@ describe('an attempt that ended', () => {
     ['StartTimeout', 'cluster', 'cluster'],
     ['ImagePullFailed', 'cluster', 'cluster'],
     ['RegistryUnavailable', 'cluster', 'registry'],
+    ['GitUnavailable', 'cluster', 'registry'],
     ['SecretMissing', 'platform', 'platform'],
     ['UnknownFailure', 'platform', 'unknown'],
   ] as const)('with %s is repeated as a %s’s trouble of class %s, and says so', async (reason, fault, failureClass) => {
@@ -259,17 +261,20 @@ describe('a registry that fails many builds at once', () => {
     );
   });
 
-  it('is not held for what another registry did, which only Dockerfiles name', async () => {
-    failAttempts(99, { reason: 'BaseImageUnavailable', fault: 'cluster' });
-    await harness.start({ registryHold: hold });
-    const builds = await Promise.all(Array.from({ length: 4 }, () => harness.submit()));
-    for (const buildId of builds) {
-      expect(await harness.reaches(buildId, 'failed', 30_000)).toMatchObject({ reason: 'AttemptsExhausted' });
-      expect((await attemptsOf(buildId))[0]).toMatchObject({ failure_class: 'registry', retry_decision: 'retry' });
-    }
-    expect(await harness.database.query('SELECT registry FROM registry_troubles')).toEqual([]);
-    expect(await new PostgresRegistryHolds(harness.database).list()).toEqual([]);
-  });
+  it.each(['BaseImageUnavailable', 'GitUnavailable'] as const)(
+    'is not held for %s, of a host that builds name',
+    async (reason) => {
+      failAttempts(99, { reason, fault: 'cluster' });
+      await harness.start({ registryHold: hold });
+      const builds = await Promise.all(Array.from({ length: 4 }, () => harness.submit()));
+      for (const buildId of builds) {
+        expect(await harness.reaches(buildId, 'failed', 30_000)).toMatchObject({ reason: 'AttemptsExhausted' });
+        expect((await attemptsOf(buildId))[0]).toMatchObject({ failure_class: 'registry', retry_decision: 'retry' });
+      }
+      expect(await harness.database.query('SELECT registry FROM registry_troubles')).toEqual([]);
+      expect(await new PostgresRegistryHolds(harness.database).list()).toEqual([]);
+    },
+  );
 
   it('is held for the one tenant that meets its trouble, and for all when another one does too', async () => {
     const holds = new PostgresRegistryHolds(harness.database);

@@ -59,6 +59,38 @@ describe('the revision', () => {
   });
 });
 
+describe('a git host that does not answer', () => {
+  it('is not the user’s fault, whether it says 503 or nothing', async () => {
+    const ill = await GitHttpServer.start();
+    ill.fault = (response) => {
+      response.writeHead(503).end();
+      return true;
+    };
+    const gitRepositoryUrl = ill.url('app');
+    expect((await run({ gitRepositoryUrl })).seen.end).toMatchObject({ reason: 'GitUnavailable', fault: 'cluster' });
+    await ill.close();
+    expect((await run({ gitRepositoryUrl })).seen.end).toMatchObject({ reason: 'GitUnavailable', fault: 'cluster' });
+  });
+
+  it('when it is asked for the tag, after it had no such branch, is not the user’s fault either', async () => {
+    const ill = await GitHttpServer.start();
+    await ill.commit('app', { Dockerfile: 'FROM scratch\n' });
+    await ill.tag('app', 'v1');
+    let asked = 0;
+    ill.fault = (response) => {
+      asked += 1;
+      // A fetch of a branch that is not there is two requests.
+      if (asked <= 2) return false;
+      response.writeHead(503).end();
+      return true;
+    };
+    const { seen, sink } = await run({ gitRepositoryUrl: ill.url('app'), gitRevision: 'v1' });
+    expect(sink.text('clone/clone')).toContain("couldn't find remote ref refs/heads/v1");
+    expect(seen.end).toMatchObject({ reason: 'GitUnavailable', fault: 'cluster' });
+    await ill.close();
+  });
+});
+
 describe('a private repository', () => {
   const git = (password: string, host_ = closed.host): AttemptCredentials => ({
     dockerConfigJson: undefined,

@@ -103,11 +103,14 @@ describe('what recent attempts say of their providers', () => {
     expect(await unreached()).toEqual([]);
   });
 
-  it.each(['BaseImageUnavailable'])('do not blame a provider for other hosts that builds name: %s', async (reason) => {
-    await success(elsewhere);
-    for (let n = 0; n < 4; n += 1) await failure(here, reason);
-    expect(await unreached()).toEqual([]);
-  });
+  it.each(['BaseImageUnavailable', 'GitUnavailable'])(
+    'do not blame a provider for other hosts that builds name: %s',
+    async (reason) => {
+      await success(elsewhere);
+      for (let n = 0; n < 4; n += 1) await failure(here, reason);
+      expect(await unreached()).toEqual([]);
+    },
+  );
 
   it('do not blame a provider for a registry that nobody reaches', async () => {
     for (let n = 0; n < 4; n += 1) await failure(here);

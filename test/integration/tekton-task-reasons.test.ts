@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GitHttpServer } from '@image-factory/test-support';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const TASKS = fileURLToPath(new URL('../../deploy/tekton/tasks/', import.meta.url));
 
@@ -23,9 +25,9 @@ function tool(name: string, script: string): void {
 
 /** Says something as its last error and fails, when it is called with this word. */
 function failing(name: string, word: string, says: string): void {
-  const text = join(directory, `${name}.txt`);
-  writeFileSync(text, `${says}\n`);
-  tool(name, `case " $* " in *" ${word} "*) cat '${text}' >&2; exit 1 ;; esac`);
+  const words = join(directory, `${name}.txt`);
+  writeFileSync(words, `${says}\n`);
+  tool(name, `case " $* " in *" ${word} "*) cat '${words}' >&2; exit 1 ;; esac`);
 }
 
 /** The one step's script of a Task, with its fixed directories moved into the test's own. */
@@ -42,10 +44,15 @@ function scriptOf(task: string): string {
     .replaceAll(/(?<![\w.])\/(?:image-factory|state)(?=\/)/g, join(directory, 'state'));
 }
 
-function run(task: string): { code: number | null; lines: string[] } {
+interface Ran {
+  readonly code: number | null;
+  readonly lines: readonly string[];
+}
+
+async function run(task: string, params: Readonly<Record<string, string>> = {}): Promise<Ran> {
   const at = (name: string): string => join(directory, name);
-  const { status, stdout } = spawnSync('sh', ['-c', scriptOf(task)], {
-    encoding: 'utf8',
+  const script = spawn('sh', ['-c', scriptOf(task)], {
+    stdio: ['ignore', 'pipe', 'ignore'],
     env: {
       PATH: `${at('bin')}:/usr/local/bin:/usr/bin:/bin`,
       ...{ SOURCE: at('source'), CONTEXT: '.', DOCKERFILE: 'Dockerfile', TARGET: '', CACHE_REPO: '' },
@@ -55,13 +62,18 @@ function run(task: string): { code: number | null; lines: string[] } {
       ...{ TEMPLATE: 'image.pkr.hcl', DEPTH: '1', URL: 'https://git.example/a.git', REVISION: 'main' },
       ...{ OUTPUT: at('source'), SUBMODULES: 'false', CREDENTIALS: '', COMMIT_RESULT: at('commit') },
       ...{ DATE_RESULT: at('date'), BUILDKIT_HOST: 'unix:///x', PLATFORMS: '' },
+      ...{ HOME: at('state'), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_NOSYSTEM: '1', ...params },
     },
   });
-  return { code: status, lines: stdout.trimEnd().split('\n') };
+  const [stdout, code] = await Promise.all([
+    text(script.stdout),
+    new Promise<number | null>((resolve) => script.once('close', resolve)),
+  ]);
+  return { code, lines: stdout.trimEnd().split('\n') };
 }
 
-function reasonOf(task: string): string | undefined {
-  const { code, lines } = run(task);
+async function reasonOf(task: string, params?: Readonly<Record<string, string>>): Promise<string | undefined> {
+  const { code, lines } = await run(task, params);
   expect(code).toBe(1);
   return /^image-factory: reason=(\w+)$/.exec(lines.at(-1) ?? '')?.[1];
 }
@@ -79,9 +91,9 @@ describe('kaniko', () => {
     ['error pushing image: status code 500: write /var/lib/registry: no space left on device', 'RegistryUnavailable'],
     ['error building image: failed to execute command: no space left on device', undefined],
     ['cp: no space left on device', undefined],
-  ])('reports of %j: %s', (says, reason) => {
+  ])('reports of %j: %s', async (says, reason) => {
     failing('executor', '--digest-file=' + join(directory, 'digest'), says);
-    expect(reasonOf('kaniko')).toBe(reason);
+    expect(await reasonOf('kaniko')).toBe(reason);
   });
 });
 
@@ -95,9 +107,9 @@ describe('docker-build', () => {
       'EphemeralStorageExceeded',
     ],
     ['build', 'Error: building at STEP "RUN x": no space left on device', undefined],
-  ])('reports of a %s that says %j: %s', (command, says, reason) => {
+  ])('reports of a %s that says %j: %s', async (command, says, reason) => {
     failing('buildah', command, says);
-    expect(reasonOf('docker-build')).toBe(reason);
+    expect(await reasonOf('docker-build')).toBe(reason);
   });
 });
 
@@ -108,21 +120,86 @@ describe('buildx', () => {
     [`error: failed to solve: "/: failed to push": ${REFUSED}`, 'BaseImageUnavailable'],
     ['error: failed to solve: write /var/lib/buildkit/x: no space left on device', 'EphemeralStorageExceeded'],
     ['error: failed to solve: process "x" did not complete successfully: no space left on device', undefined],
-  ])('reports of %j: %s', (says, reason) => {
+  ])('reports of %j: %s', async (says, reason) => {
     tool('buildkitd', 'exit 0');
     failing('buildctl', 'build', says);
-    expect(reasonOf('buildx')).toBe(reason);
+    expect(await reasonOf('buildx')).toBe(reason);
   });
 });
 
 describe('git-clone', () => {
-  it.each([
-    ['fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output', 'WorkspaceFull'],
-    ['remote: No space left on device\nfatal: the remote end hung up', undefined],
-    ["fatal: couldn't find remote ref main", 'GitRevisionNotFound'],
-  ])('reports of %j: %s', (says, reason) => {
+  const words = JSON.parse(readFileSync(new URL('../fixtures/git/words.json', import.meta.url), 'utf8')) as Readonly<
+    Record<string, readonly string[]>
+  >;
+  let git: GitHttpServer;
+  beforeAll(async () => {
+    git = await GitHttpServer.start();
+    await git.commit('app', { Dockerfile: 'FROM scratch\n' });
+  });
+  beforeEach(() => {
+    git.fault = undefined;
+    tool('sleep', `echo "$1" >> '${join(directory, 'slept')}'`);
+  });
+  afterAll(() => git.close());
+
+  /** The seconds between its tries. */
+  const pauses = (): string[] => {
+    const slept = join(directory, 'slept');
+    return existsSync(slept) ? readFileSync(slept, 'utf8').trimEnd().split('\n') : [];
+  };
+
+  it.each(Object.entries(words).flatMap(([reason, texts]) => texts.map((says) => [says, reason])))(
+    'reports of %j: %s',
+    async (says, reason) => {
+      failing('git', 'fetch', says);
+      expect(await reasonOf('git-clone')).toBe(reason === 'CloneFailed' ? undefined : reason);
+    },
+  );
+
+  it('reports a full workspace, and not the disk of the server', async () => {
+    const says = 'fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output';
     failing('git', 'fetch', says);
-    expect(reasonOf('git-clone')).toBe(reason);
+    expect(await reasonOf('git-clone')).toBe('WorkspaceFull');
+  });
+
+  it('asks a git host that answers 503 three times', async () => {
+    let asked = 0;
+    git.fault = (response) => {
+      asked += 1;
+      response.writeHead(503).end();
+      return true;
+    };
+    expect(await reasonOf('git-clone', { URL: git.url('app') })).toBe('GitUnavailable');
+    expect({ asked, pauses: pauses() }).toEqual({ asked: 3, pauses: ['2', '5'] });
+  });
+
+  it('clones when the git host is back in time', async () => {
+    let asked = 0;
+    git.fault = (response) => {
+      asked += 1;
+      if (asked > 2) return false;
+      response.destroy();
+      return true;
+    };
+    const { code, lines } = await run('git-clone', { URL: git.url('app') });
+    expect(code, lines.join('\n')).toBe(0);
+    expect(readFileSync(join(directory, 'source', 'Dockerfile'), 'utf8')).toBe('FROM scratch\n');
+    expect(lines.at(-1)).toMatch(/^Checked out /);
+  });
+
+  it('reports a port that nobody listens on', async () => {
+    const gone = await GitHttpServer.start();
+    const url = gone.url('app');
+    await gone.close();
+    expect(await reasonOf('git-clone', { URL: url })).toBe('GitUnavailable');
+  });
+
+  it('asks once where waiting does not help', async () => {
+    expect(await reasonOf('git-clone', { URL: git.url('missing') })).toBe('GitRepositoryNotFound');
+    expect(await reasonOf('git-clone', { URL: git.url('app'), REVISION: 'nowhere' })).toBe('GitRevisionNotFound');
+    failing('git', 'fetch', 'ssh: connect to host git.example port 22: Operation timed out');
+    expect(await reasonOf('git-clone')).toBe('GitUnavailable');
+    expect(pauses()).toEqual([]);
   });
 });
 
@@ -131,9 +208,9 @@ describe('packer', () => {
     ['12', 'WorkspaceFull'],
     ['4096', undefined],
     ['unknown', undefined],
-  ])('that failed with %s kilobytes free reports %s', (free, reason) => {
+  ])('that failed with %s kilobytes free reports %s', async (free, reason) => {
     failing('packer', 'build', 'Build errored');
     tool('df', `echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo 'x 100 88 ${free} 88% /w'`);
-    expect(reasonOf('packer')).toBe(reason);
+    expect(await reasonOf('packer')).toBe(reason);
   });
 });

@@ -5,6 +5,7 @@ export type TaskReason =
   | 'GitAuthenticationFailed'
   | 'GitRepositoryNotFound'
   | 'GitRevisionNotFound'
+  | 'GitUnavailable'
   | 'RegistryUnauthorized'
   | 'RegistryUnavailable'
   | 'DockerfileNotFound';
@@ -124,6 +125,7 @@ function cloneCases(git: ClusterFile['git'], commit: string): readonly Case[] {
   const hasCommit = (outcome: Outcome) =>
     outcome.results.commit === commit ? undefined : `commit is ${outcome.results.commit}`;
   const missing = `${git.httpUrlBase}/missing.git`;
+  const silent = git.httpUrlBase.replace(/^(\w+:\/\/[^/:]+).*$/, '$1:5999/example.git');
   const cases: readonly Case[] = [
     { name: 'commit-id', task, clone: { revision: commit }, build: nested, expect: { verify: hasCommit } },
     {
@@ -139,6 +141,7 @@ function cloneCases(git: ClusterFile['git'], commit: string): readonly Case[] {
       clone: { url: missing },
       expect: { failed: 'clone', reason: 'GitRepositoryNotFound' },
     },
+    { name: 'no-git-host', task, clone: { url: silent }, expect: { failed: 'clone', reason: 'GitUnavailable' } },
     {
       name: 'no-revision',
       task,

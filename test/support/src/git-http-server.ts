@@ -17,8 +17,12 @@ export interface GitHttpServerOptions {
   readonly password?: string;
 }
 
+/** Answers in place of the repository; false: it has not, and the repository does. */
+export type GitFault = (response: ServerResponse) => boolean;
+
 /** Serves git repositories over the smart HTTP protocol on a loopback port, as `git http-backend` does behind a web server. */
 export class GitHttpServer {
+  fault: GitFault | undefined;
   readonly #root: string;
   readonly #server: Server;
   readonly #authorization: string | undefined;
@@ -85,6 +89,7 @@ export class GitHttpServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    if (this.fault?.(response) === true) return;
     if (this.#authorization !== undefined && request.headers.authorization !== this.#authorization) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
       return;

@@ -32,7 +32,7 @@ export {
   FAKE_SECOND_CLIENT_KEY,
 } from './fake-kube-api-server/certificates.js';
 export { GitHttpServer } from './git-http-server.js';
-export type { GitHttpServerOptions, RepositoryFiles } from './git-http-server.js';
+export type { GitFault, GitHttpServerOptions, RepositoryFiles } from './git-http-server.js';
 export { RawHttp2Server } from './raw-http2-server.js';
 export type { RawStream } from './raw-http2-server.js';
 export { RecordingLogSink } from './recording-log-sink.js';

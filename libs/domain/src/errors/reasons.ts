@@ -126,6 +126,7 @@ export const REASONS = [
   'GitAuthenticationFailed',
   'GitRepositoryNotFound',
   'GitRevisionNotFound',
+  'GitUnavailable',
   'DockerfileNotFound',
   'RegistryUnauthorized',
   'RegistryUnavailable',

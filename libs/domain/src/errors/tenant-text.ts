@@ -141,6 +141,7 @@ const TENANT_TEXTS: Readonly<Record<Reason, string | typeof OWN>> = {
   GitAuthenticationFailed: OWN,
   GitRepositoryNotFound: OWN,
   GitRevisionNotFound: OWN,
+  GitUnavailable: OWN,
   DockerfileNotFound: OWN,
   RegistryUnauthorized: OWN,
   RegistryUnavailable: OWN,

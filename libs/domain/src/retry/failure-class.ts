@@ -3,9 +3,9 @@ import type { Reason } from '../errors/reasons.js';
 
 /**
  * What a reason says about trying again. `user`: the input or a limit that the user chose; it fails again. `resource`:
- * more of something is needed. `disruption`: the attempt was taken away from outside. `registry`: a registry did not
- * answer as it should. `cluster`: this cluster could not take or run it. `platform`: our own side. `unknown`: nothing
- * is known.
+ * more of something is needed. `disruption`: the attempt was taken away from outside. `registry`: a registry, or the git
+ * host, did not answer as it should. `cluster`: this cluster could not take or run it. `platform`: our own side.
+ * `unknown`: nothing is known.
  */
 export const FAILURE_CLASSES = [
   'user',
@@ -146,6 +146,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   GitAuthenticationFailed: 'user',
   GitRepositoryNotFound: 'user',
   GitRevisionNotFound: 'user',
+  GitUnavailable: 'registry',
   DockerfileNotFound: 'user',
   RegistryUnauthorized: 'user',
   RegistryUnavailable: 'registry',

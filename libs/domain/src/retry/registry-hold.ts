@@ -1,11 +1,11 @@
 import type { Reason } from '../errors/reasons.js';
 
 /**
- * Reasons of the class `registry` that say nothing of the registry that a build pushes to: only its Dockerfile names the
- * host. They hold nobody up and keep no provider from a registry; tenants could otherwise bring both on others by naming
+ * Reasons of the class `registry` that say nothing of the registry that a build pushes to: only its Dockerfile or
+ * its repository's URL names the host. They hold nobody up and keep no provider from a registry; tenants could otherwise bring both on others by naming
  * a host that is not there.
  */
-export const REASONS_OF_OTHER_HOSTS: readonly Reason[] = ['BaseImageUnavailable'];
+export const REASONS_OF_OTHER_HOSTS: readonly Reason[] = ['BaseImageUnavailable', 'GitUnavailable'];
 
 /** When builds for one registry wait together, because many of them met its 5xx or 429 at once. */
 export interface RegistryHoldPolicy {

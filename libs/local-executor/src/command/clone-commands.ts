@@ -48,6 +48,9 @@ export function initCommand(input: CloneInput): Command {
   return gitCommand(input, ['init', '--quiet']);
 }
 
+/** The log's line between two of the ways to fetch. */
+export const NEXT_FETCH = 'The git host does not have it by that name; looking further.';
+
 /**
  * Ways to fetch exactly the revision, the cheapest first; the next one is tried only when the server does not know the
  * ref. A commit that a server will not hand out by itself is found by fetching every branch and tag.

@@ -4,6 +4,7 @@ import {
   fetchCommands,
   initCommand,
   isUnknownRevision,
+  NEXT_FETCH,
   revisionCommand,
   type CloneInput,
 } from '../command/clone-commands.js';
@@ -27,7 +28,8 @@ export async function cloneRepository(
   const initialised = await run(initCommand(input));
   if (initialised.exitCode !== 0) return initialised;
   let fetched: CommandExit = { exitCode: undefined, signal: undefined };
-  for (const command of fetchCommands(input, clone)) {
+  for (const [index, command] of fetchCommands(input, clone).entries()) {
+    if (index > 0) await step.say(NEXT_FETCH);
     fetched = await run(command);
     if (fetched.exitCode === 0) break;
     const log = await readTail(directory.logFile({ task: 'clone', step: 'clone' }));

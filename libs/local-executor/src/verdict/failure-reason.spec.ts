@@ -1,5 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { NEXT_FETCH } from '../command/clone-commands.js';
 import { failureReason } from './failure-reason.js';
+
+const WORDS = JSON.parse(
+  readFileSync(new URL('../../../../test/fixtures/git/words.json', import.meta.url), 'utf8'),
+) as Readonly<Record<string, readonly string[]>>;
 
 describe('failureReason', () => {
   it.each([
@@ -14,8 +20,21 @@ describe('failureReason', () => {
     ['clone/clone', 'git@git.example: Permission denied (publickey).', 'GitAuthenticationFailed', 'user'],
     ['clone/clone', 'Host key verification failed.', 'GitAuthenticationFailed', 'user'],
     ['clone/clone', "fatal: repository 'https://git.example/a.git/' not found", 'GitRepositoryNotFound', 'user'],
-    ['clone/clone', "fatal: unable to access 'https://x/': Could not resolve host: x", 'CloneFailed', 'cluster'],
+    ['clone/clone', "fatal: unable to access 'https://x/': Could not resolve host: x", 'GitUnavailable', 'cluster'],
     ['clone/clone', 'fatal: unable to access: The requested URL returned error: 301', 'CloneFailed', 'user'],
+    ['clone/clone', 'fatal: unable to access: SSL certificate problem: expired', 'CloneFailed', 'cluster'],
+    [
+      'clone/clone',
+      `fatal: couldn't find remote ref refs/heads/v1\n${NEXT_FETCH}\nThe requested URL returned error: 503`,
+      'GitUnavailable',
+      'cluster',
+    ],
+    [
+      'clone/clone',
+      `fatal: couldn't find remote ref refs/heads/v1\n${NEXT_FETCH}\nfatal: couldn't find remote ref refs/tags/v1`,
+      'GitRevisionNotFound',
+      'user',
+    ],
     ['clone/clone', 'fatal: write error: No space left on device', 'HostDiskFull', 'platform'],
     [
       'build/push',
@@ -58,4 +77,11 @@ describe('failureReason', () => {
   ] as const)('of %s reads %j as %s', (step, tail, reason, fault) => {
     expect(failureReason(step, 1, tail)).toMatchObject({ reason, fault });
   });
+
+  it.each(Object.entries(WORDS).flatMap(([reason, words]) => words.map((says) => [says, reason])))(
+    'reads git’s words as its Task does: %j is %s',
+    (says, reason) => {
+      expect(failureReason('clone/clone', 128, says)).toMatchObject({ reason });
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import type { Fault, Reason } from '@image-factory/domain';
+import { NEXT_FETCH } from '../command/clone-commands.js';
 
 /** Why a step failed, read from its last lines. */
 export interface FailureReason {
@@ -17,10 +18,23 @@ const DISK_FULL: Rule = [
   'The disk of the host is full; free space there.',
 ];
 
-const CLONE_RULES: readonly Rule[] = [
-  DISK_FULL,
+/** Trouble of the git host, or of the way to it, that may pass. The Task `git-clone` reads the same out of these words. */
+const GIT_UNAVAILABLE = new RegExp(
   [
-    /authentication failed|could not read (?:username|password)|permission denied \(|invalid username or password|http basic: access denied|returned error: 40[13]|host key verification failed/i,
+    /returned error: (?:408|429|5\d\d)|tunnel failed, response 5\d\d/,
+    /could not resolve (?:host|proxy)|unable to look up|(?:failed|unable) to connect/,
+    /connection (?:refused|reset|closed)|closed by remote host|unreachable|no route to host|timed out|too slow/,
+    /empty reply|not closed cleanly|rpc failed; curl|early eof|unexpected (?:disconnect|eof)|hung up unexpectedly/,
+    /ssl_error_syscall|non-properly terminated/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
+
+const CLONE_RULES: readonly Rule[] = [
+  [
+    /authentication failed|could not read (?:username|password)|permission denied \(|invalid username or password|http basic: access denied|returned error: 40[13]|host key verification failed|too many authentication failures/i,
     'GitAuthenticationFailed',
     'user',
     'Check the repository auth of the project.',
@@ -38,17 +52,13 @@ const CLONE_RULES: readonly Rule[] = [
     'Check the branch, tag or commit.',
   ],
   [
-    /repository .* not found|repository not found|does not appear to be a git repository|returned error: 404|not found$/im,
+    /repository .* not found|repository not found|could not be found|does not appear to be a git repository|returned error: 404|not found$/im,
     'GitRepositoryNotFound',
     'user',
     'Check the URL of the repository, and its repository auth if it is private.',
   ],
-  [
-    /could not resolve host|failed to connect|couldn't connect|connection (?:refused|reset|timed out)|timed out|operation too slow|returned error: 5\d\d|ssl certificate|early eof/i,
-    'CloneFailed',
-    'cluster',
-    'The git host cannot be reached from this host now.',
-  ],
+  [GIT_UNAVAILABLE, 'GitUnavailable', 'cluster', 'The git host cannot be reached from this host now.'],
+  [/ssl certificate/i, 'CloneFailed', 'cluster', 'The certificate of the git host is not trusted on this host.'],
 ];
 
 /** A builder's own words about a registry; what a RUN step prints must not look like them by accident. */
@@ -82,8 +92,11 @@ const PUSH_WORDS =
 /** Classifies the failure of `<task>/<step>` with this exit code and these last lines: pure. */
 export function failureReason(step: string, exitCode: number | undefined, tail: string): FailureReason {
   if (step === 'clone/clone') {
+    const words = lastFetch(tail);
+    // What the server says of its own disk has "remote:" before it.
+    if (DISK_FULL[0].test(words.replaceAll(/^remote:.*$/gm, ''))) return toReason(DISK_FULL);
     return (
-      firstMatch(CLONE_RULES, tail) ?? { reason: 'CloneFailed', fault: 'user', advice: 'See the log of the step.' }
+      firstMatch(CLONE_RULES, words) ?? { reason: 'CloneFailed', fault: 'user', advice: 'See the log of the step.' }
     );
   }
   if (step === 'build/push') {
@@ -116,6 +129,11 @@ export function failureReason(step: string, exitCode: number | undefined, tail: 
     fault: 'user',
     advice: exitCode === 137 ? 'It was killed; it may need more memory.' : 'See its last lines.',
   };
+}
+
+/** What was said since git was last asked another way: that a branch is not there says nothing of the tag. */
+function lastFetch(tail: string): string {
+  return tail.split(NEXT_FETCH).at(-1) ?? tail;
 }
 
 function firstMatch(rules: readonly Rule[], text: string): FailureReason | undefined {

@@ -70,7 +70,7 @@ export const TASK_REASONS: Readonly<Record<string, Find>> = {
 
 /** Reasons that a Task of ours may report, by pipeline task: a build's log cannot speak for the clone. */
 const REPORTED: Readonly<Record<string, readonly Reason[]>> = {
-  clone: ['GitAuthenticationFailed', 'GitRepositoryNotFound', 'GitRevisionNotFound', 'WorkspaceFull'],
+  clone: ['GitAuthenticationFailed', 'GitRepositoryNotFound', 'GitRevisionNotFound', 'GitUnavailable', 'WorkspaceFull'],
   build: [
     'DockerfileNotFound',
     'RegistryUnauthorized',

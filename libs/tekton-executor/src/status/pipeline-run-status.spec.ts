@@ -12,13 +12,15 @@ interface Seen {
   readonly deleted?: boolean;
   readonly now?: string;
   readonly overdue?: boolean;
+  /** Last lines of the failed step instead of the recorded ones. */
+  readonly lines?: readonly string[];
 }
 
 function statusOf(name: string, seen: Seen = {}): PresentAttempt {
   const { view, events, tail, document } = recordedCase(name);
   return pipelineRunStatus(seen.pods === undefined ? view : { ...view, pods: seen.pods }, {
     stopIntent: seen.stopIntent,
-    tail,
+    tail: seen.lines === undefined ? tail : { lines: seen.lines },
     events,
     now: new Date(seen.now ?? '2026-11-21T10:30:00Z'),
     isOverdue: () => seen.overdue ?? false,
@@ -116,6 +118,14 @@ describe('the end of a recorded run', () => {
     expect(end).toMatchObject({ outcome: 'failed', reason, fault });
     expect(end?.message).toMatch(message);
     expect(end?.message).not.toMatch(/\u001b|undefined/);
+  });
+
+  it('is the git host’s trouble when the clone’s Task reports it, and not when a build does', () => {
+    const lines = ['The requested URL returned error: 503', 'image-factory: reason=GitUnavailable'];
+    const { end } = statusOf('clone-fails-no-repo', { lines });
+    expect(end).toMatchObject({ reason: 'GitUnavailable', fault: 'cluster' });
+    expect(end?.message).toMatch(/error: 503\. The git host did not answer[^]*repository URL/);
+    expect(statusOf('build-fails-bad-run', { lines }).end).toMatchObject({ reason: 'StepFailed' });
   });
 
   it('is an eviction, not a failed step, when the pod was seen as a disruption target before it went', () => {

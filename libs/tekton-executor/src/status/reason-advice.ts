@@ -93,6 +93,10 @@ export const REASON_ADVICE = {
     advice: 'Check the repository URL; a private repository without a credential looks the same.',
   },
   GitRevisionNotFound: { fault: 'user', advice: 'Check the branch, tag or commit.' },
+  GitUnavailable: {
+    fault: 'cluster',
+    advice: 'The git host did not answer from the cluster. Check the repository URL, then retry.',
+  },
   DockerfileNotFound: { fault: 'user', advice: 'Check dockerfile_path and build_context.' },
   RegistryUnauthorized: {
     fault: 'user',
