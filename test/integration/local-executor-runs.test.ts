@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attemptTag, Secret } from '@image-factory/domain';
+import { attemptTag, mayBeRepeated, RETRY_DEFAULTS, Secret } from '@image-factory/domain';
+import { EgressPolicy } from '@image-factory/egress';
 import { RecordingLogSink } from '@image-factory/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -276,6 +277,22 @@ describe('refusals', () => {
     });
     expect(existsSync(host.runDirectory(attempt)) || existsSync(host.runDirectory(image))).toBe(false);
   });
+
+  it.each([
+    ['its git host', { gitRepositoryUrl: 'https://absent.example/a.git' }, 'GitUnavailable'],
+    ['its registry', { imageRepository: 'absent.example/app' }, 'RegistryUnavailable'],
+  ] as const)(
+    'are put off while %s has no address, with a cause that may be repeated',
+    async (_whose, overrides, reason) => {
+      const resolve = (): Promise<never> => Promise.reject(new Error('EAI_AGAIN'));
+      const cut = await LocalExecutorHarness.start({ egress: new EgressPolicy({ allow: ['127.0.0.1'], resolve }) });
+      const attempt = await cut.attempt({}, overrides);
+      const outcome = await cut.follower().create(attempt, NO_CREDENTIALS, mayWrite);
+      expect(outcome).toMatchObject({ kind: 'retryLater', reason });
+      expect(mayBeRepeated({ reason, fault: 'cluster' }, RETRY_DEFAULTS)).toBe(true);
+      await cut.close();
+    },
+  );
 
   it('say which builder is missing and how to install it', async () => {
     const bare = await LocalExecutorHarness.start({ path: '/nonexistent' });

@@ -1,4 +1,4 @@
-import type { CreateOutcome } from '@image-factory/domain';
+import type { CreateOutcome, Reason } from '@image-factory/domain';
 import type { EgressPolicy, EgressVerdict } from '@image-factory/egress';
 import type { PinnedHost } from '../command/clone-commands.js';
 import type { LocalRun } from '../document/local-run.js';
@@ -14,14 +14,18 @@ export async function checkDestinations(
   egress: EgressPolicy,
 ): Promise<{ readonly pinned: PinnedHost | undefined } | Refusal> {
   const git = await egress.check(run.spec.clone.url, 'git');
-  if (!git.allowed) return refusal(git);
+  if (!git.allowed) return refusal(git, 'GitUnavailable');
   const { build } = run.spec;
   if (build.method !== 'packer') {
-    for (const reference of [build.image, build.cacheRepository]) {
+    const registries = [
+      [build.image, 'RegistryUnavailable'],
+      [build.cacheRepository, 'BaseImageUnavailable'],
+    ] as const;
+    for (const [reference, unavailable] of registries) {
       if (reference === undefined) continue;
       const { host, port } = registryOf(reference, build.insecureRegistry);
       const verdict = await egress.checkHost(host, port, 'registry');
-      if (!verdict.allowed) return refusal(verdict);
+      if (!verdict.allowed) return refusal(verdict, unavailable);
     }
   }
   return { pinned: { host: git.host, port: git.port, addresses: git.addresses } };
@@ -34,9 +38,10 @@ function registryOf(reference: string, insecure: boolean): { host: string; port:
   return { host: (match?.[1] ?? '').replace(/^\[|\]$/g, ''), port };
 }
 
-function refusal(verdict: Extract<EgressVerdict, { allowed: false }>): Refusal {
+/** `unavailable` is why the build waits for a name that does not resolve now: nobody has forbidden it. */
+function refusal(verdict: Extract<EgressVerdict, { allowed: false }>, unavailable: Reason): Refusal {
   if (verdict.reason === 'ResolutionFailed') {
-    return { kind: 'retryLater', reason: 'EgressForbidden', message: verdict.message, retryAfterMs: 10_000 };
+    return { kind: 'retryLater', reason: unavailable, message: verdict.message, retryAfterMs: 10_000 };
   }
   return { kind: 'refused', reason: 'EgressForbidden', message: verdict.message, fault: 'user' };
 }
