@@ -79,6 +79,7 @@ describe('an attempt that ended', () => {
     ['GitUnavailable', 'cluster', 'registry'],
     ['SecretMissing', 'platform', 'platform'],
     ['UnknownFailure', 'platform', 'unknown'],
+    ['PushFailed', 'cluster', 'unknown'],
   ] as const)('with %s is repeated as a %s’s trouble of class %s, and says so', async (reason, fault, failureClass) => {
     failAttempts(1, { reason, fault });
     await harness.start();

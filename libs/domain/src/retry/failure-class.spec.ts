@@ -28,6 +28,7 @@ describe('the class of a failure', () => {
     ['ClusterThrottled', 'cluster'],
     ['StartTimeout', 'cluster'],
     ['TaskMissing', 'platform'],
+    ['PushFailed', 'unknown'],
     ['UnknownFailure', 'unknown'],
   ] as const)('of %s is %s', (reason, expected) => {
     expect(failureClassOf(reason, 'cluster')).toBe(expected);

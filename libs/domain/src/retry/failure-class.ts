@@ -151,7 +151,7 @@ export const REASON_CLASSES: Readonly<Record<Reason, FailureClass>> = {
   RegistryUnauthorized: 'user',
   RegistryUnavailable: 'registry',
   BaseImageUnavailable: 'registry',
-  PushFailed: 'user',
+  PushFailed: 'unknown',
   DigestMissing: 'platform',
   TaskMissing: 'platform',
   SecretMissing: 'platform',

@@ -48,6 +48,18 @@ describe('failureReason', () => {
       'RegistryUnavailable',
       'cluster',
     ],
+    ...[
+      'dial tcp: lookup r.example: server misbehaving',
+      'dial tcp 10.0.0.1:443: connect: no route to host',
+      'dial tcp 10.0.0.1:443: connect: network is unreachable',
+      'received unexpected HTTP status: 429 Too Many Requests',
+      'received unexpected HTTP status: 503 Service Unavailable',
+      'unexpected status code 429',
+      'unexpected status code 502 Bad Gateway',
+    ].map(
+      (says) =>
+        ['build/push', `Error: pushing image "x": copying layers: ${says}`, 'RegistryUnavailable', 'cluster'] as const,
+    ),
     ['build/push', 'Error: something new', 'PushFailed', 'cluster'],
     [
       'build/build',

@@ -71,7 +71,7 @@ const REGISTRY_RULES: readonly Rule[] = [
     'Check the registry auth of the project.',
   ],
   [
-    /connection (?:refused|reset)|no such host|i\/o timeout|tls handshake|x509|server gave http response|status code 5\d\d|: 5\d\d |toomanyrequests|unexpected eof/i,
+    /connection (?:refused|reset)|no such host|server misbehaving|no route to host|network is unreachable|i\/o timeout|tls handshake|x509|server gave http response|status code:? (?:429|5\d\d)|: (?:429|5\d\d) |toomanyrequests|unexpected eof/i,
     'RegistryUnavailable',
     'cluster',
     'The registry cannot be reached from this host now.',
