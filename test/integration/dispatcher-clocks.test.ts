@@ -115,14 +115,7 @@ describe('the start clock', () => {
     await eventually('clocks may fire', () => dispatcher.runtime?.judge.isSettled());
     await sleep(2 * harness.limits.lookAgainMs);
     run.waitingSince = new Date(Date.now() - 20 * 60_000);
-    for (const message of ['0/3 nodes', '0/4 nodes']) {
-      run.waiting = { reason: 'Unschedulable', message };
-      harness.cluster.changed(run);
-      await eventually(
-        'the wait is stored',
-        async () => (await harness.execution(buildId)).waiting_message === message,
-      );
-    }
+    await harness.waitsTwice(buildId, run);
     expect(harness.cluster.stops).toEqual([]);
   });
 });
@@ -159,15 +152,7 @@ describe('the run clock', () => {
     harness.cluster.startRun(run);
     run.firstStepStartedAt = new Date(Date.now() - 12 * 60_000);
     await harness.inState(buildId, 'running');
-    // What is stored in two rounds one after the other: the first one has judged the clocks.
-    for (const message of ['0/3 nodes', '0/4 nodes']) {
-      run.waiting = { reason: 'Unschedulable', message };
-      harness.cluster.changed(run);
-      await eventually(
-        'the wait is stored',
-        async () => (await harness.execution(buildId)).waiting_message === message,
-      );
-    }
+    await harness.waitsTwice(buildId, run);
     expect(harness.cluster.stops).toEqual([]);
     expect((await harness.execution(buildId)).run_seconds).toBeLessThan(60);
   });

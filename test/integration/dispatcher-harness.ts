@@ -26,6 +26,7 @@ import {
   FakeBuildExecutor,
   FakeCluster,
   newBuild,
+  type FakeRun,
   type TestDatabase,
 } from '@image-factory/test-support';
 import { QUICK_RETRIES } from './dispatcher-quick-retries.js';
@@ -295,6 +296,16 @@ export class DispatcherHarness {
       },
       { deadlineMs },
     );
+  }
+
+  /** Its pod is seen to wait in two rounds one after the other: the first one has judged the clocks. */
+  async waitsTwice(buildId: string, run: FakeRun): Promise<void> {
+    for (const message of ['0/3 nodes', '0/4 nodes']) {
+      run.waiting = { reason: 'Unschedulable', message };
+      this.cluster.changed(run);
+      const isStored = async (): Promise<boolean> => (await this.execution(buildId)).waiting_message === message;
+      await eventually('the wait is stored', isStored, { deadlineMs: 20_000 });
+    }
   }
 
   inState(buildId: string, state: ExecutionState, deadlineMs = 20_000): Promise<ExecutionRow> {

@@ -335,16 +335,7 @@ describe('waiting', () => {
     await harness.database.query(`UPDATE build_executions SET created_at = now() - interval '20 minutes'`);
     Object.assign(run, { runSeconds: 20, waitingSince: new Date(Date.now() - 10 * 60_000) });
     run.firstStepStartedAt = new Date(Date.now() - 12 * 60_000);
-    // What is stored in two rounds one after the other: the first one has judged the clocks.
-    for (const message of ['0/3 nodes', '0/4 nodes']) {
-      run.waiting = { reason: 'Unschedulable', message };
-      harness.cluster.changed(run);
-      await eventually(
-        'the wait is stored',
-        async () => (await attemptsOf(buildId))[0]?.waiting_message === message,
-        WAIT,
-      );
-    }
+    await harness.waitsTwice(buildId, run);
     expect(harness.cluster.stops).toEqual([]);
     // Who has seen it run knows that it does not wait for so long.
     await first.abandon();

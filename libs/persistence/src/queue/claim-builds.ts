@@ -100,7 +100,7 @@ export async function claimBuilds(database: Database, request: ClaimRequest): Pr
   return { claimed, skippedForLimit: (full ? left?.queued : left?.skipped) ?? 0 };
 }
 
-/** Lanes that are free; when none is, or one's turn was missed often, one that is waited for, and whatever is free by then. */
+/** Lanes that are free. When none is, and now and then: one that is waited for, and whatever is free by then. */
 async function lockLanes(tx: Transaction, limit: number): Promise<LaneRow[]> {
   const passed = tx.query(CLAIM_GATE, [1 + Math.floor(Math.random() * CLAIM_GATES)]);
   if (Math.random() < 1 / WAITS_ONE_IN) return (await Promise.all([lanesWaited(tx, limit), passed]))[0];

@@ -4,7 +4,7 @@ import { hasLease, isJudgedTime } from '../lease/judged-time.js';
 import { IS_TRUSTED } from '../lease/trust-statements.js';
 import { inList } from '../sql/in-list.js';
 import { DEFAULT_CPU, DEFAULT_MEMORY } from './default-resources.js';
-import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
+import { QUEUE_KEY_OF_BUILD, QUEUED_FOR } from './queue-key.js';
 
 /* SQL about claimed executions: place them, take them back, cancel their builds. Lock order as in statements.ts. */
 
@@ -73,7 +73,7 @@ export const PLACE_WRITE: Statement = {
      WHERE p.id = n.provider_id
   ), build AS (
     UPDATE builds b
-       SET queued_seconds = b.queued_seconds + greatest(0, extract(epoch FROM now() - b.queued_at)::double precision)
+       SET queued_seconds = b.queued_seconds + ${QUEUED_FOR}
       FROM asked a WHERE b.id = a.build_id
   ), placed AS (
     UPDATE build_executions e
@@ -146,8 +146,7 @@ export const UNPLACE_WRITE: Statement = {
            attempt = CASE WHEN r.rule IN ('queued', 'parked') THEN b.attempt - 1 ELSE b.attempt END,
            bounces = b.bounces + 1,
            finished_at = CASE WHEN r.rule IN ('failed', 'cancelled') THEN now() END,
-           queued_seconds = b.queued_seconds + CASE WHEN r.rule IN ('failed', 'cancelled')
-             THEN greatest(0, extract(epoch FROM now() - b.queued_at)::double precision) ELSE 0 END
+           queued_seconds = b.queued_seconds + CASE WHEN r.rule IN ('failed', 'cancelled') THEN ${QUEUED_FOR} ELSE 0 END
       FROM ruled r
      WHERE b.id = r.build_id AND b.status IN ('running', 'cancelling')
     RETURNING b.id, b.tenant_id, b.project_id, b.status, b.reason AS build_reason,

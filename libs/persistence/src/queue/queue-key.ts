@@ -8,6 +8,9 @@ export function queueKeyNow(priority: string): string {
   return `(floor(extract(epoch FROM now()) * 1000)::bigint - ${priority}::integer * ${PRIORITY_STEP_MS}::bigint)`;
 }
 
+/** SQL for the seconds of a build's present stay in the queue, alias `b`. */
+export const QUEUED_FOR = 'greatest(0, extract(epoch FROM now() - b.queued_at)::double precision)';
+
 /**
  * SQL for the key of a stored build, alias `b`: the same for its whole life, so that a build which comes back keeps its
  * place. A build with `not_before` is as old as that.

@@ -2,7 +2,7 @@ import type { Statement } from '../database/transaction.js';
 import { isJudgedTime } from '../lease/judged-time.js';
 import { LANE_ORDER } from './claim-statements.js';
 import { IS_SHARED } from './provider-room.js';
-import { QUEUE_KEY_OF_BUILD } from './queue-key.js';
+import { QUEUE_KEY_OF_BUILD, QUEUED_FOR } from './queue-key.js';
 
 /*
  * The queue's SQL: statements that wake or end a queued build, and those of lanes. The claim's are in claim-statements.ts,
@@ -151,7 +151,7 @@ export const END_QUEUED_WRITE = `
            cancel_requested_by = CASE WHEN $6::boolean THEN $5 ELSE b.cancel_requested_by END,
            cancel_reason = CASE WHEN $6::boolean THEN $4 ELSE b.cancel_reason END,
            cancel_intent = CASE WHEN $6::boolean THEN $3 ELSE b.cancel_intent END,
-           queued_seconds = b.queued_seconds + greatest(0, extract(epoch FROM now() - b.queued_at)::double precision)
+           queued_seconds = b.queued_seconds + ${QUEUED_FOR}
       FROM waiting
      WHERE b.id = waiting.id
     RETURNING b.id, b.tenant_id, b.attempt, waiting.parked
