@@ -50,7 +50,7 @@ function project(object: KubernetesObject, row?: Readonly<Record<string, unknown
   };
 }
 
-async function watch(more: Partial<ListWatchOptions<Slim>> = {}): Promise<ListWatch<Slim>> {
+function unstarted(more: Partial<ListWatchOptions<Slim>> = {}): ListWatch<Slim> {
   const made = new ListWatch<Slim>({
     connection,
     path: PATH,
@@ -67,6 +67,11 @@ async function watch(more: Partial<ListWatchOptions<Slim>> = {}): Promise<ListWa
     ...more,
   });
   open.push(made);
+  return made;
+}
+
+async function watch(more: Partial<ListWatchOptions<Slim>> = {}): Promise<ListWatch<Slim>> {
+  const made = unstarted(more);
   made.start();
   await made.ready(AbortSignal.timeout(5_000));
   return made;
@@ -106,6 +111,18 @@ describe.each(['table', 'object'] as const)('a list-watch in %s form', (form) =>
     expect(server.seen({ path: PATH, watch: true })).toHaveLength(1);
   });
 
+  it('says nothing of a change of which nothing is kept', async () => {
+    put('a');
+    await watch({ form });
+    await watching();
+    server.store.update('pipelineruns', 'builds', 'a', ({ metadata }) => (metadata.annotations = { noted: 'since' }));
+    put('b');
+    await said('builds/b Unknown');
+    put('a', 'True');
+    await said('builds/a True');
+    expect(calls).toEqual(['builds/a Unknown', 'builds/b Unknown', 'builds/a True']);
+  });
+
   it('knows the last state although events come twice or in the wrong order', async () => {
     for (const kind of ['repeat', 'reorder'] as const) {
       server.fault({ path: PATH }, { kind });
@@ -115,12 +132,8 @@ describe.each(['table', 'object'] as const)('a list-watch in %s form', (form) =>
       put(`${kind}-b`);
       put(`${kind}-a`, 'True');
       put(`${kind}-b`, 'False');
-      await eventually('both ends are known', () => {
-        const known = watching.items();
-        return (
-          known.get(`builds/${kind}-a`)?.succeeded === 'True' && known.get(`builds/${kind}-b`)?.succeeded === 'False'
-        );
-      });
+      const known = (name: string): string | undefined => watching.items().get(`builds/${kind}-${name}`)?.succeeded;
+      await eventually('both ends are known', () => known('a') === 'True' && known('b') === 'False');
       await watching.close();
     }
   });
@@ -368,17 +381,7 @@ describe('the health of a list-watch', () => {
 
   it('rejects those who wait to be ready when it is closed before', async () => {
     server.fault({ path: PATH, list: true }, { kind: 'hang' }, 100);
-    const made = new ListWatch<Slim>({
-      connection,
-      path: PATH,
-      labelSelector: '',
-      form: 'table',
-      project,
-      onUpsert: () => undefined,
-      onDelete: () => undefined,
-      clock: systemClock,
-      logger: createSilentLogger(),
-    });
+    const made = unstarted();
     made.start();
     const ready = made.ready(AbortSignal.timeout(5_000));
     void made.close();

@@ -60,8 +60,11 @@ async function startOurs({ config, idleTimeoutMs }: WatcherOptions): Promise<Wat
     path: RUNS_PATH,
     labelSelector: SELECTOR,
     form: 'table',
-    project: slim,
-    onUpsert: () => (events += 1),
+    project: (object, row) => {
+      events += 1;
+      return slim(object, row);
+    },
+    onUpsert: () => undefined,
     onDelete: () => undefined,
     clock: systemClock,
     logger: createSilentLogger(),

@@ -15,8 +15,8 @@ export interface ListWatchOptions<T> {
   readonly columns?: readonly string[];
   /** What is kept of an object: as little as possible. `row` is undefined in object form. Pure. */
   readonly project: (object: KubernetesObject, row?: TableRow) => T;
-  /** `previous` is undefined for an object that was not known. */
-  readonly onUpsert: (key: string, value: T, previous?: T) => void;
+  /** What is kept of an object is new, or not what it was: most of what changes in a run on its way is kept by nobody. */
+  readonly onUpsert: (key: string, value: T) => void;
   /** `object` is the last state that the server sent with the deletion; undefined when the deletion was not seen. */
   readonly onDelete: (key: string, last: T, object: KubernetesObject | undefined) => void;
   /** Every interruption, for counting; the watch goes on by itself. */

@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@image-factory/telemetry';
 import { objectKey, type KubernetesObject, type TableRow, type WatchedObject } from './kubernetes-object.js';
 
 export interface ObjectStoreHandlers<T> {
   readonly project: (object: KubernetesObject, row?: TableRow) => T;
-  readonly onUpsert: (key: string, value: T, previous?: T) => void;
+  readonly onUpsert: (key: string, value: T) => void;
   readonly onDelete: (key: string, last: T, object: KubernetesObject | undefined) => void;
 }
 
@@ -24,7 +25,7 @@ export class ObjectStore<T> {
     return this.#values;
   }
 
-  /** Unchanged objects (same uid and resource version) make no call. */
+  /** No call for an object with the same uid and resource version, nor for one of which the same is kept as before. */
   upsert({ object, row }: WatchedObject): void {
     const key = objectKey(object.metadata);
     const { uid, resourceVersion } = object.metadata;
@@ -33,10 +34,10 @@ export class ObjectStore<T> {
     if (known !== undefined && known.uid !== uid) this.#forget(key, undefined);
     const value = this.#guard('project', () => this.handlers.project(object, row));
     if (value === undefined) return;
-    const previous = this.#values.get(key);
-    this.#values.set(key, value.result);
     this.#versions.set(key, { uid, resourceVersion });
-    this.#guard('onUpsert', () => this.handlers.onUpsert(key, value.result, previous));
+    if (this.#values.has(key) && isDeepStrictEqual(this.#values.get(key), value.result)) return;
+    this.#values.set(key, value.result);
+    this.#guard('onUpsert', () => this.handlers.onUpsert(key, value.result));
   }
 
   remove(object: KubernetesObject): void {
