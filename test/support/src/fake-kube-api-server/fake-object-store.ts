@@ -20,6 +20,9 @@ interface Owned {
   readonly order: string;
 }
 
+/** Events that watches may resume from. */
+const MOST_HISTORY = 50_000;
+
 export interface DeleteRequest {
   readonly uid?: string | undefined;
   readonly orphan?: boolean | undefined;
@@ -30,7 +33,8 @@ export interface DeleteRequest {
  * finalizers and generations: what a real API server with etcd behind it does to objects.
  */
 export class FakeObjectStore {
-  readonly #objects = new Map<FakeResource, Map<string, FakeObject>>();
+  /** By kind, then by namespace ('' for none), then by name: a list of one namespace does not look through all. */
+  readonly #objects = new Map<FakeResource, Map<string, Map<string, FakeObject>>>();
   /** Objects by the uid of each owner: a delete must not look through all that there is. */
   readonly #owned = new Map<string, Map<string, Owned>>();
   readonly #listeners = new Set<(event: StoredEvent) => void>();
@@ -66,14 +70,19 @@ export class FakeObjectStore {
     this.#history = [];
   }
 
-  list(resource: FakeResource | string): FakeObject[] {
-    return [...(this.#objects.get(this.#resource(resource))?.values() ?? [])].sort((a, b) =>
-      fakeKey(a.metadata.namespace, a.metadata.name) < fakeKey(b.metadata.namespace, b.metadata.name) ? -1 : 1,
+  /** In the order of namespace and name; of one namespace when it is given. */
+  list(resource: FakeResource | string, namespace?: string): FakeObject[] {
+    const ofKind = this.#objects.get(this.#resource(resource)) ?? new Map<string, Map<string, FakeObject>>();
+    return (namespace === undefined ? [...ofKind.keys()].sort() : [namespace]).flatMap((one) =>
+      [...(ofKind.get(one) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object),
     );
   }
 
   find(resource: FakeResource | string, namespace: string | undefined, name: string): FakeObject | undefined {
-    return this.#objects.get(this.#resource(resource))?.get(fakeKey(namespace, name));
+    return this.#objects
+      .get(this.#resource(resource))
+      ?.get(namespace ?? '')
+      ?.get(name);
   }
 
   /** Creates; server-set metadata is filled in. @throws ApiFailure AlreadyExists, NotFound (namespace), Forbidden (terminating) */
@@ -179,7 +188,8 @@ export class FakeObjectStore {
   }
 
   #remove(kind: FakeResource, current: FakeObject): FakeObject {
-    this.#objects.get(kind)?.delete(fakeKey(current.metadata.namespace, current.metadata.name));
+    const { namespace = '', name } = current.metadata;
+    this.#objects.get(kind)?.get(namespace)?.delete(name);
     this.#disown(kind, current);
     const last = structuredClone(current);
     last.metadata.resourceVersion = String((this.#version += 1));
@@ -189,9 +199,9 @@ export class FakeObjectStore {
 
   #write(kind: FakeResource, object: FakeObject, previous: FakeObject | undefined): FakeObject {
     object.metadata.resourceVersion = String((this.#version += 1));
-    let objects = this.#objects.get(kind);
-    if (objects === undefined) this.#objects.set(kind, (objects = new Map()));
-    objects.set(fakeKey(object.metadata.namespace, object.metadata.name), object);
+    const { namespace = '', name } = object.metadata;
+    const ofKind = this.#objects.get(kind) ?? new Map<string, Map<string, FakeObject>>();
+    this.#objects.set(kind, ofKind.set(namespace, (ofKind.get(namespace) ?? new Map()).set(name, object)));
     if (previous !== undefined) this.#disown(kind, previous);
     this.#own(kind, object);
     const type = previous === undefined ? 'ADDED' : 'MODIFIED';
@@ -201,7 +211,9 @@ export class FakeObjectStore {
 
   #emit(event: StoredEvent): void {
     this.#history.push(event);
-    if (this.#history.length > 50_000) this.#oldest = this.#history.shift()?.resourceVersion ?? this.#oldest;
+    if (this.#history.length > MOST_HISTORY) {
+      this.#oldest = this.#history.splice(0, MOST_HISTORY / 10).at(-1)?.resourceVersion ?? this.#oldest;
+    }
     for (const listener of [...this.#listeners]) listener(event);
   }
 
@@ -231,9 +243,7 @@ export class FakeObjectStore {
 
   #empty(namespace: string): void {
     for (const kind of FAKE_RESOURCES.filter((one) => one.namespaced)) {
-      for (const object of this.list(kind)) {
-        if (object.metadata.namespace === namespace) this.delete(kind, namespace, object.metadata.name);
-      }
+      for (const object of this.list(kind, namespace)) this.delete(kind, namespace, object.metadata.name);
     }
   }
 

@@ -57,7 +57,7 @@ function list(
   if (query.get('resourceVersionMatch') === 'Exact' && wanted < store.resourceVersion) {
     throw expired('The resourceVersion for the provided list is too old.');
   }
-  const all = store.list(target.resource).filter(matcher(target, query));
+  const all = store.list(target.resource, target.namespace).filter(matcher(query));
   const start = continueAt(store, query.get('continue'));
   const limit = Number(query.get('limit') ?? '0');
   const page = limit > 0 ? all.slice(start, start + limit) : all.slice(start);
@@ -138,7 +138,7 @@ function deleteOne(store: FakeObjectStore, target: FakeTarget, request: SeenKube
 }
 
 function deleteMany(store: FakeObjectStore, target: FakeTarget, request: SeenKubeRequest): RestAnswer {
-  const items = store.list(target.resource).filter(matcher(target, request.query));
+  const items = store.list(target.resource, target.namespace).filter(matcher(request.query));
   for (const item of items) {
     if (store.find(target.resource, item.metadata.namespace, item.metadata.name) === undefined) continue;
     store.delete(target.resource, item.metadata.namespace, item.metadata.name);
@@ -201,13 +201,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function matcher(target: FakeTarget, query: URLSearchParams): (object: FakeObject) => boolean {
+function matcher(query: URLSearchParams): (object: FakeObject) => boolean {
   const label = labelMatcher(query.get('labelSelector') ?? undefined);
   const field = fieldMatcher(query.get('fieldSelector') ?? undefined);
-  return (object) =>
-    (target.namespace === undefined || object.metadata.namespace === target.namespace) &&
-    label(object) &&
-    field(object);
+  return (object) => label(object) && field(object);
 }
 
 function continueToken(version: number, start: number): string {
