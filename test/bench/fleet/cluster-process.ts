@@ -6,8 +6,10 @@ import {
   FakeKubeApiServer,
   FakeTektonController,
   type FakeFault,
+  type FakeObject,
   type FakeRunScript,
 } from '@image-factory/test-support';
+import { paced } from '../measure/closed-loop.ts';
 import { EVICTED_EXIT, markEvicted } from './evicted-pod.ts';
 import type { ClusterOptions, ClusterOrder, ClusterReport } from './clusters.ts';
 
@@ -66,8 +68,13 @@ function inject(buildId: string): void {
   if (!report.struck.includes(buildId)) report.struck.push(buildId);
 }
 
-/** Ends a run that hangs, of each that was made. */
-const endings: (() => void)[] = [];
+/** A run that hangs. */
+interface HangingRun {
+  /** Says how far it or its task is, in turns, as Tekton does: one event. */
+  touch(): void;
+  end(): void;
+}
+const hanging: HangingRun[] = [];
 const servers = await Promise.all(Array.from({ length: options.count }, (_unused, index) => startCluster(index)));
 
 async function startCluster(index: number): Promise<FakeKubeApiServer> {
@@ -93,7 +100,7 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
       report.created += 1;
       if (createdNames.has(name)) report.duplicates += 1;
       createdNames.add(name);
-      if (hangs) endings.push(() => controller.finish(name));
+      if (hangs) hanging.push(hangingRun(server, controller, event.object));
       if (runMs > 0 && !hangs) setTimeout(() => controller.finish(name), runMs * (0.5 + Math.random()));
     }
     const status = event.object['status'] as { conditions?: { status: string }[] } | undefined;
@@ -116,6 +123,37 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
     return counted(...seen);
   };
   return server;
+}
+
+function hangingRun(server: FakeKubeApiServer, controller: FakeTektonController, run: FakeObject): HangingRun {
+  const { namespace, name } = run.metadata;
+  const touch = (resource: string, object: string, message: string): void => {
+    server.store.update(resource, namespace, object, ({ status }) => {
+      for (const condition of (status as { conditions: { message: string }[] }).conditions) condition.message = message;
+    });
+  };
+  let revision = 0;
+  return {
+    touch: () => {
+      revision += 1;
+      if (revision % 2 === 0) touch('pipelineruns', name, `Tasks Completed: 0, seen ${revision}`);
+      else touch('taskruns', `${name}-build`, `Not all Steps have finished executing, seen ${revision}`);
+    },
+    end: () => controller.finish(name),
+  };
+}
+
+/** Changes of runs at a steady rate; every so many-th is an end, the others go around the runs that go on. */
+async function stir({ perSecond, endEvery, forMs }: Extract<ClusterOrder, { kind: 'stir' }>): Promise<void> {
+  let ends = 0;
+  const events = await paced(perSecond, forMs, (index) => {
+    if (index % endEvery === 0) {
+      hanging.shift()?.end();
+      ends += 1;
+    } else hanging[index % hanging.length]?.touch();
+    return Promise.resolve();
+  });
+  process.send?.({ kind: 'stirred', events, ends });
 }
 
 /** Every request waits; every n-th create of a run fails in one of five ways. */
@@ -141,10 +179,11 @@ function disturb(server: FakeKubeApiServer, delayMs: number, injectEvery: number
 let holes = 0;
 
 process.on('message', (order: ClusterOrder) => {
+  if (order.kind === 'stir') void stir(order);
   if (order.kind === 'report') process.send?.({ kind: 'report', ...report });
   if (order.kind === 'end') {
-    const chosen = endings.filter((_end, index) => index % order.every === 0);
-    for (const end of chosen) end();
+    const chosen = hanging.filter((_run, index) => index % order.every === 0);
+    for (const run of chosen) run.end();
     process.send?.({ kind: 'ended', count: chosen.length });
   }
   if (order.kind !== 'black-hole') return;

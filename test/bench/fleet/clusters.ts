@@ -19,7 +19,16 @@ export interface ClusterOptions {
 export type ClusterOrder =
   | { readonly kind: 'report' }
   | { readonly kind: 'black-hole'; readonly count: number }
-  | { readonly kind: 'end'; readonly every: number };
+  | { readonly kind: 'end'; readonly every: number }
+  | ({ readonly kind: 'stir' } & Stirring);
+
+/** Changes of the runs that hang. */
+export interface Stirring {
+  readonly perSecond: number;
+  /** Every so many-th change is the end of a run; all others say how far one is. */
+  readonly endEvery: number;
+  readonly forMs: number;
+}
 
 export interface ClusterReport {
   /** Requests that changed something. */
@@ -94,6 +103,13 @@ export class Clusters {
     const heard = hear<{ count: number }>(this.#child, 'ended');
     this.#child.send({ kind: 'end', every } satisfies ClusterOrder);
     return (await heard).count;
+  }
+
+  /** Resolves when the time is over, with how much of what was wanted was made. */
+  async stir(stirring: Stirring): Promise<{ readonly events: number; readonly ends: number }> {
+    const heard = hear<{ events: number; ends: number }>(this.#child, 'stirred');
+    this.#child.send({ kind: 'stir', ...stirring } satisfies ClusterOrder);
+    return heard;
   }
 
   stop(): void {

@@ -52,7 +52,7 @@ export async function measureFleetDrain(bench: FleetBench): Promise<MeasuredResu
     const cpu = await DrainCpu.start(world, dispatchers, clusters);
     const window = await measureWindow(world, clusters, cpu, { parts, partMs });
     const what = `${tenantCount * perTenant} queued, none with an image to publish, ${tenantCount} tenants, 3 priorities, ${CLUSTERS} clusters`;
-    const lags = await statusLags(world, window.after);
+    const lags = await statusLags(world, window.after.ended);
     return [
       toResult({
         id: 'drain-rate',

@@ -8,6 +8,7 @@ import { measureHealthyLag } from './healthy-lag.ts';
 import { measureManyClusters } from './many-clusters.ts';
 import { measureRecovery } from './recovery.ts';
 import { measureSmallTenants } from './small-tenants.ts';
+import { measureStatusAmongEvents } from './status-among-events.ts';
 
 export interface FleetBench {
   readonly quick: boolean;
@@ -28,6 +29,7 @@ export async function fleetBenchmark(options: BenchmarkOptions): Promise<Benchma
       { id: 'recovery', title: 'recovery of injected failures', run: () => measureRecovery(bench) },
       { id: 'B10', title: 'a dispatcher is killed', run: () => measureCrash(bench, 'SIGKILL') },
       { id: 'B11', title: 'a dispatcher is frozen and wakes', run: () => measureCrash(bench, 'SIGSTOP') },
+      { id: 'B14', title: 'how soon an end is known among many events', run: () => measureStatusAmongEvents(bench) },
       { id: 'clusters', title: 'many clusters', run: () => measureManyClusters(bench) },
     ]);
     return { versions: await versions(server.url), ...measured };

@@ -34,7 +34,7 @@ export async function measureHealthyLag(bench: FleetBench): Promise<MeasuredResu
     for (let window = 0; window < windows; window += 1) {
       const since = new Date();
       await load(windowMs);
-      ofWindows.push(await statusLags(world, await clusters.report(), since));
+      ofWindows.push(await statusLags(world, (await clusters.report()).ended, since));
     }
     const title = `a run's end → its outcome committed, at ${PER_SECOND} builds/s, ${windows} windows of ${windowMs / 1_000} s, ms:`;
     const median = (q: number): number[] => ofWindows.map((lags) => quantile(lags, q));

@@ -1,8 +1,12 @@
 import type { BuildWorld } from '../queue/build-world.ts';
 import type { ClusterReport } from './clusters.ts';
 
-/** From the end of a run on its cluster to the commit of its outcome, ms, of builds that were submitted from then on. */
-export async function statusLags(world: BuildWorld, report: ClusterReport, since = new Date(0)): Promise<number[]> {
+/** From the end of each of these runs on its cluster to the commit of its outcome, ms, of builds submitted since then. */
+export async function statusLags(
+  world: BuildWorld,
+  ended: ClusterReport['ended'],
+  since = new Date(0),
+): Promise<number[]> {
   const rows = await world.rows<{ run: string; committed_ms: number }>(
     `SELECT e.pipeline_run_name AS run, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))::float8 * 1000 AS committed_ms
        FROM build_events v
@@ -12,7 +16,7 @@ export async function statusLags(world: BuildWorld, report: ClusterReport, since
     [since],
   );
   return rows.flatMap(({ run, committed_ms }) => {
-    const endedMs = report.ended[run];
+    const endedMs = ended[run];
     return endedMs === undefined ? [] : [committed_ms - endedMs];
   });
 }
