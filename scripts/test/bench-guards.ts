@@ -68,7 +68,7 @@ export const GUARDED_RUNS: readonly GuardedRun[] = [
   },
   {
     benchmark: 'fleet',
-    only: ['B10', 'B11'],
+    only: ['B10', 'B11', 'B14'],
     guards: [
       exact('B10-lost'),
       exact('B10-duplicates'),
@@ -77,6 +77,7 @@ export const GUARDED_RUNS: readonly GuardedRun[] = [
       exact('B11-lost'),
       exact('B11-duplicates'),
       exact('B11-stale'),
+      { id: 'B14-status', of: 'ours', most: 10_000 },
     ],
   },
   {

@@ -13,7 +13,7 @@ const ENDS_ALONE = { perSecond: ENDS_PER_SECOND, endEvery: 1 };
 
 /** B14: from a run's end to its outcome in the database, while one dispatcher follows N runs of which E change each second. */
 export async function measureStatusAmongEvents(bench: FleetBench): Promise<MeasuredResult[]> {
-  const [least, rounds, windowMs] = bench.quick ? [500, 1, 5_000] : [10_000, 5, 15_000];
+  const [least, rounds, windowMs] = bench.quick ? [100, 1, 3_000] : [10_000, 5, 15_000];
   const endsOfWindow = (ENDS_PER_SECOND * windowMs) / 1_000;
   // So many are left when the last window is over.
   const runs = least + (1 + 2 * rounds) * endsOfWindow;
@@ -34,7 +34,11 @@ export async function measureStatusAmongEvents(bench: FleetBench): Promise<Measu
     const tenants = await world.tenants(TENANTS, { maxRunning: 1_000_000 });
     await world.fill(tenants, { perTenant: runs / TENANTS, method: 'packer' });
     await installation.addClusters(clusters.configs, { maxConcurrentBuilds: runs });
-    await installation.startDispatchers(1, { IF_DISPATCHER_SLOTS: String(runs), IF_DATABASE_POOL_SIZE: '20' });
+    await installation.startDispatchers(1, {
+      IF_DISPATCHER_SLOTS: String(runs),
+      IF_HEALTH_INTERVAL_MS: '5000',
+      IF_DATABASE_POOL_SIZE: '20',
+    });
     const running = `SELECT count(*) AS n FROM build_executions WHERE state = 'running'`;
     await installation.reaches('all runs to run', running, runs, bench.quick ? 60_000 : 900_000);
     // Code is compiled before the clock runs.

@@ -113,7 +113,7 @@ async function survive(fault: Fault, kind: string, waitMs: number): Promise<{ mi
   }
 }
 
-async function waitFor(condition: () => boolean, forMs: number): Promise<void> {
+export async function waitFor(condition: () => boolean, forMs: number): Promise<void> {
   const deadline = performance.now() + forMs;
   while (!condition() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
 }
