@@ -10,7 +10,7 @@ const STRUCK_PLACES = DISPATCHERS - 1;
 /** A dispatcher waits for so many crossings at once: those that are seldom met stay armed while others strike. */
 const ARMED = 20;
 
-/** What struck, in order, and the crossings that were waited for in vain. */
+/** What struck, in order, and what nothing met: crossings that were waited for in vain, faults of requests that never came. */
 export interface Strikes {
   readonly struck: readonly string[];
   readonly missed: readonly string[];
@@ -29,8 +29,8 @@ export async function strikeAll(
   const armed = Array.from({ length: DISPATCHERS }, (): CrossingFault[] => []);
   const busy = new Map<number, Promise<void>>();
   const doOne = async (fault: DoneFault, place: number): Promise<void> => {
-    await fault.strike(world, place, random);
-    struck.push(fault.name);
+    const met = await fault.strike(world, place, random);
+    (met ? struck : missed).push(fault.name);
   };
   const meetOne = async (waiting: CrossingFault[], place: number): Promise<void> => {
     const met = await strikeFirst(waiting, world, place, random);

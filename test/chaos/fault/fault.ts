@@ -8,7 +8,8 @@ export interface DoneFault {
   readonly name: string;
   /** `place`: it strikes one dispatcher, beside faults of others; `world`: it strikes what all share, alone. */
   readonly scope: 'place' | 'world';
-  strike(world: ChaosWorld, place: number, random: Random): Promise<void>;
+  /** @returns false when nothing met it */
+  strike(world: ChaosWorld, place: number, random: Random): Promise<boolean>;
 }
 
 /** A dispatcher dies, or its connection breaks, or it is frozen past its lease, when it comes by a crossing. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FakeFault, FaultMatch } from '@image-factory/test-support';
+import { FOR_WATCHES, type FakeFault, type FaultMatch } from '@image-factory/test-support';
 import { PLACEMENT_BUDGET_MS } from '../process/chaos-dispatcher-config.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 import type { DoneFault } from './fault.ts';
@@ -10,15 +10,17 @@ const STRIKE_MS = 1_200;
 const DROPPED: FakeFault = { kind: 'drop' };
 const LOST: FakeFault = { kind: 'commitThenDrop' };
 
-/** Some requests of all clusters meet this; what has not by then is taken back. */
+/** Some requests of all clusters meet this; what has not by then is taken back. Watches are opened anew, to meet theirs. */
 function requests(name: string, match: FaultMatch, fault: FakeFault, times: number): DoneFault {
   return {
     name,
     scope: 'place',
     async strike(world) {
       const undo = world.clusters.map(({ server }) => server.fault(match, fault, times));
+      if (FOR_WATCHES.includes(fault.kind)) for (const { server } of world.clusters) server.endWatches();
       await delay(STRIKE_MS);
-      for (const takeBack of undo) takeBack();
+      const met = undo.map((takeBack) => takeBack());
+      return met.some((count) => count > 0);
     },
   };
 }
@@ -29,7 +31,7 @@ function everyServer(name: string, work: (server: ChaosWorld['clusters'][number]
     scope: 'place',
     strike(world) {
       for (const { server } of world.clusters) work(server);
-      return Promise.resolve();
+      return Promise.resolve(true);
     },
   };
 }
@@ -42,7 +44,7 @@ const unansweredCreates: DoneFault = {
     const { server } = random.pick(world.clusters);
     const takeBack = server.fault({ method: 'POST', path: RUNS }, random.pick([DROPPED, LOST]), 1_000);
     await delay(PLACEMENT_BUDGET_MS + STRIKE_MS);
-    takeBack();
+    return takeBack() > 0;
   },
 };
 

@@ -7,6 +7,7 @@ const killPostgres: DoneFault = {
   async strike(world, _place, random) {
     await delay(random.integer(0, 300));
     await world.postgres.killAndRestart();
+    return true;
   },
 };
 
@@ -14,10 +15,11 @@ const cutConnections: DoneFault = {
   name: 'all database connections cut',
   scope: 'world',
   async strike(world) {
-    await world.database.query(
+    const cut = await world.database.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name LIKE 'image-factory-dispatcher%'`,
     );
+    return cut.length > 0;
   },
 };
 

@@ -16,6 +16,7 @@ const freeze: DoneFault = {
     await delay(random.integer(0, 400));
     dispatcher.signal('SIGSTOP');
     await thaw(dispatcher, random);
+    return true;
   },
 };
 
@@ -29,6 +30,7 @@ const moveClock: DoneFault = {
     dispatcher.shiftClock(ms);
     await delay(random.integer(300, 2_000));
     dispatcher.shiftClock(-ms);
+    return true;
   },
 };
 
@@ -40,6 +42,7 @@ const killAll: DoneFault = {
     await Promise.all(all.map((one) => one.working));
     await Promise.all(all.map((one) => one.kill()));
     all.forEach((_, place) => world.dispatcher(place));
+    return true;
   },
 };
 
@@ -57,6 +60,7 @@ const rollingRestart: DoneFault = {
       const said = [`${old.name} did not stop well on SIGTERM`, ...old.stuck].join('; ');
       world.clusters[0]?.facts.violations.push(`stop: ${said}`);
     }
+    return true;
   },
 };
 

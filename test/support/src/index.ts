@@ -21,7 +21,12 @@ export { eventually, TestSignal } from './test-signal.js';
 export type { EventuallyOptions } from './test-signal.js';
 export { FakeKubeApiServer } from './fake-kube-api-server/fake-kube-api-server.js';
 export type { FakeDenial, FakeKubeApiServerOptions } from './fake-kube-api-server/fake-kube-api-server.js';
-export type { FakeFault, FaultMatch, SeenKubeRequest } from './fake-kube-api-server/fault-script.js';
+export {
+  FOR_WATCHES,
+  type FakeFault,
+  type FaultMatch,
+  type SeenKubeRequest,
+} from './fake-kube-api-server/fault-script.js';
 export type { FakeMetadata, FakeObject } from './fake-kube-api-server/fake-object.js';
 export {
   FAKE_CA,

@@ -146,8 +146,8 @@ export class FakeKubeApiServer {
     });
   }
 
-  /** The next `times` fitting requests meet this fault. Returns what takes it back. */
-  fault(match: FaultMatch, fault: FakeFault, times = 1): () => void {
+  /** The next `times` fitting requests meet this fault. Returns what takes it back, which tells how many have met it. */
+  fault(match: FaultMatch, fault: FakeFault, times = 1): () => number {
     return this.faults.add(match, fault, times);
   }
 

@@ -68,20 +68,32 @@ interface Entry {
   readonly match: FaultMatch;
   readonly fault: FakeFault;
   left: number;
+  met: number;
 }
 
-const FOR_WATCHES: readonly string[] = ['errorEvent', 'cutJson', 'cutUtf8', 'silence', 'repeat', 'reorder', 'end'];
+/** Faults of watches, which meet those that are opened from then on. */
+export const FOR_WATCHES: readonly string[] = [
+  'errorEvent',
+  'cutJson',
+  'cutUtf8',
+  'silence',
+  'repeat',
+  'reorder',
+  'end',
+];
 
 /** Faults that wait for the requests they fit; first in, first used, each so many times. */
 export class FaultScript {
   readonly #entries: Entry[] = [];
 
-  add(match: FaultMatch, fault: FakeFault, times: number): () => void {
+  /** Returns what takes it back, which tells how many requests met it. */
+  add(match: FaultMatch, fault: FakeFault, times: number): () => number {
     const watch = FOR_WATCHES.includes(fault.kind) ? { ...match, watch: true } : match;
-    const entry = { match: watch, fault, left: times };
+    const entry = { match: watch, fault, left: times, met: 0 };
     this.#entries.push(entry);
     return () => {
       entry.left = 0;
+      return entry.met;
     };
   }
 
@@ -89,6 +101,7 @@ export class FaultScript {
     const entry = this.#entries.find((one) => one.left > 0 && fits(one.match, request));
     if (entry === undefined) return undefined;
     entry.left -= 1;
+    entry.met += 1;
     return entry.fault;
   }
 
