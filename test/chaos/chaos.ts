@@ -1,4 +1,4 @@
-/** `npm run test:chaos -- [--points N] [--seed S] [--jobs J] [--census]`; see CONTRIBUTING.md. */
+/** `npm run test:chaos -- [--points N] [--seed S] [--jobs J] [--only TEXT]… | --census`; see CONTRIBUTING.md. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { ResultsFile } from './results/results-file.ts';
 import { RoundWorker } from './round-worker.ts';
 import type { RoundResult } from './run-round.ts';
-import { writeCrossings } from './schedule/fault-table.ts';
+import { crossingFaults, readCrossings, writeCrossings } from './schedule/fault-table.ts';
 import { POINTS_PER_ROUND } from './schedule/make-schedule.ts';
 import { takeCensus } from './take-census.ts';
 import { ChaosPostgres } from './world/chaos-postgres.ts';
@@ -21,6 +21,7 @@ interface Options {
   readonly seed: number | undefined;
   /** Rounds at once. One leaves processors idle while it waits for leases to end; two make use of two of them. */
   readonly jobs: number;
+  readonly only: readonly string[];
   readonly census: boolean;
 }
 
@@ -34,6 +35,7 @@ function readOptions(): Options {
       points: { type: 'string' },
       seed: { type: 'string' },
       jobs: { type: 'string' },
+      only: { type: 'string', multiple: true, default: [] },
       census: { type: 'boolean', default: false },
     },
   });
@@ -43,15 +45,22 @@ function readOptions(): Options {
     if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
     throw new Error(`--${name} must be a whole number from ${least}`);
   };
+  const unknown = values.only.filter((text) => !crossings().some((name) => name.includes(text)));
+  if (unknown.length > 0) throw new Error(`--only: no crossing has ${unknown.join(', ')} in its name`);
   return {
     points: whole('points', 1) ?? 100,
     seed: whole('seed', 0),
     jobs: whole('jobs', 1) ?? availableParallelism(),
+    only: values.only,
     census: values.census,
   };
 }
 
-function tell(round: RoundResult): void {
+function crossings(): string[] {
+  return crossingFaults(readCrossings()).map(({ name }) => name);
+}
+
+function tell(round: RoundResult, only: readonly string[]): void {
   const { seed, struck, missed, violations, builds, lateRuns, logsWithGaps, limitsReached, seconds, spent } = round;
   const counts = `${struck.length} points (${missed.length} missed), ${builds} builds, ${limitsReached} limits reached, ${lateRuns} late runs, ${logsWithGaps} logs with gaps`;
   const parts = Object.entries(spent).map(([name, part]) => `${name} ${part.toFixed(0)}`);
@@ -67,11 +76,12 @@ function tell(round: RoundResult): void {
   writeFileSync(log, story.join('\n'));
   say(`  faults in order: ${struck.join('; ')}`);
   say(`  what the dispatchers said: ${log}`);
-  say(`  again: npm run test:chaos -- --points ${POINTS_PER_ROUND} --seed ${seed}`);
+  const alone = only.map((text) => ` --only '${text}'`).join('');
+  say(`  again: npm run test:chaos -- --points ${POINTS_PER_ROUND} --seed ${seed}${alone}`);
 }
 
 /** Rounds of seeds in a row, as many at once as there are jobs, until so many points have struck. */
-async function strike({ points, seed, jobs }: Options): Promise<boolean> {
+async function strike({ points, seed, jobs, only }: Options): Promise<boolean> {
   const results = new ResultsFile();
   const broken: string[] = [];
   let next = seed ?? results.results.nextSeed;
@@ -82,12 +92,12 @@ async function strike({ points, seed, jobs }: Options): Promise<boolean> {
     const worker = new RoundWorker();
     try {
       while (left > 0) {
-        const order = { seed: next, points: Math.min(left, POINTS_PER_ROUND) };
+        const order = { seed: next, points: Math.min(left, POINTS_PER_ROUND), only };
         next += 1;
         left -= order.points;
         const round = await worker.run(order);
         results.add(round);
-        tell(round);
+        tell(round, only);
         const struck = Math.max(1, round.struck.length);
         if (round.violations.length === 0) passed += round.struck.length;
         else failed += struck;

@@ -8,8 +8,9 @@ import { ChaosPostgres } from './world/chaos-postgres.ts';
 const starting = ChaosPostgres.start();
 const crossings = crossingFaults(readCrossings());
 
-async function run({ seed, points }: RoundOrder): Promise<void> {
-  process.send?.(await runRound(await starting, seed, points, makeSchedule(seed, crossings, OTHER_FAULTS)));
+async function run({ seed, points, only }: RoundOrder): Promise<void> {
+  const chosen = crossings.filter(({ name }) => only.length === 0 || only.some((text) => name.includes(text)));
+  process.send?.(await runRound(await starting, seed, points, makeSchedule(seed, chosen, OTHER_FAULTS)));
 }
 
 process.on('message', (order: RoundOrder) => void run(order));

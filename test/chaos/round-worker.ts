@@ -5,6 +5,8 @@ import type { RoundResult } from './run-round.ts';
 export interface RoundOrder {
   readonly seed: number;
   readonly points: number;
+  /** Crossings whose fault's name has one of these in it; empty: all. */
+  readonly only: readonly string[];
 }
 
 /** A process that runs rounds: what one strikes at, its PostgreSQL too, is not what another's builds run on. */
