@@ -1,4 +1,5 @@
 import { type DomainError, isDomainError } from '@image-factory/domain';
+import { outcomeOf } from '../error/kube-error.js';
 import { backOffMs, type BackOffOptions } from './back-off.js';
 import { listPages } from './list-pages.js';
 import type { ListWatchOptions } from './list-watch-options.js';
@@ -194,12 +195,14 @@ export class ListWatch<T> {
     return false;
   }
 
+  /** What this side has kept back says when it may go: nothing failed once more, and it is waited for no longer than that. */
   async #pause(error: Error | undefined): Promise<void> {
-    const attempt = this.#failures;
-    this.#failures += 1;
+    const afterSeconds = isDomainError(error) ? error.retryAfterSeconds : undefined;
+    const keptBack = afterSeconds !== undefined && isDomainError(error) && outcomeOf(error) === 'notSent';
+    const attempt = keptBack ? 0 : this.#failures;
+    if (!keptBack) this.#failures += 1;
     if (error !== undefined) this.#failed(error);
-    const least = isDomainError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const delayMs = Math.max(least, backOffMs(attempt, this.#options.backOff ?? DEFAULT_BACK_OFF));
+    const delayMs = Math.max((afterSeconds ?? 0) * 1000, backOffMs(attempt, this.#options.backOff ?? DEFAULT_BACK_OFF));
     await this.#options.clock.sleep(delayMs, this.#closing.signal).catch(() => undefined);
   }
 
