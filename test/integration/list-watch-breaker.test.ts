@@ -3,53 +3,85 @@ import type { Clock } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
 import { createSilentLogger, systemClock } from '@image-factory/telemetry';
 import { eventually, FakeKubeApiServer } from '@image-factory/test-support';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-const OPEN_MS = 60_000;
+const PATH = '/apis/tekton.dev/v1/pipelineruns';
+/** What is slept longer is no pause: it waits for silence. */
+const LONGEST_PAUSE_MS = 600_000;
+const ALWAYS = (ms: number) => ({ floorMs: ms, baseMs: ms, capMs: ms });
 
-it('a watch that the breaker keeps back waits as long as that, and no longer for each time that it came', async () => {
-  const server = await FakeKubeApiServer.start({ namespaces: ['builds'] });
+let server: FakeKubeApiServer;
+let waits: number[];
+const open: { close(): Promise<void> }[] = [];
+
+beforeEach(async () => {
+  server = await FakeKubeApiServer.start({ namespaces: ['builds'] });
+  waits = [];
+});
+
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+  await server.close();
+});
+
+/** A watch whose pauses are noted and hardly waited for, behind a breaker that the first failures open for `openMs`. */
+async function started(failures: number, openMs: number): Promise<ListWatch<undefined>> {
   const access = await resolveAccess('token', server.providerConfig(), {
     fileRules: { allowedDirs: [], anyPath: false },
   });
-  const always = { floorMs: OPEN_MS, baseMs: OPEN_MS, capMs: OPEN_MS };
   const connection = new ClusterConnection({
     providerId: 'p',
     generation: 1,
     access,
     egress: new EgressPolicy({ allow: ['127.0.0.1'] }),
-    pressure: { breaker: { failures: 2, stallMs: 3_000, reopen: always } },
+    pressure: { breaker: { failures, stallMs: 3_000, reopen: ALWAYS(openMs) } },
   });
-  const waits: number[] = [];
   const clock: Clock = {
     now: () => systemClock.now(),
     monotonicMs: () => systemClock.monotonicMs(),
     sleep: (ms, signal) => {
+      if (ms > LONGEST_PAUSE_MS) return systemClock.sleep(ms, signal);
       waits.push(ms);
       return systemClock.sleep(Math.min(ms, 2), signal);
     },
   };
   const watch = new ListWatch({
     connection,
-    path: '/apis/tekton.dev/v1/pipelineruns',
+    path: PATH,
     labelSelector: '',
     form: 'table',
     project: () => undefined,
     onUpsert: () => undefined,
     onDelete: () => undefined,
-    backOff: { floorMs: 5, baseMs: 200, capMs: 10 * OPEN_MS },
+    backOff: { floorMs: 5, baseMs: 200, capMs: LONGEST_PAUSE_MS },
+    idleTimeoutMs: 2 * LONGEST_PAUSE_MS,
     clock,
     logger: createSilentLogger(),
   });
-  try {
+  open.push(watch, connection);
+  watch.start();
+  return watch;
+}
+
+const asked = (kind: { list?: boolean; watch?: boolean }): number => server.seen({ path: PATH, ...kind }).length;
+
+describe('a watch that the breaker keeps back', () => {
+  it('waits as long as that, and no longer for each time that it came', async () => {
     await server.stopListening();
-    watch.start();
+    await started(2, 60_000);
     await eventually('it has come often', () => waits.length >= 40);
-    expect(waits.filter((ms) => ms > OPEN_MS / 2).length).toBeGreaterThan(30);
-    expect(Math.max(...waits)).toBeLessThanOrEqual(OPEN_MS);
-  } finally {
-    await watch.close();
-    await connection.close();
-    await server.close();
-  }
+    expect(waits.filter((ms) => ms > 30_000).length).toBeGreaterThan(30);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(60_000);
+  });
+
+  it('lists anew when it has come in vain three times: what it was cut from may be another state', async () => {
+    const watch = await started(1, 500);
+    await watch.ready(AbortSignal.timeout(5_000));
+    await eventually('it watches', () => server.openWatches === 1);
+    await server.stopListening();
+    await eventually('it has come in vain', () => waits.length >= 4);
+    await server.listen();
+    await eventually('it watches again', () => asked({ watch: true }) === 2);
+    expect(asked({ list: true })).toBe(2);
+  });
 });

@@ -12,8 +12,8 @@ const DEFAULT_BACK_OFF: BackOffOptions = { floorMs: 100, baseMs: 500, capMs: 30_
 const DEFAULT_IDLE_MS = 90_000;
 const DEFAULT_WATCH_SECONDS: readonly [number, number] = [240, 300];
 const DEFAULT_RELIST_MS = 15 * 60_000;
-/** So many failures in a row without any news, and the resource version itself is doubted. */
-const DOUBT_AFTER_FAILURES = 3;
+/** So many interruptions in a row without any news, and the resource version itself is doubted. */
+const DOUBT_AFTER = 3;
 /** A watch that ends by itself sooner than this is counted as a failure, so that a sick server is not hammered. */
 const SHORT_WATCH_MS = 1_000;
 
@@ -22,8 +22,8 @@ const SHORT_WATCH_MS = 1_000;
  *
  * Modes: `idle` (before `start`); `listing` (no resource version: a whole list replaces what is known, deletions that
  * were missed are told); `watching` (from the last version; events and bookmarks move it); `backing off` (after an
- * error, full jitter, Retry-After honoured); `closed`. What leads back to `listing`: 410 as a status or an event, silence
- * longer than the idle time, a version that goes backwards (a restored etcd), three failures in a row, the relist time.
+ * error, full jitter, Retry-After honoured; or as long as the breaker says); `closed`. What leads back to `listing`: 410 as a status or an event, silence
+ * longer than the idle time, a version that goes backwards (a restored etcd), three interruptions in a row, the relist time.
  * Every other end of a watch resumes from the last version, so nothing between two watches is missed.
  *
  * Handlers are called one after the other, in the order of the server; what they throw is logged.
@@ -38,7 +38,9 @@ export class ListWatch<T> {
   #table: TableReader | undefined;
   #watchList: boolean;
   #resourceVersion: string | undefined;
+  /** Without any news since: of the server, which the back-off counts; and of whatever kind. */
   #failures = 0;
+  #interruptions = 0;
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #aliveAtMs: number;
 
@@ -195,20 +197,20 @@ export class ListWatch<T> {
     return false;
   }
 
-  /** What this side has kept back says when it may go: nothing failed once more, and it is waited for no longer than that. */
   async #pause(error: Error | undefined): Promise<void> {
-    const afterSeconds = isDomainError(error) ? error.retryAfterSeconds : undefined;
-    const keptBack = afterSeconds !== undefined && isDomainError(error) && outcomeOf(error) === 'notSent';
+    const keptBack = isDomainError(error) && isKeptBack(error);
     const attempt = keptBack ? 0 : this.#failures;
     if (!keptBack) this.#failures += 1;
+    this.#interruptions += 1;
     if (error !== undefined) this.#failed(error);
-    const delayMs = Math.max((afterSeconds ?? 0) * 1000, backOffMs(attempt, this.#options.backOff ?? DEFAULT_BACK_OFF));
+    const least = isDomainError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const delayMs = Math.max(least, backOffMs(attempt, this.#options.backOff ?? DEFAULT_BACK_OFF));
     await this.#options.clock.sleep(delayMs, this.#closing.signal).catch(() => undefined);
   }
 
   #failed(error: DomainError | Error): void {
     const expired = isDomainError(error) && error.reason === 'ResourceExpired';
-    if (expired || error instanceof WatchSilent || this.#failures >= DOUBT_AFTER_FAILURES) {
+    if (expired || error instanceof WatchSilent || this.#interruptions >= DOUBT_AFTER) {
       this.#resourceVersion = undefined;
     }
     this.#options.logger.debug('The watch was interrupted.', { path: this.#options.path, error });
@@ -229,7 +231,15 @@ export class ListWatch<T> {
   #alive(): void {
     this.#aliveAtMs = this.#options.clock.monotonicMs();
     this.#failures = 0;
+    this.#interruptions = 0;
   }
+}
+
+/** The breaker kept it back and says until when: the server has not failed once more, and it is waited for no longer. */
+function isKeptBack(error: DomainError): boolean {
+  const { reason, retryAfterSeconds } = error;
+  // In a list of many pages it may be the turn of one of them that did not come.
+  return reason !== 'ClusterThrottled' && retryAfterSeconds !== undefined && outcomeOf(error) === 'notSent';
 }
 
 /** Versions are compared as numbers (Kubernetes 1.35 promises the order); others are not compared. */
