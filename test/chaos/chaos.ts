@@ -96,7 +96,7 @@ async function strike({ points, seed, jobs, only }: Options): Promise<boolean> {
         next += 1;
         left -= order.points;
         const round = await worker.run(order);
-        results.add(round);
+        results.add(round, only);
         tell(round, only);
         const struck = Math.max(1, round.struck.length);
         if (round.violations.length === 0) passed += round.struck.length;

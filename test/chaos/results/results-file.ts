@@ -29,7 +29,7 @@ interface Results extends Sum {
   /** By version of what was struck at, oldest first. */
   versions: Record<string, Sum>;
   /** Seeds of rounds that broke an invariant, with what. */
-  failures: { version: string; seed: number; violations: readonly string[] }[];
+  failures: { version: string; seed: number; only?: readonly string[]; violations: readonly string[] }[];
   points: Record<string, PointCount>;
 }
 
@@ -51,7 +51,8 @@ export class ResultsFile {
   readonly #kept = process.env['CI'] === undefined;
   readonly #version = productVersion();
 
-  add(round: RoundResult): void {
+  /** A round that waited for chosen crossings alone leaves its seed for one that waits for all. */
+  add(round: RoundResult, only: readonly string[]): void {
     const { results } = this;
     const failed = round.violations.length > 0;
     for (const sum of [results, (results.versions[this.#version] ??= { ...NOTHING })]) {
@@ -61,10 +62,11 @@ export class ResultsFile {
       sum.builds += round.builds;
       sum.seconds = Math.round(sum.seconds + round.seconds);
     }
-    results.nextSeed = Math.max(results.nextSeed, round.seed + 1);
+    if (only.length === 0) results.nextSeed = Math.max(results.nextSeed, round.seed + 1);
     if (failed) {
       const violations = round.violations.slice(0, KEPT_VIOLATIONS);
-      results.failures.push({ version: this.#version, seed: round.seed, violations });
+      const chosen = only.length === 0 ? {} : { only };
+      results.failures.push({ version: this.#version, seed: round.seed, ...chosen, violations });
     }
     for (const name of round.struck) {
       this.#point(name).struck += 1;
