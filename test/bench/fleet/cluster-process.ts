@@ -70,8 +70,8 @@ function inject(buildId: string): void {
 
 /** A run that hangs. */
 interface HangingRun {
-  /** Says how far it or its task is, in turns, as Tekton does: one event. */
-  touch(): void;
+  /** It or its task says how far it is, as Tekton does: one event. */
+  touch(resource: 'pipelineruns' | 'taskruns'): void;
   end(): void;
 }
 const hanging: HangingRun[] = [];
@@ -127,33 +127,40 @@ async function startCluster(index: number): Promise<FakeKubeApiServer> {
 
 function hangingRun(server: FakeKubeApiServer, controller: FakeTektonController, run: FakeObject): HangingRun {
   const { namespace, name } = run.metadata;
-  const touch = (resource: string, object: string, message: string): void => {
-    server.store.update(resource, namespace, object, ({ status }) => {
-      for (const condition of (status as { conditions: { message: string }[] }).conditions) condition.message = message;
-    });
-  };
   let revision = 0;
   return {
-    touch: () => {
+    touch: (resource) => {
       revision += 1;
-      if (revision % 2 === 0) touch('pipelineruns', name, `Tasks Completed: 0, seen ${revision}`);
-      else touch('taskruns', `${name}-build`, `Not all Steps have finished executing, seen ${revision}`);
+      server.store.update(resource, namespace, resource === 'taskruns' ? `${name}-build` : name, ({ status }) => {
+        for (const condition of (status as { conditions: { message: string }[] }).conditions) {
+          condition.message = `Not all of it has ended, seen ${revision}`;
+        }
+      });
     },
     end: () => controller.finish(name),
   };
 }
 
-/** Changes of runs at a steady rate; every so many-th is an end, the others go around the runs that go on. */
+let events = 0;
+
+/**
+ * Changes of runs at a steady rate; every so many-th is an end. The others go around the runs that go on: a run, which says
+ * what nobody keeps, and a TaskRun, which has its attempt looked at, in turns.
+ */
 async function stir({ perSecond, endEvery, forMs }: Extract<ClusterOrder, { kind: 'stir' }>): Promise<void> {
+  const fromMs = performance.now();
   let ends = 0;
-  const events = await paced(perSecond, forMs, (index) => {
+  await paced(perSecond, forMs, (index) => {
     if (index % endEvery === 0) {
       hanging.shift()?.end();
       ends += 1;
-    } else hanging[index % hanging.length]?.touch();
+    } else {
+      hanging[events % hanging.length]?.touch(index % 2 === 0 ? 'pipelineruns' : 'taskruns');
+      events += 1;
+    }
     return Promise.resolve();
   });
-  process.send?.({ kind: 'stirred', events, ends });
+  process.send?.({ kind: 'stirred', tookMs: performance.now() - fromMs, ends });
 }
 
 /** Every request waits; every n-th create of a run fails in one of five ways. */

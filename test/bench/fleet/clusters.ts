@@ -105,11 +105,13 @@ export class Clusters {
     return (await heard).count;
   }
 
-  /** Resolves when the time is over, with how much of what was wanted was made. */
-  async stir(stirring: Stirring): Promise<{ readonly events: number; readonly ends: number }> {
-    const heard = hear<{ events: number; ends: number }>(this.#child, 'stirred');
+  /** @returns how many ended. @throws Error when the clusters were too slow for the rate */
+  async stir(stirring: Stirring): Promise<number> {
+    const heard = hear<{ tookMs: number; ends: number }>(this.#child, 'stirred');
     this.#child.send({ kind: 'stir', ...stirring } satisfies ClusterOrder);
-    return heard;
+    const { tookMs, ends } = await heard;
+    if (tookMs > stirring.forMs * 1.1) throw new Error(`${tookMs} ms went by for the events of ${stirring.forMs} ms`);
+    return ends;
   }
 
   stop(): void {

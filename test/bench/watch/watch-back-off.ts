@@ -5,7 +5,7 @@ import { waitFor } from './watch-faults.ts';
 import { startWatcher } from './watchers.ts';
 
 const WATCHERS = 8;
-/** ARCHITECTURE.md: full jitter between these. A timer fires late on a busy machine, never early. */
+/** Of the watch's own back-off, and of the breaker's. A timer fires late on a busy machine, or early by a rounding. */
 const FLOOR_MS = 100;
 const CAP_MS = 30_000;
 const LATE_MS = 1_000;
@@ -24,15 +24,20 @@ export async function measureWatchBackOff(options: { readonly quick: boolean }):
       title: `shortest pause between two requests ${during}, ms`,
       samples: pauses,
       q: 0,
-      target: { text: `at least ${FLOOR_MS}`, met: (value) => value >= FLOOR_MS - 1 },
+      target: { text: `at least ${FLOOR_MS}, a timer early by 1`, met: (value) => value >= FLOOR_MS - 1 },
     }),
-    toResult({
-      id: 'B15-back-off-longest',
-      title: `longest pause ${during}, ms (median ${Math.round(quantile(pauses, 0.5))})`,
-      samples: pauses,
-      q: 1,
-      target: { text: 'at most 30,000', met: (value) => value <= CAP_MS + LATE_MS },
-    }),
+    // In a quick run no pause can be that long.
+    ...(options.quick
+      ? []
+      : [
+          toResult({
+            id: 'B15-back-off-longest',
+            title: `longest pause ${during}, ms (median ${Math.round(quantile(pauses, 0.5))})`,
+            samples: pauses,
+            q: 1,
+            target: { text: 'at most 30,000, a timer late by 1,000', met: (value) => value <= CAP_MS + LATE_MS },
+          }),
+        ]),
     toResult({
       id: 'B15-back-off-tries',
       title: `requests of one ${during}`,

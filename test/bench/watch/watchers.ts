@@ -99,9 +99,13 @@ async function startInformer({ kubeconfig }: WatcherOptions): Promise<Watcher> {
   let events = 0;
   informer.on('add', () => (events += 1));
   informer.on('update', () => (events += 1));
-  informer.on('error', () => undefined);
-  // A failing first list rejects: its documents leave it to the caller to start again.
-  await informer.start().catch(() => undefined);
+  // It ends at an error, and when a list fails: its documents leave it to the caller to start it again, after five seconds.
+  let restart: NodeJS.Timeout | undefined;
+  const again = (): void => {
+    restart = setTimeout(() => void informer.start().catch(again), 5_000);
+  };
+  informer.on('error', again);
+  await informer.start().catch(again);
   return {
     states: () =>
       new Map(
@@ -111,6 +115,7 @@ async function startInformer({ kubeconfig }: WatcherOptions): Promise<Watcher> {
       ),
     events: () => events,
     close: async () => {
+      clearTimeout(restart);
       await informer.stop();
     },
   };
