@@ -50,6 +50,12 @@ export function keptAway(last: unknown, retryAfterMs: number): DomainError {
   });
 }
 
+/** Whether a breaker kept it away until a time that it says. A turn that did not come is none: a list may have had others. */
+export function isKeptAway(error: unknown): boolean {
+  if (!isDomainError(error) || error.reason === 'ClusterThrottled') return false;
+  return error.retryAfterSeconds !== undefined && outcomeOf(error) === 'notSent';
+}
+
 function seconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }

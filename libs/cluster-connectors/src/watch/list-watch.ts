@@ -1,5 +1,5 @@
 import { type DomainError, isDomainError } from '@image-factory/domain';
-import { outcomeOf } from '../error/kube-error.js';
+import { isKeptAway } from '../pressure/pressure-error.js';
 import { backOffMs, type BackOffOptions } from './back-off.js';
 import { listPages } from './list-pages.js';
 import type { ListWatchOptions } from './list-watch-options.js';
@@ -22,8 +22,9 @@ const SHORT_WATCH_MS = 1_000;
  *
  * Modes: `idle` (before `start`); `listing` (no resource version: a whole list replaces what is known, deletions that
  * were missed are told); `watching` (from the last version; events and bookmarks move it); `backing off` (after an
- * error, full jitter, Retry-After honoured; or as long as the breaker says); `closed`. What leads back to `listing`: 410 as a status or an event, silence
- * longer than the idle time, a version that goes backwards (a restored etcd), three interruptions in a row, the relist time.
+ * error, full jitter, Retry-After honoured; or as long as the breaker says); `closed`. What leads back to `listing`: 410
+ * as a status or an event, silence longer than the idle time, a version that goes backwards (a restored etcd), three
+ * interruptions in a row, the relist time.
  * Every other end of a watch resumes from the last version, so nothing between two watches is missed.
  *
  * Handlers are called one after the other, in the order of the server; what they throw is logged.
@@ -198,9 +199,9 @@ export class ListWatch<T> {
   }
 
   async #pause(error: Error | undefined): Promise<void> {
-    const keptBack = isDomainError(error) && isKeptBack(error);
-    const attempt = keptBack ? 0 : this.#failures;
-    if (!keptBack) this.#failures += 1;
+    const keptAway = isKeptAway(error);
+    const attempt = keptAway ? 0 : this.#failures;
+    if (!keptAway) this.#failures += 1;
     this.#interruptions += 1;
     if (error !== undefined) this.#failed(error);
     const least = isDomainError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
@@ -233,13 +234,6 @@ export class ListWatch<T> {
     this.#failures = 0;
     this.#interruptions = 0;
   }
-}
-
-/** The breaker kept it back and says until when: the server has not failed once more, and it is waited for no longer. */
-function isKeptBack(error: DomainError): boolean {
-  const { reason, retryAfterSeconds } = error;
-  // In a list of many pages it may be the turn of one of them that did not come.
-  return reason !== 'ClusterThrottled' && retryAfterSeconds !== undefined && outcomeOf(error) === 'notSent';
 }
 
 /** Versions are compared as numbers (Kubernetes 1.35 promises the order); others are not compared. */
