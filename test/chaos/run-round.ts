@@ -60,8 +60,8 @@ export async function runRound(
       violations.push(...(await checkEnds(world)), ...logs.violations, ...(await checkInvariants(world)));
     }
     violations.push(...(await checkAcknowledged(world, load.acknowledged)), ...(await checkRows(world)));
-    violations.push(...checkProcesses(world, struck), ...limits.violations);
-    violations.push(...checkAllowances(struck, { seconds: striking, lateRuns, logsWithGaps }));
+    violations.push(...checkProcesses(world, [...struck, ...missed]), ...limits.violations);
+    violations.push(...checkAllowances(struck, missed, { seconds: striking, lateRuns, logsWithGaps }));
     const settling = clock.lap();
     return {
       seed,

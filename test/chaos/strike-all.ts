@@ -1,5 +1,5 @@
 import type { CrossingFault, DoneFault, Fault } from './fault/fault.ts';
-import { isAtStart, strikeFirst } from './fault/strike-crossing.ts';
+import { strikeFirst } from './fault/strike-crossing.ts';
 import { Random } from './schedule/random.ts';
 import { type ChaosWorld, DISPATCHERS } from './world/chaos-world.ts';
 
@@ -61,9 +61,9 @@ export async function strikeAll(
   return { struck, missed };
 }
 
-/** Adds crossings until there are enough. @returns what the schedule has before that is no crossing */
+/** Adds crossings until there are enough. @returns what the schedule has before that does not come by itself */
 function arm(waiting: CrossingFault[], schedule: Iterator<Fault, never>): DoneFault | undefined {
-  while (waiting.length < ARMED && !waiting.some(isAtStart)) {
+  while (waiting.length < ARMED) {
     const fault = schedule.next().value;
     if (fault.scope !== 'crossing') return fault;
     waiting.push(fault);

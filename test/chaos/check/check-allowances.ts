@@ -14,6 +14,9 @@ export interface Excused {
 const GAPS_PER_FAULT = 0.5;
 /** On a machine that needs longer for a fault, what it takes away is away for longer. */
 const USUAL_SECONDS = 3;
+/** Faults for which logs are kept away, until one has a gap. */
+const KEEPS_LOGS_AWAY = /SELECT build_log_chunks/;
+const GAPS_WITHOUT_LOGS = 4;
 /** For rounds of few faults. */
 const MORE_GAPS = 2;
 /** These keep nobody from reading. */
@@ -23,11 +26,18 @@ const HOLDS_CREATES_UP = /^(SIGSTOP|freeze at |slow answers)/;
 /** Requests that one dispatcher has under way to a cluster. */
 const CREATES_AT_ONCE = 16;
 
-/** More logs with gaps, or more late runs, than the faults of a round can explain. */
-export function checkAllowances(struck: readonly string[], { seconds, logsWithGaps, lateRuns }: Excused): string[] {
+/** More logs with gaps, or more late runs, than the faults of a round can explain; of the missed, those that were brought about. */
+export function checkAllowances(
+  struck: readonly string[],
+  missed: readonly string[],
+  { seconds, logsWithGaps, lateRuns }: Excused,
+): string[] {
   const strikes = struck.filter((fault) => !STRIKES_NO_READER.test(fault)).length;
   const slowness = Math.max(1, seconds / (struck.length * USUAL_SECONDS));
-  const mostGaps = MORE_GAPS + Math.ceil(strikes * GAPS_PER_FAULT * slowness);
+  const mostGaps =
+    MORE_GAPS +
+    Math.ceil(strikes * GAPS_PER_FAULT * slowness) +
+    GAPS_WITHOUT_LOGS * [...struck, ...missed].filter((fault) => KEEPS_LOGS_AWAY.test(fault)).length;
   const mostLate = struck.filter((fault) => HOLDS_CREATES_UP.test(fault)).length * CREATES_AT_ONCE;
   const found: string[] = [];
   if (logsWithGaps > mostGaps) found.push(`log: ${logsWithGaps} have gaps, the faults explain ${mostGaps}`);

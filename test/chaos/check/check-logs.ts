@@ -65,7 +65,8 @@ function findWrong(
   const untrue = said.find((one) => !isExcused(one, row, run, step));
   if (untrue !== undefined) return `is said to be incomplete without reason (${untrue})`;
   const sealedAt = row.log_sealed_at?.getTime() ?? Number.POSITIVE_INFINITY;
-  if (isShort && run.goneAt !== undefined && run.goneAt < sealedAt) return 'was removed before its log was sealed';
+  if (isShort && !run.deletedByOthers && run.goneAt !== undefined && run.goneAt < sealedAt)
+    return 'was removed before its log was sealed';
   return undefined;
 }
 

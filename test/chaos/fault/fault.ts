@@ -1,4 +1,4 @@
-import type { Crossing, CrossingAction } from '../process/crossing.ts';
+import type { ArmedPoint } from '../process/crossing.ts';
 import type { Random } from '../schedule/random.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 
@@ -16,10 +16,7 @@ export interface DoneFault {
 export interface CrossingFault {
   readonly name: string;
   readonly scope: 'crossing';
-  readonly crossing: Crossing;
-  readonly action: CrossingAction;
-  /** How often a census has met the crossing. */
-  readonly seen: number;
+  readonly point: (random: Random) => ArmedPoint;
 }
 
 /** One thing that goes wrong. */

@@ -1,31 +1,34 @@
-import { type Crossing, type CrossingAction, crossingKey } from '../process/crossing.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ArmedPoint, type Crossing, type CrossingAction, crossingKey } from '../process/crossing.ts';
 import type { Random } from '../schedule/random.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
-import type { CrossingFault } from './fault.ts';
+import type { CrossingFault, Fault } from './fault.ts';
+import { type Provocation, provocationOf } from './provocations.ts';
 import { thaw } from './thaw.ts';
 
 const WITHIN_MS = 4_000;
 /** Of those that are met all the time another than the first is taken. */
 const OFTEN = 60;
-/** A process meets these while it starts, and hardly ever again. */
-const AT_START =
-  /^(CONNECT|LISTEN|INSERT INTO (dispatchers|cluster_shards)|SELECT (version|migrations|to_regclass|current_schema|installation|generate_series|pg_class|pg_advisory_xact_lock|constant)|COMMIT of reads|UPDATE providers.previous_nonce|UPDATE providers.credential_last_used_at)$/;
-/** These belong to the first build of a tenant on a cluster. */
-const AT_PREPARATION =
-  /^((PATCH|POST|GET) (namespaces|serviceaccounts|tasks|configmaps)|INSERT INTO tenant_namespaces)$/;
 
-export function crossingFault(crossing: Crossing, action: CrossingAction, seen: number): CrossingFault {
-  return { name: `${action} at ${crossingKey(crossing)}`, scope: 'crossing', crossing, action, seen };
-}
-
-/** It comes only to a process that starts: one that runs is replaced for it. */
-export function isAtStart({ crossing }: CrossingFault): boolean {
-  return AT_START.test(crossing.label);
+/** A crossing that comes by itself is waited for beside others; what is seldom come by is brought about, and waited for alone. */
+export function crossingFault(crossing: Crossing, action: CrossingAction, seen: number): Fault {
+  const name = `${action} at ${crossingKey(crossing)}`;
+  const point = (random: Random): ArmedPoint => ({
+    crossing,
+    action,
+    nth: random.integer(1, seen >= OFTEN ? 6 : 1),
+  });
+  const provocation = provocationOf(crossing.label);
+  if (provocation === undefined) return { name, scope: 'crossing', point };
+  return {
+    name,
+    scope: 'place',
+    strike: (world, place, random) => strikeProvoked(point(random), provocation, world, place, random),
+  };
 }
 
 /**
- * Waits for the dispatcher of a place to come by one of the crossings, and strikes it there; the last of them may be one of
- * its start. A dead one is replaced at once.
+ * Waits for the dispatcher of a place to come by one of the crossings, and strikes it there. A dead one is replaced at once.
  * @returns the fault that struck; undefined when none of the crossings came
  */
 export async function strikeFirst(
@@ -34,25 +37,41 @@ export async function strikeFirst(
   place: number,
   random: Random,
 ): Promise<CrossingFault | undefined> {
-  const starts = faults.slice(-1).some(isAtStart);
-  if (starts) await world.dispatcher(place).kill();
   const dispatcher = world.dispatcher(place);
   // Sometimes it dies while it starts.
-  if (!starts && random.next() < 0.85) await dispatcher.working;
-  if (faults.some(({ crossing }) => AT_PREPARATION.test(crossing.label))) await distrustPlaces(world);
-  const points = faults.map(({ crossing, action, seen }) => ({
-    crossing,
-    action,
-    nth: random.integer(1, seen >= OFTEN ? 6 : 1),
-  }));
+  if (random.next() < 0.85) await dispatcher.working;
+  const points = faults.map(({ point }) => point(random));
   const index = await dispatcher.strikeAt(points, WITHIN_MS);
-  const struck = index === undefined ? undefined : faults[index];
-  if (struck?.action === 'freeze') await thaw(dispatcher, random);
+  if (index === undefined) return undefined;
+  if (points[index]?.action === 'freeze') await thaw(dispatcher, random);
   world.dispatcher(place);
-  return struck;
+  return faults[index];
 }
 
-/** Every tenant's namespace is made ready again, as after an upgrade of the Tasks. */
-async function distrustPlaces(world: ChaosWorld): Promise<void> {
-  await world.database.query(`UPDATE tenant_namespaces SET content_hash = ''`);
+async function strikeProvoked(
+  point: ArmedPoint,
+  { atStart = false, bring, everyMs, withinMs = WITHIN_MS }: Provocation,
+  world: ChaosWorld,
+  place: number,
+  random: Random,
+): Promise<boolean> {
+  if (atStart) {
+    await world.dispatcher(place).kill();
+    await bring?.(world);
+  }
+  const dispatcher = world.dispatcher(place);
+  if (!atStart) await dispatcher.working;
+  let over = false;
+  const striking = dispatcher.strikeAt([point], withinMs).finally(() => (over = true));
+  if (!atStart && bring !== undefined) {
+    await bring(world);
+    while (everyMs !== undefined && !over) {
+      await Promise.race([striking, delay(everyMs)]);
+      if (!over) await bring(world);
+    }
+  }
+  const struck = (await striking) !== undefined;
+  if (struck && point.action === 'freeze') await thaw(dispatcher, random);
+  world.dispatcher(place);
+  return struck;
 }

@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DoneFault } from './fault.ts';
+import { cancelStatements } from './provocations.ts';
+
+const CANCELS = 30;
+const CANCEL_EVERY_MS = 20;
 
 const killPostgres: DoneFault = {
   name: 'PostgreSQL killed and restarted',
@@ -23,4 +27,18 @@ const cutConnections: DoneFault = {
   },
 };
 
-export const DATABASE_FAULTS: readonly DoneFault[] = [killPostgres, cutConnections];
+/** In the middle of transactions, which are rolled back then. */
+const cancelled: DoneFault = {
+  name: 'statements cancelled',
+  scope: 'place',
+  async strike(world) {
+    let count = 0;
+    for (let times = 0; times < CANCELS; times += 1) {
+      count += await cancelStatements(world);
+      await delay(CANCEL_EVERY_MS);
+    }
+    return count > 0;
+  },
+};
+
+export const DATABASE_FAULTS: readonly DoneFault[] = [killPostgres, cutConnections, cancelled];

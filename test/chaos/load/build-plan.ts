@@ -14,8 +14,10 @@ export interface BuildPlan {
   readonly cancelAfterMs: number;
   /** So many attempts lose their pod while they build; the one after them ends as planned. */
   readonly disruptions: number;
-  /** As the pod's condition names it. */
-  readonly disruption: 'EvictionByEvictionAPI' | 'DeletionByTaintManager';
+  /** As the pod's condition names it; or somebody deletes the run, with all that belongs to it. */
+  readonly disruption: 'EvictionByEvictionAPI' | 'DeletionByTaintManager' | 'RunDeleted';
+  /** So long the first pod of each attempt waits before its container starts. */
+  readonly waitsMs: number;
   /** So long a pod of it stays in deletion, with its container running on. */
   readonly lingerMs: number;
   readonly priority: number;
@@ -23,6 +25,8 @@ export interface BuildPlan {
   readonly concurrency: Concurrency | undefined;
 }
 
+/** Some pods wait for longer than it takes until somebody asks for their events. */
+const WAITS = { ms: 4_500, share: 0.06 };
 const DISRUPTED = 0.15;
 const DISRUPTED_TWICE = 0.03;
 /** Most pods end soon; some stay for longer than an attempt's pods are waited for before they are removed. */
@@ -41,7 +45,8 @@ export function makePlan(index: number, random: Random): BuildPlan {
     runMs: [random.integer(0, 150), random.integer(50, 900)],
     cancelAfterMs: random.integer(0, 2_000),
     disruptions: disrupted < DISRUPTED_TWICE ? 2 : disrupted < DISRUPTED ? 1 : 0,
-    disruption: random.pick(['EvictionByEvictionAPI', 'DeletionByTaintManager']),
+    disruption: random.pick(['EvictionByEvictionAPI', 'DeletionByTaintManager', 'RunDeleted']),
+    waitsMs: random.next() < WAITS.share ? WAITS.ms : 0,
     lingerMs: random.integer(0, random.next() < LINGERS.seldom ? LINGERS.seldomMs : LINGERS.usuallyMs),
     priority: random.integer(0, 3),
     project: random.next() < 0.4 ? 'limited' : 'web',

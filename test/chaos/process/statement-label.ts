@@ -1,6 +1,7 @@
 const WRITE =
   /(?<!FOR |KEY |DO )\b(INSERT INTO|UPDATE|DELETE FROM) (?:ONLY )?(\w+)(?: (?!SET\b)\w+)?(?: SET (\w+)(?: = '(\w+)')?)?/i;
 const READ = /\bFROM (?!\()(?:LATERAL )?(\w+)/i;
+const TABLE = /^(CREATE|ALTER|DROP) TABLE\b(?:.* (ATTACH PARTITION|DETACH PARTITION))?/i;
 const CONTROL = /^(BEGIN|COMMIT|ROLLBACK|LISTEN|UNLISTEN|SET)\b/i;
 
 /**
@@ -14,6 +15,8 @@ export function statementLabel(sql: string): string {
     .trim();
   const control = CONTROL.exec(text)?.[1];
   if (control !== undefined) return control.toUpperCase();
+  const [, change, partition = ''] = TABLE.exec(text) ?? [];
+  if (change !== undefined) return `${change} TABLE ${partition}`.trim().toUpperCase();
   const write = WRITE.exec(text);
   if (write !== null) {
     const [, verb = '', table = '', column, value] = write;

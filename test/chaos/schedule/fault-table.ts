@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { CrossingFault, DoneFault } from '../fault/fault.ts';
+import type { DoneFault, Fault } from '../fault/fault.ts';
 import { CLUSTER_FAULTS } from '../fault/strike-cluster.ts';
 import { crossingFault } from '../fault/strike-crossing.ts';
 import { DATABASE_FAULTS } from '../fault/strike-database.ts';
@@ -34,7 +34,7 @@ function toCrossing(key: string, seen: number): KnownCrossing {
 const IN_TRANSACTION = /^(BEGIN \| after|COMMIT of (?!reads).* \| (before|sent))$/;
 
 /** A death at every crossing, a cut where a connection is crossed, and a freeze past the lease within each transaction. */
-export function crossingFaults(crossings: readonly KnownCrossing[]): readonly CrossingFault[] {
+export function crossingFaults(crossings: readonly KnownCrossing[]): readonly Fault[] {
   return crossings.flatMap((crossing) => [
     crossingFault(crossing, 'kill', crossing.seen),
     ...(crossing.label === 'timer' ? [] : [crossingFault(crossing, 'cut', crossing.seen)]),

@@ -3,6 +3,7 @@ import { attemptTag, LABELS } from '@image-factory/domain';
 import {
   type FakeObject,
   FakeKubeApiServer,
+  type FakeTaskScript,
   FakeTektonController,
   type InMemoryImageRegistry,
 } from '@image-factory/test-support';
@@ -29,6 +30,8 @@ interface ClusterParts {
   readonly registry: InMemoryImageRegistry;
   readonly plans: readonly BuildPlan[];
   readonly live: LiveRuns;
+  /** Whether the database knows the run with that uid. */
+  readonly isRecorded: (uid: string) => Promise<boolean>;
 }
 
 interface RunParameters {
@@ -50,18 +53,20 @@ export class ChaosCluster {
   readonly #registry: InMemoryImageRegistry;
   readonly #plans: readonly BuildPlan[];
   readonly #tekton: FakeTektonController;
+  readonly #isRecorded: ClusterParts['isRecorded'];
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Uids of pods in deletion. */
   readonly #leaving = new Set<string>();
   readonly #bookmarks: NodeJS.Timeout;
 
   private constructor(parts: ClusterParts) {
-    const { name, maxRuns, server, registry, plans, live } = parts;
+    const { name, maxRuns, server, registry, plans, live, isRecorded } = parts;
     this.name = name;
     this.maxRuns = maxRuns;
     this.server = server;
     this.#registry = registry;
     this.#plans = plans;
+    this.#isRecorded = isRecorded;
     this.facts = new ClusterFacts(name, maxRuns, live);
     server.store.onEvent(({ resource, type, object }) => {
       const { name } = object.metadata;
@@ -114,7 +119,11 @@ export class ChaosCluster {
     }
     const digest = digestOf(imageOf(found));
     const results = { IMAGE_URL: `${this.#registry.host}/${IMAGE_PATH}`, IMAGE_DIGEST: digest };
-    this.#tekton.scripts.set(buildId, { clone: { ending: 'hangs' }, build: { ending: 'hangs', results } });
+    const waitsMs = plan?.waitsMs ?? 0;
+    const waits = { reason: 'ContainerCreating', message: 'pulling the image of the step' };
+    const clone: FakeTaskScript = { ending: 'hangs', ...(waitsMs > 0 ? { waits } : {}) };
+    this.#tekton.scripts.set(buildId, { clone, build: { ending: 'hangs', results } });
+    if (waitsMs > 0) this.#later(waitsMs, () => this.#tekton.start(name));
   }
 
   #podChanged(pod: FakeObject, deleted: boolean): void {
@@ -173,7 +182,17 @@ export class ChaosCluster {
 
   #disrupt(run: RunFacts, pod: FakeObject): void {
     const reason = run.plan?.disruption ?? 'EvictionByEvictionAPI';
+    if (reason === 'RunDeleted') return void this.#deleteRun(run, pod.metadata.namespace ?? '');
     this.#tekton.disrupt(pod.metadata.namespace ?? '', run.name, { reason, message: 'chaos' });
+  }
+
+  /** Not while its create's answer may be lost: nobody can tell then that the run was ever there. */
+  async #deleteRun(run: RunFacts, namespace: string): Promise<void> {
+    const recorded = await this.#isRecorded(run.uid).catch(() => false);
+    const found = this.server.store.find('pipelineruns', namespace, run.name);
+    if (!recorded || found?.metadata.uid !== run.uid) return;
+    run.deletedByOthers = true;
+    this.server.store.delete('pipelineruns', namespace, run.name);
   }
 
   #end(run: RunFacts, step: number, pod: FakeObject): void {

@@ -102,6 +102,12 @@ export class ChaosDatabase {
     );
   }
 
+  /** A dispatcher has told of the run with that uid. */
+  async isRecorded(uid: string): Promise<boolean> {
+    const rows = await this.query('SELECT FROM build_executions WHERE pipeline_run_uid = $1', [uid]);
+    return rows.length > 0;
+  }
+
   async close(): Promise<void> {
     await this.#database.close();
     await this.test.drop();

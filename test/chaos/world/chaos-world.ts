@@ -55,8 +55,9 @@ export class ChaosWorld {
     const plans: BuildPlan[] = [];
     const live = new LiveRuns();
     const clusters: ChaosCluster[] = [];
+    const isRecorded = (uid: string): Promise<boolean> => database.isRecorded(uid);
     for (const [name, maxRuns] of Object.entries(CLUSTERS)) {
-      const cluster = await ChaosCluster.start({ name, maxRuns, registry, plans, live });
+      const cluster = await ChaosCluster.start({ name, maxRuns, registry, plans, live, isRecorded });
       clusters.push(cluster);
       await database.addProvider(cluster, dataDir);
     }

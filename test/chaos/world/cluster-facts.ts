@@ -21,6 +21,8 @@ export interface RunFacts {
   readonly podDeletedAt: Map<string, number>;
   /** The same of the run itself, when it went. */
   goneAt: number | undefined;
+  /** Somebody who is no dispatcher has deleted it. */
+  deletedByOthers: boolean;
 }
 
 /**
@@ -67,6 +69,7 @@ export class ClusterFacts {
       livePods: new Set(),
       podDeletedAt: new Map(),
       goneAt: undefined,
+      deletedByOthers: false,
     };
     if (hasSecret) {
       if (!this.runs.has(name)) this.runs.set(name, run);

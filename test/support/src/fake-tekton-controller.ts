@@ -9,7 +9,7 @@ export interface FakeTaskScript {
   readonly ending?: 'succeeds' | 'fails' | 'hangs';
   readonly exitCode?: number;
   readonly results?: Readonly<Record<string, string>>;
-  /** The pod waits so and its step never starts. */
+  /** The pod waits so, and its step does not start before `start` is called. */
   readonly waits?: { readonly reason: string; readonly message: string };
 }
 
@@ -41,17 +41,26 @@ export class FakeTektonController {
   podFinalizers: readonly string[] = [];
   readonly #undo: () => void;
   readonly #held = new Map<string, HeldTask>();
+  /** What starts the task that waits, by run. */
+  readonly #waiting = new Map<string, () => void>();
 
   constructor(private readonly server: FakeKubeApiServer) {
     this.#undo = server.store.onEvent((event) => {
-      if (event.resource.resource !== 'pipelineruns' || event.type === 'DELETED' || this.paused) return;
+      if (event.resource.resource !== 'pipelineruns') return;
       const run = event.object as RunObject;
+      if (event.type === 'DELETED') this.#forget(run.metadata.name);
+      if (event.type === 'DELETED' || this.paused) return;
       queueMicrotask(() => this.#reconcile(run.metadata.namespace ?? '', run.metadata.name));
     });
   }
 
   close(): void {
     this.#undo();
+  }
+
+  /** The pod of a run's task has waited long enough; the run goes on, unless it has ended. */
+  start(runName: string): void {
+    this.#waiting.get(runName)?.();
   }
 
   /** Lets a hanging task of a run end, well unless told otherwise. */
@@ -84,6 +93,11 @@ export class FakeTektonController {
     this.#endRun(run, 'False', 'Failed', 'Tasks Completed: 1 (Failed: 1, Cancelled 0), Skipped: 0');
   }
 
+  #forget(runName: string): void {
+    this.#held.delete(runName);
+    this.#waiting.delete(runName);
+  }
+
   #deletePod(namespace: string, name: string): void {
     if (this.server.store.find('pods', namespace, name) === undefined) return;
     this.server.store.delete('pods', namespace, name);
@@ -107,7 +121,18 @@ export class FakeTektonController {
       conditions: [succeeded('Unknown', 'Pending', 'Pending')],
       podName: podName(run, task.name),
     });
-    if (script.waits !== undefined) return this.#putPod(run, task.name, 'Pending', { waiting: script.waits });
+    if (script.waits === undefined) return this.#take(run, index, script);
+    this.#putPod(run, task.name, 'Pending', { waiting: script.waits });
+    this.#waiting.set(run.metadata.name, () => {
+      this.#waiting.delete(run.metadata.name);
+      this.#take(run, index, script);
+    });
+  }
+
+  /** The pod of the task has what it needs. */
+  #take(run: RunObject, index: number, script: FakeTaskScript): void {
+    const task = run.spec.pipelineSpec.tasks[index];
+    if (task === undefined) return;
     this.#start(run, task.name, script);
     if (script.ending !== 'hangs') return this.#endTask(run, index, script);
     const end = (ending: 'succeeds' | 'fails'): void => this.#endTask(run, index, { ...script, ending });
@@ -166,7 +191,7 @@ export class FakeTektonController {
   /** Pods are deleted, TaskRuns say why, as the recorded case `cancelled` shows. */
   #cancel(run: RunObject): void {
     const namespace = run.metadata.namespace ?? '';
-    this.#held.delete(run.metadata.name);
+    this.#forget(run.metadata.name);
     for (const { name: task } of run.spec.pipelineSpec.tasks) {
       const taskRun = this.server.store.find('taskruns', namespace, taskRunName(run, task));
       if (taskRun === undefined || isEnded(taskRun)) continue;
