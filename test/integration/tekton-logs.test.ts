@@ -209,6 +209,28 @@ describe('the log of a step', () => {
     expect(sink.isEnded('build/build')).toBe(true);
   });
 
+  it('has a gap when its run was deleted, and its task was never seen', async () => {
+    const attempt = await current.world.attempt();
+    const { namespace } = attempt.place;
+    current.tekton.scripts.set(attempt.buildId, {
+      clone: { lines: ['cloned'], ending: 'hangs' },
+      build: { lines: ['built'], ending: 'hangs' },
+    });
+    const outcome = await follower.create(attempt, NO_CREDENTIALS, yes);
+    const following = follow({ ...attempt, uid: outcome.kind === 'created' ? outcome.uid : undefined });
+    await stored('cloned\n', 'clone/clone');
+    // Nothing of it is told: the watches list anew when it is over.
+    current.server.endWatches();
+    current.tekton.finish(attempt.name);
+    current.server.store.delete('pipelineruns', namespace, attempt.name);
+    current.server.store.compact();
+    await following;
+    expect(gaps('build/build')).toMatchObject([
+      { reason: 'PodDeleted', message: expect.stringContaining('what build may have printed') },
+    ]);
+    expect(sink.isEnded('build/build')).toBe(true);
+  });
+
   it('has no gap when the pod was deleted after its stream had ended by itself', async () => {
     const attempt = await hanging('one', 'two');
     const following = follow(attempt);

@@ -23,7 +23,7 @@ export const ALLOWED_ERRORS: readonly AllowedError[] = [
   // Nothing that was compared is believed any more, as the fault wants.
   {
     message: 'the database is another one or an older one: no claims until the clusters are compared with it',
-    with: '"before"',
+    with: '"now"',
     faults: / at UPDATE (installation\.database_identity|cluster_shards\.compared_identity)/,
   },
 ];

@@ -26,6 +26,10 @@ const SLACK_MS = 1_000;
 const EXCUSES: readonly Excuse[] = [
   { says: /^Pod \S+ was deleted before the log of \S+ was read to its end\.$/, isTrue: wasPodDeleted },
   { says: /^Pod \S+ was gone before its log was read\.$/, isTrue: wasPodDeleted },
+  {
+    says: /^The run was deleted before its tasks were seen; what \S+ may have printed is missing\.$/,
+    isTrue: wasRunDeleted,
+  },
   { says: /^the log could not be read to its end within the seal limit /, isTrue: hasSealLimitPassed },
   { says: /^the log store took nothing more before the seal limit$/, isTrue: hasSealLimitPassed },
   { says: /^a run was made after the attempt had ended; its log was not read$/, isTrue: () => true },
@@ -40,6 +44,10 @@ export function isExcused(said: string, row: LoggedRun, run: RunFacts, step: str
 function wasPodDeleted({ log_sealed_at }: LoggedRun, { podDeletedAt }: RunFacts, step: string): boolean {
   const deletedAt = podDeletedAt.get(step);
   return deletedAt !== undefined && (log_sealed_at === null || deletedAt <= log_sealed_at.getTime());
+}
+
+function wasRunDeleted(_row: LoggedRun, { deletedByOthers }: RunFacts): boolean {
+  return deletedByOthers;
 }
 
 function hasSealLimitPassed({ outcome_at, log_sealed_at }: LoggedRun): boolean {

@@ -48,7 +48,7 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
   const read = new Set<string>();
   let failure: unknown;
   let shown = false;
-  let confirmed = false;
+  let confirmed: Confirmed = 'notYet';
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -65,14 +65,14 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
         });
       }
       if (isFinished(seen, request.overdue)) {
-        if (confirmed) break;
+        if (confirmed !== 'notYet') break;
         confirmed = await confirm(request, seen);
-        if (confirmed) continue;
+        if (confirmed !== 'notYet') continue;
       }
       await nextChange(inner, isOver(seen) ? LOOK_AGAIN_MS.ended : LOOK_AGAIN_MS.running);
     }
     await Promise.all(readers.values());
-    await sealUnread(inner, watched(inner), read);
+    await sealUnread(inner, watched(inner), read, confirmed === 'whole');
   } finally {
     stop.abort();
     await Promise.allSettled(readers.values());
@@ -80,23 +80,29 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
 }
 
 /**
+ * Of an attempt that is over: every TaskRun of it is known (`whole`); it went before it could be read, and nobody knows
+ * whether there was another one (`gone`); it could not be read now, or the run or a TaskRun goes on (`notYet`).
+ */
+type Confirmed = 'whole' | 'gone' | 'notYet';
+
+/**
  * The watches of runs, TaskRuns and pods are not in step: the end of a run may be seen before a pod of it is. So once it
  * has ended what there is of it is read, and what no watch has told yet is added. Tekton ends a run that is cancelled
- * before its TaskRuns, whose pods may still come. False when it could not be read now, or the run or a TaskRun goes on.
+ * before its TaskRuns, whose pods may still come.
  */
 async function confirm(
   { attempt, views, connection, endedReads }: FollowLogsRequest,
   { run, runGone }: SeenAttempt,
-): Promise<boolean> {
+): Promise<Confirmed> {
   try {
     // What was read before it went says that it is there.
     const isThere = run !== undefined && !runGone;
     const read = await (isThere ? endedReads.read(connection(), attempt, run) : readAttempt(connection(), attempt));
-    if (read === undefined) return true;
+    if (read === undefined) return 'gone';
     views.addMissing(read.view);
-    return areAllEnded(read);
+    return areAllEnded(read) ? 'whole' : 'notYet';
   } catch (error) {
-    if (isDomainError(error)) return false;
+    if (isDomainError(error)) return 'notYet';
     throw error;
   }
 }
@@ -204,12 +210,13 @@ function isOver({ run, runGone }: SeenAttempt): boolean {
 
 /**
  * Seals the steps that no reader sealed: those that never started are empty; one that may have started in a pod that
- * nobody saw running is a gap.
+ * nobody saw running is a gap, and so is one of a task that nobody saw, unless `areAllKnown`.
  */
 async function sealUnread(
   { attempt, sink, clock }: FollowLogsRequest,
   seen: SeenAttempt,
   read: ReadonlySet<string>,
+  areAllKnown: boolean,
 ): Promise<void> {
   for (const [index, task] of pipelineTasks(attempt).entries()) {
     const taskRun = seen.taskRuns.find(({ pipelineTask }) => pipelineTask === task);
@@ -218,9 +225,13 @@ async function sealUnread(
       const step = { task, step: name, ordinal: index * STEPS_PER_TASK + order + 1 };
       const known = taskRun?.steps[order];
       const container = known?.container ?? `step-${name}`;
-      const missed = !read.has(logStepKey(step)) && mayHavePrinted(taskRun, known, container, seen.pods);
+      const mayBeMissing = mayHavePrinted(taskRun, known, container, { pods: seen.pods, isLast: areAllKnown });
+      const missed = !read.has(logStepKey(step)) && mayBeMissing;
       if (missed && !(await sink.cursor(step)).ended) {
-        const message = `Pod ${taskRun?.podName ?? ''} was gone before its log was read.`;
+        const message =
+          taskRun === undefined
+            ? `The run was deleted before its tasks were seen; what ${task} may have printed is missing.`
+            : `Pod ${taskRun.podName ?? ''} was gone before its log was read.`;
         await sink.append(step, [gapRecord(clock.now().toISOString(), 'PodDeleted', message)]);
       }
       await sink.end(step);

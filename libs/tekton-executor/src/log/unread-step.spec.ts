@@ -56,6 +56,14 @@ const cases: readonly (readonly [string, boolean, TaskRunView | undefined, reado
 
 describe('a step that no reader met', () => {
   it.each(cases)('%s: it may have printed: %s', (_what, expected, taskRun, pods) => {
-    expect(mayHavePrinted(taskRun, taskRun?.steps[0], 'step-build', pods)).toBe(expected);
+    expect(mayHavePrinted(taskRun, taskRun?.steps[0], 'step-build', { pods, isLast: true })).toBe(expected);
+  });
+
+  it.each([
+    ['no TaskRun was seen', undefined],
+    ['its TaskRun had no pod when it was seen', taskRunOf({ podName: '' })],
+  ])('%s before the run went unread: it may have printed', (_what, taskRun) => {
+    const unstarted = taskRun && { ...taskRun, steps: [] };
+    expect(mayHavePrinted(unstarted, undefined, 'step-build', { pods: [], isLast: false })).toBe(true);
   });
 });

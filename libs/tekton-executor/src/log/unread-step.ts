@@ -10,23 +10,24 @@ const PULL_FAILED = 'TaskRunImagePullFailed';
  * that Tekton had not looked at since, looks the same, so only the pod's last state proves that a step never ran; and a
  * state is the last only when the pod was seen to go with it, has ended, or cannot start.
  *
- * @param taskRun as the API server has it; undefined when none was made
+ * @param taskRun undefined when none was made, or seen
  * @param step of the TaskRun's status; undefined while that names none
  * @param container of the step in its pod
- * @param pods what is known of the run's pods, also of those that are gone
+ * @param seen `pods`: what is known of the run's pods, also of those that are gone; `isLast`: the run was read after it had
+ * ended, so that the TaskRun's state is its last
  */
 export function mayHavePrinted(
   taskRun: TaskRunView | undefined,
   step: StepView | undefined,
   container: string,
-  pods: readonly PodView[],
+  { pods, isLast }: { readonly pods: readonly PodView[]; readonly isLast: boolean },
 ): boolean {
-  if (taskRun === undefined) return false;
+  if (taskRun === undefined) return !isLast;
   if (step?.startedAt !== undefined) return true;
   if (taskRun.verdict.reason === PULL_FAILED) return false;
   const { podName = '' } = taskRun;
   const pod = pods.find(({ name, taskRun: owner }) => owner === taskRun.name && (podName === '' || name === podName));
-  if (pod === undefined) return podName !== '';
+  if (pod === undefined) return podName !== '' || !isLast;
   if (pod.lastStateUnseen) return true;
   const state = pod.containers.find(({ name }) => name === container)?.state;
   if (state === 'running' || state === 'terminated') return true;
