@@ -14,6 +14,7 @@ import type { OverduePods } from '../status/pods-over.js';
 import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
 import type { EndedReads } from './ended-reads.js';
+import { Explanations } from './explanations.js';
 import type { EventObject } from './kube-objects.js';
 import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents, readPods } from './read-attempt.js';
 import type { ReadAttempt } from './read-attempt.js';
@@ -59,8 +60,11 @@ export class AttemptObserver {
   /** The TaskRun that an execution waits for, and since when it is seen to, by the monotonic clock. */
   readonly #waits = new Map<string, { readonly taskRun: string; readonly sinceMs: number }>();
 
+  readonly #explanations: Explanations;
+
   constructor(options: AttemptObserverOptions) {
     this.#options = options;
+    this.#explanations = new Explanations(options.clock, options.logger);
   }
 
   async observe(attempt: Attempt): Promise<AttemptObservation> {
@@ -78,6 +82,7 @@ export class AttemptObserver {
     this.#ended.delete(executionId);
     this.#events.delete(executionId);
     this.#waits.delete(executionId);
+    this.#explanations.forget(executionId);
   }
 
   async #look(connection: ClusterConnection, attempt: Attempt): Promise<AttemptObservation> {
@@ -165,8 +170,11 @@ export class AttemptObserver {
     const { waiting } = stepTimes(view, clock.now());
     const pod = waiting === undefined ? undefined : podOf(view, waiting);
     const long = waiting !== undefined && this.#waitedMs(attempt, waiting.uid) > EVENTS_AFTER_MS;
-    const events = pod !== undefined && long ? await this.#podEvents(connection, attempt, pod) : [];
-    return this.#status(attempt, view, { events, tail: undefined, document: '', deleted: false });
+    const found =
+      pod !== undefined && long
+        ? await this.#explanations.ofNow(() => this.#podEvents(connection, attempt, pod))
+        : undefined;
+    return this.#status(attempt, view, { events: found ?? [], tail: undefined, document: '', deleted: false });
   }
 
   /** As it is seen from here: the TaskRun's own time is its cluster's, whose clock may be ahead. */
@@ -242,7 +250,9 @@ export class AttemptObserver {
   async #tail(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<LogTail | undefined> {
     const failed = failedContainer(view);
     if (failed === undefined) return undefined;
-    const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
+    const read = await this.#explanations.ofEnd(attempt.executionId, () =>
+      readLogTail(connection, attempt.place.namespace, failed.pod, failed.container),
+    );
     return read ?? this.#options.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
   }
 
@@ -258,7 +268,8 @@ export class AttemptObserver {
         taskRun.verdict.status === 'False' && taskRun.steps.every(({ startedAt }) => startedAt === undefined),
     );
     const pod = unstarted === undefined ? undefined : podOf(view, unstarted);
-    return pod === undefined ? [] : this.#podEvents(connection, attempt, pod);
+    if (pod === undefined) return [];
+    return (await this.#explanations.ofEnd(attempt.executionId, () => this.#podEvents(connection, attempt, pod))) ?? [];
   }
 
   async #podEvents(connection: ClusterConnection, attempt: Attempt, pod: PodView): Promise<readonly EventObject[]> {
