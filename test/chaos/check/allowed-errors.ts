@@ -19,7 +19,11 @@ export const ALLOWED_ERRORS: readonly AllowedError[] = [
   // The claim is given back by the next comparison.
   { message: 'a build could not be placed; it goes back to the queue', with: UNREACHED, faults: DATABASE_AWAY },
   // In the middle of a handshake; it is tried again.
-  { message: 'cluster connection failed', with: '"kind":"reset"', faults: /^all API connections cut/ },
+  {
+    message: 'cluster connection failed',
+    with: '"kind":"reset"',
+    faults: /^all API connections cut| at SELECT build_log_chunks/,
+  },
   // Nothing that was compared is believed any more, as the fault wants.
   {
     message: 'the database is another one or an older one: no claims until the clusters are compared with it',

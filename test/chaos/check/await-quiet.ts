@@ -14,10 +14,11 @@ export async function awaitQuiet(world: ChaosWorld, withinMs: number): Promise<s
     for (let place = 0; place < world.dispatchers.length; place += 1) world.dispatcher(place);
     const rows = await world.database.query<{ what: string }>(UNSETTLED);
     const open = rows.map((row) => row.what);
-    if (rows.length === 0) {
+    const isLate = performance.now() > deadlineMs;
+    if (rows.length === 0 || isLate) {
       open.push(...world.clusters.flatMap((cluster) => cluster.leftovers().map((object) => `orphan: ${object}`)));
     }
-    if (open.length === 0 || performance.now() > deadlineMs) return open;
+    if (open.length === 0 || isLate) return open;
     await delay(LOOK_MS);
   }
 }

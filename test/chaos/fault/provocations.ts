@@ -1,3 +1,4 @@
+import { SEAL_LIMIT_MS } from '../process/chaos-dispatcher-config.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 
 /** What lets a dispatcher come by a crossing that it seldom comes by. */
@@ -18,6 +19,12 @@ const INSTALLATION_NAMESPACE = 'image-factory-system';
 /** Longer ago than logs are kept. */
 const OLD_DAY = '2025-01-01';
 const CREATES = { method: 'POST', path: /\/pipelineruns$/ };
+const REFUSED_RUNS = 4;
+const LOGS = { path: /\/log$/ };
+/** SQL for the name of the last of the days that are made ready ahead; no log is in it yet. */
+const LAST_PARTITION = `'build_log_chunks_' || to_char(current_date + 3, 'YYYYMMDD')`;
+/** Held by whoever changes the partitions. */
+const PARTITION_LOCK = 0x69666c70;
 
 export const PROVOCATIONS: readonly Provocation[] = [
   {
@@ -54,23 +61,28 @@ export const PROVOCATIONS: readonly Provocation[] = [
   { of: /(^|COMMIT of .* \+ )create_unknown$/, bring: loseAnswersOfCreates, everyMs: 1_000 },
   { of: /^ROLLBACK$/, bring: async (world) => void (await cancelStatements(world)), everyMs: 20 },
   {
-    of: /^((COMMIT of )?CREATE TABLE.*|ALTER TABLE ATTACH PARTITION|COMMIT of reads|SELECT pg_inherits)$/,
+    of: /^((COMMIT of DROP TABLE \+ )?CREATE TABLE.*|ALTER TABLE ATTACH PARTITION|SELECT pg_inherits)$/,
     bring: dropLastPartition,
     everyMs: 200,
     withinMs: 8_000,
   },
+  { of: /^COMMIT of reads$/, bring: makePartitionFirst, everyMs: 100, withinMs: 8_000 },
   {
     of: /^(ALTER TABLE DETACH PARTITION|DROP TABLE|delete_cursors)$/,
     bring: makeOldPartition,
     everyMs: 500,
     withinMs: 8_000,
   },
+  { of: /^find_shards$/, bring: lockShards, everyMs: 200 },
+  { of: /^UPDATE build_executions\.swept_at$/, bring: createLate, everyMs: 2_000, withinMs: 12_000 },
+  { of: /^LIST events$/, bring: startSlowly, withinMs: 12_000 },
+  { of: /^SELECT build_log_chunks$/, bring: cutLogs, everyMs: 1_000, withinMs: 8_000 },
+  { of: /^SELECT build_log_cursors$/, bring: refuseLogs, withinMs: SEAL_LIMIT_MS + 6_000 },
   // The listening connection is looked at every twenty seconds.
   { of: /^SELECT constant$/, withinMs: 25_000 },
-  { of: /^SELECT build_log_chunks$/, bring: keepLogsAway, everyMs: 1_000, withinMs: 8_000 },
   // What builds do by themselves, a few times in a round: the load's plans have it.
   {
-    of: /^(PATCH pipelineruns|LIST events|SELECT project_lanes|(COMMIT of .* )?set_pods_presumed_over)$/,
+    of: /^(PATCH pipelineruns|SELECT project_lanes|(COMMIT of .* )?set_pods_presumed_over)$/,
     withinMs: 12_000,
   },
 ];
@@ -93,12 +105,40 @@ function forgetInstallation({ clusters }: ChaosWorld): Promise<void> {
 }
 
 /** Of a pod that is deleted meanwhile nothing more is read than a part. */
-function keepLogsAway({ clusters }: ChaosWorld): Promise<void> {
+function cutLogs({ clusters }: ChaosWorld): Promise<void> {
   for (const { server } of clusters) {
-    server.fault({ path: /\/log$/ }, { kind: 'drop' }, 10);
+    server.fault(LOGS, { kind: 'drop' }, 10);
     server.dropConnections();
   }
   return Promise.resolve();
+}
+
+/** Of a few runs, until their logs are sealed as they are. */
+function refuseLogs({ clusters }: ChaosWorld): Promise<void> {
+  const refused = { kind: 'status', status: 500, reason: 'InternalError' } as const;
+  for (const { server } of clusters) {
+    const names = server.store.list('pipelineruns').map(({ metadata }) => metadata.name);
+    const path = new RegExp(`/pods/(${names.slice(-REFUSED_RUNS).join('|')})-.*/log$`);
+    if (names.length > 0) server.fault({ path }, refused, 1_000);
+  }
+  return Promise.resolve();
+}
+
+/** Pods that are made now wait for so long that somebody asks for their events. */
+function startSlowly({ clusters }: ChaosWorld): Promise<void> {
+  for (const cluster of clusters) cluster.startSlowly();
+  return Promise.resolve();
+}
+
+/** As by a dispatcher that was frozen with its request under way. */
+function createLate({ clusters }: ChaosWorld): Promise<void> {
+  for (const cluster of clusters) cluster.createLate();
+  return Promise.resolve();
+}
+
+/** As by who takes the shards over, and is slow. */
+async function lockShards(world: ChaosWorld): Promise<void> {
+  await change(world, 'DO $$ BEGIN PERFORM FROM cluster_shards FOR UPDATE; PERFORM pg_sleep(0.3); END $$');
 }
 
 function loseAnswersOfCreates({ clusters }: ChaosWorld): Promise<void> {
@@ -115,18 +155,31 @@ export async function cancelStatements(world: ChaosWorld): Promise<number> {
   return cancelled.length;
 }
 
-/** Of the days that are made ready ahead, which no log is in yet. */
 async function dropLastPartition(world: ChaosWorld): Promise<void> {
+  await change(world, `DO $$ BEGIN EXECUTE 'DROP TABLE IF EXISTS ' || ${LAST_PARTITION}; END $$`);
+}
+
+/** While the dispatchers wait for the lock, to make it themselves. */
+async function makePartitionFirst(world: ChaosWorld): Promise<void> {
+  await dropLastPartition(world);
   await change(
     world,
-    `DO $$ BEGIN EXECUTE 'DROP TABLE IF EXISTS build_log_chunks_' || to_char(current_date + 3, 'YYYYMMDD'); END $$`,
+    `DO $$ BEGIN
+       PERFORM pg_advisory_xact_lock(${PARTITION_LOCK});
+       PERFORM pg_sleep(1.6);
+       EXECUTE format('CREATE TABLE IF NOT EXISTS %I PARTITION OF build_log_chunks FOR VALUES FROM (%L) TO (%L)',
+                      ${LAST_PARTITION}, current_date + 3, current_date + 4);
+     END $$`,
   );
 }
 
+/** Unless it is there: also one that another strike makes, or that is just being removed. */
 async function makeOldPartition(world: ChaosWorld): Promise<void> {
+  const name = `build_log_chunks_${OLD_DAY.replaceAll('-', '')}`;
+  const range = `FOR VALUES FROM ('${OLD_DAY}') TO (date '${OLD_DAY}' + 1)`;
   await change(
     world,
-    `CREATE TABLE IF NOT EXISTS build_log_chunks_${OLD_DAY.replaceAll('-', '')}
-       PARTITION OF build_log_chunks FOR VALUES FROM ('${OLD_DAY}') TO (date '${OLD_DAY}' + 1)`,
+    `DO $$ BEGIN CREATE TABLE ${name} PARTITION OF build_log_chunks ${range};
+     EXCEPTION WHEN duplicate_table OR unique_violation OR invalid_object_definition THEN END $$`,
   );
 }

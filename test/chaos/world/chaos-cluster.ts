@@ -18,6 +18,9 @@ const CREDENTIALS = '-credentials';
 const LINGERS = 'chaos.image-factory.io/lingers';
 /** From a container's end to the pod's, as its node tells them. */
 const GONE_AFTER_MS = 30;
+/** For longer than it takes until somebody asks for a pod's events. */
+const SLOW_START_MS = 6_000;
+const SLOW_FOR_MS = 3_000;
 /** Steps print in so many goes. */
 const GOES = 4;
 /** Within which an attempt that is to lose its pod does. */
@@ -32,6 +35,11 @@ interface ClusterParts {
   readonly live: LiveRuns;
   /** Whether the database knows the run with that uid. */
   readonly isRecorded: (uid: string) => Promise<boolean>;
+}
+
+interface ObservedStatus {
+  readonly phase?: string;
+  readonly conditions?: readonly { readonly reason?: string }[];
 }
 
 interface RunParameters {
@@ -58,6 +66,8 @@ export class ChaosCluster {
   /** Uids of pods in deletion. */
   readonly #leaving = new Set<string>();
   readonly #bookmarks: NodeJS.Timeout;
+  #slowUntilMs = 0;
+  #lastGone: FakeObject | undefined;
 
   private constructor(parts: ClusterParts) {
     const { name, maxRuns, server, registry, plans, live, isRecorded } = parts;
@@ -71,7 +81,10 @@ export class ChaosCluster {
     server.store.onEvent(({ resource, type, object }) => {
       const { name } = object.metadata;
       if (resource.resource === 'pipelineruns' && type === 'ADDED') this.#takeUp(object);
-      if (resource.resource === 'pipelineruns' && type === 'DELETED') this.facts.runGone(name);
+      if (resource.resource === 'pipelineruns' && type === 'DELETED') {
+        this.#lastGone = object;
+        this.facts.runGone(name);
+      }
       if (resource.resource === 'secrets' && type === 'ADDED' && name.endsWith(CREDENTIALS))
         this.facts.secretMade(name.slice(0, -CREDENTIALS.length));
       if (resource.resource === 'pods') this.#podChanged(object, type === 'DELETED');
@@ -85,13 +98,29 @@ export class ChaosCluster {
     return new ChaosCluster({ ...parts, server: await FakeKubeApiServer.start() });
   }
 
+  /** Pods that are made in the next seconds start late. */
+  startSlowly(): void {
+    this.#slowUntilMs = performance.now() + SLOW_FOR_MS;
+  }
+
+  /** A run that was here, and is gone with all that belonged to it, is made once more. */
+  createLate(): void {
+    const run = this.#lastGone;
+    this.#lastGone = undefined;
+    if (run === undefined) return;
+    const { name, namespace = '', labels = {} } = run.metadata;
+    // Its attempt is not over yet.
+    if (this.server.store.find('secrets', namespace, `${name}${CREDENTIALS}`) !== undefined) return;
+    this.server.store.put('pipelineruns', { metadata: { name, namespace, labels }, spec: run['spec'] });
+  }
+
   /** Objects of attempts that are still here. */
   leftovers(): string[] {
     return ['pipelineruns', 'taskruns', 'pods', 'secrets'].flatMap((resource) =>
       this.server.store
         .list(resource)
         .filter((object) => object.metadata.labels?.[LABELS.execution] !== undefined)
-        .map((object) => `${this.name}: ${resource}/${object.metadata.name}`),
+        .map((object) => `${this.name}: ${resource}/${object.metadata.name}${stateOf(object)}`),
     );
   }
 
@@ -119,7 +148,7 @@ export class ChaosCluster {
     }
     const digest = digestOf(imageOf(found));
     const results = { IMAGE_URL: `${this.#registry.host}/${IMAGE_PATH}`, IMAGE_DIGEST: digest };
-    const waitsMs = plan?.waitsMs ?? 0;
+    const waitsMs = performance.now() < this.#slowUntilMs ? SLOW_START_MS : (plan?.waitsMs ?? 0);
     const waits = { reason: 'ContainerCreating', message: 'pulling the image of the step' };
     const clone: FakeTaskScript = { ending: 'hangs', ...(waitsMs > 0 ? { waits } : {}) };
     this.#tekton.scripts.set(buildId, { clone, build: { ending: 'hangs', results } });
@@ -242,6 +271,13 @@ export class ChaosCluster {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+function stateOf({ metadata, status }: FakeObject & { status?: ObservedStatus }): string {
+  const { phase, conditions = [] } = status ?? {};
+  const deleted = metadata.deletionTimestamp === undefined ? [] : ['in deletion'];
+  const words = [...conditions.map(({ reason = '' }) => reason), phase ?? '', ...deleted].filter((word) => word !== '');
+  return words.length === 0 ? '' : ` (${words.join(', ')})`;
 }
 
 function planIndex(run: RunParameters): number {
