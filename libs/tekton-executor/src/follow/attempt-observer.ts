@@ -2,7 +2,6 @@ import { DomainError, isDomainError } from '@image-factory/domain';
 import type { Attempt, AttemptObservation, Clock, PresentAttempt, PrepareRequest } from '@image-factory/domain';
 import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
-import { tailKey } from '../log/log-tails.js';
 import type { LogTails } from '../log/log-tails.js';
 import { clusterUidOf, readClusterUid } from '../place/cluster-uid.js';
 import { isEnded, podOf } from '../status/attempt-view.js';
@@ -14,9 +13,9 @@ import type { OverduePods } from '../status/pods-over.js';
 import { stepTimes } from '../status/step-times.js';
 import type { AttemptViews, SeenAttempt } from './attempt-views.js';
 import type { EndedReads } from './ended-reads.js';
-import { Explanations } from './explanations.js';
+import { type Explanation, Explanations } from './explanations.js';
 import type { EventObject } from './kube-objects.js';
-import { failedContainer, finalDocument, readAttempt, readLogTail, readPodEvents, readPods } from './read-attempt.js';
+import { finalDocument, readAttempt, readPods } from './read-attempt.js';
 import type { ReadAttempt } from './read-attempt.js';
 import type { PodView, RunView } from './run-views.js';
 import type { WatchKeeper } from './watch-keeper.js';
@@ -34,16 +33,15 @@ export interface AttemptObserverOptions {
 }
 
 /** An ended run as it was read once: everything that its verdict is a function of. */
-interface Ended {
+interface Ended extends Explanation {
   readonly uid: string;
   readonly read: ReadAttempt;
-  readonly tail: LogTail | undefined;
-  readonly events: readonly EventObject[];
 }
 
-/** Events are listed for a TaskRun that has waited so long, and again after so long. */
+/** Events are listed for a TaskRun that has waited so long. */
 const EVENTS_AFTER_MS = 4_000;
-const EVENTS_TTL_MS = 5_000;
+
+const UNEXPLAINED = { tail: undefined, events: [], document: '', deleted: false };
 
 /** Ends that mean that the namespace lacks what preparation makes. */
 const PLACE_BROKEN = new Set(['TaskMissing', 'ServiceAccountMissing']);
@@ -56,7 +54,6 @@ const PLACE_BROKEN = new Set(['TaskMissing', 'ServiceAccountMissing']);
 export class AttemptObserver {
   readonly #options: AttemptObserverOptions;
   readonly #ended = new Map<string, Ended>();
-  readonly #events = new Map<string, { readonly atMs: number; readonly events: readonly EventObject[] }>();
   /** The TaskRun that an execution waits for, and since when it is seen to, by the monotonic clock. */
   readonly #waits = new Map<string, { readonly taskRun: string; readonly sinceMs: number }>();
 
@@ -64,7 +61,7 @@ export class AttemptObserver {
 
   constructor(options: AttemptObserverOptions) {
     this.#options = options;
-    this.#explanations = new Explanations(options.clock, options.logger);
+    this.#explanations = new Explanations(options.tails, options.clock, options.logger);
   }
 
   async observe(attempt: Attempt): Promise<AttemptObservation> {
@@ -73,14 +70,15 @@ export class AttemptObserver {
       await sameCluster(connection, attempt, 'status');
       return await this.#look(connection, attempt);
     } catch (error) {
-      if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
-      throw error;
+      if (!isDomainError(error)) throw error;
+      // Patience with who explains an end begins when the cluster is back.
+      this.#explanations.forget(attempt.executionId);
+      return { kind: 'unreachable', reason: error.reason, message: error.message };
     }
   }
 
   forget(executionId: string): void {
     this.#ended.delete(executionId);
-    this.#events.delete(executionId);
     this.#waits.delete(executionId);
     this.#explanations.forget(executionId);
   }
@@ -170,11 +168,8 @@ export class AttemptObserver {
     const { waiting } = stepTimes(view, clock.now());
     const pod = waiting === undefined ? undefined : podOf(view, waiting);
     const long = waiting !== undefined && this.#waitedMs(attempt, waiting.uid) > EVENTS_AFTER_MS;
-    const found =
-      pod !== undefined && long
-        ? await this.#explanations.ofNow(() => this.#podEvents(connection, attempt, pod))
-        : undefined;
-    return this.#status(attempt, view, { events: found ?? [], tail: undefined, document: '', deleted: false });
+    const events = pod !== undefined && long ? await this.#explanations.ofWait(connection, attempt, pod) : [];
+    return this.#status(attempt, view, { events, tail: undefined, document: '', deleted: false });
   }
 
   /** As it is seen from here: the TaskRun's own time is its cluster's, whose clock may be ahead. */
@@ -189,6 +184,10 @@ export class AttemptObserver {
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
     const first = this.#ended.get(attempt.executionId)?.uid !== view.run.uid;
     const ended = await this.#readEnd(connection, attempt, view);
+    if (ended === undefined) {
+      // Not read whole either: a pod of it may be missing here.
+      return { ...this.#status(attempt, view, UNEXPLAINED), end: undefined, podsOver: false, podsProvedOver: false };
+    }
     const newest = { ...ended.read.view, pods: newestPods(ended, view.pods) };
     const status = this.#status(attempt, newest, {
       ...ended,
@@ -218,7 +217,7 @@ export class AttemptObserver {
     const end = this.#endSeen(attempt, view);
     if (end !== undefined) return end;
     if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, seen, true);
-    return this.#status(attempt, view, { tail: undefined, events: [], document: '', deleted: false });
+    return this.#status(attempt, view, UNEXPLAINED);
   }
 
   /** The last state of a run that is gone, when that was its end. */
@@ -230,55 +229,19 @@ export class AttemptObserver {
     return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
   }
 
-  async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
+  /** @returns undefined while what explains the end cannot be read, and is waited for */
+  async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended | undefined> {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
+    if (this.#explanations.isWaiting(attempt.executionId)) return undefined;
     const found = await this.#options.endedReads.read(connection, attempt, view.run);
     const read = found ?? { view, document: lastDocument(view.run) };
     const withSeen = { ...read.view, pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods) };
-    const ended: Ended = {
-      uid: view.run.uid,
-      read: { ...read, view: withSeen },
-      tail: await this.#tail(connection, attempt, withSeen),
-      events: await this.#endEvents(connection, attempt, withSeen),
-    };
+    const explanation = await this.#explanations.ofEnd(connection, attempt, withSeen);
+    if (explanation === undefined) return undefined;
+    const ended: Ended = { uid: view.run.uid, read: { ...read, view: withSeen }, ...explanation };
     this.#ended.set(attempt.executionId, ended);
     return ended;
-  }
-
-  /** From the pod while it is there; else what was followed here. */
-  async #tail(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<LogTail | undefined> {
-    const failed = failedContainer(view);
-    if (failed === undefined) return undefined;
-    const read = await this.#explanations.ofEnd(attempt.executionId, () =>
-      readLogTail(connection, attempt.place.namespace, failed.pod, failed.container),
-    );
-    return read ?? this.#options.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
-  }
-
-  /** What the pod of a TaskRun that never started waited for, while the events are kept. */
-  async #endEvents(
-    connection: ClusterConnection,
-    attempt: Attempt,
-    view: AttemptView,
-  ): Promise<readonly EventObject[]> {
-    if (view.run.verdict.status === 'True') return [];
-    const unstarted = view.taskRuns.find(
-      (taskRun) =>
-        taskRun.verdict.status === 'False' && taskRun.steps.every(({ startedAt }) => startedAt === undefined),
-    );
-    const pod = unstarted === undefined ? undefined : podOf(view, unstarted);
-    if (pod === undefined) return [];
-    return (await this.#explanations.ofEnd(attempt.executionId, () => this.#podEvents(connection, attempt, pod))) ?? [];
-  }
-
-  async #podEvents(connection: ClusterConnection, attempt: Attempt, pod: PodView): Promise<readonly EventObject[]> {
-    const nowMs = this.#options.clock.monotonicMs();
-    const known = this.#events.get(attempt.executionId);
-    if (known !== undefined && nowMs - known.atMs < EVENTS_TTL_MS) return known.events;
-    const events = await readPodEvents(connection, pod.namespace, pod.uid);
-    this.#events.set(attempt.executionId, { atMs: nowMs, events });
-    return events;
   }
 
   /** A pod that the watch does not know, or only misses, is looked up: it must not hold the attempt for ever. */

@@ -4,7 +4,6 @@ import type { ClusterConnection, RequestClass } from '@image-factory/cluster-con
 import { findRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { LogLineParser } from '../log/log-line-parser.js';
-import { failedStep, failedTaskRun } from '../status/classify-failure.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { LogTail } from '../status/log-tail.js';
 import { TEKTON_LABELS } from './kube-objects.js';
@@ -67,6 +66,9 @@ export function finalDocument(run: PipelineRunObject): string {
   return JSON.stringify({ apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', ...run, metadata });
 }
 
+/** Longest that a request takes for what only explains a state. */
+const EXPLAINING_MS = 5_000;
+
 /** Events of one pod, oldest first; none when they may not be read. */
 export async function readPodEvents(
   connection: ClusterConnection,
@@ -80,6 +82,7 @@ export async function readPodEvents(
       method: 'GET',
       path: KUBE_PATHS.eventsIn(namespace),
       query,
+      timeoutMs: EXPLAINING_MS,
     });
     return [...(body.items ?? [])].sort((a, b) => eventTime(a) - eventTime(b));
   } catch (error) {
@@ -90,15 +93,6 @@ export async function readPodEvents(
 
 function eventTime(event: EventObject): number {
   return Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '') || 0;
-}
-
-/** Where the failed step's log is, when a step failed. */
-export function failedContainer(view: AttemptView): { readonly pod: string; readonly container: string } | undefined {
-  const taskRun = view.run.verdict.status === 'False' ? failedTaskRun(view) : undefined;
-  const container = taskRun === undefined ? undefined : failedStep(taskRun)?.container;
-  return taskRun?.podName === undefined || taskRun.podName === '' || container === undefined
-    ? undefined
-    : { pod: taskRun.podName, container };
 }
 
 const TAIL = { tailLines: 20, limitBytes: 64 * 1024 };
@@ -118,6 +112,7 @@ export async function readLogTail(
       path: KUBE_PATHS.podLog(namespace, pod),
       query: { container, timestamps: true, ...TAIL },
       accept: '*/*',
+      timeoutMs: EXPLAINING_MS,
     });
     const parser = new LogLineParser();
     const lines = [...parser.push(Buffer.from(typeof body === 'string' ? body : '')), ...parser.end()];

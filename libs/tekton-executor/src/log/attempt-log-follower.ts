@@ -64,7 +64,8 @@ export async function followAttemptLogs(request: FollowLogsRequest): Promise<voi
           stop.abort();
         });
       }
-      if (isFinished(seen, request.overdue)) {
+      if (!isFinished(seen, request.overdue)) confirmed = 'notYet';
+      else {
         if (confirmed !== 'notYet') break;
         confirmed = await confirm(request, seen);
         if (confirmed !== 'notYet') continue;
@@ -228,10 +229,11 @@ async function sealUnread(
       const mayBeMissing = mayHavePrinted(taskRun, known, container, { pods: seen.pods, isLast: areAllKnown });
       const missed = !read.has(logStepKey(step)) && mayBeMissing;
       if (missed && !(await sink.cursor(step)).ended) {
+        const pod = taskRun?.podName ?? '';
         const message =
-          taskRun === undefined
-            ? `The run was deleted before its tasks were seen; what ${task} may have printed is missing.`
-            : `Pod ${taskRun.podName ?? ''} was gone before its log was read.`;
+          pod === ''
+            ? `The run was deleted before a pod of task ${task} was seen; it may have printed something.`
+            : `Pod ${pod} was gone before its log was read.`;
         await sink.append(step, [gapRecord(clock.now().toISOString(), 'PodDeleted', message)]);
       }
       await sink.end(step);

@@ -60,10 +60,11 @@ describe('a step that no reader met', () => {
   });
 
   it.each([
-    ['no TaskRun was seen', undefined],
-    ['its TaskRun had no pod when it was seen', taskRunOf({ podName: '' })],
-  ])('%s before the run went unread: it may have printed', (_what, taskRun) => {
-    const unstarted = taskRun && { ...taskRun, steps: [] };
-    expect(mayHavePrinted(unstarted, undefined, 'step-build', { pods: [], isLast: false })).toBe(true);
+    ['no TaskRun was seen', true, undefined],
+    ['its TaskRun went on without a pod when it was seen', true, { status: 'Unknown', reason: 'Pending', message: '' }],
+    ['its TaskRun was seen to end without a pod', false, { status: 'False', reason: 'PodCreationFailed', message: '' }],
+  ] as const)('%s before its run went unread: it may have printed: %s', (_what, expected, verdict) => {
+    const taskRun = verdict && { ...taskRunOf({ podName: '' }), verdict, steps: [] };
+    expect(mayHavePrinted(taskRun, undefined, 'step-build', { pods: [], isLast: false })).toBe(expected);
   });
 });

@@ -1,4 +1,5 @@
 import type { PodView, StepView, TaskRunView } from '../follow/run-views.js';
+import { isEnded } from '../status/attempt-view.js';
 import { hasEnded, isStuck } from '../status/pods-over.js';
 
 /** Tekton ended the TaskRun because an image of its pod cannot be had: no container of it ever started. */
@@ -14,7 +15,7 @@ const PULL_FAILED = 'TaskRunImagePullFailed';
  * @param step of the TaskRun's status; undefined while that names none
  * @param container of the step in its pod
  * @param seen `pods`: what is known of the run's pods, also of those that are gone; `isLast`: the run was read after it had
- * ended, so that the TaskRun's state is its last
+ * ended, so that what is known of its TaskRuns is their last state
  */
 export function mayHavePrinted(
   taskRun: TaskRunView | undefined,
@@ -27,7 +28,7 @@ export function mayHavePrinted(
   if (taskRun.verdict.reason === PULL_FAILED) return false;
   const { podName = '' } = taskRun;
   const pod = pods.find(({ name, taskRun: owner }) => owner === taskRun.name && (podName === '' || name === podName));
-  if (pod === undefined) return podName !== '' || !isLast;
+  if (pod === undefined) return podName !== '' || (!isLast && !isEnded(taskRun.verdict));
   if (pod.lastStateUnseen) return true;
   const state = pod.containers.find(({ name }) => name === container)?.state;
   if (state === 'running' || state === 'terminated') return true;

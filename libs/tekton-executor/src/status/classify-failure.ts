@@ -65,6 +65,26 @@ export function classifyFailure(view: AttemptView, context: FailureContext): Fai
   return failure(reason, describe(failed));
 }
 
+/** Whether the last lines of the failed step's log may decide. */
+export function needsTail({ run: { verdict } }: AttemptView): boolean {
+  const { status, reason } = verdict;
+  return status === 'False' && !CANCELLED.has(reason) && !TIMED_OUT.has(reason) && RUN_REASONS[reason] === undefined;
+}
+
+/** Whether the events of a pod that never started may decide. */
+export function needsEvents({ run: { verdict } }: AttemptView, stopIntent: StopIntent | undefined): boolean {
+  return TIMED_OUT.has(verdict.reason) || (CANCELLED.has(verdict.reason) && stopIntent === 'StartLimit');
+}
+
+/** Where the failed step's log is, when a step failed. */
+export function failedContainer(view: AttemptView): { readonly pod: string; readonly container: string } | undefined {
+  const taskRun = view.run.verdict.status === 'False' ? failedTaskRun(view) : undefined;
+  const container = taskRun === undefined ? undefined : failedStep(taskRun)?.container;
+  return taskRun?.podName === undefined || taskRun.podName === '' || container === undefined
+    ? undefined
+    : { pod: taskRun.podName, container };
+}
+
 function stopped(view: AttemptView, context: FailureContext): Failure {
   const { stopIntent } = context;
   if (stopIntent === undefined) return failure('ForeignCancel', 'The PipelineRun was cancelled, not by us');
@@ -140,6 +160,7 @@ function describe({ taskRun, step, tail }: FailedTask): string {
   const lines = shownTail(tail);
   const config =
     plainStep || step?.message === undefined || step.exitCode !== undefined ? '' : ` (${oneLine(step.message)})`;
+  if (tail?.isUnread === true && lines === '') return `${head}${config}; its log could not be read`;
   return lines === '' ? `${head}${config}` : `${head}; its last lines:\n${lines}\n`;
 }
 

@@ -91,6 +91,8 @@ function stepReason(task: FailedTask): AttemptReason {
   if (step?.reason === 'OOMKilled') return 'StepOutOfMemory';
   const disruption = disruptionReason(task);
   if (disruption !== undefined) return disruption;
+  // The log alone tells the user's fault from the registry's (rule 16).
+  if (tail?.isUnread === true) return 'UnknownFailure';
   const last = tail?.lines.at(-1) ?? '';
   if (last.includes('Termination message is above max allowed size')) return 'ResultTooLarge';
   const reported = reportedReason(tail);

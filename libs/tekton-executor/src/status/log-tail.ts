@@ -4,6 +4,8 @@ import type { Reason } from '@image-factory/domain';
 /** The last lines of a failed step's log, as text for people. */
 export interface LogTail {
   readonly lines: readonly string[];
+  /** There may be more of it, which could not be read: it shows something and decides nothing. */
+  readonly isUnread?: boolean;
 }
 
 const SHOWN_LINES = 8;
