@@ -47,21 +47,22 @@ export async function runRound(
     const limits = new LimitWatch(world);
     await Promise.all(world.dispatchers.map((one) => one.working));
     const opening = clock.lap();
-    const { struck, missed } = await strikeAll(world, seed, points, schedule);
+    const strikes = await strikeAll(world, seed, points, schedule);
+    const { struck, missed } = strikes;
     const striking = clock.lap();
     await load.stop();
     let logsWithGaps = 0;
     const violations = await awaitQuiet(world, QUIET_WITHIN_MS);
     await limits.stop();
-    const lateRuns = world.clusters.reduce((sum, { facts }) => sum + facts.lateRuns, 0);
+    const lateRuns = world.clusters.reduce((sum, { facts, madeLate }) => sum + facts.lateRuns - madeLate, 0);
     if (violations.length === 0) {
       const logs = await checkLogs(world);
       logsWithGaps = logs.withGaps;
       violations.push(...(await checkEnds(world)), ...logs.violations, ...(await checkInvariants(world)));
     }
     violations.push(...(await checkAcknowledged(world, load.acknowledged)), ...(await checkRows(world)));
-    violations.push(...checkProcesses(world, [...struck, ...missed]), ...limits.violations);
-    violations.push(...checkAllowances(struck, missed, { seconds: striking, lateRuns, logsWithGaps }));
+    violations.push(...checkProcesses(world, strikes), ...limits.violations);
+    violations.push(...checkAllowances(struck, { opening, lateRuns, logsWithGaps }));
     const settling = clock.lap();
     return {
       seed,

@@ -14,6 +14,8 @@ const ARMED = 20;
 export interface Strikes {
   readonly struck: readonly string[];
   readonly missed: readonly string[];
+  /** For which something was brought about, whether it struck or not. */
+  readonly provoked: readonly string[];
 }
 
 /** Lets faults of the schedule strike, on two dispatchers at once, until so many have. */
@@ -26,9 +28,11 @@ export async function strikeAll(
   const random = new Random(seed ^ 0xfa17);
   const struck: string[] = [];
   const missed: string[] = [];
+  const provoked: string[] = [];
   const armed = Array.from({ length: DISPATCHERS }, (): CrossingFault[] => []);
   const busy = new Map<number, Promise<void>>();
   const doOne = async (fault: DoneFault, place: number): Promise<void> => {
+    if (fault.provokes === true) provoked.push(fault.name);
     const met = await fault.strike(world, place, random);
     (met ? struck : missed).push(fault.name);
   };
@@ -58,7 +62,7 @@ export async function strikeAll(
     );
   }
   await Promise.all(busy.values());
-  return { struck, missed };
+  return { struck, missed, provoked };
 }
 
 /** Adds crossings until there are enough. @returns what the schedule has before that does not come by itself */

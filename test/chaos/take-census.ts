@@ -3,6 +3,7 @@ import { awaitQuiet } from './check/await-quiet.ts';
 import { CLUSTER_FAULTS } from './fault/strike-cluster.ts';
 import { type Provocation, PROVOCATIONS } from './fault/provocations.ts';
 import { DATABASE_FAULTS } from './fault/strike-database.ts';
+import { REGISTRY_FAULTS } from './fault/strike-registry.ts';
 import { BuildLoad } from './load/build-load.ts';
 import type { DispatcherProcess } from './process/dispatcher-process.ts';
 import { Random } from './schedule/random.ts';
@@ -22,7 +23,8 @@ export async function takeCensus(postgres: ChaosPostgres): Promise<ReadonlyMap<s
     const load = new BuildLoad(world, random);
     await Promise.all(world.dispatchers.map((one) => one.working));
     await delay(CALM_MS);
-    for (const fault of [...CLUSTER_FAULTS, ...DATABASE_FAULTS]) await fault.strike(world, 0, random);
+    for (const fault of [...CLUSTER_FAULTS, ...DATABASE_FAULTS, ...REGISTRY_FAULTS])
+      await fault.strike(world, 0, random);
     const sum = new Map<string, number>();
     for (const provocation of PROVOCATIONS) await provoke(provocation, world, sum);
     await load.stop();

@@ -1,10 +1,10 @@
-import { INSTALLATION_RUNS } from '../load/limits.ts';
-
 /** What is no violation by itself, because a fault may explain it. */
 export interface Excused {
-  /** From the first fault to the last. */
-  readonly seconds: number;
+  /** Seconds until all dispatchers worked. */
+  readonly opening: number;
+  /** But for those that the suite itself kept away. */
   readonly logsWithGaps: number;
+  /** But for those that the suite itself made. */
   readonly lateRuns: number;
 }
 
@@ -14,13 +14,8 @@ export interface Excused {
  * disruption, and a third of all attempts is read by the dispatcher that was struck. Many pods linger until they are read.
  */
 const GAPS_PER_FAULT = 0.5;
-/** On a machine that needs longer for a fault, what it takes away is away for longer. */
-const USUAL_SECONDS = 3;
-/** Faults for which logs are kept away until one has a gap: of each build that runs, with its two steps. */
-const KEEPS_LOGS_AWAY = /SELECT build_log_(chunks|cursors)/;
-const GAPS_WITHOUT_LOGS = 2 * INSTALLATION_RUNS;
-/** Faults for which runs are made late. */
-const CREATES_LATE = /UPDATE build_executions\.swept_at/;
+/** On a machine that needs longer to open a round, what a fault takes away is away for longer. */
+const USUAL_OPENING_SECONDS = 3;
 /** For rounds of few faults. */
 const MORE_GAPS = 2;
 /** These keep nobody from reading. */
@@ -30,21 +25,12 @@ const HOLDS_CREATES_UP = /^(SIGSTOP|freeze at |slow answers)/;
 /** Requests that one dispatcher has under way to a cluster. */
 const CREATES_AT_ONCE = 16;
 
-/** More logs with gaps, or more late runs, than the faults of a round can explain; of the missed, those that were brought about. */
-export function checkAllowances(
-  struck: readonly string[],
-  missed: readonly string[],
-  { seconds, logsWithGaps, lateRuns }: Excused,
-): string[] {
-  const tried = [...struck, ...missed];
+/** More logs with gaps, or more late runs, than the faults of a round can explain. */
+export function checkAllowances(struck: readonly string[], { opening, logsWithGaps, lateRuns }: Excused): string[] {
   const strikes = struck.filter((fault) => !STRIKES_NO_READER.test(fault)).length;
-  const slowness = Math.max(1, seconds / (struck.length * USUAL_SECONDS));
-  const mostGaps =
-    MORE_GAPS +
-    Math.ceil(strikes * GAPS_PER_FAULT * slowness) +
-    GAPS_WITHOUT_LOGS * tried.filter((fault) => KEEPS_LOGS_AWAY.test(fault)).length;
-  const held = struck.filter((fault) => HOLDS_CREATES_UP.test(fault)).length;
-  const mostLate = (held + tried.filter((fault) => CREATES_LATE.test(fault)).length) * CREATES_AT_ONCE;
+  const slowness = Math.max(1, opening / USUAL_OPENING_SECONDS);
+  const mostGaps = MORE_GAPS + Math.ceil(strikes * GAPS_PER_FAULT * slowness);
+  const mostLate = struck.filter((fault) => HOLDS_CREATES_UP.test(fault)).length * CREATES_AT_ONCE;
   const found: string[] = [];
   if (logsWithGaps > mostGaps) found.push(`log: ${logsWithGaps} have gaps, the faults explain ${mostGaps}`);
   if (lateRuns > mostLate) found.push(`late: ${lateRuns} runs came late, the faults explain ${mostLate}`);

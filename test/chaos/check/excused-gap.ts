@@ -27,7 +27,7 @@ const EXCUSES: readonly Excuse[] = [
   { says: /^Pod \S+ was deleted before the log of \S+ was read to its end\.$/, isTrue: wasPodDeleted },
   { says: /^Pod \S+ was gone before its log was read\.$/, isTrue: wasPodDeleted },
   {
-    says: /^The run was deleted before its tasks were seen; what \S+ may have printed is missing\.$/,
+    says: /^The run was deleted before a pod of task \S+ was seen; it may have printed something\.$/,
     isTrue: wasRunDeleted,
   },
   { says: /^the log could not be read to its end within the seal limit /, isTrue: hasSealLimitPassed },
@@ -46,8 +46,8 @@ function wasPodDeleted({ log_sealed_at }: LoggedRun, { podDeletedAt }: RunFacts,
   return deletedAt !== undefined && (log_sealed_at === null || deletedAt <= log_sealed_at.getTime());
 }
 
-function wasRunDeleted(_row: LoggedRun, { deletedByOthers }: RunFacts): boolean {
-  return deletedByOthers;
+function wasRunDeleted({ log_sealed_at }: LoggedRun, { deletedByOthers, goneAt = Infinity }: RunFacts): boolean {
+  return deletedByOthers && (log_sealed_at === null || goneAt <= log_sealed_at.getTime());
 }
 
 function hasSealLimitPassed({ outcome_at, log_sealed_at }: LoggedRun): boolean {

@@ -8,6 +8,8 @@ export interface DoneFault {
   readonly name: string;
   /** `place`: it strikes one dispatcher, beside faults of others; `world`: it strikes what all share, alone. */
   readonly scope: 'place' | 'world';
+  /** It brings about what it waits for. */
+  readonly provokes?: boolean;
   /** @returns false when nothing met it */
   strike(world: ChaosWorld, place: number, random: Random): Promise<boolean>;
 }

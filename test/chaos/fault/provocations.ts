@@ -4,7 +4,7 @@ import type { ChaosWorld } from '../world/chaos-world.ts';
 /** What lets a dispatcher come by a crossing that it seldom comes by. */
 export interface Provocation {
   /** Labels of crossings. */
-  readonly of: RegExp;
+  readonly of: readonly string[];
   /** Only a process that starts comes by: the one that stands there dies before. */
   readonly atStart?: boolean;
   readonly bring?: (world: ChaosWorld) => Promise<void>;
@@ -19,8 +19,6 @@ const INSTALLATION_NAMESPACE = 'image-factory-system';
 /** Longer ago than logs are kept. */
 const OLD_DAY = '2025-01-01';
 const CREATES = { method: 'POST', path: /\/pipelineruns$/ };
-const REFUSED_RUNS = 4;
-const LOGS = { path: /\/log$/ };
 /** SQL for the name of the last of the days that are made ready ahead; no log is in it yet. */
 const LAST_PARTITION = `'build_log_chunks_' || to_char(current_date + 3, 'YYYYMMDD')`;
 /** Held by whoever changes the partitions. */
@@ -28,28 +26,38 @@ const PARTITION_LOCK = 0x69666c70;
 
 export const PROVOCATIONS: readonly Provocation[] = [
   {
-    of: /^(CONNECT|LISTEN|INSERT INTO (dispatchers|cluster_shards)|SELECT (version|migrations|to_regclass|current_schema|generate_series|pg_class)|UPDATE providers\.(previous_nonce|credential_last_used_at))$/,
+    of: [
+      'LISTEN',
+      'INSERT INTO dispatchers',
+      'INSERT INTO cluster_shards',
+      'SELECT version',
+      'SELECT migrations',
+      'SELECT to_regclass',
+      'SELECT current_schema',
+      'UPDATE providers.previous_nonce',
+      'UPDATE providers.credential_last_used_at',
+    ],
     atStart: true,
   },
-  { of: /^((GET|PATCH|POST) configmaps|POST namespaces)$/, atStart: true, bring: forgetInstallation },
+  { of: ['GET configmaps', 'POST configmaps', 'POST namespaces'], atStart: true, bring: forgetInstallation },
   {
-    of: /^(LIST storageclasses|(COMMIT of )?UPDATE providers\.detected)$/,
+    of: ['LIST storageclasses', 'UPDATE providers.detected', 'COMMIT of UPDATE providers.detected'],
     atStart: true,
     bring: (world) => change(world, 'UPDATE providers SET detect_due_at = now()'),
   },
   {
     // Every tenant's namespace is made ready again, as after an upgrade of the Tasks.
-    of: /^(GET namespaces|PATCH (serviceaccounts|tasks)|INSERT INTO tenant_namespaces)$/,
+    of: ['GET namespaces', 'PATCH serviceaccounts', 'PATCH tasks', 'INSERT INTO tenant_namespaces'],
     bring: (world) => change(world, `UPDATE tenant_namespaces SET content_hash = ''`),
   },
   {
-    of: /^POST selfsubjectaccessreviews$/,
+    of: ['POST selfsubjectaccessreviews'],
     bring: (world) => change(world, 'UPDATE providers SET detail_generation = NULL'),
     everyMs: 1_000,
   },
   {
     // As a failover does; what was compared with another database counts no more.
-    of: /^UPDATE (installation\.database_identity|cluster_shards\.compared_identity)$/,
+    of: ['UPDATE installation.database_identity', 'UPDATE cluster_shards.compared_identity'],
     bring: (world) =>
       change(
         world,
@@ -58,37 +66,44 @@ export const PROVOCATIONS: readonly Provocation[] = [
       ),
     withinMs: 8_000,
   },
-  { of: /(^|COMMIT of .* \+ )create_unknown$/, bring: loseAnswersOfCreates, everyMs: 1_000 },
-  { of: /^ROLLBACK$/, bring: async (world) => void (await cancelStatements(world)), everyMs: 20 },
   {
-    of: /^((COMMIT of DROP TABLE \+ )?CREATE TABLE.*|ALTER TABLE ATTACH PARTITION|SELECT pg_inherits)$/,
+    of: ['create_unknown', 'COMMIT of lock_shards + lock_attempts + create_unknown'],
+    bring: loseAnswersOfCreates,
+    everyMs: 500,
+    withinMs: 12_000,
+  },
+  { of: ['ROLLBACK'], bring: async (world) => void (await cancelStatements(world)), everyMs: 20 },
+  {
+    of: [
+      'CREATE TABLE',
+      'ALTER TABLE ATTACH PARTITION',
+      'COMMIT of DROP TABLE + CREATE TABLE + ALTER TABLE ATTACH PARTITION',
+      'SELECT pg_inherits',
+    ],
     bring: dropLastPartition,
     everyMs: 200,
     withinMs: 8_000,
   },
-  { of: /^COMMIT of reads$/, bring: makePartitionFirst, everyMs: 100, withinMs: 8_000 },
+  { of: ['COMMIT of reads'], bring: makePartitionFirst, everyMs: 100, withinMs: 8_000 },
   {
-    of: /^(ALTER TABLE DETACH PARTITION|DROP TABLE|delete_cursors)$/,
+    of: ['ALTER TABLE DETACH PARTITION', 'DROP TABLE', 'delete_cursors'],
     bring: makeOldPartition,
     everyMs: 500,
     withinMs: 8_000,
   },
-  { of: /^find_shards$/, bring: lockShards, everyMs: 200 },
-  { of: /^UPDATE build_executions\.swept_at$/, bring: createLate, everyMs: 2_000, withinMs: 12_000 },
-  { of: /^LIST events$/, bring: startSlowly, withinMs: 12_000 },
-  { of: /^SELECT build_log_chunks$/, bring: cutLogs, everyMs: 1_000, withinMs: 8_000 },
-  { of: /^SELECT build_log_cursors$/, bring: refuseLogs, withinMs: SEAL_LIMIT_MS + 6_000 },
+  { of: ['find_shards'], bring: lockShards, everyMs: 200 },
+  { of: ['UPDATE build_executions.swept_at'], bring: createLate, everyMs: 2_000, withinMs: 12_000 },
+  { of: ['LIST events'], bring: startSlowly, withinMs: 12_000 },
+  { of: ['SELECT build_log_chunks'], bring: cutLogs, everyMs: 1_000, withinMs: 20_000 },
+  { of: ['SELECT build_log_cursors'], bring: refuseLogs, withinMs: SEAL_LIMIT_MS + 6_000 },
   // The listening connection is looked at every twenty seconds.
-  { of: /^SELECT constant$/, withinMs: 25_000 },
-  // What builds do by themselves, a few times in a round: the load's plans have it.
-  {
-    of: /^(PATCH pipelineruns|SELECT project_lanes|(COMMIT of .* )?set_pods_presumed_over)$/,
-    withinMs: 12_000,
-  },
+  { of: ['SELECT constant'], withinMs: 25_000 },
+  // What builds do by themselves, a few times in a round.
+  { of: ['PATCH pipelineruns', 'SELECT project_lanes', 'set_pods_presumed_over'], withinMs: 12_000 },
 ];
 
 export function provocationOf(label: string): Provocation | undefined {
-  return PROVOCATIONS.find(({ of }) => of.test(label));
+  return PROVOCATIONS.find(({ of }) => of.includes(label));
 }
 
 async function change(world: ChaosWorld, sql: string): Promise<void> {
@@ -106,21 +121,13 @@ function forgetInstallation({ clusters }: ChaosWorld): Promise<void> {
 
 /** Of a pod that is deleted meanwhile nothing more is read than a part. */
 function cutLogs({ clusters }: ChaosWorld): Promise<void> {
-  for (const { server } of clusters) {
-    server.fault(LOGS, { kind: 'drop' }, 10);
-    server.dropConnections();
-  }
+  for (const cluster of clusters) cluster.cutLogs();
   return Promise.resolve();
 }
 
 /** Of a few runs, until their logs are sealed as they are. */
 function refuseLogs({ clusters }: ChaosWorld): Promise<void> {
-  const refused = { kind: 'status', status: 500, reason: 'InternalError' } as const;
-  for (const { server } of clusters) {
-    const names = server.store.list('pipelineruns').map(({ metadata }) => metadata.name);
-    const path = new RegExp(`/pods/(${names.slice(-REFUSED_RUNS).join('|')})-.*/log$`);
-    if (names.length > 0) server.fault({ path }, refused, 1_000);
-  }
+  for (const cluster of clusters) cluster.refuseLogs();
   return Promise.resolve();
 }
 

@@ -62,6 +62,7 @@ export const CLUSTER_FAULTS: readonly DoneFault[] = [
   requests('watch cut in a character', {}, { kind: 'cutUtf8', afterEvents: 1 }, 4),
   requests('watch too old (410)', {}, { kind: 'errorEvent', code: 410, reason: 'Expired', afterEvents: 2 }, 4),
   requests('watch falls silent', {}, { kind: 'silence', afterEvents: 1 }, 2),
+  requests('logs refused', { path: /\/log$/ }, { kind: 'status', status: 500, reason: 'InternalError' }, 15),
   requests('log stream cut', { path: /\/log$/ }, { kind: 'cutLog', afterBytes: 300 }, 6),
   everyServer('all API connections cut', (server) => server.dropConnections()),
   everyServer('history compacted, watches ended', (server) => {

@@ -13,17 +13,17 @@ const OFTEN = 60;
 /** A crossing that comes by itself is waited for beside others; what is seldom come by is brought about, and waited for alone. */
 export function crossingFault(crossing: Crossing, action: CrossingAction, seen: number): Fault {
   const name = `${action} at ${crossingKey(crossing)}`;
-  const point = (random: Random): ArmedPoint => ({
-    crossing,
-    action,
-    nth: random.integer(1, seen >= OFTEN ? 6 : 1),
-  });
   const provocation = provocationOf(crossing.label);
-  if (provocation === undefined) return { name, scope: 'crossing', point };
+  if (provocation === undefined) {
+    const point = (random: Random): ArmedPoint => ({ crossing, action, nth: random.integer(1, seen >= OFTEN ? 6 : 1) });
+    return { name, scope: 'crossing', point };
+  }
   return {
     name,
     scope: 'place',
-    strike: (world, place, random) => strikeProvoked(point(random), provocation, world, place, random),
+    provokes: true,
+    strike: (world, place, random) =>
+      strikeProvoked({ crossing, action, nth: 1 }, provocation, { world, place, random }),
   };
 }
 
@@ -51,9 +51,7 @@ export async function strikeFirst(
 async function strikeProvoked(
   point: ArmedPoint,
   { atStart = false, bring, everyMs, withinMs = WITHIN_MS }: Provocation,
-  world: ChaosWorld,
-  place: number,
-  random: Random,
+  { world, place, random }: { readonly world: ChaosWorld; readonly place: number; readonly random: Random },
 ): Promise<boolean> {
   if (atStart) {
     await world.dispatcher(place).kill();

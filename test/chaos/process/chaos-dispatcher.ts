@@ -81,6 +81,7 @@ const dispatcher = await createDispatcher(envOf(config), logger, {
     noProviderWaitMs: 1_000,
     watchStaleMs: 5_000,
     limits: LIMITS,
+    registryHold: { builds: 3, windowMs: 10_000, holdMs: { baseMs: 300, capMs: 1_000 } },
   },
 });
 process.on('SIGTERM', () => {

@@ -5,6 +5,7 @@ import { CLUSTER_FAULTS } from '../fault/strike-cluster.ts';
 import { crossingFault } from '../fault/strike-crossing.ts';
 import { DATABASE_FAULTS } from '../fault/strike-database.ts';
 import { PROCESS_FAULTS } from '../fault/strike-process.ts';
+import { REGISTRY_FAULTS } from '../fault/strike-registry.ts';
 import { type Crossing, crossingKey, type Phase } from '../process/crossing.ts';
 
 const FILE = fileURLToPath(new URL('./crossings.json', import.meta.url));
@@ -43,4 +44,9 @@ export function crossingFaults(crossings: readonly KnownCrossing[]): readonly Fa
 }
 
 /** Everything that is no crossing. */
-export const OTHER_FAULTS: readonly DoneFault[] = [...PROCESS_FAULTS, ...DATABASE_FAULTS, ...CLUSTER_FAULTS];
+export const OTHER_FAULTS: readonly DoneFault[] = [
+  ...PROCESS_FAULTS,
+  ...DATABASE_FAULTS,
+  ...CLUSTER_FAULTS,
+  ...REGISTRY_FAULTS,
+];

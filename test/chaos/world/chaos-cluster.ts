@@ -18,6 +18,10 @@ const CREDENTIALS = '-credentials';
 const LINGERS = 'chaos.image-factory.io/lingers';
 /** From a container's end to the pod's, as its node tells them. */
 const GONE_AFTER_MS = 30;
+const LOGS = { path: /\/log$/ };
+const LOGS_DROPPED = 10;
+const REFUSED_RUNS = 4;
+const REFUSALS = 1_000;
 /** For longer than it takes until somebody asks for a pod's events. */
 const SLOW_START_MS = 6_000;
 const SLOW_FOR_MS = 3_000;
@@ -66,6 +70,8 @@ export class ChaosCluster {
   /** Uids of pods in deletion. */
   readonly #leaving = new Set<string>();
   readonly #bookmarks: NodeJS.Timeout;
+  /** Runs that `createLate` has made. */
+  madeLate = 0;
   #slowUntilMs = 0;
   #lastGone: FakeObject | undefined;
 
@@ -111,7 +117,33 @@ export class ChaosCluster {
     const { name, namespace = '', labels = {} } = run.metadata;
     // Its attempt is not over yet.
     if (this.server.store.find('secrets', namespace, `${name}${CREDENTIALS}`) !== undefined) return;
+    this.madeLate += 1;
     this.server.store.put('pipelineruns', { metadata: { name, namespace, labels }, spec: run['spec'] });
+  }
+
+  /** The log streams of all runs that are here break, and are not opened again at once. */
+  cutLogs(): void {
+    for (const name of this.#runNames()) this.#keepLogsAway(name);
+    this.server.fault(LOGS, { kind: 'drop' }, LOGS_DROPPED);
+    this.server.dropConnections();
+  }
+
+  /** The logs of a few runs are refused from now on. */
+  refuseLogs(): void {
+    const names = this.#runNames().slice(-REFUSED_RUNS);
+    if (names.length === 0) return;
+    for (const name of names) this.#keepLogsAway(name);
+    const path = new RegExp(`/pods/(${names.join('|')})-.*/log$`);
+    this.server.fault({ path }, { kind: 'status', status: 500, reason: 'InternalError' }, REFUSALS);
+  }
+
+  #runNames(): string[] {
+    return this.server.store.list('pipelineruns').map(({ metadata }) => metadata.name);
+  }
+
+  #keepLogsAway(runName: string): void {
+    const run = this.facts.runs.get(runName);
+    if (run !== undefined) run.logsKeptAway = true;
   }
 
   /** Objects of attempts that are still here. */
@@ -133,8 +165,7 @@ export class ChaosCluster {
 
   /** Called before the controller hears of the run, which reads the script that is put here. */
   #takeUp(run: FakeObject): void {
-    const { name, namespace, labels = {} } = run.metadata;
-    const buildId = labels[LABELS.build] ?? '';
+    const { name, namespace, uid } = run.metadata;
     const hasSecret = this.server.store.find('secrets', namespace, `${name}${CREDENTIALS}`) !== undefined;
     const plan = this.#plans[planIndex(run as FakeObject & RunParameters)];
     const found = this.facts.created(run, plan, hasSecret);
@@ -143,7 +174,7 @@ export class ChaosCluster {
         reason: 'ContainerCreating',
         message: `MountVolume.SetUp failed: secret "${name}${CREDENTIALS}"`,
       };
-      this.#tekton.scripts.set(buildId, { clone: { waits } });
+      this.#tekton.scripts.set(name, { clone: { waits } });
       return;
     }
     const digest = digestOf(imageOf(found));
@@ -151,8 +182,11 @@ export class ChaosCluster {
     const waitsMs = performance.now() < this.#slowUntilMs ? SLOW_START_MS : (plan?.waitsMs ?? 0);
     const waits = { reason: 'ContainerCreating', message: 'pulling the image of the step' };
     const clone: FakeTaskScript = { ending: 'hangs', ...(waitsMs > 0 ? { waits } : {}) };
-    this.#tekton.scripts.set(buildId, { clone, build: { ending: 'hangs', results } });
-    if (waitsMs > 0) this.#later(waitsMs, () => this.#tekton.start(name));
+    this.#tekton.scripts.set(name, { clone, build: { ending: 'hangs', results } });
+    if (waitsMs === 0) return;
+    this.#later(waitsMs, () => {
+      if (this.server.store.find('pipelineruns', namespace, name)?.metadata.uid === uid) this.#tekton.start(name);
+    });
   }
 
   #podChanged(pod: FakeObject, deleted: boolean): void {
@@ -215,7 +249,10 @@ export class ChaosCluster {
     this.#tekton.disrupt(pod.metadata.namespace ?? '', run.name, { reason, message: 'chaos' });
   }
 
-  /** Not while its create's answer may be lost: nobody can tell then that the run was ever there. */
+  /**
+   * Not while its create's answer may be lost: a dispatcher that does not know of the run makes it again, beside a pod of
+   * the first one that is still in deletion.
+   */
   async #deleteRun(run: RunFacts, namespace: string): Promise<void> {
     const recorded = await this.#isRecorded(run.uid).catch(() => false);
     const found = this.server.store.find('pipelineruns', namespace, run.name);

@@ -23,6 +23,8 @@ export interface RunFacts {
   goneAt: number | undefined;
   /** Somebody who is no dispatcher has deleted it. */
   deletedByOthers: boolean;
+  /** The suite has cut or refused its logs to bring a gap about. */
+  logsKeptAway: boolean;
 }
 
 /**
@@ -70,6 +72,7 @@ export class ClusterFacts {
       podDeletedAt: new Map(),
       goneAt: undefined,
       deletedByOthers: false,
+      logsKeptAway: false,
     };
     if (hasSecret) {
       if (!this.runs.has(name)) this.runs.set(name, run);
