@@ -1,5 +1,6 @@
 import { SEAL_LIMIT_MS } from '../process/chaos-dispatcher-config.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
+import { REGISTRY_AWAY } from './strike-registry.ts';
 
 /** What lets a dispatcher come by a crossing that it seldom comes by. */
 export interface Provocation {
@@ -91,7 +92,23 @@ export const PROVOCATIONS: readonly Provocation[] = [
     everyMs: 500,
     withinMs: 8_000,
   },
-  { of: ['find_shards'], bring: lockShards, everyMs: 200 },
+  {
+    of: ['find_shards', 'COMMIT of lock_free_shards + lock_log_cursors + find_shards'],
+    bring: lockShards,
+    everyMs: 200,
+  },
+  {
+    of: [
+      'INSERT INTO registry_holds',
+      'SELECT registry_troubles',
+      'DELETE FROM registry_troubles',
+      'COMMIT of INSERT INTO registry_holds',
+      'COMMIT of INSERT INTO registry_holds + DELETE FROM registry_troubles',
+    ],
+    bring: refuseImages,
+    everyMs: 500,
+    withinMs: 8_000,
+  },
   { of: ['UPDATE build_executions.swept_at'], bring: createLate, everyMs: 2_000, withinMs: 12_000 },
   { of: ['LIST events'], bring: startSlowly, withinMs: 12_000 },
   { of: ['SELECT build_log_chunks'], bring: cutLogs, everyMs: 1_000, withinMs: 20_000 },
@@ -99,7 +116,7 @@ export const PROVOCATIONS: readonly Provocation[] = [
   // The listening connection is looked at every twenty seconds.
   { of: ['SELECT constant'], withinMs: 25_000 },
   // What builds do by themselves, a few times in a round.
-  { of: ['PATCH pipelineruns', 'SELECT project_lanes', 'set_pods_presumed_over'], withinMs: 12_000 },
+  { of: ['PATCH pipelineruns', 'DELETE pods', 'SELECT project_lanes', 'set_pods_presumed_over'], withinMs: 12_000 },
 ];
 
 export function provocationOf(label: string): Provocation | undefined {
@@ -141,6 +158,10 @@ function startSlowly({ clusters }: ChaosWorld): Promise<void> {
 function createLate({ clusters }: ChaosWorld): Promise<void> {
   for (const cluster of clusters) cluster.createLate();
   return Promise.resolve();
+}
+
+async function refuseImages(world: ChaosWorld): Promise<void> {
+  await REGISTRY_AWAY.strike(world);
 }
 
 /** As by who takes the shards over, and is slow. */

@@ -1,11 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ChaosWorld } from '../world/chaos-world.ts';
 import type { DoneFault } from './fault.ts';
 
 const STRIKE_MS = 1_200;
 
 /** The registry does so with requests of that method, for a while; undefined: with all. */
-function registry(name: string, method: string | undefined, spoil: (response: ServerResponse) => boolean): DoneFault {
+function registry(
+  name: string,
+  method: string | undefined,
+  spoil: (response: ServerResponse) => boolean,
+): DoneFault & { strike(world: Pick<ChaosWorld, 'registry'>): Promise<boolean> } {
   return {
     name,
     scope: 'place',
@@ -25,11 +30,13 @@ function registry(name: string, method: string | undefined, spoil: (response: Se
   };
 }
 
+export const REGISTRY_AWAY = registry('registry answers 503', undefined, (response) => {
+  response.writeHead(503).end();
+  return true;
+});
+
 export const REGISTRY_FAULTS: readonly DoneFault[] = [
-  registry('registry answers 503', undefined, (response) => {
-    response.writeHead(503).end();
-    return true;
-  }),
+  REGISTRY_AWAY,
   registry('registry cuts its connections', undefined, (response) => {
     response.destroy();
     return true;
