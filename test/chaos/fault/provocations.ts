@@ -106,7 +106,7 @@ export const PROVOCATIONS: readonly Provocation[] = [
       'COMMIT of INSERT INTO registry_holds + DELETE FROM registry_troubles',
     ],
     bring: refuseImages,
-    everyMs: 500,
+    everyMs: 1_500,
     withinMs: 8_000,
   },
   { of: ['UPDATE build_executions.swept_at'], bring: createLate, everyMs: 2_000, withinMs: 12_000 },

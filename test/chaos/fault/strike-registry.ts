@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 import type { DoneFault } from './fault.ts';
 
-const STRIKE_MS = 1_200;
+/** Much less than images are tried to be published for, however often it strikes. */
+const STRIKE_MS = 600;
 
 /** The registry does so with requests of that method, for a while; undefined: with all. */
 function registry(
