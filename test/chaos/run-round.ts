@@ -62,7 +62,7 @@ export async function runRound(
     }
     violations.push(...(await checkAcknowledged(world, load.acknowledged)), ...(await checkRows(world)));
     violations.push(...checkProcesses(world, strikes), ...limits.violations);
-    violations.push(...checkAllowances(struck, { opening, lateRuns, logsWithGaps }));
+    violations.push(...checkAllowances(strikes, { opening, lateRuns, logsWithGaps }));
     const settling = clock.lap();
     return {
       seed,

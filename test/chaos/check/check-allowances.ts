@@ -1,3 +1,5 @@
+import type { Strikes } from '../strike-all.ts';
+
 /** What is no violation by itself, because a fault may explain it. */
 export interface Excused {
   /** Seconds until all dispatchers worked. */
@@ -26,8 +28,10 @@ const HOLDS_CREATES_UP = /^(SIGSTOP|freeze at |slow answers)/;
 const CREATES_AT_ONCE = 16;
 
 /** More logs with gaps, or more late runs, than the faults of a round can explain. */
-export function checkAllowances(struck: readonly string[], { opening, logsWithGaps, lateRuns }: Excused): string[] {
-  const strikes = struck.filter((fault) => !STRIKES_NO_READER.test(fault)).length;
+export function checkAllowances({ struck, provoked }: Strikes, { opening, logsWithGaps, lateRuns }: Excused): string[] {
+  // What was brought about disturbs, whether something struck then or not.
+  const tried = [...struck.filter((fault) => !provoked.includes(fault)), ...provoked];
+  const strikes = tried.filter((fault) => !STRIKES_NO_READER.test(fault)).length;
   const slowness = Math.max(1, opening / USUAL_OPENING_SECONDS);
   const mostGaps = MORE_GAPS + Math.ceil(strikes * GAPS_PER_FAULT * slowness);
   const mostLate = struck.filter((fault) => HOLDS_CREATES_UP.test(fault)).length * CREATES_AT_ONCE;

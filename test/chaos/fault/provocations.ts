@@ -109,14 +109,14 @@ export const PROVOCATIONS: readonly Provocation[] = [
     everyMs: 1_500,
     withinMs: 8_000,
   },
-  { of: ['UPDATE build_executions.swept_at'], bring: createLate, everyMs: 2_000, withinMs: 12_000 },
+  { of: ['UPDATE build_executions.swept_at', 'DELETE pods'], bring: createLate, everyMs: 2_000, withinMs: 12_000 },
   { of: ['LIST events'], bring: startSlowly, withinMs: 12_000 },
   { of: ['SELECT build_log_chunks'], bring: cutLogs, everyMs: 1_000, withinMs: 20_000 },
   { of: ['SELECT build_log_cursors'], bring: refuseLogs, withinMs: SEAL_LIMIT_MS + 6_000 },
   // The listening connection is looked at every twenty seconds.
   { of: ['SELECT constant'], withinMs: 25_000 },
   // What builds do by themselves, a few times in a round.
-  { of: ['PATCH pipelineruns', 'DELETE pods', 'SELECT project_lanes', 'set_pods_presumed_over'], withinMs: 12_000 },
+  { of: ['PATCH pipelineruns', 'SELECT project_lanes', 'set_pods_presumed_over'], withinMs: 12_000 },
 ];
 
 export function provocationOf(label: string): Provocation | undefined {
