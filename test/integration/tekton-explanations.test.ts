@@ -48,38 +48,72 @@ function hasEnded(seen: AttemptObservation): boolean {
   return seen.kind === 'present' && seen.phase === 'ended';
 }
 
+function isTold({ end }: PresentAttempt): boolean {
+  return end !== undefined;
+}
+
+/** An attempt whose build step has failed, on a node that answers for no log: how it ended is not told yet. */
+async function failedOnDeadNode(...lines: string[]): Promise<Attempt> {
+  current.server.fault(LOG, REFUSED, 1_000);
+  const attempt = await created({ build: { lines, ending: 'fails', exitCode: 7 } });
+  expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
+  return attempt;
+}
+
+/** Looks again as often as it takes, each time when it is worth it. */
+function untilTold(attempt: Attempt): Promise<PresentAttempt> {
+  return until('told', attempt, (seen) => {
+    aheadMs += 2_000;
+    return isTold(seen);
+  });
+}
+
 describe('what explains an end', () => {
   it('is waited for while no node answers for the log, because it may name another cause', async () => {
-    current.server.fault(LOG, REFUSED, 1_000);
-    const attempt = await created({ build: { lines: ['pushing', REPORT], ending: 'fails', exitCode: 7 } });
-    expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
-    aheadMs = 29_000;
-    expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
+    const attempt = await failedOnDeadNode('pushing', REPORT);
     current.server.faults.clear();
-    aheadMs = 33_000;
-    const explained = await until('explained', attempt, ({ end }) => end !== undefined);
-    expect(explained.end).toMatchObject({ reason: 'RegistryUnavailable' });
+    aheadMs = 2_000;
+    expect((await until('explained', attempt, isTold)).end).toMatchObject({ reason: 'RegistryUnavailable' });
   });
 
-  it('is given up after half a minute, and then the cause is not known', async () => {
-    current.server.fault(LOG, REFUSED, 1_000);
-    const attempt = await created({ build: { lines: ['last words'], ending: 'fails', exitCode: 7 } });
-    expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
-    aheadMs = 30_000;
-    const { end } = await until('told', attempt, (seen) => seen.end !== undefined);
+  it('is given up after some tries, and then the cause is not known', async () => {
+    const attempt = await failedOnDeadNode('last words');
+    const { end } = await untilTold(attempt);
     expect(end).toMatchObject({ outcome: 'failed', reason: 'UnknownFailure' });
-    expect(end?.message).toContain('its log could not be read');
+    expect(end?.message).toContain('its log could not be read to its end');
+    expect(current.server.seen(LOG)).toHaveLength(8);
   });
 
-  it('is waited for anew when the cluster was away meanwhile', async () => {
+  it('is not given up while the API server does not answer for the run either', async () => {
+    const attempt = await failedOnDeadNode('last words');
+    const undo = current.server.fault({ path: /\/pipelineruns\/[^/]+$/ }, REFUSED, 1_000);
+    aheadMs += 2_000;
+    expect(await follower.observe(attempt)).toMatchObject({ kind: 'unreachable' });
+    undo();
+    await untilTold(attempt);
+    expect(current.server.seen(LOG)).toHaveLength(8 + 1);
+  });
+
+  it('is not waited for once the build is cancelled', async () => {
+    const attempt = await failedOnDeadNode('last words');
+    aheadMs = 2_000;
+    const cancelled = { ...attempt, stopIntent: 'UserCancel' as const };
+    expect(isTold((await follower.observe(cancelled)) as PresentAttempt)).toBe(true);
+  });
+
+  it('is not known of a run that is deleted before its log could be read', async () => {
+    const attempt = await failedOnDeadNode('last words');
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'UnknownFailure' });
+  });
+
+  it('is not waited for where the pod says it: one that was evicted', async () => {
     current.server.fault(LOG, REFUSED, 1_000);
-    const attempt = await created({ build: { lines: ['last words'], ending: 'fails', exitCode: 7 } });
-    expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
-    aheadMs = 10_000;
-    current.server.fault({ path: /\/pipelineruns\/[^/]+$/ }, REFUSED, 1);
-    await eventually('unreachable', async () => (await follower.observe(attempt)).kind === 'unreachable');
-    aheadMs = 35_000;
-    expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, ({ phase }) => phase === 'running');
+    const condition = { reason: 'EvictionByEvictionAPI', message: 'evicted' };
+    current.tekton.disrupt(attempt.place.namespace, attempt.name, condition);
+    expect((await until('ended', attempt, hasEnded)).end).toMatchObject({ reason: 'PodEvicted' });
   });
 
   it('is not asked for when the run was cancelled on request', async () => {

@@ -226,7 +226,7 @@ describe('the log of a step', () => {
     current.server.store.compact();
     await following;
     expect(gaps('build/build')).toMatchObject([
-      { reason: 'PodDeleted', message: expect.stringContaining('before a pod of task build was seen') },
+      { reason: 'PodDeleted', message: expect.stringContaining('before the log of task build could be read') },
     ]);
     expect(sink.isEnded('build/build')).toBe(true);
   });

@@ -21,7 +21,8 @@ const USUAL_OPENING_SECONDS = 3;
 /** For rounds of few faults. */
 const MORE_GAPS = 2;
 /** These keep nobody from reading. */
-const STRIKES_NO_READER = /^(create |creates |Secret |delete |burst of 503|clock of one)/;
+const STRIKES_NO_READER =
+  /^(create |creates |Secret |delete |burst of 503|clock of one|registry |manifest put|.* (INSERT INTO|SELECT|DELETE FROM) registry_)/;
 /** A create waits in a process that is frozen, or at a server that is slow, until its attempt has ended. */
 const HOLDS_CREATES_UP = /^(SIGSTOP|freeze at |slow answers)/;
 /** Requests that one dispatcher has under way to a cluster. */

@@ -33,8 +33,8 @@ export async function checkEnds(world: ChaosWorld): Promise<string[]> {
     if (plan === undefined) return [`build ${row.id} has no plan`];
     const seen = `build ${row.id} (plan ${plan.index}, ${plan.ending}) is ${row.status} ${row.reason}: ${row.message}`;
     const found: string[] = [];
-    const unread = unreadOf(world, row.id);
-    if (!mayEnd(plan, row, world.plans, unread > 0)) found.push(`end: ${seen}`);
+    const unread = plan.ending === 'fails' ? unreadOf(world, row.id) : 0;
+    if (!mayEnd(plan, row, world.plans, unread)) found.push(`end: ${seen}`);
     if (row.attempts > 1 + plan.disruptions + unread) found.push(`attempts: ${seen}, after ${row.attempts} attempts`);
     const tagged = world.registry.digestOf(IMAGE_PATH, tagOf(plan));
     if (row.status === 'completed' && tagged !== row.image_digest) {
@@ -45,20 +45,22 @@ export async function checkEnds(world: ChaosWorld): Promise<string[]> {
   });
 }
 
-/** Attempts whose logs the suite kept away: how one that failed did so is not known then, and it is repeated. */
+/** Attempts whose logs were refused: why one of them failed is not known then, and it is repeated once. */
 function unreadOf({ clusters }: ChaosWorld, buildId: string): number {
   const runs = clusters.flatMap(({ facts }) => [...facts.runs.values()]);
-  return runs.filter((run) => run.buildId === buildId && run.logsKeptAway).length;
+  return runs.filter((run) => run.buildId === buildId && run.logsRefused).length;
 }
 
-function mayEnd(plan: BuildPlan, row: EndRow, plans: readonly BuildPlan[], unread: boolean): boolean {
+function mayEnd(plan: BuildPlan, row: EndRow, plans: readonly BuildPlan[], unread: number): boolean {
   const { ending } = plan;
   // Its place was taken by a later build of its key; a build that runs only where that one's policy says so.
   if (row.status === 'cancelled' && row.reason === 'Superseded')
     return mayBeSuperseded(plan, plans, neverWaitedAgain(plan, row));
   if (ending === 'succeeds') return row.status === 'completed';
   if (ending === 'fails')
-    return row.status === 'failed' && (row.reason === 'StepFailed' || (unread && row.reason === 'UnknownFailure'));
+    return (
+      row.status === 'failed' && (row.reason === 'StepFailed' || (unread > 1 && row.reason === 'AttemptsExhausted'))
+    );
   // A cancel whose submission's answer was lost is never asked for, and one that comes late finds the build ended.
   return row.status === 'cancelled' || row.status === 'completed';
 }

@@ -27,7 +27,7 @@ const EXCUSES: readonly Excuse[] = [
   { says: /^Pod \S+ was deleted before the log of \S+ was read to its end\.$/, isTrue: wasPodDeleted },
   { says: /^Pod \S+ was gone before its log was read\.$/, isTrue: wasPodDeleted },
   {
-    says: /^The run was deleted before a pod of task \S+ was seen; it may have printed something\.$/,
+    says: /^The run was gone before the log of task \S+ could be read; it may have printed something\.$/,
     isTrue: wasRunDeleted,
   },
   { says: /^the log could not be read to its end within the seal limit /, isTrue: hasSealLimitPassed },

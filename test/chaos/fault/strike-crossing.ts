@@ -21,7 +21,7 @@ export function crossingFault(crossing: Crossing, action: CrossingAction, seen: 
   return {
     name,
     scope: 'place',
-    provokes: true,
+    provokes: provocation.bring !== undefined || provocation.atStart === true,
     strike: (world, place, random) =>
       strikeProvoked({ crossing, action, nth: 1 }, provocation, { world, place, random }),
   };

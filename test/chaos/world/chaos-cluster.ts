@@ -115,6 +115,7 @@ export class ChaosCluster {
     this.#lastGone = undefined;
     if (run === undefined) return;
     const { name, namespace = '', labels = {} } = run.metadata;
+    if (this.server.store.find('pipelineruns', namespace, name) !== undefined) return;
     // Its attempt is not over yet.
     if (this.server.store.find('secrets', namespace, `${name}${CREDENTIALS}`) !== undefined) return;
     this.madeLate += 1;
@@ -132,7 +133,7 @@ export class ChaosCluster {
   refuseLogs(): void {
     const names = this.#runNames().slice(-REFUSED_RUNS);
     if (names.length === 0) return;
-    for (const name of names) this.#keepLogsAway(name);
+    for (const name of names) this.#keepLogsAway(name, true);
     const path = new RegExp(`/pods/(${names.join('|')})-.*/log$`);
     this.server.fault({ path }, { kind: 'status', status: 500, reason: 'InternalError' }, REFUSALS);
   }
@@ -141,9 +142,11 @@ export class ChaosCluster {
     return this.server.store.list('pipelineruns').map(({ metadata }) => metadata.name);
   }
 
-  #keepLogsAway(runName: string): void {
+  #keepLogsAway(runName: string, refused = false): void {
     const run = this.facts.runs.get(runName);
-    if (run !== undefined) run.logsKeptAway = true;
+    if (run === undefined) return;
+    run.logsKeptAway = true;
+    run.logsRefused ||= refused;
   }
 
   /** Objects of attempts that are still here. */

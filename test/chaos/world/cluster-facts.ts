@@ -25,6 +25,8 @@ export interface RunFacts {
   deletedByOthers: boolean;
   /** The suite has cut or refused its logs to bring a gap about. */
   logsKeptAway: boolean;
+  /** So was every request for its logs. */
+  logsRefused: boolean;
 }
 
 /**
@@ -73,6 +75,7 @@ export class ClusterFacts {
       goneAt: undefined,
       deletedByOthers: false,
       logsKeptAway: false,
+      logsRefused: false,
     };
     if (hasSecret) {
       if (!this.runs.has(name)) this.runs.set(name, run);

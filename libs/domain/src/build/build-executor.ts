@@ -216,7 +216,7 @@ export interface PresentAttempt {
    * not answered for long.
    */
   readonly podsProvedOver: boolean;
-  /** Set when `phase` is `ended`. */
+  /** Set when `phase` is `ended`, but for a moment in which its cause is still looked for. */
   readonly end: AttemptEnd | undefined;
 }
 

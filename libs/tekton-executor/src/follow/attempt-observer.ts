@@ -33,9 +33,11 @@ export interface AttemptObserverOptions {
 }
 
 /** An ended run as it was read once: everything that its verdict is a function of. */
-interface Ended extends Explanation {
+interface Ended {
   readonly uid: string;
   readonly read: ReadAttempt;
+  /** Undefined until it could be read. */
+  explanation: Explanation | undefined;
 }
 
 /** Events are listed for a TaskRun that has waited so long. */
@@ -70,10 +72,8 @@ export class AttemptObserver {
       await sameCluster(connection, attempt, 'status');
       return await this.#look(connection, attempt);
     } catch (error) {
-      if (!isDomainError(error)) throw error;
-      // Patience with who explains an end begins when the cluster is back.
-      this.#explanations.forget(attempt.executionId);
-      return { kind: 'unreachable', reason: error.reason, message: error.message };
+      if (isDomainError(error)) return { kind: 'unreachable', reason: error.reason, message: error.message };
+      throw error;
     }
   }
 
@@ -182,20 +182,15 @@ export class AttemptObserver {
   }
 
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
-    const first = this.#ended.get(attempt.executionId)?.uid !== view.run.uid;
     const ended = await this.#readEnd(connection, attempt, view);
-    if (ended === undefined) {
-      // Not read whole either: a pod of it may be missing here.
-      return { ...this.#status(attempt, view, UNEXPLAINED), end: undefined, podsOver: false, podsProvedOver: false };
-    }
+    const first = ended.explanation === undefined;
+    ended.explanation ??= await this.#explanations.ofEnd(connection, attempt, ended.read.view);
     const newest = { ...ended.read.view, pods: newestPods(ended, view.pods) };
-    const status = this.#status(attempt, newest, {
-      ...ended,
-      document: ended.read.document,
-      deleted: false,
-    });
-    if (first && status.end !== undefined && PLACE_BROKEN.has(status.end.reason)) this.#options.onPlaceBroken(attempt);
-    return status.podsOver ? status : { ...status, ...(await this.#podsByNow(connection, attempt, ended, view)) };
+    const explanation = ended.explanation ?? UNEXPLAINED;
+    const status = this.#status(attempt, newest, { ...explanation, document: ended.read.document, deleted: false });
+    const told = ended.explanation === undefined ? { ...status, end: undefined } : status;
+    if (first && told.end !== undefined && PLACE_BROKEN.has(told.end.reason)) this.#options.onPlaceBroken(attempt);
+    return told.podsOver ? told : { ...told, ...(await this.#podsByNow(connection, attempt, ended, view)) };
   }
 
   /**
@@ -226,20 +221,17 @@ export class AttemptObserver {
     if (ended === undefined && !isEnded(view.run.verdict)) return undefined;
     const document = ended?.read.document ?? lastDocument(view.run);
     const last = ended === undefined ? view : { ...ended.read.view, pods: view.pods };
-    return this.#status(attempt, last, { tail: ended?.tail, events: ended?.events ?? [], document, deleted: true });
+    const explanation = ended?.explanation ?? this.#explanations.ofGone(attempt, last);
+    return this.#status(attempt, last, { ...explanation, document, deleted: true });
   }
 
-  /** @returns undefined while what explains the end cannot be read, and is waited for */
-  async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended | undefined> {
+  async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
-    if (this.#explanations.isWaiting(attempt.executionId)) return undefined;
     const found = await this.#options.endedReads.read(connection, attempt, view.run);
     const read = found ?? { view, document: lastDocument(view.run) };
     const withSeen = { ...read.view, pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods) };
-    const explanation = await this.#explanations.ofEnd(connection, attempt, withSeen);
-    if (explanation === undefined) return undefined;
-    const ended: Ended = { uid: view.run.uid, read: { ...read, view: withSeen }, ...explanation };
+    const ended: Ended = { uid: view.run.uid, read: { ...read, view: withSeen }, explanation: undefined };
     this.#ended.set(attempt.executionId, ended);
     return ended;
   }

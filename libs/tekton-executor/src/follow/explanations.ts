@@ -1,9 +1,10 @@
 import { type Attempt, type Clock, isDomainError } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
+import { findRun } from '../attempt/end-attempt.js';
 import { type LogTails, tailKey } from '../log/log-tails.js';
 import { type AttemptView, podOf } from '../status/attempt-view.js';
-import { failedContainer, needsEvents, needsTail } from '../status/classify-failure.js';
+import { failedContainer, mayDecide, needsEvents, needsTail } from '../status/classify-failure.js';
 import type { LogTail } from '../status/log-tail.js';
 import type { EventObject } from './kube-objects.js';
 import { readLogTail, readPodEvents } from './read-attempt.js';
@@ -16,20 +17,20 @@ export interface Explanation {
 }
 
 const NOTHING: Explanation = { tail: undefined, events: [] };
-/** From the first read that failed until an end is told without it; a log that is sealed late is waited for longer. */
-const PATIENCE_MS = 30_000;
+/** Then an end is told without it. */
+const MOST_TRIES = 8;
 const AGAIN_MS = 2_000;
 const EVENTS_TTL_MS = 5_000;
 
 interface Waited {
-  readonly sinceMs: number;
+  readonly tries: number;
   readonly nextMs: number;
 }
 
 /**
  * The last lines of a failed step and a pod's events: they explain a state that the API server tells by itself. A node that
- * is away answers for no log, and events may have a store of their own, so an end waits for them only so long, and what goes
- * on not at all.
+ * is away answers for no log, and events may have a store of their own, so an end waits for its last lines only so long, and
+ * only where they may name another cause; what goes on waits for nothing.
  */
 export class Explanations {
   /** Executions whose end could not be explained yet, by the monotonic clock. */
@@ -42,31 +43,47 @@ export class Explanations {
     private readonly logger: Logger,
   ) {}
 
-  /** It was tried a moment ago, in vain. */
-  isWaiting(executionId: string): boolean {
-    return this.clock.monotonicMs() < (this.#waited.get(executionId)?.nextMs ?? 0);
-  }
-
-  /** Of a run that has ended; undefined: it cannot be read now, and is worth another try. */
+  /**
+   * Of a run that has ended; undefined: it cannot be read now, and is worth another try.
+   * @throws DomainError when the API server does not answer for the run either
+   */
   async ofEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Explanation | undefined> {
     const { executionId } = attempt;
-    const nowMs = this.clock.monotonicMs();
-    const sinceMs = this.#waited.get(executionId)?.sinceMs ?? nowMs;
-    // Before the read: who forgets the execution meanwhile leaves nothing behind.
-    this.#waited.set(executionId, { sinceMs, nextMs: nowMs + AGAIN_MS });
+    const { tries, nextMs } = this.#waited.get(executionId) ?? { tries: 0, nextMs: 0 };
+    if (this.clock.monotonicMs() < nextMs) return undefined;
+    this.#waited.set(executionId, { tries, nextMs });
     try {
       const found = await this.#read(connection, attempt, view);
       this.#waited.delete(executionId);
       return found;
     } catch (error) {
       if (!isDomainError(error)) throw error;
-      if (nowMs - sinceMs < PATIENCE_MS) return undefined;
+      // While the API server is away nothing is said about who explains.
+      await findRun(connection, attempt, 'status');
+      if (tries + 1 < MOST_TRIES && mayDecide(view) && !isStoppedByUser(attempt)) {
+        // Who has forgotten the execution meanwhile has nothing left behind.
+        const waited = { tries: tries + 1, nextMs: this.clock.monotonicMs() + AGAIN_MS };
+        if (this.#waited.has(executionId)) this.#waited.set(executionId, waited);
+        return undefined;
+      }
       this.#waited.delete(executionId);
       this.logger.warn('an end is told without what would explain it', { execution: executionId, error });
-      const failed = failedContainer(view);
-      const followed = failed && this.tails.find(executionId, tailKey(failed.pod, failed.container));
-      return { tail: { lines: followed?.lines ?? [], isUnread: true }, events: [] };
+      return {
+        tail: { lines: this.#followed(attempt, view)?.lines ?? [], isUnread: true },
+        events: this.#known(attempt),
+      };
     }
+  }
+
+  /** Of a run that is gone, whose end was not explained before: what was followed here. */
+  ofGone(attempt: Attempt, view: AttemptView): Explanation {
+    if (!needsTail(view)) return { tail: undefined, events: this.#known(attempt) };
+    const isUnread = this.#waited.has(attempt.executionId);
+    const followed = this.#followed(attempt, view);
+    return {
+      tail: followed === undefined || isUnread ? { lines: followed?.lines ?? [], isUnread: true } : followed,
+      events: [],
+    };
   }
 
   /** Events of a pod that waits, as they were read last. */
@@ -109,6 +126,22 @@ export class Explanations {
     const failed = failedContainer(view);
     if (failed === undefined) return undefined;
     const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
-    return read ?? this.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
+    if (read !== undefined && read.lines.length > 0) return read;
+    // Nothing printed is an answer; a log that is not there any more is none.
+    return this.#followed(attempt, view) ?? read ?? { lines: [], isUnread: true };
   }
+
+  #followed(attempt: Attempt, view: AttemptView): LogTail | undefined {
+    const failed = failedContainer(view);
+    return failed && this.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
+  }
+
+  #known({ executionId }: Attempt): readonly EventObject[] {
+    return this.#events.get(executionId)?.events ?? [];
+  }
+}
+
+/** Whose outcome is cancelled, however the run ended. */
+function isStoppedByUser({ stopIntent }: Attempt): boolean {
+  return stopIntent === 'UserCancel' || stopIntent === 'Superseded';
 }

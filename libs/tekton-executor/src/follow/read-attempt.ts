@@ -117,7 +117,7 @@ export async function readLogTail(
     const parser = new LogLineParser();
     const lines = [...parser.push(Buffer.from(typeof body === 'string' ? body : '')), ...parser.end()];
     const timed = lines.filter(({ time }) => time !== undefined);
-    return timed.length === 0 ? undefined : { lines: timed.map(({ text }) => Buffer.from(text).toString('utf8')) };
+    return { lines: timed.map(({ text }) => Buffer.from(text).toString('utf8')) };
   } catch (error) {
     if (isDomainError(error) && !error.retryable) return undefined;
     throw error;

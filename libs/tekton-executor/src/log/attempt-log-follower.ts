@@ -232,7 +232,7 @@ async function sealUnread(
         const pod = taskRun?.podName ?? '';
         const message =
           pod === ''
-            ? `The run was deleted before a pod of task ${task} was seen; it may have printed something.`
+            ? `The run was gone before the log of task ${task} could be read; it may have printed something.`
             : `Pod ${pod} was gone before its log was read.`;
         await sink.append(step, [gapRecord(clock.now().toISOString(), 'PodDeleted', message)]);
       }

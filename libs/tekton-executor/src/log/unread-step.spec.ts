@@ -62,7 +62,12 @@ describe('a step that no reader met', () => {
   it.each([
     ['no TaskRun was seen', true, undefined],
     ['its TaskRun went on without a pod when it was seen', true, { status: 'Unknown', reason: 'Pending', message: '' }],
-    ['its TaskRun was seen to end without a pod', false, { status: 'False', reason: 'PodCreationFailed', message: '' }],
+    ['its TaskRun was cancelled', true, { status: 'False', reason: 'TaskRunCancelled', message: '' }],
+    [
+      'its TaskRun was seen to fail to make a pod',
+      false,
+      { status: 'False', reason: 'PodCreationFailed', message: '' },
+    ],
   ] as const)('%s before its run went unread: it may have printed: %s', (_what, expected, verdict) => {
     const taskRun = verdict && { ...taskRunOf({ podName: '' }), verdict, steps: [] };
     expect(mayHavePrinted(taskRun, undefined, 'step-build', { pods: [], isLast: false })).toBe(expected);

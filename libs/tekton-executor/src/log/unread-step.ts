@@ -1,9 +1,11 @@
 import type { PodView, StepView, TaskRunView } from '../follow/run-views.js';
-import { isEnded } from '../status/attempt-view.js';
 import { hasEnded, isStuck } from '../status/pods-over.js';
 
 /** Tekton ended the TaskRun because an image of its pod cannot be had: no container of it ever started. */
 const PULL_FAILED = 'TaskRunImagePullFailed';
+
+/** Tekton ended the TaskRun because its pod could not be made. */
+const NO_POD_MADE = new Set(['PodCreationFailed', 'ExceededResourceQuota', 'TaskRunValidationFailed']);
 
 /**
  * Whether a step whose container no reader met may have printed something that is lost. Tekton gives a step that it saw
@@ -28,7 +30,7 @@ export function mayHavePrinted(
   if (taskRun.verdict.reason === PULL_FAILED) return false;
   const { podName = '' } = taskRun;
   const pod = pods.find(({ name, taskRun: owner }) => owner === taskRun.name && (podName === '' || name === podName));
-  if (pod === undefined) return podName !== '' || (!isLast && !isEnded(taskRun.verdict));
+  if (pod === undefined) return podName !== '' || (!isLast && !NO_POD_MADE.has(taskRun.verdict.reason));
   if (pod.lastStateUnseen) return true;
   const state = pod.containers.find(({ name }) => name === container)?.state;
   if (state === 'running' || state === 'terminated') return true;

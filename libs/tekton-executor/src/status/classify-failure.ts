@@ -65,13 +65,21 @@ export function classifyFailure(view: AttemptView, context: FailureContext): Fai
   return failure(reason, describe(failed));
 }
 
-/** Whether the last lines of the failed step's log may decide. */
+/** Whether the failed step's log may name another cause than what is known without it. */
+export function mayDecide(view: AttemptView): boolean {
+  if (!needsTail(view)) return false;
+  const reasonWith = (tail: LogTail | undefined): AttemptReason =>
+    classifyFailure(view, { stopIntent: undefined, tail, events: [] }).reason;
+  return reasonWith({ lines: [], isUnread: true }) !== reasonWith(undefined);
+}
+
+/** Whether the last lines of the failed step's log are told with the end. */
 export function needsTail({ run: { verdict } }: AttemptView): boolean {
   const { status, reason } = verdict;
   return status === 'False' && !CANCELLED.has(reason) && !TIMED_OUT.has(reason) && RUN_REASONS[reason] === undefined;
 }
 
-/** Whether the events of a pod that never started may decide. */
+/** Whether the events of a pod that never started are told with the end. */
 export function needsEvents({ run: { verdict } }: AttemptView, stopIntent: StopIntent | undefined): boolean {
   return TIMED_OUT.has(verdict.reason) || (CANCELLED.has(verdict.reason) && stopIntent === 'StartLimit');
 }
@@ -160,8 +168,8 @@ function describe({ taskRun, step, tail }: FailedTask): string {
   const lines = shownTail(tail);
   const config =
     plainStep || step?.message === undefined || step.exitCode !== undefined ? '' : ` (${oneLine(step.message)})`;
-  if (tail?.isUnread === true && lines === '') return `${head}${config}; its log could not be read`;
-  return lines === '' ? `${head}${config}` : `${head}; its last lines:\n${lines}\n`;
+  const unread = tail?.isUnread === true ? '; its log could not be read to its end' : '';
+  return lines === '' ? `${head}${config}${unread}` : `${head}${unread}; its last lines:\n${lines}\n`;
 }
 
 function failure(reason: AttemptReason, what: string): Failure {
