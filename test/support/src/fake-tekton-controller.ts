@@ -32,7 +32,7 @@ const INHERITED = /^image-factory\.io\//;
  * logs, sets statuses, results and conditions as Tekton 1.15 does, and cancels. What a run does is scripted by build.
  */
 export class FakeTektonController {
-  /** Scripts by the run's name or its build's id (label); others follow the default, which is to succeed with a digest. */
+  /** Scripts by the build's id (label), else by the run's name; others follow the default, which is to succeed with a digest. */
   readonly scripts = new Map<string, FakeRunScript>();
   defaultScript: FakeRunScript = {};
   /** Runs whose status the controller leaves alone, as while it is down. */
@@ -269,7 +269,7 @@ export class FakeTektonController {
 
   #script(run: RunObject): FakeRunScript {
     const { name, labels = {} } = run.metadata;
-    return this.scripts.get(name) ?? this.scripts.get(labels['image-factory.io/build'] ?? '') ?? this.defaultScript;
+    return this.scripts.get(labels['image-factory.io/build'] ?? '') ?? this.scripts.get(name) ?? this.defaultScript;
   }
 }
 
