@@ -1,4 +1,5 @@
 import { SEAL_LIMIT_MS } from '../process/chaos-dispatcher-config.ts';
+import type { ChaosCluster } from '../world/chaos-cluster.ts';
 import type { ChaosWorld } from '../world/chaos-world.ts';
 import { REGISTRY_AWAY } from './strike-registry.ts';
 
@@ -24,6 +25,18 @@ const CREATES = { method: 'POST', path: /\/pipelineruns$/ };
 const LAST_PARTITION = `'build_log_chunks_' || to_char(current_date + 3, 'YYYYMMDD')`;
 /** Held by whoever changes the partitions. */
 const PARTITION_LOCK = 0x69666c70;
+
+/** Of a pod that is deleted meanwhile nothing more is read than a part. */
+const cutLogs = onClusters((cluster) => cluster.cutLogs());
+
+/** Of a few runs, until their logs are sealed as they are. */
+const refuseLogs = onClusters((cluster) => cluster.refuseLogs());
+
+/** Pods that are made now wait for so long that somebody asks for their events. */
+const startSlowly = onClusters((cluster) => cluster.startSlowly());
+
+/** As by a dispatcher that was frozen with its request under way. */
+const createLate = onClusters((cluster) => cluster.createLate());
 
 export const PROVOCATIONS: readonly Provocation[] = [
   {
@@ -123,6 +136,14 @@ export function provocationOf(label: string): Provocation | undefined {
   return PROVOCATIONS.find(({ of }) => of.includes(label));
 }
 
+/** Lets every cluster do something at once. */
+function onClusters(work: (cluster: ChaosCluster) => void): (world: ChaosWorld) => Promise<void> {
+  return ({ clusters }) => {
+    clusters.forEach(work);
+    return Promise.resolve();
+  };
+}
+
 async function change(world: ChaosWorld, sql: string): Promise<void> {
   await world.database.query(sql);
 }
@@ -133,30 +154,6 @@ function forgetInstallation({ clusters }: ChaosWorld): Promise<void> {
     if (server.store.find('namespaces', undefined, INSTALLATION_NAMESPACE) === undefined) continue;
     server.store.delete('namespaces', undefined, INSTALLATION_NAMESPACE);
   }
-  return Promise.resolve();
-}
-
-/** Of a pod that is deleted meanwhile nothing more is read than a part. */
-function cutLogs({ clusters }: ChaosWorld): Promise<void> {
-  for (const cluster of clusters) cluster.cutLogs();
-  return Promise.resolve();
-}
-
-/** Of a few runs, until their logs are sealed as they are. */
-function refuseLogs({ clusters }: ChaosWorld): Promise<void> {
-  for (const cluster of clusters) cluster.refuseLogs();
-  return Promise.resolve();
-}
-
-/** Pods that are made now wait for so long that somebody asks for their events. */
-function startSlowly({ clusters }: ChaosWorld): Promise<void> {
-  for (const cluster of clusters) cluster.startSlowly();
-  return Promise.resolve();
-}
-
-/** As by a dispatcher that was frozen with its request under way. */
-function createLate({ clusters }: ChaosWorld): Promise<void> {
-  for (const cluster of clusters) cluster.createLate();
   return Promise.resolve();
 }
 
