@@ -68,22 +68,15 @@ export class Explanations {
       }
       this.#waited.delete(executionId);
       this.logger.warn('an end is told without what would explain it', { execution: executionId, error });
-      return {
-        tail: { lines: this.#followed(attempt, view)?.lines ?? [], isUnread: true },
-        events: this.#known(attempt),
-      };
+      return { tail: this.#unread(attempt, view), events: this.#known(attempt) };
     }
   }
 
   /** Of a run that is gone, whose end was not explained before: what was followed here. */
   ofGone(attempt: Attempt, view: AttemptView): Explanation {
     if (!needsTail(view)) return { tail: undefined, events: this.#known(attempt) };
-    const isUnread = this.#waited.has(attempt.executionId);
-    const followed = this.#followed(attempt, view);
-    return {
-      tail: followed === undefined || isUnread ? { lines: followed?.lines ?? [], isUnread: true } : followed,
-      events: [],
-    };
+    const followed = this.#waited.has(attempt.executionId) ? undefined : this.#followed(attempt, view);
+    return { tail: followed ?? this.#unread(attempt, view), events: [] };
   }
 
   /** Events of a pod that waits, as they were read last. */
@@ -128,12 +121,16 @@ export class Explanations {
     const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
     if (read !== undefined && read.lines.length > 0) return read;
     // Nothing printed is an answer; a log that is not there any more is none.
-    return this.#followed(attempt, view) ?? read ?? { lines: [], isUnread: true };
+    return this.#followed(attempt, view) ?? read ?? this.#unread(attempt, view);
   }
 
   #followed(attempt: Attempt, view: AttemptView): LogTail | undefined {
     const failed = failedContainer(view);
     return failed && this.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
+  }
+
+  #unread(attempt: Attempt, view: AttemptView): LogTail {
+    return { lines: this.#followed(attempt, view)?.lines ?? [], isUnread: true };
   }
 
   #known({ executionId }: Attempt): readonly EventObject[] {
