@@ -62,6 +62,7 @@ describe('a step that no reader met', () => {
   it.each([
     ['no TaskRun was seen', true, undefined],
     ['its TaskRun went on without a pod when it was seen', true, { status: 'Unknown', reason: 'Pending', message: '' }],
+    ['its TaskRun waited for its quota', true, { status: 'Unknown', reason: 'ExceededResourceQuota', message: '' }],
     ['its TaskRun was cancelled', true, { status: 'False', reason: 'TaskRunCancelled', message: '' }],
     [
       'its TaskRun was seen to fail to make a pod',

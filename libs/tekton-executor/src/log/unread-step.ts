@@ -5,7 +5,7 @@ import { hasEnded, isStuck } from '../status/pods-over.js';
 const PULL_FAILED = 'TaskRunImagePullFailed';
 
 /** Tekton ended the TaskRun because its pod could not be made. */
-const NO_POD_MADE = new Set(['PodCreationFailed', 'ExceededResourceQuota', 'TaskRunValidationFailed']);
+const NO_POD_MADE = new Set(['PodCreationFailed', 'TaskRunValidationFailed']);
 
 /**
  * Whether a step whose container no reader met may have printed something that is lost. Tekton gives a step that it saw
