@@ -68,7 +68,7 @@ function idOf(signal: Signal): 'B10' | 'B11' {
 async function heartbeatWrites({ quick, builds, installation: { world } }: Live): Promise<MeasuredResult> {
   const before = await leaseUpdates(world);
   const fromMs = performance.now();
-  await wait(quick ? 4_000 : 30_000);
+  await wait(quick ? 2_000 : 30_000);
   const updates = (await leaseUpdates(world)) - before;
   const perSecond = updates / ((performance.now() - fromMs) / 1_000);
   const most = (2 * REPLICAS * 1_000) / HEARTBEAT_MS;

@@ -33,7 +33,7 @@ interface Window {
 export async function measureFleetDrain(bench: FleetBench): Promise<MeasuredResult[]> {
   const tenantCount = Math.min(1_000, Math.ceil(bench.builds / 50), bench.quick ? 20 : 1_000);
   const perTenant = Math.ceil(bench.builds / tenantCount);
-  const [warmMs, parts, partMs] = bench.quick ? [3_000, 1, 12_000] : [10_000, 5, 30_000];
+  const [warmMs, parts, partMs] = bench.quick ? [2_000, 1, 5_000] : [10_000, 5, 30_000];
   const clusters = await Clusters.start({ count: CLUSTERS, latencyMs: [5, 20] });
   const installation = await Installation.open(bench.serverUrl, 'fleet_drain');
   const { world } = installation;

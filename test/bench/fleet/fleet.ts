@@ -26,9 +26,9 @@ export async function fleetBenchmark(options: BenchmarkOptions): Promise<Benchma
       { id: 'drain', title: 'drain of a large backlog', run: () => measureFleetDrain(bench) },
       { id: 'lag', title: 'how soon an end is known', rows: ['status-lag'], run: () => measureHealthyLag(bench) },
       { id: 'small', title: 'small tenants beside a big one', run: () => measureSmallTenants(bench) },
-      { id: 'recovery', title: 'recovery of injected failures', run: () => measureRecovery(bench) },
-      { id: 'B10', title: 'a dispatcher is killed', run: () => measureCrash(bench, 'SIGKILL') },
-      { id: 'B11', title: 'a dispatcher is frozen and wakes', run: () => measureCrash(bench, 'SIGSTOP') },
+      { id: 'recovery', title: 'recovery of injected failures', counts: true, run: () => measureRecovery(bench) },
+      { id: 'B10', title: 'a dispatcher is killed', counts: true, run: () => measureCrash(bench, 'SIGKILL') },
+      { id: 'B11', title: 'a dispatcher is frozen and wakes', counts: true, run: () => measureCrash(bench, 'SIGSTOP') },
       { id: 'B14', title: 'how soon an end is known among many events', run: () => measureStatusAmongEvents(bench) },
       { id: 'clusters', title: 'many clusters', run: () => measureManyClusters(bench) },
     ]);

@@ -2,7 +2,7 @@ import { paced } from '../measure/closed-loop.ts';
 import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
-import { Installation } from './installation.ts';
+import { Installation, SHORT_LEASE } from './installation.ts';
 import { statusLags } from './status-lag.ts';
 import { Submitter } from './submitter.ts';
 
@@ -12,7 +12,7 @@ const PER_SECOND = 42;
 
 /** The lag of an end while about half as many builds come as two dispatchers can carry: the p99 of each of some windows. */
 export async function measureHealthyLag(bench: FleetBench): Promise<MeasuredResult[]> {
-  const [windows, windowMs] = bench.quick ? [1, 10_000] : [5, 30_000];
+  const [windows, windowMs] = bench.quick ? [1, 4_000] : [5, 30_000];
   const clusters = await Clusters.start({ count: 10, latencyMs: [5, 20] });
   const installation = await Installation.open(bench.serverUrl, 'fleet_lag');
   const { world } = installation;
@@ -20,7 +20,11 @@ export async function measureHealthyLag(bench: FleetBench): Promise<MeasuredResu
   const submitter = await Submitter.open(world, tenants);
   try {
     await installation.addClusters(clusters.configs);
-    await installation.startDispatchers(2, { IF_DISPATCHER_SLOTS: '100', IF_HEALTH_INTERVAL_MS: '5000' });
+    await installation.startDispatchers(2, {
+      IF_DISPATCHER_SLOTS: '100',
+      IF_HEALTH_INTERVAL_MS: '5000',
+      ...(bench.quick ? SHORT_LEASE : {}),
+    });
     const finished = 'SELECT count(*) AS n FROM builds WHERE finished_at IS NOT NULL';
     let submitted = 0;
     const load = async (forMs: number): Promise<void> => {
@@ -29,7 +33,7 @@ export async function measureHealthyLag(bench: FleetBench): Promise<MeasuredResu
       await installation.reaches('the builds to end', finished, submitted, 120_000);
     };
     // Namespaces, connections and compiled code are there before the clock runs.
-    await load(bench.quick ? 5_000 : 15_000);
+    await load(bench.quick ? 2_000 : 15_000);
     const ofWindows: number[][] = [];
     for (let window = 0; window < windows; window += 1) {
       const since = new Date();

@@ -8,6 +8,9 @@ import {
 import { BuildWorld } from '../queue/build-world.ts';
 import { ProductProcess } from './product-process.ts';
 
+/** What a first rush of claims parked is woken when the database's time is trusted, a lease after the start. */
+export const SHORT_LEASE = { IF_DISPATCHER_LEASE_MS: '4000', IF_DISPATCHER_HEARTBEAT_MS: '1000' };
+
 /** A database of the product with its encryption keys, and the processes that were started on it. */
 export class Installation {
   readonly world: BuildWorld;

@@ -1,7 +1,7 @@
 import { toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
-import { Installation } from './installation.ts';
+import { Installation, SHORT_LEASE } from './installation.ts';
 
 const INJECT_EVERY = 4;
 const EVICT_EVERY = 15;
@@ -12,7 +12,7 @@ const USER_ERROR_EVERY = 20;
  * every 20th fails by its user's fault. What became of a build is compared with what was injected into it.
  */
 export async function measureRecovery(bench: FleetBench): Promise<MeasuredResult[]> {
-  const builds = bench.quick ? 100 : 600;
+  const builds = bench.quick ? 40 : 600;
   const clusters = await Clusters.start({
     count: 3,
     injectEvery: INJECT_EVERY,
@@ -25,7 +25,11 @@ export async function measureRecovery(bench: FleetBench): Promise<MeasuredResult
     const tenants = await world.tenants(5, { maxRunning: 100 });
     await world.fill(tenants, { perTenant: builds / tenants.length, method: 'packer' });
     await installation.addClusters(clusters.configs);
-    await installation.startDispatchers(1, { IF_DISPATCHER_SLOTS: '50', IF_HEALTH_INTERVAL_MS: '2000' });
+    await installation.startDispatchers(1, {
+      IF_DISPATCHER_SLOTS: '50',
+      IF_HEALTH_INTERVAL_MS: '2000',
+      ...(bench.quick ? SHORT_LEASE : {}),
+    });
     const ended = 'SELECT count(*) AS n FROM builds WHERE finished_at IS NOT NULL';
     await installation.reaches('all builds to end', ended, builds, bench.quick ? 60_000 : 240_000);
     const { injected, struck, broken, duplicates } = await clusters.report();

@@ -6,7 +6,7 @@ import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
 import { idealWaits } from './ideal-waits.ts';
-import { Installation } from './installation.ts';
+import { Installation, SHORT_LEASE } from './installation.ts';
 import { Submitter } from './submitter.ts';
 
 const SMALL = 20;
@@ -26,7 +26,7 @@ interface Waits {
 
 /** Twenty tenants submit now and then: how long their builds wait, alone and beside one with 10,000 queued, in turns. */
 export async function measureSmallTenants(bench: FleetBench): Promise<MeasuredResult[]> {
-  const [rounds, roundMs, backlog] = bench.quick ? [1, 10_000, 2_000] : [5, 40_000, 10_000];
+  const [rounds, roundMs, backlog] = bench.quick ? [1, 3_000, 400] : [5, 40_000, 10_000];
   let databases = 0;
   const contender = (name: string, backlogOfBig: number) => ({
     name,
@@ -80,7 +80,11 @@ async function waitsOfSmall(bench: FleetBench, { database, backlogOfBig, roundMs
   try {
     await world.rows('VACUUM ANALYZE');
     await installation.addClusters(clusters.configs);
-    await installation.startDispatchers(1, { IF_DISPATCHER_SLOTS: String(SLOTS), IF_HEALTH_INTERVAL_MS: '2000' });
+    await installation.startDispatchers(1, {
+      IF_DISPATCHER_SLOTS: String(SLOTS),
+      IF_HEALTH_INTERVAL_MS: '2000',
+      ...(bench.quick ? SHORT_LEASE : {}),
+    });
     // Namespaces and shards are there before the clock runs.
     for (let index = 0; index < SMALL; index += 1) await submitter.submit(index);
     const completed = `SELECT count(*) AS n FROM builds WHERE finished_at IS NOT NULL AND tenant_id <> '${big}'`;

@@ -1,7 +1,7 @@
 import { quantile, toResult, type MeasuredResult } from '../report.ts';
 import { Clusters, type Stirring } from './clusters.ts';
 import type { FleetBench } from './fleet.ts';
-import { Installation } from './installation.ts';
+import { Installation, SHORT_LEASE } from './installation.ts';
 import { statusLags } from './status-lag.ts';
 
 const TENANTS = 20;
@@ -11,12 +11,9 @@ const EVENTS_PER_SECOND = 500;
 const AMONG_EVENTS = { perSecond: EVENTS_PER_SECOND, endEvery: EVENTS_PER_SECOND / ENDS_PER_SECOND };
 const ENDS_ALONE = { perSecond: ENDS_PER_SECOND, endEvery: 1 };
 
-/** What the first rush parked is woken when the database's time is trusted, a lease after the start. */
-const SHORT_LEASE = { IF_DISPATCHER_LEASE_MS: '4000', IF_DISPATCHER_HEARTBEAT_MS: '1000' };
-
 /** B14: from a run's end to its outcome in the database, while one dispatcher follows N runs of which E change each second. */
 export async function measureStatusAmongEvents(bench: FleetBench): Promise<MeasuredResult[]> {
-  const [least, rounds, windowMs] = bench.quick ? [100, 1, 3_000] : [10_000, 5, 15_000];
+  const [least, rounds, windowMs] = bench.quick ? [100, 1, 2_000] : [10_000, 5, 15_000];
   const endsOfWindow = (ENDS_PER_SECOND * windowMs) / 1_000;
   // So many are left when the last window is over.
   const runs = least + (1 + 2 * rounds) * endsOfWindow;

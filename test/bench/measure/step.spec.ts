@@ -18,7 +18,7 @@ const FILE = report('all', [row('B1-bare'), B2, row('B10-lost'), row('B10-rename
 
 describe('steps that are run alone', () => {
   it('replace their rows in a file and leave those of the steps that were left out, with their commands', async () => {
-    const { results, leftOut } = await runSteps({ only: ['B10'] }, [
+    const { results, leftOut } = await runSteps({ only: ['B10'], quick: false }, [
       { id: 'B1-B2', title: '', rows: ['B1', 'B2'], run: () => Promise.reject(new Error('not to be run')) },
       { id: 'B10', title: '', run: () => Promise.resolve([row('B10-lost', 2)]) },
     ]);
@@ -28,7 +28,7 @@ describe('steps that are run alone', () => {
   });
 
   it('leave none of their old rows when they fail', async () => {
-    const { results, leftOut } = await runSteps({ only: ['B10'] }, [
+    const { results, leftOut } = await runSteps({ only: ['B10'], quick: false }, [
       { id: 'B1', title: '', run: () => Promise.resolve([row('B1-bare')]) },
       { id: 'B10', title: '', run: () => Promise.reject(new Error('it broke')) },
     ]);
@@ -40,16 +40,40 @@ describe('steps that are run alone', () => {
 });
 
 it('a whole run leaves nothing of the file before', async () => {
-  const { results, leftOut } = await runSteps({ only: [] }, [
+  const { results, leftOut } = await runSteps({ only: [], quick: false }, [
     { id: 'B1', title: '', run: () => Promise.resolve([row('B1-bare', 2)]) },
   ]);
   expect(withKept(FILE, report('all', results), leftOut)).toEqual(report('all', [row('B1-bare', 2)]));
 });
 
 it('a step that gives a row of another one fails', async () => {
-  const { results } = await runSteps({ only: [] }, [
+  const { results } = await runSteps({ only: [], quick: false }, [
     { id: 'B1', title: '', run: () => Promise.resolve([row('B10-lost')]) },
   ]);
   expect(results).toEqual([]);
   expect(process.exitCode).toBe(1);
+});
+
+describe('steps that count', () => {
+  const atOnce = async (quick: boolean): Promise<number> => {
+    let running = 0;
+    let most = 0;
+    const run = async (): Promise<MeasuredResult[]> => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+      return [];
+    };
+    const ids = ['B1', 'B2', 'B3', 'B4'];
+    await runSteps(
+      { only: [], quick },
+      ids.map((id) => ({ id, title: '', counts: id === 'B2' || id === 'B3', run })),
+    );
+    return most;
+  };
+
+  it('run at once in a quick run, and in no other', async () => {
+    expect([await atOnce(true), await atOnce(false)]).toEqual([2, 1]);
+  });
 });

@@ -7,6 +7,8 @@ export interface Step {
   readonly title: string;
   /** What the ids of its rows are or begin with, up to a dash, when that is not its own id. */
   readonly rows?: readonly string[];
+  /** What it measures is counted, or takes seconds by design: in a quick run the neighbours of which this is true run at once. */
+  readonly counts?: boolean;
   run(): Promise<readonly MeasuredResult[]>;
 }
 
@@ -15,24 +17,38 @@ export interface Step {
  *
  * @throws Error when `only` names a step that there is not
  */
-export async function runSteps(options: Pick<BenchmarkOptions, 'only'>, steps: readonly Step[]): Promise<MeasuredRows> {
-  const unknown = options.only.filter((id) => !steps.some((step) => step.id === id));
+export async function runSteps(
+  { only, quick }: Pick<BenchmarkOptions, 'only' | 'quick'>,
+  steps: readonly Step[],
+): Promise<MeasuredRows> {
+  const unknown = only.filter((id) => !steps.some((step) => step.id === id));
   if (unknown.length > 0)
     throw new Error(`no step ${unknown.join(', ')}; there are ${steps.map(({ id }) => id).join(', ')}`);
   const results: MeasuredResult[] = [];
-  const chosen = steps.filter(({ id }) => options.only.length === 0 || options.only.includes(id));
-  for (const step of chosen) {
-    const from = performance.now();
-    process.stderr.write(`${step.id} ${step.title} …`);
-    try {
-      results.push(...ownRows(step, await step.run()));
-      process.stderr.write(` ${((performance.now() - from) / 1000).toFixed(1)} s\n`);
-    } catch (error) {
-      process.exitCode = 1;
-      process.stderr.write(` FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    }
+  const chosen = steps.filter(({ id }) => only.length === 0 || only.includes(id));
+  const rest = [...chosen];
+  for (let first = rest.shift(); first !== undefined; first = rest.shift()) {
+    const atOnce = [first];
+    while (quick && first.counts === true && rest[0]?.counts === true) atOnce.push(...rest.splice(0, 1));
+    results.push(...(await Promise.all(atOnce.map(runStep))).flat());
   }
   return { results, leftOut: steps.filter((step) => !chosen.includes(step)).flatMap(rowsOf) };
+}
+
+async function runStep(step: Step): Promise<readonly MeasuredResult[]> {
+  const from = performance.now();
+  process.stderr.write(`${step.id} ${step.title} …\n`);
+  try {
+    const rows = ownRows(step, await step.run());
+    process.stderr.write(`${step.id} took ${((performance.now() - from) / 1000).toFixed(1)} s\n`);
+    return rows;
+  } catch (error) {
+    process.exitCode = 1;
+    process.stderr.write(
+      `${step.id} FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    return [];
+  }
 }
 
 function rowsOf({ id, rows }: Step): readonly string[] {

@@ -9,7 +9,7 @@ import type { QueueContender } from './peer/queue-contender.ts';
 import type { QueueBench } from './queue.ts';
 
 const OTHERS = 199;
-const OTHERS_BUILDS = 500;
+const OTHERS_BUILDS = { quick: 100, whole: 500 };
 const CAP = 5;
 
 /** B3: one tenant is at its limit and owns the oldest N rows; 199 others have 500 each and are to be served at full speed. */
@@ -22,14 +22,15 @@ export async function measureNoisyTenant(bench: QueueBench): Promise<MeasuredRes
 
 async function measureBehind(bench: QueueBench, noisyRows: number): Promise<MeasuredResult[]> {
   const name = `noisy_${noisyRows}`;
+  const ofOthers = OTHERS * OTHERS_BUILDS[bench.quick ? 'quick' : 'whole'];
   const world = await bench.world(name);
   const quiet = await bench.world(`${name}_quiet`);
   const graphile = await bench.graphile(name);
   const boss = await bench.pgBoss(name);
   try {
     await seedNoisy(world, noisyRows);
-    await seedGraphile(graphile, noisyRows);
-    await seedPgBoss(boss, noisyRows);
+    await seedGraphile(graphile, noisyRows, ofOthers);
+    await seedPgBoss(boss, noisyRows, ofOthers);
     const drained = (label: string, contender: QueueContender): Contender => ({
       name: label,
       round: async () => {
@@ -48,7 +49,7 @@ async function measureBehind(bench: QueueBench, noisyRows: number): Promise<Meas
       options: Pick<OurQueueOptions, 'batch' | 'ends'> = { batch: Number(label.split(' ')[1]), ends: 'at-once' },
     ): Promise<Contender> => {
       const queue = await ourQueue(of, { name: label, tenants, loops: options.batch === 1 ? 8 : 4, ...options });
-      return drained(label, { ...queue, topUp: () => of.topUp(tenants, OTHERS * OTHERS_BUILDS) });
+      return drained(label, { ...queue, topUp: () => of.topUp(tenants, ofOthers) });
     };
     const samples = await alternate(bench.rounds, [
       await ourContender(world, 'ours 25', others),
@@ -75,18 +76,18 @@ async function seedNoisy(world: BuildWorld, rows: number): Promise<void> {
 }
 
 /** A named queue runs one job at a time: the noisy one is locked by a worker that does not come back. */
-async function seedGraphile(graphile: GraphileDatabase, rows: number): Promise<void> {
+async function seedGraphile(graphile: GraphileDatabase, rows: number, ofOthers: number): Promise<void> {
   await graphile.add({ count: rows, queue: `'noisy'` });
   await graphile.pool.query(
     `UPDATE graphile_worker._private_job_queues SET locked_at = now(), locked_by = 'gone' WHERE queue_name = 'noisy'`,
   );
-  await graphile.add({ count: OTHERS * OTHERS_BUILDS, queue: `'tenant-' || (n % ${OTHERS})` });
+  await graphile.add({ count: ofOthers, queue: `'tenant-' || (n % ${OTHERS})` });
 }
 
-async function seedPgBoss(boss: PgBossDatabase, rows: number): Promise<void> {
+async function seedPgBoss(boss: PgBossDatabase, rows: number, ofOthers: number): Promise<void> {
   await boss.add(rows, () => ({ group: { id: 'noisy' } }));
   await boss.boss.fetch(PG_BOSS_QUEUE, { batchSize: CAP, groupConcurrency: CAP });
-  await boss.add(OTHERS * OTHERS_BUILDS, (index) => ({ group: { id: `tenant-${index % OTHERS}` } }));
+  await boss.add(ofOthers, (index) => ({ group: { id: `tenant-${index % OTHERS}` } }));
 }
 
 /** `longWindows`: a peer that ends nothing in a round of them is as slow as that, and has not only begun late. */

@@ -85,7 +85,7 @@ async function openOurs(bench: QueueBench): Promise<Subject> {
   const queue = await ourQueue(world, { name: 'ours', tenants, batch: 25, loops: 4, ends: 'at-once' });
   return {
     url: world.url,
-    topUp: () => world.topUp(tenants, bench.quick ? 20_000 : 300_000),
+    topUp: () => world.topUp(tenants, bench.quick ? 60_000 : 300_000),
     run: (limitMs) => queue.drain({ jobs: 10_000_000, limitMs }),
     left: () => world.number('SELECT sum(queued) AS n FROM lanes'),
     close: () => world.close(),
@@ -96,7 +96,7 @@ async function openPeer(bench: QueueBench): Promise<Subject> {
   const peer = await bench.graphile('pinned_peer');
   return {
     url: peer.url,
-    topUp: () => peer.topUp(bench.quick ? 20_000 : 300_000),
+    topUp: () => peer.topUp(bench.quick ? 60_000 : 300_000),
     run: (limitMs) => peer.drain(0, { jobs: 10_000_000, limitMs }),
     left: () => peer.queued(),
     close: () => peer.close(),
