@@ -45,10 +45,10 @@ export async function checkEnds(world: ChaosWorld): Promise<string[]> {
   });
 }
 
-/** Attempts whose logs were refused: why one of them failed is not known then, and it is repeated once. */
+/** Attempts whose logs were kept away: why one of them failed is not known then, and it is repeated once. */
 function unreadOf({ clusters }: ChaosWorld, buildId: string): number {
   const runs = clusters.flatMap(({ facts }) => [...facts.runs.values()]);
-  return runs.filter((run) => run.buildId === buildId && run.logsRefused).length;
+  return runs.filter((run) => run.buildId === buildId && run.logsKeptAway).length;
 }
 
 function mayEnd(plan: BuildPlan, row: EndRow, plans: readonly BuildPlan[], unread: number): boolean {

@@ -133,7 +133,7 @@ export class ChaosCluster {
   refuseLogs(): void {
     const names = this.#runNames().slice(-REFUSED_RUNS);
     if (names.length === 0) return;
-    for (const name of names) this.#keepLogsAway(name, true);
+    for (const name of names) this.#keepLogsAway(name);
     const path = new RegExp(`/pods/(${names.join('|')})-.*/log$`);
     this.server.fault({ path }, { kind: 'status', status: 500, reason: 'InternalError' }, REFUSALS);
   }
@@ -142,11 +142,9 @@ export class ChaosCluster {
     return this.server.store.list('pipelineruns').map(({ metadata }) => metadata.name);
   }
 
-  #keepLogsAway(runName: string, refused = false): void {
+  #keepLogsAway(runName: string): void {
     const run = this.facts.runs.get(runName);
-    if (run === undefined) return;
-    run.logsKeptAway = true;
-    run.logsRefused ||= refused;
+    if (run !== undefined) run.logsKeptAway = true;
   }
 
   /** Objects of attempts that are still here. */

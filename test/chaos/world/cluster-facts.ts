@@ -23,10 +23,8 @@ export interface RunFacts {
   goneAt: number | undefined;
   /** Somebody who is no dispatcher has deleted it. */
   deletedByOthers: boolean;
-  /** The suite has cut or refused its logs to bring a gap about. */
+  /** The suite has cut or refused its logs, again and again, to bring a gap about. */
   logsKeptAway: boolean;
-  /** So was every request for its logs. */
-  logsRefused: boolean;
 }
 
 /**
@@ -75,7 +73,6 @@ export class ClusterFacts {
       goneAt: undefined,
       deletedByOthers: false,
       logsKeptAway: false,
-      logsRefused: false,
     };
     if (hasSecret) {
       if (!this.runs.has(name)) this.runs.set(name, run);
