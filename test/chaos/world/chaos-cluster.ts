@@ -20,6 +20,7 @@ const LINGERS = 'chaos.image-factory.io/lingers';
 const GONE_AFTER_MS = 30;
 const LOGS = { path: /\/log$/ };
 const LOGS_DROPPED = 10;
+const LOGS_AWAY_MS = 2_000;
 const REFUSED_RUNS = 4;
 const REFUSALS = 1_000;
 /** For longer than it takes until somebody asks for a pod's events. */
@@ -124,9 +125,16 @@ export class ChaosCluster {
 
   /** The log streams of all runs that are here break, and are not opened again at once. */
   cutLogs(): void {
-    for (const name of this.#runNames()) this.#keepLogsAway(name);
-    this.server.fault(LOGS, { kind: 'drop' }, LOGS_DROPPED);
+    const takeBack = this.server.fault(LOGS, { kind: 'drop' }, LOGS_DROPPED);
+    const mark = (): void => {
+      for (const name of this.#runNames()) this.#keepLogsAway(name);
+    };
+    mark();
     this.server.dropConnections();
+    this.#later(LOGS_AWAY_MS, () => {
+      takeBack();
+      mark();
+    });
   }
 
   /** The logs of a few runs are refused from now on. */
