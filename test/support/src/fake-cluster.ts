@@ -67,6 +67,8 @@ export interface FakeRun {
   nodeLost: boolean;
   digest: string | undefined;
   exitCode: number;
+  /** What would explain its end cannot be read, and is worth another try. */
+  unexplained: boolean;
 }
 
 /** What a create brings; the rest of a FakeRun is what then happens to it. */
@@ -191,6 +193,7 @@ export class FakeCluster {
       nodeLost: false,
       digest: undefined,
       exitCode: 0,
+      unexplained: false,
     };
     this.runs.set(run.name, made);
     this.created.push(run.name);

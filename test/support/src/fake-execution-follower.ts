@@ -86,7 +86,7 @@ export class FakeExecutionFollower extends ExecutionFollower {
       endedAt: run.endedAt,
       podsOver: run.livePods === 0,
       podsProvedOver: run.livePods === 0 && !run.nodeLost,
-      end: run.phase === 'ended' ? fakeEnd(run, attempt.stopIntent) : undefined,
+      end: isTold(run, attempt.stopIntent) ? fakeEnd(run, attempt.stopIntent) : undefined,
     });
   }
 
@@ -289,4 +289,9 @@ function foreignInstallation(): DomainError {
     message: 'The fake cluster is known to another copy of this database.',
     fault: 'cluster',
   });
+}
+
+/** Of a build that its user stops nothing is explained. */
+function isTold({ phase, unexplained }: FakeRun, stopIntent: StopIntent | undefined): boolean {
+  return phase === 'ended' && (!unexplained || stopIntent === 'UserCancel' || stopIntent === 'Superseded');
 }

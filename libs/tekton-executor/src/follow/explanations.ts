@@ -138,7 +138,7 @@ export class Explanations {
   }
 }
 
-/** Whose outcome is cancelled, however the run ended. */
+/** Its build gets no other attempt, whatever the cause is. */
 function isStoppedByUser({ stopIntent }: Attempt): boolean {
   return stopIntent === 'UserCancel' || stopIntent === 'Superseded';
 }
