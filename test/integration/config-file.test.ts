@@ -69,8 +69,10 @@ function state() {
   return new PostgresDeclaredProviders(harness.database).state();
 }
 
-function rejected(dispatcher: Dispatcher): number | undefined {
-  return dispatcher.runtime?.parts.sources.isRejected === true ? 1 : 0;
+/** A dispatcher knows what it has committed a moment later. */
+function knows(dispatcher: Dispatcher, isRejected: boolean): Promise<unknown> {
+  const what = isRejected ? 'the file is rejected' : 'the file is right';
+  return eventually(what, () => dispatcher.runtime?.parts.sources.isRejected === isRejected);
 }
 
 describe('the configuration file', () => {
@@ -156,7 +158,7 @@ describe('the configuration file', () => {
       '3 kubernetes.clusters[0].provider',
       '4 kubernetes.colour',
     ]);
-    expect(rejected(dispatcher)).toBe(1);
+    await knows(dispatcher, true);
     expect(await rows()).toEqual(before);
     await rm(path);
     await eventually('it is missed', async () => {
@@ -167,7 +169,7 @@ describe('the configuration file', () => {
     await write(file(cluster('a'), cluster('b')));
     await reaches('it is right again', ['a enabled', 'b enabled']);
     expect((await state())?.rejection).toBeUndefined();
-    expect(rejected(dispatcher)).toBe(0);
+    await knows(dispatcher, false);
   });
 
   it('keeps a restart from changing anything, also one with a bad file', async () => {
@@ -180,7 +182,7 @@ describe('the configuration file', () => {
     await second.abandon();
     await write('kubernetes: []\n');
     const third = await harness.start({}, sources());
-    expect(rejected(third)).toBe(1);
+    await knows(third, true);
     expect(await rows()).toEqual(before);
   });
 
