@@ -93,6 +93,37 @@ describe('a packer build', () => {
     expect(await harness.executions(buildId)).toMatchObject([{ ...UNPROVED, state: 'moved' }]);
   });
 
+  it('is not repeated when its cluster was lost before its pod was seen to end, and comes back before it is done', async () => {
+    holdRuns();
+    const failure = { reason: 'PodEvicted', fault: 'cluster' } as const;
+    harness.cluster.defaultScript = { ...harness.cluster.defaultScript, failure };
+    const refuse = (): never => {
+      throw new Error('the webhook does not answer');
+    };
+    harness.cluster.beforeRemoveCredentials = refuse;
+    await harness.start({ watchStaleMs: 200 });
+    const { buildId, run } = await running();
+    harness.cluster.endRun(run, 1);
+    await harness.inState(buildId, 'sealing');
+    harness.cluster.reachable = false;
+    await eventually('its pods are taken for over', async () => (await harness.counters()).lane === 0, WAIT);
+    harness.cluster.reachable = true;
+    await eventually(
+      'contact is back',
+      async () => {
+        const [row] = await harness.database.query<{ first_loss_at: Date | null }>(
+          'SELECT first_loss_at FROM build_executions',
+        );
+        return row?.first_loss_at === null;
+      },
+      WAIT,
+    );
+    harness.cluster.beforeRemoveCredentials = () => undefined;
+    expect(await harness.reaches(buildId, 'failed', WAIT.deadlineMs)).toMatchObject({ attempt: 1 });
+    expect(await harness.executions(buildId)).toMatchObject([{ ...UNPROVED, state: 'failed' }]);
+    expect(harness.cluster.created).toHaveLength(1);
+  });
+
   it('is moved by a drain when its pod was seen to end', async () => {
     holdRuns();
     await harness.start({ limits: { ...harness.limits, podGraceMs: 600_000 } });

@@ -81,15 +81,12 @@ async function withCredentials(scope: ExecutionScope, row: OwnedExecution): Prom
   return afterWrite(await scope.executions.markPodsOver(row.fence, row.executionId, { presumed: false }));
 }
 
-/**
- * `presumedOver`: nothing of it is seen to run, and nothing proves that it does not (rule 5). The row of one whose cluster
- * is lost says so already.
- */
+/** `presumedOver`: nothing of it is seen to run, and nothing proves that it does not (rule 5). */
 async function lookAtPods(scope: ExecutionScope, row: OwnedExecution): Promise<'over' | 'presumedOver' | StepResult> {
   const seen = await scope.follower.observe(row);
   if (seen.kind === 'unreachable') {
     const verdict = await lossVerdict(scope, row);
-    return verdict === 'lost' ? 'over' : verdict;
+    return verdict === 'lost' ? 'presumedOver' : verdict;
   }
   const leaseLost = await contactIsBack(scope, row);
   if (leaseLost !== undefined) return leaseLost;
