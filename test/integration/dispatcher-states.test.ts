@@ -71,6 +71,18 @@ describe('a cancel', () => {
     expect(harness.cluster.stops.map((stop) => stop.intent)).toEqual(['UserCancel']);
   });
 
+  it('of an attempt that might be repeated waits for no registry that cannot be asked', async () => {
+    const failure = { reason: 'PodEvicted', fault: 'cluster' } as const;
+    harness.cluster.scriptRun = () => ({ exitCode: 1, failure });
+    harness.publisher.away = true;
+    await harness.start({ limits: { ...harness.limits, publishLimitMs: 600_000 } });
+    const buildId = await harness.submit();
+    await eventually('the registry is asked', () => harness.publisher.askedInVain > 0, { deadlineMs: 20_000 });
+    await harness.cancel(buildId);
+    expect(await harness.reaches(buildId, 'cancelled')).toMatchObject({ attempt: 1 });
+    expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
+  });
+
   it('that loses the race against the end leaves the build completed', async () => {
     hold();
     harness.publisher.beforePut = () => new TestSignal().raised;

@@ -10,11 +10,20 @@ export class FakeImagePublisher extends ImagePublisher {
   /** Awaited before each tag is put. */
   beforePut: (tag: string, digest: string) => Promise<void> = () => Promise.resolve();
 
+  /** Its registry cannot be asked. */
+  away = false;
+  /** How often it was asked while away. */
+  askedInVain = 0;
+
   constructor(private readonly cluster: FakeCluster) {
     super();
   }
 
   override findAttemptImage(row: OwnedExecution): Promise<AttemptImage> {
+    if (this.away) {
+      this.askedInVain += 1;
+      return Promise.resolve({ kind: 'unknown', message: 'the registry does not answer' });
+    }
     const digest = this.cluster.images.get(`${row.imageRepository}:${attemptTag(row)}`);
     return Promise.resolve(digest === undefined ? { kind: 'absent' } : { kind: 'found', digest });
   }

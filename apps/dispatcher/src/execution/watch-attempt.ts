@@ -44,7 +44,7 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
 }
 
 /**
- * An end that may lead to another attempt is one only when nothing of this one runs any more (rule 15) and it has pushed
+ * An end that may lead to another attempt, of a build that nobody cancels, is one only when nothing of this one runs any more (rule 15) and it has pushed
  * nothing (rule 5). Pods that do not end are waited for only so long; a registry whose trouble ended the attempt is asked
  * once, not waited for.
  */
@@ -55,8 +55,8 @@ async function takeEnd(
   told: AttemptEnd,
 ): Promise<StepResult> {
   const end = byRunLimit(row, seen, told);
-  const repeats = end.outcome === 'moved' || (end.outcome === 'failed' && mayBeRepeated(end, scope.retry.limits));
-  if (!repeats) return fixEnd(scope, row, end, seen);
+  const isRepeated = end.outcome === 'moved' || (end.outcome === 'failed' && mayBeRepeated(end, scope.retry.limits));
+  if (!isRepeated || row.buildStatus === 'cancelling') return fixEnd(scope, row, end, seen);
   if (!seen.podsOver && !podGraceOver(scope)) return wait(ENDING_MS);
   const ofRegistry = failureClassOf(end.reason, end.fault) === 'registry';
   const image = await seekAttemptImage(scope, row, ofRegistry ? 0 : undefined);
