@@ -30,8 +30,15 @@ class KeptLog extends LogSink {
   readonly records: LogRecord[] = [];
   ended = false;
 
+  /** @param lastTime of the one line that is stored before */
+  constructor(private readonly lastTime?: string) {
+    super();
+  }
+
   override cursor(): Promise<LogCursor> {
-    return Promise.resolve({ byteOffset: 0, lineOffset: 0, lastTime: undefined, lastTimeCount: 0, ended: false });
+    const { lastTime } = this;
+    const lastTimeCount = lastTime === undefined ? 0 : 1;
+    return Promise.resolve({ byteOffset: 0, lineOffset: 0, lastTime, lastTimeCount, ended: false });
   }
   override append(_step: LogStep, records: readonly LogRecord[]): Promise<void> {
     this.records.push(...records);
@@ -57,13 +64,12 @@ const LINE = Buffer.from('2026-11-21T09:00:00.000000001Z all of it\n');
 /** What the API server says to one request after the other; an error is thrown. */
 type Answer = Readable | DomainError;
 
-async function readWith(source: LogSource, answers: Answer[]): Promise<KeptLog> {
+async function readWith(source: LogSource, answers: Answer[], sink = new KeptLog()): Promise<KeptLog> {
   const stream = () => {
     const answer = answers.shift();
     if (answer === undefined || isDomainError(answer)) return Promise.reject(answer ?? new Error('asked too often'));
     return Promise.resolve({ status: 200, headers: {}, body: answer });
   };
-  const sink = new KeptLog();
   await readStepLog({
     connection: () => ({ stream }) as unknown as ClusterConnection,
     source,
@@ -118,6 +124,22 @@ describe('the log of a container that is over', () => {
     const empty = () => Readable.from([]);
     const sink = await readWith(missedOnce(), [empty(), Readable.from([LINE]), empty(), empty()]);
     expect(told(sink)).toEqual(['all of it']);
+  });
+
+  it.each([
+    ['answers with its own words', 'unable to retrieve container logs for containerd://b99a'],
+    ['answers with nothing', ''],
+    ['has only what came before', '2026-11-21T08:59:59.000000001Z before'],
+  ])('has a gap when a part is stored and the node then %s', async (_what, said) => {
+    const stored = new KeptLog('2026-11-21T09:00:00.000000001Z');
+    const sink = await readWith(OVER, [Readable.from(said === '' ? [] : [Buffer.from(said)])], stored);
+    expect(told(sink)).toEqual(['LogGap']);
+    expect(sink.ended).toBe(true);
+  });
+
+  it('has no gap when what is stored is all that there is', async () => {
+    const stored = new KeptLog('2026-11-21T09:00:00.000000001Z');
+    expect(told(await readWith(OVER, [Readable.from([LINE])], stored))).toEqual([]);
   });
 
   it('is whole when its stream had ended by itself', async () => {

@@ -50,8 +50,8 @@ const BACK_OFF_MS = { first: 100, most: 15_000 };
 /** Of a pod that is being deleted less is left by the time. */
 const DELETING_BACK_OFF_MS = { first: 100, most: 5_000 };
 
-/** How one reading of the log ended. */
-type ReadEnd = 'end' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
+/** How one reading of the log ended. `unfound`: whole, and without the end of what is stored. */
+type ReadEnd = 'end' | 'unfound' | 'interrupted' | 'broken' | 'gone' | 'notStarted';
 
 /**
  * Reads one container's log into the sink, from its start or from where the stored log ends, to its end.
@@ -77,12 +77,13 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     const before = reading.linesRead;
     const end = await reading.once(!finishing);
     if (end === 'end' && sight === 'over') break;
-    if (end === 'gone' || (end === 'notStarted' && finishing)) {
+    if (end === 'gone' || ((end === 'notStarted' || end === 'unfound') && finishing)) {
       if (!whole) await reading.gap(...(end === 'gone' ? podDeleted(source) : logUnknown(source)));
       break;
     }
     // A follow that is only silent while the container runs has given all that there was, not all that will be.
-    whole = (end === 'end' && sight !== 'gone') || (whole && end === 'interrupted' && isOver(source.sight()));
+    const gaveNothing = end === 'interrupted' || end === 'unfound';
+    whole = (end === 'end' && sight !== 'gone') || (whole && gaveNothing && isOver(source.sight()));
     failures = reading.linesRead > before ? 0 : failures + 1;
     if (end === 'interrupted') continue;
     const backOff = source.isDeleting() ? DELETING_BACK_OFF_MS : BACK_OFF_MS;
@@ -180,7 +181,8 @@ class Reading {
     const rest = parser.end();
     if (!follow) await this.#take(filter.push(rest));
     await this.#take(filter.settle());
-    return follow && rest.length > 0 ? 'broken' : 'end';
+    if (follow && rest.length > 0) return 'broken';
+    return filter.seeks ? 'unfound' : 'end';
   }
 
   async #take({ lines, gap }: Filtered): Promise<void> {

@@ -38,6 +38,11 @@ export class StoredLineFilter {
     this.#count = position.lastTimeCount;
   }
 
+  /** The stored end has not come yet: what is there is not the log that was read before, or not all of it. */
+  get seeks(): boolean {
+    return this.#seeking !== undefined;
+  }
+
   /** Lines are held back until the stored end is found or given up. */
   get holds(): boolean {
     return this.#held.length > 0;
