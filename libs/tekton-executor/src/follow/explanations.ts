@@ -120,8 +120,10 @@ export class Explanations {
     if (failed === undefined) return undefined;
     const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
     if (read !== undefined && read.lines.length > 0) return read;
-    // Nothing printed is an answer; a log that is not there any more is none.
-    return this.#followed(attempt, view) ?? read ?? this.#unread(attempt, view);
+    // Nothing printed is an answer; a log that is not there any more is none, and what was followed before it could not be
+    // read may be a part of it.
+    const mayBePart = read === undefined && (this.#waited.get(attempt.executionId)?.tries ?? 0) > 0;
+    return (mayBePart ? undefined : this.#followed(attempt, view)) ?? read ?? this.#unread(attempt, view);
   }
 
   #followed(attempt: Attempt, view: AttemptView): LogTail | undefined {

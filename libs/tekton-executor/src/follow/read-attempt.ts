@@ -1,9 +1,10 @@
-import { isDomainError } from '@image-factory/domain';
-import type { Attempt } from '@image-factory/domain';
+import { DomainError, isDomainError } from '@image-factory/domain';
+import type { Attempt, Reason } from '@image-factory/domain';
 import type { ClusterConnection, RequestClass } from '@image-factory/cluster-connectors';
 import { findRun } from '../attempt/end-attempt.js';
 import { KUBE_PATHS } from '../attempt/kube-paths.js';
 import { LogLineParser } from '../log/log-line-parser.js';
+import type { LogLine } from '../log/log-line-parser.js';
 import type { AttemptView } from '../status/attempt-view.js';
 import type { LogTail } from '../status/log-tail.js';
 import { TEKTON_LABELS } from './kube-objects.js';
@@ -95,9 +96,15 @@ function eventTime(event: EventObject): number {
   return Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '') || 0;
 }
 
-const TAIL = { tailLines: 20, limitBytes: 64 * 1024 };
+/** A runtime writes a long line in parts of 16 KiB, which are counted as lines here; what is over the limit are the last. */
+const TAIL = { tailLines: 20, limitBytes: 512 * 1024 };
+/** Answers that no other try would change: pod or log are not there, or may not be read. */
+const NO_LOG: readonly Reason[] = ['ObjectNotFound', 'ObjectInvalid', 'ClusterForbidden'];
 
-/** The last lines of a container's log; undefined when the pod or its log is not there any more. */
+/**
+ * The last lines of a container's log; undefined when the pod or its log is not there any more.
+ * @throws DomainError when it cannot be read now, also of a node that says so instead of giving it
+ */
 export async function readLogTail(
   connection: ClusterConnection,
   namespace: string,
@@ -114,12 +121,29 @@ export async function readLogTail(
       accept: '*/*',
       timeoutMs: EXPLAINING_MS,
     });
+    const bytes = Buffer.from(typeof body === 'string' ? body : '');
     const parser = new LogLineParser();
-    const lines = [...parser.push(Buffer.from(typeof body === 'string' ? body : '')), ...parser.end()];
+    const lines = [...parser.push(bytes), ...parser.end()];
+    const isCut = bytes.length >= TAIL.limitBytes;
+    const said = isCut ? undefined : lines.find(({ time }) => time === undefined);
+    if (said !== undefined) throw noLogGiven(pod, said);
     const timed = lines.filter(({ time }) => time !== undefined);
-    return { lines: timed.map(({ text }) => Buffer.from(text).toString('utf8')) };
+    return { lines: timed.map(({ text }) => Buffer.from(text).toString('utf8')), ...(isCut ? { isUnread: true } : {}) };
   } catch (error) {
-    if (isDomainError(error) && !error.retryable) return undefined;
+    if (isDomainError(error) && NO_LOG.includes(error.reason)) return undefined;
     throw error;
   }
+}
+
+/** A kubelet whose runtime does not give a log says so where the log would be, and with status 200. */
+function noLogGiven(pod: string, { text }: LogLine): DomainError {
+  const said = Buffer.from(text.subarray(0, 300)).toString('utf8');
+  return new DomainError({
+    kind: 'Unavailable',
+    reason: 'ClusterUnavailable',
+    message: `The node of pod ${pod} gives no log: ${said}`,
+    fault: 'cluster',
+    retryable: true,
+    details: { outcome: 'unknown' },
+  });
 }

@@ -8,10 +8,12 @@ const LINE_BYTES = 500;
 export class LogTails {
   readonly #tails = new Map<string, Map<string, string[]>>();
 
+  /** What the node says of a log instead of it is no line of it. */
   add(executionId: string, container: string, lines: readonly LogLine[]): void {
     const tails = this.#tails.get(executionId) ?? new Map<string, string[]>();
     this.#tails.set(executionId, tails);
-    const shown = lines.slice(-LINES).map(({ text }) => Buffer.from(text.subarray(0, LINE_BYTES)).toString('utf8'));
+    const written = lines.filter(({ time }) => time !== undefined);
+    const shown = written.slice(-LINES).map(({ text }) => Buffer.from(text.subarray(0, LINE_BYTES)).toString('utf8'));
     tails.set(container, [...(tails.get(container) ?? []), ...shown].slice(-LINES));
   }
 
