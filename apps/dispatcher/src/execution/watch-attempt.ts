@@ -44,9 +44,9 @@ async function followPresent(scope: ExecutionScope, row: OwnedExecution, seen: P
 }
 
 /**
- * An end that may lead to another attempt, of a build that nobody cancels, is one only when nothing of this one runs any more (rule 15) and it has pushed
- * nothing (rule 5). Pods that do not end are waited for only so long; a registry whose trouble ended the attempt is asked
- * once, not waited for.
+ * An end that may lead to another attempt, of a build that nobody cancels, is one only when nothing of this one runs any
+ * more (rule 15) and it has pushed nothing (rule 5). Pods that do not end are waited for only so long; a registry whose
+ * trouble ended the attempt is asked once, not waited for.
  */
 async function takeEnd(
   scope: ExecutionScope,
