@@ -1,7 +1,7 @@
 import { ClusterConnection, type PressureOptions, type RequestClass } from '@image-factory/cluster-connectors';
 import { Secret } from '@image-factory/domain';
 import { EgressPolicy } from '@image-factory/egress';
-import { FAKE_CA, FakeClock, FakeKubeApiServer } from '@image-factory/test-support';
+import { FAKE_CA, FakeClock, type FakeFault, FakeKubeApiServer } from '@image-factory/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 /** The pressure over real HTTP; only its time is virtual. */
@@ -40,6 +40,10 @@ const PODS = '/api/v1/namespaces/builds/pods';
 
 const ask = (connection: ClusterConnection, requestClass: RequestClass): Promise<unknown> =>
   connection.request({ requestClass, method: 'GET', path: PODS });
+
+const LOG = `${PODS}/pod/log`;
+const askForLog = (connection: ClusterConnection): Promise<unknown> =>
+  connection.request({ requestClass: 'logs', method: 'GET', path: LOG, timeoutMs: 300 });
 
 const throttled = { kind: 'Unavailable', reason: 'ClusterThrottled', details: { outcome: 'notSent' } };
 
@@ -120,5 +124,31 @@ describe('a burst of 5xx', () => {
       for (let index = 0; index < 3; index += 1) await expect(ask(connection, 'create')).rejects.toThrow();
     }
     expect(connection.pressure).toMatchObject({ breaker: 'closed', ratePerSecond: 250 });
+  });
+});
+
+describe('a node that gives no log', () => {
+  const WAYS: readonly FakeFault[] = [{ kind: 'status', status: 500 }, { kind: 'hang' }, { kind: 'drop' }];
+
+  it.each(WAYS)('keeps nothing else of its cluster away: $kind', async (way) => {
+    const connection = connect();
+    server.fault({ path: LOG }, way, 1_000);
+    for (let index = 0; index < 6; index += 1)
+      await expect(askForLog(connection)).rejects.toMatchObject({ details: { outcome: 'unknown' } });
+    await ask(connection, 'stop');
+    await ask(connection, 'create');
+    expect(connection.pressure).toMatchObject({ breaker: 'closed', ratePerSecond: 250 });
+  });
+
+  it('is not the one that tells whether the API server is back', async () => {
+    const reopen = { floorMs: 1_000, baseMs: 1_000, capMs: 1_000 };
+    const connection = connect({ breaker: { failures: 3, stallMs: 3_000, reopen } });
+    server.fault({ path: PODS }, { kind: 'status', status: 503 }, 3);
+    for (let index = 0; index < 3; index += 1) await expect(ask(connection, 'create')).rejects.toThrow();
+    await clock.advance(1_000);
+    expect(connection.pressure.breaker).toBe('half_open');
+    await expect(askForLog(connection)).rejects.toMatchObject({ details: { outcome: 'notSent' } });
+    await ask(connection, 'stop');
+    expect(connection.pressure.breaker).toBe('closed');
   });
 });

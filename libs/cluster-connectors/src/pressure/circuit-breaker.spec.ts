@@ -52,6 +52,13 @@ describe('the circuit breaker', () => {
     expect(breaker.refusalMs('stop', 1_000)).toBeUndefined();
   });
 
+  it('lets no log try: its answer comes from a node', () => {
+    const breaker = new CircuitBreaker(OPTIONS);
+    failing(breaker, 3, 0);
+    expect(breaker.refusalMs('logs', 1_000)).toBeGreaterThan(0);
+    expect(breaker.refusalMs('stop', 1_000)).toBeUndefined();
+  });
+
   it('never keeps a probe away, and closes by its answer', () => {
     const breaker = new CircuitBreaker(OPTIONS);
     failing(breaker, 3, 0);

@@ -1,5 +1,5 @@
 import { backOffMs, type BackOffOptions } from '../watch/back-off.js';
-import type { RequestClass } from './request-class.js';
+import { isFromNode, type RequestClass } from './request-class.js';
 
 export interface CircuitBreakerOptions {
   /** So many failures in a row open it. */
@@ -26,9 +26,9 @@ const SHORT: readonly RequestClass[] = ['create', 'stop', 'probe'];
  * Keeps requests away from a server that does not answer.
  *
  * Modes: `closed` → `open` (failures in a row, or silence: everybody but probes is refused at once, and nothing is
- * sent) → `half_open` (the back-off is over: one request may try) → `closed` by its success, or `open` for longer. A
- * probe is let through in every mode, and its answer closes the breaker as well. Silence ends by any answer. An answer
- * that refuses (4xx, 429) is an answer. Pure: the caller gives the monotonic time.
+ * sent) → `half_open` (the back-off is over: one request may try, but none for a log) → `closed` by its success, or `open`
+ * for longer. A probe is let through in every mode, and its answer closes the breaker as well. Silence ends by any answer.
+ * An answer that refuses (4xx, 429) is an answer. Pure: the caller gives the monotonic time.
  */
 export class CircuitBreaker {
   readonly #short = new Set<BreakerTicket>();
@@ -50,7 +50,7 @@ export class CircuitBreaker {
     if (requestClass === 'probe') return undefined;
     if (this.#failures >= this.options.failures) {
       if (nowMs < this.#openUntilMs) return Math.ceil(this.#openUntilMs - nowMs);
-      return this.#trial === undefined ? undefined : SOON_MS;
+      return this.#trial === undefined && !isFromNode(requestClass) ? undefined : SOON_MS;
     }
     return this.#stalls(nowMs) ? SOON_MS : undefined;
   }

@@ -6,7 +6,7 @@ import { keptAway, throttled, verdictOf } from './pressure-error.js';
 import type { PressureOptions } from './pressure-options.js';
 import { ServiceTime } from './service-time.js';
 import { newTotals, pressureView, type ClassTotals, type PressureView } from './pressure-view.js';
-import { CLASS_SHARES, type RequestClass } from './request-class.js';
+import { CLASS_SHARES, isFromNode, type RequestClass } from './request-class.js';
 
 /** What a request is to the pressure of its cluster. */
 export interface PressedRequest {
@@ -59,7 +59,7 @@ export class ClusterPressure {
     if (!request.stream) this.#service.begin(request.requestClass, ticket, ticket.sentAtMs);
     try {
       const result = await work();
-      this.#answered(ticket, !request.stream);
+      this.#answered(ticket, !request.stream && !isFromNode(request.requestClass));
       return result;
     } catch (error) {
       this.#failed(request, ticket, error);
@@ -211,9 +211,11 @@ export class ClusterPressure {
     const afterMs = isDomainError(error) ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const { maxHoldMs } = CLASS_SHARES[request.requestClass];
     if (afterMs > 0) this.#queues.hold(request.requestClass, nowMs + Math.min(afterMs, maxHoldMs));
-    switch (verdictOf(error)) {
+    switch (verdictOf(error, request.requestClass)) {
       case 'answered':
         return this.#answered(ticket, false);
+      case 'unknown':
+        return this.#breaker.dropped(ticket);
       case 'throttled':
         this.#breaker.answered(ticket, nowMs);
         return this.#bucket.cut(ticket.sentAtMs, nowMs);

@@ -1,23 +1,25 @@
 import { DomainError, isDomainError } from '@image-factory/domain';
 import { outcomeOf } from '../error/kube-error.js';
-import type { RequestClass } from './request-class.js';
+import { isFromNode, type RequestClass } from './request-class.js';
 
-/** What a failure says about the server: it has too much, it is not there, or it answered. */
-export type FailureVerdict = 'throttled' | 'failed' | 'answered';
+/** What a failure says about the server: it has too much, it is not there, it answered, or nothing. */
+export type FailureVerdict = 'throttled' | 'failed' | 'answered' | 'unknown';
 
 /** Reads a failure of a request that was not stopped by its caller. */
-export function verdictOf(error: unknown): FailureVerdict {
+export function verdictOf(error: unknown, requestClass: RequestClass): FailureVerdict {
   if (!isDomainError(error)) return 'answered';
+  // What was sent may have failed at the node.
+  const failed = isFromNode(requestClass) && outcomeOf(error) !== 'notSent' ? 'unknown' : 'failed';
   switch (error.reason) {
     case 'ClusterThrottled':
       return 'throttled';
     case 'ClusterUnreachable':
     case 'ClusterEndpointPrivate':
     case 'ClusterTlsFailed':
-      return 'failed';
+      return failed;
     case 'ClusterUnavailable':
       // Those that certainly were not applied are the answer of a server that works.
-      return outcomeOf(error) === 'unknown' ? 'failed' : 'answered';
+      return outcomeOf(error) === 'unknown' ? failed : 'answered';
     default:
       return 'answered';
   }

@@ -7,6 +7,11 @@ export const REQUEST_CLASSES = ['create', 'stop', 'status', 'logs', 'probe'] as 
  */
 export type RequestClass = (typeof REQUEST_CLASSES)[number];
 
+/** Whether a node answers, through the API server: how late, and whether at all, says nothing of the API server. */
+export function isFromNode(requestClass: RequestClass): boolean {
+  return requestClass === 'logs';
+}
+
 interface ClassShare {
   /** Part of the tokens while every class waits: weight over the sum of weights. What a class leaves, others use. */
   readonly weight: number;

@@ -114,7 +114,7 @@ export async function readLogTail(
   try {
     // Not a stream: those have no limit of time, and the verdict waits for this answer.
     const { body } = await connection.request<unknown>({
-      requestClass: 'status',
+      requestClass: 'logs',
       method: 'GET',
       path: KUBE_PATHS.podLog(namespace, pod),
       query: { container, timestamps: true, ...TAIL },
