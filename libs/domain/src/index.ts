@@ -16,6 +16,7 @@ export {
   EXECUTION_OUTCOMES,
   EXECUTION_STATES,
   EXECUTION_TRANSITIONS,
+  isCancelIntent,
   isTerminalExecutionState,
   CANCEL_INTENTS,
   STOP_INTENTS,

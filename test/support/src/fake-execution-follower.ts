@@ -12,6 +12,7 @@ import {
   type LogSink,
   type MayWrite,
   type StopIntent,
+  isCancelIntent,
 } from '@image-factory/domain';
 import { fakeEnd, type FakeCluster, type FakeRun, type FakeStep } from './fake-cluster.js';
 
@@ -293,5 +294,5 @@ function foreignInstallation(): DomainError {
 
 /** Of a build that its user stops nothing is explained. */
 function isTold({ phase, unexplained }: FakeRun, stopIntent: StopIntent | undefined): boolean {
-  return phase === 'ended' && (!unexplained || stopIntent === 'UserCancel' || stopIntent === 'Superseded');
+  return phase === 'ended' && (!unexplained || isCancelIntent(stopIntent));
 }

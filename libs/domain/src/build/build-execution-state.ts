@@ -53,3 +53,7 @@ export type StopIntent = (typeof STOP_INTENTS)[number];
  */
 export const CANCEL_INTENTS = ['UserCancel', 'Superseded'] as const satisfies readonly StopIntent[];
 export type CancelIntent = (typeof CANCEL_INTENTS)[number];
+
+export function isCancelIntent(intent: StopIntent | undefined): intent is CancelIntent {
+  return CANCEL_INTENTS.some((one) => one === intent);
+}

@@ -1,4 +1,4 @@
-import { type Attempt, type Clock, isDomainError } from '@image-factory/domain';
+import { type Attempt, type Clock, isCancelIntent, isDomainError } from '@image-factory/domain';
 import type { ClusterConnection } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { findRun } from '../attempt/end-attempt.js';
@@ -60,7 +60,8 @@ export class Explanations {
       if (!isDomainError(error)) throw error;
       // While the API server is away nothing is said about who explains.
       await findRun(connection, attempt, 'status');
-      if (tries + 1 < MOST_TRIES && mayDecide(view) && !isStoppedByUser(attempt)) {
+      // Of a build that is cancelled there is no other attempt, whatever the cause is.
+      if (tries + 1 < MOST_TRIES && mayDecide(view) && !isCancelIntent(attempt.stopIntent)) {
         // Who has forgotten the execution meanwhile has nothing left behind.
         const waited = { tries: tries + 1, nextMs: this.clock.monotonicMs() + AGAIN_MS };
         if (this.#waited.has(executionId)) this.#waited.set(executionId, waited);
@@ -138,9 +139,4 @@ export class Explanations {
   #known({ executionId }: Attempt): readonly EventObject[] {
     return this.#events.get(executionId)?.events ?? [];
   }
-}
-
-/** Its build gets no other attempt, whatever the cause is. */
-function isStoppedByUser({ stopIntent }: Attempt): boolean {
-  return stopIntent === 'UserCancel' || stopIntent === 'Superseded';
 }
