@@ -3,8 +3,9 @@ import {
   PRESSURE_DEFAULTS,
   type PressureOptions,
   type RequestClass,
+  type RequestOutcome,
 } from '@image-factory/cluster-connectors';
-import { DomainError, isDomainError } from '@image-factory/domain';
+import { DomainError, isDomainError, type Reason } from '@image-factory/domain';
 import { FakeClock } from '@image-factory/test-support';
 import { beforeEach, describe, expect, it } from 'vitest';
 
@@ -33,17 +34,19 @@ const answer = (ms: number) => async (): Promise<'answered'> => {
 };
 
 /** Takes so long and is not. */
-const noAnswer = (ms: number) => async (): Promise<never> => {
-  await clock.sleep(ms);
-  throw new DomainError({
-    kind: 'Unavailable',
-    reason: 'ClusterUnreachable',
-    message: 'no answer',
-    fault: 'cluster',
-    retryable: true,
-    details: { outcome: 'unknown' },
-  });
-};
+const noAnswer =
+  (ms: number, reason: Reason = 'ClusterUnreachable', outcome: RequestOutcome = 'unknown') =>
+  async (): Promise<never> => {
+    await clock.sleep(ms);
+    throw new DomainError({
+      kind: 'Unavailable',
+      reason,
+      message: 'no answer',
+      fault: 'cluster',
+      retryable: true,
+      details: { outcome },
+    });
+  };
 
 const atOnce = (): Promise<void> => Promise.resolve();
 
@@ -119,6 +122,32 @@ describe('the pressure on one cluster', () => {
     expect(one.view().breaker).toBe('closed');
     await one.run(pressed('stop'), async () => sent.push('stop'));
     expect(sent).toEqual(['probe', 'stop']);
+  });
+
+  it.each([
+    ['fail', noAnswer(10)],
+    ['are refused for load', noAnswer(10, 'ClusterThrottled', 'refused')],
+    ['take long', answer(10_000)],
+  ])('learns nothing from logs that %s: a node answers for them', async (_how, work) => {
+    const one = pressure();
+    for (let index = 0; index < 6; index += 1) {
+      const done = one.run(pressed('logs'), work).catch(() => undefined);
+      await settle();
+      await clock.advance(10_000);
+      await done;
+    }
+    expect(one.view()).toMatchObject({ breaker: 'closed', ratePerSecond: 250 });
+  });
+
+  it('learns from logs that could not be sent', async () => {
+    const one = pressure();
+    const failing = Array.from({ length: 5 }, () =>
+      refusal(one.run(pressed('logs'), noAnswer(10, 'ClusterUnreachable', 'notSent'))),
+    );
+    await settle();
+    await clock.advance(10);
+    await Promise.all(failing);
+    expect(one.view().breaker).toBe('open');
   });
 
   it('learns nothing from a request that its caller stopped', async () => {

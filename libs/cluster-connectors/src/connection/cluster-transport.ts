@@ -16,6 +16,7 @@ import { ClusterAgents } from './cluster-agents.js';
 import type { ConnectObserver } from './connect-observer.js';
 import { pathWithQuery, type KubeRequest } from './kube-request.js';
 import type { ClusterPressure } from '../pressure/cluster-pressure.js';
+import { isFromNode } from '../pressure/request-class.js';
 import { trackSent, type SentTracker } from './sent-tracker.js';
 import { TimeLimit } from './time-limit.js';
 
@@ -202,7 +203,8 @@ export class ClusterTransport {
     } catch (error) {
       const known = toDomainError(error, { ...subjectOf(request), sent: tracker.sent, timedOut: limit.timedOut });
       const stopped = limit.signal.aborted && !limit.timedOut;
-      if (!stopped && MOVED.includes(known.reason)) this.#lookAgain();
+      const isNodes = tracker.sent && isFromNode(request.requestClass);
+      if (!stopped && !isNodes && MOVED.includes(known.reason)) this.#lookAgain();
       throw privateEndpointError(known, this.#options.access.privateEndpoint);
     }
   }

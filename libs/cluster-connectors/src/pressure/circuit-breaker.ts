@@ -26,9 +26,10 @@ const SHORT: readonly RequestClass[] = ['create', 'stop', 'probe'];
  * Keeps requests away from a server that does not answer.
  *
  * Modes: `closed` → `open` (failures in a row, or silence: everybody but probes is refused at once, and nothing is
- * sent) → `half_open` (the back-off is over: one request may try, but none for a log) → `closed` by its success, or `open`
- * for longer. A probe is let through in every mode, and its answer closes the breaker as well. Silence ends by any answer.
- * An answer that refuses (4xx, 429) is an answer. Pure: the caller gives the monotonic time.
+ * sent) → `half_open` (the back-off is over: one request may try) → `closed` by its success, or `open` for longer. A
+ * probe is let through in every mode, and its answer closes the breaker as well. No log is the one that tries: while
+ * nothing else is asked for, the next probe, watch or sweep is, within a minute. Silence ends by any answer. An answer
+ * that refuses (4xx, 429) is an answer. Pure: the caller gives the monotonic time.
  */
 export class CircuitBreaker {
   readonly #short = new Set<BreakerTicket>();

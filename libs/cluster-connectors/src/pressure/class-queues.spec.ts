@@ -71,6 +71,15 @@ describe('the queues of the request classes', () => {
     expect(queues.waiting('logs')).toBe(0);
   });
 
+  it('let a stream pass those of its class that need a slot and have none', () => {
+    const queues = new ClassQueues<Waiter>(RESERVED_SLOTS + 1);
+    fill(queues, ['logs'], CLASS_SHARES.logs.reservedSlots + 2);
+    for (let next = queues.next(0); next !== undefined; next = queues.next(0)) queues.grant(next);
+    queues.add(waiter('logs', true));
+    expect(queues.next(0)).toMatchObject({ stream: true });
+    expect(queues.waiting('logs')).toBe(2);
+  });
+
   it('hold only the class that was told to come later', () => {
     const queues = new ClassQueues<Waiter>(24);
     fill(queues, ['create', 'stop'], 2);

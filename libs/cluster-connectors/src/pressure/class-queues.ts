@@ -82,10 +82,10 @@ export class ClassQueues<W extends Waiter> {
   /** Who goes next, if there is a token; undefined when nobody may. */
   next(nowMs: number): W | undefined {
     let best: W | undefined;
-    for (const head of this.heads()) {
-      if (this.heldMs(head.requestClass, nowMs) > 0 || !(head.stream || this.hasSlot(head.requestClass))) continue;
-      if (best === undefined || this.#queues[head.requestClass].pass < this.#queues[best.requestClass].pass)
-        best = head;
+    for (const one of REQUEST_CLASSES) {
+      const first = this.heldMs(one, nowMs) > 0 ? undefined : this.#firstThatMay(one);
+      if (first === undefined) continue;
+      if (best === undefined || this.#queues[one].pass < this.#queues[best.requestClass].pass) best = first;
     }
     return best;
   }
@@ -116,5 +116,14 @@ export class ClassQueues<W extends Waiter> {
       0,
     );
     return shared < this.#sharedSlots;
+  }
+
+  /** Who needs a slot holds up no stream behind it. */
+  #firstThatMay(requestClass: RequestClass): W | undefined {
+    const { waiting } = this.#queues[requestClass];
+    const [head] = waiting;
+    if (head === undefined || head.stream || this.hasSlot(requestClass)) return head;
+    for (const waiter of waiting) if (waiter.stream) return waiter;
+    return undefined;
   }
 }

@@ -8,18 +8,22 @@ export type FailureVerdict = 'throttled' | 'failed' | 'answered' | 'unknown';
 /** Reads a failure of a request that was not stopped by its caller. */
 export function verdictOf(error: unknown, requestClass: RequestClass): FailureVerdict {
   if (!isDomainError(error)) return 'answered';
-  // What was sent may have failed at the node.
-  const failed = isFromNode(requestClass) && outcomeOf(error) !== 'notSent' ? 'unknown' : 'failed';
+  const verdict = verdictOfReason(error);
+  const isNodes = isFromNode(requestClass) && outcomeOf(error) !== 'notSent';
+  return isNodes && verdict !== 'answered' ? 'unknown' : verdict;
+}
+
+function verdictOfReason(error: DomainError): FailureVerdict {
   switch (error.reason) {
     case 'ClusterThrottled':
       return 'throttled';
     case 'ClusterUnreachable':
     case 'ClusterEndpointPrivate':
     case 'ClusterTlsFailed':
-      return failed;
+      return 'failed';
     case 'ClusterUnavailable':
       // Those that certainly were not applied are the answer of a server that works.
-      return outcomeOf(error) === 'unknown' ? failed : 'answered';
+      return outcomeOf(error) === 'unknown' ? 'failed' : 'answered';
     default:
       return 'answered';
   }

@@ -5,7 +5,7 @@ import { RESERVED_SLOTS } from './request-class.js';
 
 /** How much one cluster is asked at most by one process. */
 export interface PressureOptions extends AdaptiveBucketOptions {
-  /** Requests at once; streams (watches, logs) do not count. */
+  /** Requests at once; streams (watches, logs that are followed) do not count. */
   readonly slots: number;
   /** Longest wait for a turn; then the request is refused, with nothing sent. */
   readonly maxWaitMs: number;

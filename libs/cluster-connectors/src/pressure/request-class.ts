@@ -3,11 +3,14 @@ export const REQUEST_CLASSES = ['create', 'stop', 'status', 'logs', 'probe'] as 
 
 /**
  * `create`: a tenant's place and an attempt's objects. `stop`: cancel, delete, sweep. `status`: lists, watches, reads of
- * runs. `logs`: step logs. `probe`: health and reachability, which are never refused by the breaker.
+ * runs. `logs`: step logs, and the last lines of failed steps. `probe`: health and reachability, which are never refused by the breaker.
  */
 export type RequestClass = (typeof REQUEST_CLASSES)[number];
 
-/** Whether a node answers, through the API server: how late, and whether at all, says nothing of the API server. */
+/**
+ * Whether a node answers, through the API server, which sheds no load by refusing such requests: once one is sent, how late
+ * its answer comes and how it fails says nothing of the API server.
+ */
 export function isFromNode(requestClass: RequestClass): boolean {
   return requestClass === 'logs';
 }
@@ -19,7 +22,10 @@ interface ClassShare {
   readonly reservedSlots: number;
   /** Most requests that wait; one more is refused at once. */
   readonly maxWaiting: number;
-  /** Longest time for which a Retry-After holds the class: cancels and probes are few, and must not wait for an hour. */
+  /**
+   * Longest time for which a Retry-After holds the class: cancels and probes are few, and must not wait for an hour; logs
+   * are of many nodes, of which one was meant.
+   */
   readonly maxHoldMs: number;
 }
 
@@ -33,7 +39,7 @@ export const CLASS_SHARES: Readonly<Record<RequestClass, ClassShare>> = {
   create: { weight: 4, reservedSlots: 3, maxWaiting: 100, maxHoldMs: HOUR_MS },
   stop: { weight: 3, reservedSlots: 3, maxWaiting: 256, maxHoldMs: 60_000 },
   status: { weight: 4, reservedSlots: 3, maxWaiting: 400, maxHoldMs: HOUR_MS },
-  logs: { weight: 2, reservedSlots: 2, maxWaiting: 256, maxHoldMs: HOUR_MS },
+  logs: { weight: 2, reservedSlots: 2, maxWaiting: 256, maxHoldMs: 60_000 },
   probe: { weight: 1, reservedSlots: 1, maxWaiting: 64, maxHoldMs: 60_000 },
 };
 

@@ -54,6 +54,7 @@ export type StopIntent = (typeof STOP_INTENTS)[number];
 export const CANCEL_INTENTS = ['UserCancel', 'Superseded'] as const satisfies readonly StopIntent[];
 export type CancelIntent = (typeof CANCEL_INTENTS)[number];
 
+/** Whether its build is cancelled with it: then there is no other attempt, whatever its end is. */
 export function isCancelIntent(intent: StopIntent | undefined): intent is CancelIntent {
   return CANCEL_INTENTS.some((one) => one === intent);
 }
