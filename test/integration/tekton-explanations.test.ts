@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower, PresentAttempt } from '@image-factory/domain';
 import { SystemClock } from '@image-factory/telemetry';
-import { eventually } from '@image-factory/test-support';
+import { eventually, type FakeFault } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
 const LOG = { path: /build-pod\/log$/ };
@@ -53,8 +53,12 @@ function isTold({ end }: PresentAttempt): boolean {
 }
 
 /** An attempt whose build step has failed, on a node that answers for no log: how it ended is not told yet. */
-async function failedOnDeadNode(...lines: string[]): Promise<Attempt> {
-  current.server.fault(LOG, REFUSED, 1_000);
+function failedOnDeadNode(...lines: string[]): Promise<Attempt> {
+  return failedWithoutLog(REFUSED, lines);
+}
+
+async function failedWithoutLog(answer: FakeFault, lines: readonly string[]): Promise<Attempt> {
+  current.server.fault(LOG, answer, 1_000);
   const attempt = await created({ build: { lines, ending: 'fails', exitCode: 7 } });
   expect((await until('ended', attempt, hasEnded)).end).toBeUndefined();
   return attempt;
@@ -94,6 +98,19 @@ describe('what explains an end', () => {
     expect(current.server.seen(LOG)).toHaveLength(8 + 1);
   });
 
+  it('is not given up for tries that got no turn, but once it was waited for too long', async () => {
+    const shedding = { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 60 } as const;
+    const attempt = await failedWithoutLog(shedding, ['last words']);
+    for (let index = 0; index < 10; index += 1) {
+      aheadMs += 2_000;
+      expect(isTold((await follower.observe(attempt)) as PresentAttempt)).toBe(false);
+    }
+    expect(current.server.seen(LOG)).toHaveLength(1);
+    aheadMs += 120_000;
+    expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'UnknownFailure' });
+    expect(current.server.seen(LOG)).toHaveLength(1);
+  });
+
   it('is not waited for once the build is cancelled', async () => {
     const attempt = await failedOnDeadNode('last words');
     aheadMs = 2_000;
@@ -101,9 +118,34 @@ describe('what explains an end', () => {
     expect(isTold((await follower.observe(cancelled)) as PresentAttempt)).toBe(true);
   });
 
+  it('is read of a run that new watches have not listed while its API server has it', async () => {
+    const attempt = await failedOnDeadNode('pushing', REPORT);
+    current.server.faults.clear();
+    const lags = { metadata: { resourceVersion: '1' }, items: [] };
+    for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
+      current.server.fault({ path, list: true }, { kind: 'answer', body: lags });
+      current.server.fault({ path, watch: true }, { kind: 'silence' });
+    }
+    follower.setShards([3, 4]);
+    await follower.ready(AbortSignal.timeout(20_000));
+    await eventually('its views are empty', async () => (await follower.listRuns().catch(() => [1])).length === 0);
+    aheadMs = 2_000;
+    expect((await until('explained', attempt, isTold)).end).toMatchObject({ reason: 'RegistryUnavailable' });
+  });
+
+  it('is read although the TaskRuns are deleted with their run while that is read', async () => {
+    const attempt = await created({ build: { ending: 'hangs' } });
+    await until('running', attempt, ({ phase }) => phase === 'running');
+    current.server.fault({ path: /\/taskruns$/, list: true }, { kind: 'answer', body: { items: [] } });
+    current.tekton.finish(attempt.name, 'fails');
+    expect((await until('ended', attempt, hasEnded)).end).toMatchObject({ reason: 'StepFailed' });
+  });
+
   it('is not known of a run that is deleted before its log could be read', async () => {
     const attempt = await failedOnDeadNode('last words');
     current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    current.server.faults.clear();
+    aheadMs = 2_000;
     expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'UnknownFailure' });
   });
 

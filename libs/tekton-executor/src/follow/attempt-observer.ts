@@ -17,7 +17,7 @@ import { type Explanation, Explanations } from './explanations.js';
 import type { EventObject } from './kube-objects.js';
 import { finalDocument, readAttempt, readPods } from './read-attempt.js';
 import type { ReadAttempt } from './read-attempt.js';
-import type { PodView, RunView } from './run-views.js';
+import type { PodView, RunView, TaskRunView } from './run-views.js';
 import type { WatchKeeper } from './watch-keeper.js';
 
 export interface AttemptObserverOptions {
@@ -129,8 +129,8 @@ export class AttemptObserver {
    */
   async #missing(connection: ClusterConnection, attempt: Attempt, seen: SeenAttempt): Promise<AttemptObservation> {
     const pods = await this.#podsThere(connection, attempt, seen.pods);
-    const end = seen.run === undefined ? undefined : this.#endSeen(attempt, { ...seen, run: seen.run, pods });
-    if (end !== undefined) return end;
+    const run = this.#endedRun(attempt, seen.run);
+    if (run !== undefined) return this.#ending(connection, attempt, { run, taskRuns: seen.taskRuns, pods });
     const live = pods.filter((pod) => !isOver(pod, this.#options.overdue.has));
     if (live.length === 0) return { kind: 'absent' };
     const sinceMs = Math.min(...live.map(({ createdAt }) => createdAt.getTime()));
@@ -194,10 +194,10 @@ export class AttemptObserver {
   }
 
   /**
-   * The run's deletion was seen. Ended before: its last state is the verdict. Not ended: while its pods live on it is
-   * shown as it was. Then the API server itself is asked, because watches that took over from others may lag behind
-   * those, and a late create may have made it anew: only what is not there is `absent`, and the caller looks for the
-   * attempt's image before it judges (rule 15).
+   * The run's deletion was seen, or it is not known to watches that took over from others, and may lag behind those. Ended
+   * before: its last state is the verdict, unless the API server has it still. Not ended: while its pods live on it is
+   * shown as it was. Then the API server itself is asked, also because a late create may have made it anew: only what is
+   * not there is `absent`, and the caller looks for the attempt's image before it judges (rule 15).
    */
   async #gone(
     connection: ClusterConnection,
@@ -209,28 +209,29 @@ export class AttemptObserver {
     const watched = ended === undefined ? seen.pods : newestPods(ended, seen.pods);
     const pods = this.#options.keeper.isStale ? await this.#podsThere(connection, attempt, seen.pods) : watched;
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods };
-    const end = this.#endSeen(attempt, view);
-    if (end !== undefined) return end;
+    const endedRun = this.#endedRun(attempt, run);
+    if (endedRun !== undefined) return this.#ending(connection, attempt, { ...view, run: endedRun });
     if (podsOver(view.pods, this.#options.overdue.has)) return this.#direct(connection, attempt, seen, true);
     return this.#status(attempt, view, UNEXPLAINED);
   }
 
   /** The last state of a run that is gone, when that was its end. */
-  #endSeen(attempt: Attempt, view: AttemptView): PresentAttempt | undefined {
-    const ended = this.#ended.get(attempt.executionId);
-    if (ended === undefined && !isEnded(view.run.verdict)) return undefined;
-    const document = ended?.read.document ?? lastDocument(view.run);
-    const last = ended === undefined ? view : { ...ended.read.view, pods: view.pods };
-    const explanation = ended?.explanation ?? this.#explanations.ofGone(attempt, last);
-    return this.#status(attempt, last, { ...explanation, document, deleted: true });
+  #endedRun({ executionId }: Attempt, seen: RunView | undefined): RunView | undefined {
+    const run = this.#ended.get(executionId)?.read.view.run ?? seen;
+    return run !== undefined && isEnded(run.verdict) ? run : undefined;
   }
 
   async #readEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Ended> {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
-    const found = await this.#options.endedReads.read(connection, attempt, view.run);
+    const there = await this.#options.endedReads.read(connection, attempt, view.run);
+    const found = there?.view.run.uid === view.run.uid ? there : undefined;
     const read = found ?? { view, document: lastDocument(view.run) };
-    const withSeen = { ...read.view, pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods) };
+    const withSeen: AttemptView = {
+      ...read.view,
+      taskRuns: taskRunsByRead(view, read.view.taskRuns),
+      pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods),
+    };
     const ended: Ended = { uid: view.run.uid, read: { ...read, view: withSeen }, explanation: undefined };
     this.#ended.set(attempt.executionId, ended);
     return ended;
@@ -295,6 +296,12 @@ async function sameClusterNow(
     fault: 'cluster',
     details: { outcome: 'refused' },
   });
+}
+
+/** Those that were read, and those that were deleted with their run while it was read. */
+function taskRunsByRead({ run, taskRuns }: AttemptView, read: readonly TaskRunView[]): readonly TaskRunView[] {
+  const seen = taskRuns.filter(({ runUid }) => runUid === undefined || runUid === run.uid);
+  return [...new Map([...seen, ...read].map((taskRun) => [taskRun.uid, taskRun])).values()];
 }
 
 /** Those of an ended run as they were read, and as they are now. */

@@ -1,5 +1,5 @@
-import { type Attempt, type Clock, isCancelIntent, isDomainError } from '@image-factory/domain';
-import type { ClusterConnection } from '@image-factory/cluster-connectors';
+import { type Attempt, type Clock, type DomainError, isCancelIntent, isDomainError } from '@image-factory/domain';
+import { type ClusterConnection, outcomeOf } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { findRun } from '../attempt/end-attempt.js';
 import { type LogTails, tailKey } from '../log/log-tails.js';
@@ -17,12 +17,14 @@ export interface Explanation {
 }
 
 const NOTHING: Explanation = { tail: undefined, events: [] };
-/** Then an end is told without it. */
+/** So often it is asked for, and waited for so long; then an end is told without it. */
 const MOST_TRIES = 8;
+const LONGEST_MS = 120_000;
 const AGAIN_MS = 2_000;
 const EVENTS_TTL_MS = 5_000;
 
 interface Waited {
+  readonly sinceMs: number;
   readonly tries: number;
   readonly nextMs: number;
 }
@@ -49,9 +51,10 @@ export class Explanations {
    */
   async ofEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Explanation | undefined> {
     const { executionId } = attempt;
-    const { tries, nextMs } = this.#waited.get(executionId) ?? { tries: 0, nextMs: 0 };
-    if (this.clock.monotonicMs() < nextMs) return undefined;
-    this.#waited.set(executionId, { tries, nextMs });
+    const sinceMs = this.clock.monotonicMs();
+    const before = this.#waited.get(executionId) ?? { sinceMs, tries: 0, nextMs: 0 };
+    if (sinceMs < before.nextMs) return undefined;
+    this.#waited.set(executionId, before);
     try {
       const found = await this.#read(connection, attempt, view);
       this.#waited.delete(executionId);
@@ -60,24 +63,16 @@ export class Explanations {
       if (!isDomainError(error)) throw error;
       // While the API server is away nothing is said about who explains.
       await findRun(connection, attempt, 'status');
+      const waited = nextWait(before, error, this.clock.monotonicMs());
       // Of a build that is cancelled there is no other attempt, whatever the cause is.
-      if (tries + 1 < MOST_TRIES && mayDecide(view) && !isCancelIntent(attempt.stopIntent)) {
+      if (waited !== undefined && mayDecide(view) && !isCancelIntent(attempt.stopIntent)) {
         // Who has forgotten the execution meanwhile has nothing left behind.
-        const waited = { tries: tries + 1, nextMs: this.clock.monotonicMs() + AGAIN_MS };
         if (this.#waited.has(executionId)) this.#waited.set(executionId, waited);
         return undefined;
       }
       this.#waited.delete(executionId);
-      this.logger.warn('an end is told without what would explain it', { execution: executionId, error });
-      return { tail: this.#unread(attempt, view), events: this.#known(attempt) };
+      return { tail: this.#unread(attempt, view, error), events: this.#known(attempt) };
     }
-  }
-
-  /** Of a run that is gone, whose end was not explained before: what was followed here. */
-  ofGone(attempt: Attempt, view: AttemptView): Explanation {
-    if (!needsTail(view)) return { tail: undefined, events: this.#known(attempt) };
-    const followed = this.#waited.has(attempt.executionId) ? undefined : this.#followed(attempt, view);
-    return { tail: followed ?? this.#unread(attempt, view), events: [] };
   }
 
   /** Events of a pod that waits, as they were read last. */
@@ -123,7 +118,7 @@ export class Explanations {
     if (read !== undefined && read.lines.length > 0) return read;
     // Nothing printed is an answer; a log that is not there any more is none, and what was followed before it could not be
     // read may be a part of it.
-    const mayBePart = read === undefined && (this.#waited.get(attempt.executionId)?.tries ?? 0) > 0;
+    const mayBePart = read === undefined && (this.#waited.get(attempt.executionId)?.nextMs ?? 0) > 0;
     return (mayBePart ? undefined : this.#followed(attempt, view)) ?? read ?? this.#unread(attempt, view);
   }
 
@@ -132,11 +127,20 @@ export class Explanations {
     return failed && this.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
   }
 
-  #unread(attempt: Attempt, view: AttemptView): LogTail {
+  #unread(attempt: Attempt, view: AttemptView, error?: DomainError): LogTail {
+    const { executionId } = attempt;
+    this.logger.warn('an end is told without what would explain it', { execution: executionId, error });
     return { lines: this.#followed(attempt, view)?.lines ?? [], isUnread: true };
   }
 
   #known({ executionId }: Attempt): readonly EventObject[] {
     return this.#events.get(executionId)?.events ?? [];
   }
+}
+
+/** After a try that failed; undefined when there is to be no other. What was not sent was no try: no node was asked. */
+function nextWait({ sinceMs, tries }: Waited, error: DomainError, nowMs: number): Waited | undefined {
+  const asked = outcomeOf(error) === 'notSent' ? tries : tries + 1;
+  if (asked >= MOST_TRIES || nowMs - sinceMs >= LONGEST_MS) return undefined;
+  return { sinceMs, tries: asked, nextMs: nowMs + AGAIN_MS };
 }

@@ -98,6 +98,7 @@ function eventTime(event: EventObject): number {
 
 /** A runtime writes a long line in parts of 16 KiB, which are counted as lines here; what is over the limit are the last. */
 const TAIL = { tailLines: 20, limitBytes: 512 * 1024 };
+const LINE_FEED = 0x0a;
 /** Answers that no other try would change: pod or log are not there, or may not be read. */
 const NO_LOG: readonly Reason[] = ['ObjectNotFound', 'ObjectInvalid', 'ClusterForbidden'];
 
@@ -124,7 +125,8 @@ export async function readLogTail(
     const bytes = Buffer.from(typeof body === 'string' ? body : '');
     const parser = new LogLineParser();
     const lines = [...parser.push(bytes), ...parser.end()];
-    const isCut = bytes.length >= TAIL.limitBytes;
+    // Bytes that are no text have grown as they came, so that what is longer may be whole.
+    const isCut = bytes.length >= TAIL.limitBytes && bytes.at(-1) !== LINE_FEED;
     const said = isCut ? undefined : lines.find(({ time }) => time === undefined);
     if (said !== undefined) throw noLogGiven(pod, said);
     const timed = lines.filter(({ time }) => time !== undefined);
