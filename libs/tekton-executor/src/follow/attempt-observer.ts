@@ -43,7 +43,7 @@ interface Ended {
 /** Events are listed for a TaskRun that has waited so long. */
 const EVENTS_AFTER_MS = 4_000;
 
-const UNEXPLAINED = { tail: undefined, events: [], document: '', deleted: false };
+const UNEXPLAINED = { tail: undefined, events: [], document: '' };
 
 /** Ends that mean that the namespace lacks what preparation makes. */
 const PLACE_BROKEN = new Set(['TaskMissing', 'ServiceAccountMissing']);
@@ -169,7 +169,7 @@ export class AttemptObserver {
     const pod = waiting === undefined ? undefined : podOf(view, waiting);
     const long = waiting !== undefined && this.#waitedMs(attempt, waiting.uid) > EVENTS_AFTER_MS;
     const events = pod !== undefined && long ? await this.#explanations.ofWait(connection, attempt, pod) : [];
-    return this.#status(attempt, view, { events, tail: undefined, document: '', deleted: false });
+    return this.#status(attempt, view, { events, tail: undefined, document: '' });
   }
 
   /** As it is seen from here: the TaskRun's own time is its cluster's, whose clock may be ahead. */
@@ -187,7 +187,7 @@ export class AttemptObserver {
     ended.explanation ??= await this.#explanations.ofEnd(connection, attempt, ended.read.view);
     const newest = { ...ended.read.view, pods: newestPods(ended, view.pods) };
     const explanation = ended.explanation ?? UNEXPLAINED;
-    const status = this.#status(attempt, newest, { ...explanation, document: ended.read.document, deleted: false });
+    const status = this.#status(attempt, newest, { ...explanation, document: ended.read.document });
     const told = ended.explanation === undefined ? { ...status, end: undefined } : status;
     if (first && told.end !== undefined && PLACE_BROKEN.has(told.end.reason)) this.#options.onPlaceBroken(attempt);
     return told.podsOver ? told : { ...told, ...(await this.#podsByNow(connection, attempt, ended, view)) };
@@ -257,7 +257,7 @@ export class AttemptObserver {
   #status(
     attempt: Attempt,
     view: AttemptView,
-    context: { tail: LogTail | undefined; events: readonly EventObject[]; document: string; deleted: boolean },
+    context: { tail: LogTail | undefined; events: readonly EventObject[]; document: string },
   ): PresentAttempt {
     return pipelineRunStatus(view, {
       stopIntent: attempt.stopIntent,
@@ -267,7 +267,6 @@ export class AttemptObserver {
       finalDocument: context.document,
       tail: context.tail,
       events: context.events,
-      deleted: context.deleted,
     });
   }
 }

@@ -14,7 +14,6 @@ function endOf(name: string, lines: readonly string[], change: (view: AttemptVie
     isOverdue: () => false,
     buildMethod: 'kaniko',
     finalDocument: document,
-    deleted: false,
   }).end as AttemptEnd;
 }
 

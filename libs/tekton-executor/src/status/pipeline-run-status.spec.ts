@@ -9,7 +9,6 @@ interface Seen {
   readonly stopIntent?: StopIntent;
   readonly buildMethod?: BuildMethod;
   readonly pods?: AttemptView['pods'];
-  readonly deleted?: boolean;
   readonly now?: string;
   readonly overdue?: boolean;
   /** Last lines of the failed step instead of the recorded ones. */
@@ -26,7 +25,6 @@ function statusOf(name: string, seen: Seen = {}): PresentAttempt {
     isOverdue: () => seen.overdue ?? false,
     buildMethod: seen.buildMethod ?? 'packer',
     finalDocument: document,
-    deleted: seen.deleted ?? false,
   });
 }
 
@@ -154,7 +152,7 @@ describe('the end of a recorded run', () => {
           })),
         },
         {
-          ...{ stopIntent: undefined, tail: undefined, events, buildMethod: 'packer', deleted: false },
+          ...{ stopIntent: undefined, tail: undefined, events, buildMethod: 'packer' },
           ...{ now: new Date('2026-11-21T10:30:00Z'), isOverdue: () => false, finalDocument: document },
         },
       ).end;
@@ -210,7 +208,6 @@ describe('the end of a recorded run', () => {
       isOverdue: () => false,
       buildMethod: 'kaniko',
       finalDocument: document,
-      deleted: false,
     });
     expect(status.end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout' });
     expect(status.end?.message).toContain('SecretMissing');
@@ -218,23 +215,6 @@ describe('the end of a recorded run', () => {
 
   it('stays success when the stop came after the run had ended', () => {
     expect(statusOf('success-scratch', { buildMethod: 'kaniko', stopIntent: 'UserCancel' }).end).toMatchObject({
-      outcome: 'succeeded',
-    });
-  });
-
-  it('is PipelineRunDeleted when the run vanished before its end, unless we had asked for its stop', () => {
-    expect(statusOf('init-image-pull-hangs', { deleted: true }).end).toMatchObject({
-      outcome: 'failed',
-      reason: 'PipelineRunDeleted',
-      fault: 'cluster',
-    });
-    expect(statusOf('init-image-pull-hangs', { deleted: true, stopIntent: 'UserCancel' }).end).toMatchObject({
-      outcome: 'cancelled',
-    });
-  });
-
-  it('takes the verdict of a deleted run from its last state', () => {
-    expect(statusOf('success-scratch', { deleted: true, buildMethod: 'kaniko' }).end).toMatchObject({
       outcome: 'succeeded',
     });
   });
@@ -298,7 +278,6 @@ describe('a waiting attempt', () => {
       isOverdue: () => false,
       buildMethod: 'packer',
       finalDocument: document,
-      deleted: false,
     });
   }
 
@@ -350,7 +329,6 @@ describe('a waiting attempt', () => {
         isOverdue: () => false,
         buildMethod: 'kaniko',
         finalDocument: document,
-        deleted: false,
       },
     );
     expect(status).toMatchObject({

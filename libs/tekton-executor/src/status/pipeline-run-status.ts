@@ -1,13 +1,12 @@
 import { BUILD_METHOD_TABLE } from '@image-factory/domain';
-import type { AttemptEnd, BuildMethod, ExecutionOutcome, PresentAttempt, StopIntent } from '@image-factory/domain';
+import type { AttemptEnd, BuildMethod, PresentAttempt } from '@image-factory/domain';
 import { isEnded, taskRunsInOrder } from './attempt-view.js';
 import type { AttemptView } from './attempt-view.js';
 import { classifyFailure } from './classify-failure.js';
 import type { FailureContext } from './classify-failure.js';
 import { podsOver, podsProvedOver } from './pods-over.js';
 import type { IsOverdue } from './pods-over.js';
-import { adviceMessage, REASON_ADVICE } from './reason-advice.js';
-import type { AttemptReason } from './reason-advice.js';
+import { adviceMessage } from './reason-advice.js';
 import { stepTimes } from './step-times.js';
 import { waitingReason } from './waiting-reason.js';
 
@@ -17,8 +16,6 @@ export interface StatusContext extends FailureContext {
   readonly buildMethod: BuildMethod;
   /** The final PipelineRun as JSON; read once the run has ended. */
   readonly finalDocument: string;
-  /** The run itself is gone from the cluster; its view is its last state. */
-  readonly deleted: boolean;
 }
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -27,7 +24,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export function pipelineRunStatus(view: AttemptView, context: StatusContext): PresentAttempt {
   const { now } = context;
   const times = stepTimes(view, now);
-  const ended = isEnded(view.run.verdict) || context.deleted;
+  const ended = isEnded(view.run.verdict);
   const started = times.firstStepStartedAt !== undefined;
   const waits = !ended && (times.waiting !== undefined || view.taskRuns.length === 0);
   const waitedMs = times.waitingSince === undefined ? 0 : now.getTime() - times.waitingSince.getTime();
@@ -78,7 +75,6 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
       fault: 'user',
     };
   }
-  if (view.run.verdict.status === 'Unknown') return { ...common, ...deletedEnd(context) };
   return { ...common, ...classifyFailure(view, context) };
 }
 
@@ -86,23 +82,6 @@ function attemptEnd(view: AttemptView, context: StatusContext): AttemptEnd {
 function lastNode(view: AttemptView): string | undefined {
   const placed = view.pods.filter(({ nodeName }) => nodeName !== undefined);
   return placed.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime()).at(-1)?.nodeName;
-}
-
-const DELETED_BY_US: Readonly<Record<StopIntent, readonly [ExecutionOutcome, AttemptReason]>> = {
-  UserCancel: ['cancelled', 'Cancelled'],
-  Superseded: ['cancelled', 'Superseded'],
-  Drain: ['moved', 'Drain'],
-  StartLimit: ['failed', 'StartTimeout'],
-  RunLimit: ['failed', 'RunTimeout'],
-};
-
-/** The run was deleted before it had ended: ours only when we had asked for its stop. */
-function deletedEnd(context: StatusContext): Pick<AttemptEnd, 'outcome' | 'reason' | 'message' | 'fault'> {
-  const { stopIntent } = context;
-  const stopped = stopIntent === undefined ? undefined : DELETED_BY_US[stopIntent];
-  const [outcome, reason] = stopped ?? (['failed', 'PipelineRunDeleted'] as const);
-  const message = adviceMessage(reason, 'The PipelineRun was deleted before it ended');
-  return { outcome, reason, message, fault: REASON_ADVICE[reason].fault };
 }
 
 /** Results of the run; those of its TaskRuns stand in where the run's own are not known (it was deleted early). */

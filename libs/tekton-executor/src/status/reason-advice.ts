@@ -26,10 +26,6 @@ export const REASON_ADVICE = {
     fault: 'cluster',
     advice: 'Somebody or something on the cluster cancelled it. Retry; ask the owner of the cluster.',
   },
-  PipelineRunDeleted: {
-    fault: 'cluster',
-    advice: 'Somebody or something on the cluster deleted it. Retry; ask the owner of the cluster.',
-  },
   TaskMissing: { fault: 'platform', advice: TASKS },
   SecretMissing: {
     fault: 'platform',
