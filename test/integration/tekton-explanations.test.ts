@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower, PresentAttempt } from '@image-factory/domain';
 import { SystemClock } from '@image-factory/telemetry';
-import { eventually, type FakeFault } from '@image-factory/test-support';
+import { eventually, type FakeFault, RecordingLogSink } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
 const LOG = { path: /build-pod\/log$/ };
@@ -72,6 +72,13 @@ function untilTold(attempt: Attempt): Promise<PresentAttempt> {
   });
 }
 
+/** Once the watches have told its end, to nobody yet. */
+async function deleteWithPods({ place: { namespace }, name }: Attempt): Promise<void> {
+  await eventually('its end is seen', async () => (await follower.listRuns())[0]?.ended);
+  for (const task of ['clone', 'build']) current.server.store.delete('pods', namespace, `${name}-${task}-pod`);
+  current.server.store.delete('pipelineruns', namespace, name);
+}
+
 describe('what explains an end', () => {
   it('is waited for while no node answers for the log, because it may name another cause', async () => {
     const attempt = await failedOnDeadNode('pushing', REPORT);
@@ -93,21 +100,21 @@ describe('what explains an end', () => {
     const undo = current.server.fault({ path: /\/pipelineruns\/[^/]+$/ }, REFUSED, 1_000);
     aheadMs += 2_000;
     expect(await follower.observe(attempt)).toMatchObject({ kind: 'unreachable' });
+    aheadMs += 600_000;
+    expect(await follower.observe(attempt)).toMatchObject({ kind: 'unreachable' });
     undo();
     await untilTold(attempt);
     expect(current.server.seen(LOG)).toHaveLength(8 + 1);
   });
 
-  it('is not given up for tries that got no turn, but once it was waited for too long', async () => {
+  it('is not given up for tries that got no turn, but after very many of them', async () => {
     const shedding = { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 60 } as const;
     const attempt = await failedWithoutLog(shedding, ['last words']);
     for (let index = 0; index < 10; index += 1) {
       aheadMs += 2_000;
       expect(isTold((await follower.observe(attempt)) as PresentAttempt)).toBe(false);
     }
-    expect(current.server.seen(LOG)).toHaveLength(1);
-    aheadMs += 120_000;
-    expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'UnknownFailure' });
+    expect((await untilTold(attempt)).end).toMatchObject({ reason: 'UnknownFailure' });
     expect(current.server.seen(LOG)).toHaveLength(1);
   });
 
@@ -139,6 +146,27 @@ describe('what explains an end', () => {
     current.server.fault({ path: /\/taskruns$/, list: true }, { kind: 'answer', body: { items: [] } });
     current.tekton.finish(attempt.name, 'fails');
     expect((await until('ended', attempt, hasEnded)).end).toMatchObject({ reason: 'StepFailed' });
+  });
+
+  it('is told of a run that was deleted with its pods by the log that was followed to its end', async () => {
+    const attempt = await created({ build: { lines: ['pushing', REPORT], ending: 'fails' } });
+    await follower.followLogs(attempt, new RecordingLogSink(), AbortSignal.timeout(20_000));
+    await deleteWithPods(attempt);
+    expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'RegistryUnavailable' });
+  });
+
+  it('is not known of such a run whose log was followed in part', async () => {
+    const attempt = await created({ build: { lines: ['pushing'], ending: 'hangs' } });
+    const stop = new AbortController();
+    const sink = new RecordingLogSink();
+    const following = follower.followLogs(attempt, sink, stop.signal).catch(() => undefined);
+    await eventually('a line', () => sink.text('build/build').includes('pushing'));
+    stop.abort();
+    await following;
+    current.tekton.finish(attempt.name, 'fails');
+    await deleteWithPods(attempt);
+    const { end } = await until('told', attempt, isTold);
+    expect(end).toMatchObject({ reason: 'UnknownFailure', message: expect.stringContaining('pushing') });
   });
 
   it('is not known of a run that is deleted before its log could be read', async () => {

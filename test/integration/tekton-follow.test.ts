@@ -49,6 +49,22 @@ function isUnexplained(seen: AttemptObservation): boolean {
   return seen.kind === 'present' && seen.phase === 'ended' && seen.end === undefined;
 }
 
+/** One that has begun and goes on. */
+async function running(): Promise<Attempt> {
+  const attempt = await created({ build: { ending: 'hangs' } });
+  await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+  return attempt;
+}
+
+/** By new watches that list none. */
+async function watchPodsAnew(): Promise<void> {
+  const lags = { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
+  current.server.fault({ path: '/api/v1/pods', list: true }, { kind: 'answer', body: lags });
+  current.server.fault({ path: '/api/v1/pods' }, { kind: 'silence' });
+  follower.setShards([3, 4]);
+  await follower.ready(AbortSignal.timeout(20_000));
+}
+
 describe('following a cluster', () => {
   it('takes three watches however many attempts there are', async () => {
     for (let index = 0; index < 10; index += 1) await created({ build: { ending: 'hangs' } });
@@ -66,8 +82,7 @@ describe('following a cluster', () => {
   });
 
   it('costs no request to observe an attempt that goes on', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     await follower.observe(attempt);
     const before = current.server.requests.length;
     for (let time = 0; time < 20; time += 1) await follower.observe(attempt);
@@ -89,8 +104,7 @@ describe('following a cluster', () => {
 
   /** How often the run is read from its end on, while its status and its log are followed. */
   async function readsOfEnd(ending: 'succeeds' | 'fails'): Promise<number> {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const followed = follower.followLogs(attempt, new RecordingLogSink(), AbortSignal.timeout(20_000));
     const run = new RegExp(`/pipelineruns/${attempt.name}$`);
     const reads = (): number => current.server.seen({ method: 'GET', path: run }).length;
@@ -122,8 +136,7 @@ describe('following a cluster', () => {
   });
 
   it('says unreachable, not absent, while the API server is away, and goes on when it is back', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const blind = await current.world.attempt();
     await current.server.stopListening();
     expect(await follower.observe(blind)).toMatchObject({ kind: 'unreachable', reason: 'ClusterUnreachable' });
@@ -145,8 +158,7 @@ describe('following a cluster', () => {
   });
 
   it('says unreachable, not absent, when the address leads to another cluster by now', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const other = await current.world.attempt();
     current.server.store.delete('namespaces', undefined, 'kube-system');
     current.server.store.create('namespaces', { metadata: { name: 'kube-system' } });
@@ -159,8 +171,7 @@ describe('following a cluster', () => {
   });
 
   it('holds a new connection when the provider has changed', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     await current.world.connections.renew();
     await follower.ready(AbortSignal.timeout(20_000));
     current.tekton.finish(attempt.name);
@@ -200,8 +211,7 @@ describe('following a cluster', () => {
 
 describe('what others do to a run', () => {
   it('makes a cancel that was not ours a disruption', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     current.server.store.update('pipelineruns', attempt.place.namespace, attempt.name, (run) => {
       (run['spec'] as { status?: string }).status = 'Cancelled';
     });
@@ -210,8 +220,7 @@ describe('what others do to a run', () => {
   });
 
   it('makes our own stop such a disruption when its intent was not stored before', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     await follower.stop(attempt, 'UserCancel', yes);
     const ended = (seen: AttemptObservation): boolean => seen.kind === 'present' && seen.phase === 'ended';
     expect(await until('ended', attempt, ended)).toMatchObject({ end: { outcome: 'failed', reason: 'ForeignCancel' } });
@@ -237,15 +246,13 @@ describe('what others do to a run', () => {
   });
 
   it('leaves a run that was deleted before its end absent, so that its image is looked for first', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
     await until('absent', attempt, (seen) => seen.kind === 'absent');
   });
 
   it('does not call a deleted run absent while a pod of it lives on', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const { namespace } = attempt.place;
     current.server.store.update('pods', namespace, `${attempt.name}-build-pod`, (pod) => {
       pod.metadata.ownerReferences = [];
@@ -259,8 +266,7 @@ describe('what others do to a run', () => {
   });
 
   it('does not call a run absent that new watches have not listed while its API server has it', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
     const lags = { ...table, metadata: { resourceVersion: '1' } };
     for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
@@ -275,18 +281,13 @@ describe('what others do to a run', () => {
 
   it('does not take a pod for over that new watches have not listed', async () => {
     current.tekton.podFinalizers = ['test/stays'];
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const { namespace } = attempt.place;
     const letGo = (task: string): void => {
       const pod = `${attempt.name}-${task}-pod`;
       current.server.store.update('pods', namespace, pod, (object) => (object.metadata.finalizers = []));
     };
-    const lags = { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items: [] };
-    current.server.fault({ path: '/api/v1/pods', list: true }, { kind: 'answer', body: lags });
-    current.server.fault({ path: '/api/v1/pods' }, { kind: 'silence' });
-    follower.setShards([3, 4]);
-    await follower.ready(AbortSignal.timeout(20_000));
+    await watchPodsAnew();
     await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
     const ended = await until('it ended', attempt, (seen) => seen.kind === 'present' && seen.phase === 'ended');
     expect(ended).toMatchObject({ podsOver: false });
@@ -294,9 +295,18 @@ describe('what others do to a run', () => {
     await until('its pods are over', attempt, (seen) => seen.kind === 'present' && seen.podsOver);
   });
 
+  it('does not take the pod of a run that was deleted for over because new watches have not listed it', async () => {
+    current.tekton.podFinalizers = ['test/stays'];
+    const attempt = await running();
+    await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
+    await eventually('its end is seen', async () => (await follower.listRuns())[0]?.ended);
+    current.server.store.delete('pipelineruns', attempt.place.namespace, attempt.name);
+    await watchPodsAnew();
+    expect(await follower.observe(attempt)).toMatchObject({ kind: 'present', phase: 'ended', podsOver: false });
+  });
+
   it('tells a pod that was taken away from a step that failed although the watch of pods has not told it', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     current.server.fault({ path: '/api/v1/pods' }, { kind: 'silence' }, 1);
     const before = current.server.seen({ watch: true, path: '/api/v1/pods' }).length;
     current.server.endWatches();
@@ -310,8 +320,7 @@ describe('what others do to a run', () => {
   });
 
   it('tells an evicted step from a failed one although its pod is gone', async () => {
-    const attempt = await created({ build: { ending: 'hangs' } });
-    await until('running', attempt, (seen) => seen.kind === 'present' && seen.phase === 'running');
+    const attempt = await running();
     const { namespace } = attempt.place;
     const pod = `${attempt.name}-build-pod`;
     current.server.store.update('pods', namespace, pod, (object) => {

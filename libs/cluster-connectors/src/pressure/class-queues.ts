@@ -37,6 +37,13 @@ export class ClassQueues<W extends Waiter> {
     return this.#queues[requestClass].waiting.size;
   }
 
+  /** How many of the class would have a turn before one that comes now. */
+  ahead(requestClass: RequestClass, stream: boolean): number {
+    const { waiting } = this.#queues[requestClass];
+    if (!stream || this.hasSlot(requestClass)) return waiting.size;
+    return [...waiting].filter((waiter) => waiter.stream).length;
+  }
+
   inFlight(requestClass: RequestClass): number {
     return this.#queues[requestClass].inFlight;
   }

@@ -161,7 +161,7 @@ export class ClusterPressure {
 
   /** At least so long: a wait that will be in vain is not begun, so that a slow server holds up few. */
   #expectedWaitMs(requestClass: RequestClass, stream: boolean, nowMs: number): number {
-    const ahead = this.#queues.waiting(requestClass) + 1;
+    const ahead = this.#queues.ahead(requestClass, stream) + 1;
     const forTokenMs = (1000 * (ahead - 1)) / this.#bucket.ratePerSecond;
     const free = stream || this.#queues.hasSlot(requestClass);
     const forSlotMs = free ? 0 : (ahead * this.#service.ms(requestClass, nowMs)) / this.#queues.mostSlots(requestClass);

@@ -184,8 +184,13 @@ export class AttemptObserver {
   async #ending(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<PresentAttempt> {
     const ended = await this.#readEnd(connection, attempt, view);
     const first = ended.explanation === undefined;
-    ended.explanation ??= await this.#explanations.ofEnd(connection, attempt, ended.read.view);
-    const newest = { ...ended.read.view, pods: newestPods(ended, view.pods) };
+    const { taskRuns } = this.#options.views.find(attempt.executionId);
+    const newest: AttemptView = {
+      run: ended.read.view.run,
+      taskRuns: taskRunsByRead(ended.uid, taskRuns, ended.read.view.taskRuns),
+      pods: newestPods(ended, view.pods),
+    };
+    ended.explanation ??= await this.#explanations.ofEnd(connection, attempt, newest);
     const explanation = ended.explanation ?? UNEXPLAINED;
     const status = this.#status(attempt, newest, { ...explanation, document: ended.read.document });
     const told = ended.explanation === undefined ? { ...status, end: undefined } : status;
@@ -205,9 +210,8 @@ export class AttemptObserver {
     seen: SeenAttempt,
     run: RunView,
   ): Promise<AttemptObservation> {
-    const ended = this.#ended.get(attempt.executionId);
-    const watched = ended === undefined ? seen.pods : newestPods(ended, seen.pods);
-    const pods = this.#options.keeper.isStale ? await this.#podsThere(connection, attempt, seen.pods) : watched;
+    const { isStale } = this.#options.keeper;
+    const pods = isStale ? await this.#podsThere(connection, attempt, seen.pods) : seen.pods;
     const view: AttemptView = { run, taskRuns: seen.taskRuns, pods };
     const endedRun = this.#endedRun(attempt, run);
     if (endedRun !== undefined) return this.#ending(connection, attempt, { ...view, run: endedRun });
@@ -225,14 +229,14 @@ export class AttemptObserver {
     const known = this.#ended.get(attempt.executionId);
     if (known?.uid === view.run.uid) return known;
     const there = await this.#options.endedReads.read(connection, attempt, view.run);
-    const found = there?.view.run.uid === view.run.uid ? there : undefined;
-    const read = found ?? { view, document: lastDocument(view.run) };
-    const withSeen: AttemptView = {
-      ...read.view,
-      taskRuns: taskRunsByRead(view, read.view.taskRuns),
-      pods: found === undefined ? view.pods : podsByRead(view.pods, found.view.pods),
-    };
-    const ended: Ended = { uid: view.run.uid, read: { ...read, view: withSeen }, explanation: undefined };
+    const isIt = there?.view.run.uid === view.run.uid && isEnded(there.view.run.verdict);
+    const read: ReadAttempt = isIt
+      ? { ...there, view: { ...there.view, pods: podsByRead(view.pods, there.view.pods) } }
+      : {
+          document: lastDocument(view.run),
+          view: { ...view, pods: await this.#podsThere(connection, attempt, view.pods) },
+        };
+    const ended: Ended = { uid: view.run.uid, read, explanation: undefined };
     this.#ended.set(attempt.executionId, ended);
     return ended;
   }
@@ -297,10 +301,18 @@ async function sameClusterNow(
   });
 }
 
-/** Those that were read, and those that were deleted with their run while it was read. */
-function taskRunsByRead({ run, taskRuns }: AttemptView, read: readonly TaskRunView[]): readonly TaskRunView[] {
-  const seen = taskRuns.filter(({ runUid }) => runUid === undefined || runUid === run.uid);
-  return [...new Map([...seen, ...read].map((taskRun) => [taskRun.uid, taskRun])).values()];
+/** Those that were read, and those that were deleted with their run before: what has ended stays so. */
+function taskRunsByRead(
+  runUid: string,
+  seen: readonly TaskRunView[],
+  read: readonly TaskRunView[],
+): readonly TaskRunView[] {
+  const merged = new Map(read.map((taskRun) => [taskRun.uid, taskRun]));
+  for (const taskRun of seen.filter((one) => one.runUid === undefined || one.runUid === runUid)) {
+    const known = merged.get(taskRun.uid);
+    if (known === undefined || (isEnded(taskRun.verdict) && !isEnded(known.verdict))) merged.set(taskRun.uid, taskRun);
+  }
+  return [...merged.values()];
 }
 
 /** Those of an ended run as they were read, and as they are now. */

@@ -1,8 +1,8 @@
-import { type Attempt, type Clock, type DomainError, isCancelIntent, isDomainError } from '@image-factory/domain';
+import { type Attempt, type Clock, DomainError, isCancelIntent, isDomainError } from '@image-factory/domain';
 import { type ClusterConnection, outcomeOf } from '@image-factory/cluster-connectors';
 import type { Logger } from '@image-factory/telemetry';
 import { findRun } from '../attempt/end-attempt.js';
-import { type LogTails, tailKey } from '../log/log-tails.js';
+import { type FollowedTail, type LogTails, tailKey } from '../log/log-tails.js';
 import { type AttemptView, podOf } from '../status/attempt-view.js';
 import { failedContainer, mayDecide, needsEvents, needsTail } from '../status/classify-failure.js';
 import type { LogTail } from '../status/log-tail.js';
@@ -17,15 +17,16 @@ export interface Explanation {
 }
 
 const NOTHING: Explanation = { tail: undefined, events: [] };
-/** So often it is asked for, and waited for so long; then an end is told without it. */
+/** So often it is asked for, or not even sent; then an end is told without it. */
 const MOST_TRIES = 8;
-const LONGEST_MS = 120_000;
+const MOST_UNSENT = 60;
 const AGAIN_MS = 2_000;
 const EVENTS_TTL_MS = 5_000;
 
 interface Waited {
-  readonly sinceMs: number;
   readonly tries: number;
+  /** Tries that got no turn: no node was asked. */
+  readonly unsent: number;
   readonly nextMs: number;
 }
 
@@ -51,9 +52,8 @@ export class Explanations {
    */
   async ofEnd(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<Explanation | undefined> {
     const { executionId } = attempt;
-    const sinceMs = this.clock.monotonicMs();
-    const before = this.#waited.get(executionId) ?? { sinceMs, tries: 0, nextMs: 0 };
-    if (sinceMs < before.nextMs) return undefined;
+    const before = this.#waited.get(executionId) ?? { tries: 0, unsent: 0, nextMs: 0 };
+    if (this.clock.monotonicMs() < before.nextMs) return undefined;
     this.#waited.set(executionId, before);
     try {
       const found = await this.#read(connection, attempt, view);
@@ -110,19 +110,20 @@ export class Explanations {
       : { tail: undefined, events: await readPodEvents(connection, pod.namespace, pod.uid) };
   }
 
-  /** From the pod while it is there; else what was followed here. */
+  /** From the pod while it is there; else what was followed here, if that is all of it. */
   async #tail(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<LogTail | undefined> {
     const failed = failedContainer(view);
     if (failed === undefined) return undefined;
     const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
     if (read !== undefined && read.lines.length > 0) return read;
-    // Nothing printed is an answer; a log that is not there any more is none, and what was followed before it could not be
-    // read may be a part of it.
-    const mayBePart = read === undefined && (this.#waited.get(attempt.executionId)?.nextMs ?? 0) > 0;
-    return (mayBePart ? undefined : this.#followed(attempt, view)) ?? read ?? this.#unread(attempt, view);
+    const followed = this.#followed(attempt, view);
+    // Nothing printed is an answer, if nothing was followed either; a log that is not there any more is none.
+    if (read !== undefined && (followed === undefined || followed.lines.length === 0)) return read;
+    if (followed?.state === 'reading') throw stillRead(failed.container);
+    return followed?.state === 'whole' ? { lines: followed.lines } : this.#unread(attempt, view);
   }
 
-  #followed(attempt: Attempt, view: AttemptView): LogTail | undefined {
+  #followed(attempt: Attempt, view: AttemptView): FollowedTail | undefined {
     const failed = failedContainer(view);
     return failed && this.tails.find(attempt.executionId, tailKey(failed.pod, failed.container));
   }
@@ -138,9 +139,20 @@ export class Explanations {
   }
 }
 
-/** After a try that failed; undefined when there is to be no other. What was not sent was no try: no node was asked. */
-function nextWait({ sinceMs, tries }: Waited, error: DomainError, nowMs: number): Waited | undefined {
-  const asked = outcomeOf(error) === 'notSent' ? tries : tries + 1;
-  if (asked >= MOST_TRIES || nowMs - sinceMs >= LONGEST_MS) return undefined;
-  return { sinceMs, tries: asked, nextMs: nowMs + AGAIN_MS };
+/** After a try that failed; undefined when there is to be no other. */
+function nextWait({ tries, unsent }: Waited, error: DomainError, nowMs: number): Waited | undefined {
+  const sent = outcomeOf(error) !== 'notSent';
+  const next = { tries: sent ? tries + 1 : tries, unsent: sent ? unsent : unsent + 1, nextMs: nowMs + AGAIN_MS };
+  return next.tries < MOST_TRIES && next.unsent < MOST_UNSENT ? next : undefined;
+}
+
+/** Who reads it will know soon whether that is all of it. */
+function stillRead(container: string): DomainError {
+  return new DomainError({
+    kind: 'Unavailable',
+    reason: 'ClusterUnavailable',
+    message: `The log of ${container} is not there any more, and what was followed of it is not read to its end.`,
+    fault: 'cluster',
+    retryable: true,
+  });
 }

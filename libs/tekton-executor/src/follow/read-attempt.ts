@@ -125,8 +125,9 @@ export async function readLogTail(
     const bytes = Buffer.from(typeof body === 'string' ? body : '');
     const parser = new LogLineParser();
     const lines = [...parser.push(bytes), ...parser.end()];
-    // Bytes that are no text have grown as they came, so that what is longer may be whole.
-    const isCut = bytes.length >= TAIL.limitBytes && bytes.at(-1) !== LINE_FEED;
+    // Bytes that are no text have grown as they came: what is longer is cut off only if its last line is.
+    const { length } = bytes;
+    const isCut = length === TAIL.limitBytes || (length > TAIL.limitBytes && bytes.at(-1) !== LINE_FEED);
     const said = isCut ? undefined : lines.find(({ time }) => time === undefined);
     if (said !== undefined) throw noLogGiven(pod, said);
     const timed = lines.filter(({ time }) => time !== undefined);

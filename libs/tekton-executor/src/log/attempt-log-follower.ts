@@ -131,18 +131,29 @@ function* startable(
   }
 }
 
-function readContainer(request: FollowLogsRequest, step: LogStep, pod: PodView, container: string): Promise<void> {
+async function readContainer(
+  request: FollowLogsRequest,
+  step: LogStep,
+  pod: PodView,
+  container: string,
+): Promise<void> {
   const { attempt, tails, connection, sink, clock, signal } = request;
   const key = tailKey(pod.name, container);
-  return readStepLog({
-    connection,
-    source: podSource(request, pod, container),
-    step,
-    sink,
-    clock,
-    signal,
-    onLines: (lines) => tails.add(attempt.executionId, key, lines),
-  });
+  let whole = false;
+  tails.start(attempt.executionId, key);
+  try {
+    whole = await readStepLog({
+      connection,
+      source: podSource(request, pod, container),
+      step,
+      sink,
+      clock,
+      signal,
+      onLines: (lines) => tails.add(attempt.executionId, key, lines),
+    });
+  } finally {
+    tails.end(attempt.executionId, key, whole ? 'whole' : 'cut');
+  }
 }
 
 /** What the watches know of an attempt whose run they have shown. @throws DomainError LeaseLost when they know it no more */

@@ -29,6 +29,8 @@ class HastyClock extends Clock {
 class KeptLog extends LogSink {
   readonly records: LogRecord[] = [];
   ended = false;
+  /** What the reader says. */
+  readWhole: boolean | undefined;
 
   /** @param lastTime of the one line that is stored before */
   constructor(private readonly lastTime?: string) {
@@ -70,7 +72,7 @@ async function readWith(source: LogSource, answers: Answer[], sink = new KeptLog
     if (answer === undefined || isDomainError(answer)) return Promise.reject(answer ?? new Error('asked too often'));
     return Promise.resolve({ status: 200, headers: {}, body: answer });
   };
-  await readStepLog({
+  sink.readWhole = await readStepLog({
     connection: () => ({ stream }) as unknown as ClusterConnection,
     source,
     step: { task: 'build', step: 'build', ordinal: 1 },
@@ -117,7 +119,7 @@ describe('the log of a container that is over', () => {
   ] as const)('has a gap when %s before it was read', async (_what, reason, gap) => {
     const sink = await readWith(OVER, [refused(reason)]);
     expect(told(sink)).toEqual([gap]);
-    expect(sink.ended).toBe(true);
+    expect(sink).toMatchObject({ ended: true, readWhole: false });
   });
 
   it('is read on when its pod was taken for gone and its log could be read all the same', async () => {
@@ -139,12 +141,15 @@ describe('the log of a container that is over', () => {
 
   it('has no gap when what is stored is all that there is', async () => {
     const stored = new KeptLog('2026-11-21T09:00:00.000000001Z');
-    expect(told(await readWith(OVER, [Readable.from([LINE])], stored))).toEqual([]);
+    const sink = await readWith(OVER, [Readable.from([LINE])], stored);
+    expect(told(sink)).toEqual([]);
+    expect(sink.readWhole).toBe(false);
   });
 
   it('is whole when its stream had ended by itself', async () => {
     const sink = await readWith(runningFor(1), [Readable.from([LINE]), refused('ObjectNotFound')]);
     expect(told(sink)).toEqual(['all of it']);
+    expect(sink.readWhole).toBe(true);
   });
 
   it('has a gap when its stream ended within a line', async () => {

@@ -62,11 +62,13 @@ type ReadEnd = 'end' | 'unfound' | 'interrupted' | 'broken' | 'gone' | 'notStart
  * that one had given all. A pod that is said to be gone, and whose log can be read, is there: it is looked at again.
  *
  * Appending is awaited: a slow sink slows the stream, it never grows memory. What the sink throws (LeaseLost) ends this.
+ *
+ * Returns whether all of it was read here, from its start to its end.
  */
-export async function readStepLog(request: StepLogRequest): Promise<void> {
+export async function readStepLog(request: StepLogRequest): Promise<boolean> {
   const { sink, step, source, clock, signal } = request;
   const cursor = await sink.cursor(step);
-  if (cursor.ended) return;
+  if (cursor.ended) return false;
   const reading = new Reading(request, new PositionTracker(cursor));
   let failures = 0;
   let whole = false;
@@ -76,7 +78,10 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     const finishing = isOver(sight);
     const before = reading.linesRead;
     const end = await reading.once(!finishing);
-    if (end === 'end' && sight === 'over') break;
+    if (end === 'end' && sight === 'over') {
+      whole = true;
+      break;
+    }
     if (end === 'gone' || ((end === 'notStarted' || end === 'unfound') && finishing)) {
       if (!whole) await reading.gap(...(end === 'gone' ? podDeleted(source) : logUnknown(source)));
       break;
@@ -90,6 +95,7 @@ export async function readStepLog(request: StepLogRequest): Promise<void> {
     await changeOr(source, clock, backOffMs(failures, backOff), signal);
   }
   await sink.end(step);
+  return whole && cursor.lastTime === undefined;
 }
 
 function isOver(sight: ReturnType<LogSource['sight']>): boolean {
