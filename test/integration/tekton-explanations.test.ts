@@ -155,6 +155,15 @@ describe('what explains an end', () => {
     expect((await until('told', attempt, isTold)).end).toMatchObject({ reason: 'RegistryUnavailable' });
   });
 
+  it('is told by such a log also while no node answers, without asking one', async () => {
+    const attempt = await created({ build: { lines: ['pushing', REPORT], ending: 'fails' } });
+    await follower.followLogs(attempt, new RecordingLogSink(), AbortSignal.timeout(20_000));
+    const asked = current.server.seen(LOG).length;
+    current.server.fault(LOG, REFUSED, 1_000);
+    expect((await until('ended', attempt, hasEnded)).end).toMatchObject({ reason: 'RegistryUnavailable' });
+    expect(current.server.seen(LOG)).toHaveLength(asked);
+  });
+
   it('is not known of such a run whose log was followed in part', async () => {
     const attempt = await created({ build: { lines: ['pushing'], ending: 'hangs' } });
     const stop = new AbortController();

@@ -110,16 +110,18 @@ export class Explanations {
       : { tail: undefined, events: await readPodEvents(connection, pod.namespace, pod.uid) };
   }
 
-  /** From the pod while it is there; else what was followed here, if that is all of it. */
+  /** What was followed here, if that is all of it; else from the pod, while that is there. */
   async #tail(connection: ClusterConnection, attempt: Attempt, view: AttemptView): Promise<LogTail | undefined> {
     const failed = failedContainer(view);
     if (failed === undefined) return undefined;
-    const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
-    if (read !== undefined && read.lines.length > 0) return read;
+    if (this.#followed(attempt, view)?.state !== 'whole') {
+      const read = await readLogTail(connection, attempt.place.namespace, failed.pod, failed.container);
+      const followed = this.#followed(attempt, view);
+      // Nothing printed is an answer, if nothing was followed either; a log that is not there any more is none.
+      if (read !== undefined && (read.lines.length > 0 || (followed?.lines ?? []).length === 0)) return read;
+      if (followed?.state === 'reading') throw stillRead(failed.container);
+    }
     const followed = this.#followed(attempt, view);
-    // Nothing printed is an answer, if nothing was followed either; a log that is not there any more is none.
-    if (read !== undefined && (followed === undefined || followed.lines.length === 0)) return read;
-    if (followed?.state === 'reading') throw stillRead(failed.container);
     return followed?.state === 'whole' ? { lines: followed.lines } : this.#unread(attempt, view);
   }
 

@@ -1,7 +1,7 @@
 import type { LogLine } from './log-line-parser.js';
 
 const LINES = 20;
-const LINE_BYTES = 500;
+const LINE_BYTES = 4_096;
 
 /** The last lines of a log that is followed here. */
 export interface FollowedTail {
@@ -14,8 +14,10 @@ export interface FollowedTail {
 export class LogTails {
   readonly #tails = new Map<string, Map<string, FollowedTail>>();
 
+  /** What was read before stays: a log that was stored to its end is not read again. */
   start(executionId: string, container: string): void {
-    this.#put(executionId, container, { lines: [], state: 'reading' });
+    const known = this.find(executionId, container);
+    if (known?.state !== 'whole') this.#put(executionId, container, { lines: known?.lines ?? [], state: 'reading' });
   }
 
   /** What the node says of a log instead of it is no line of it. */
@@ -32,7 +34,7 @@ export class LogTails {
   /** Nothing when it was forgotten meanwhile. */
   end(executionId: string, container: string, state: 'whole' | 'cut'): void {
     const known = this.find(executionId, container);
-    if (known !== undefined) this.#put(executionId, container, { ...known, state });
+    if (known?.state === 'reading') this.#put(executionId, container, { ...known, state });
   }
 
   find(executionId: string, container: string): FollowedTail | undefined {

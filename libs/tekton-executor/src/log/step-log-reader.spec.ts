@@ -139,6 +139,11 @@ describe('the log of a container that is over', () => {
     expect(sink.ended).toBe(true);
   });
 
+  it('is not whole when the node answers with its own words', async () => {
+    const sink = await readWith(OVER, [Readable.from([Buffer.from('unable to retrieve container logs')])]);
+    expect(sink).toMatchObject({ ended: true, readWhole: false });
+  });
+
   it('has no gap when what is stored is all that there is', async () => {
     const stored = new KeptLog('2026-11-21T09:00:00.000000001Z');
     const sink = await readWith(OVER, [Readable.from([LINE])], stored);

@@ -95,7 +95,7 @@ export async function readStepLog(request: StepLogRequest): Promise<boolean> {
     await changeOr(source, clock, backOffMs(failures, backOff), signal);
   }
   await sink.end(step);
-  return whole && cursor.lastTime === undefined;
+  return whole && !reading.endsInWords && cursor.lastTime === undefined;
 }
 
 function isOver(sight: ReturnType<LogSource['sight']>): boolean {
@@ -114,6 +114,8 @@ function logUnknown({ pod, container }: LogSource): readonly [string, string] {
 /** One container's reading over several requests. */
 class Reading {
   linesRead = 0;
+  /** The node's own words came last, and not a line of the log. */
+  endsInWords = false;
   readonly #request: StepLogRequest;
   readonly #tracker: PositionTracker;
 
@@ -199,6 +201,7 @@ class Reading {
         'The log was rotated away on its node before all of it was read; lines are missing here.',
       );
     this.linesRead += lines.length;
+    this.endsInWords = lines.at(-1)?.time === undefined;
     await this.#append(this.#tracker.records(lines, this.#request.clock.now()));
     this.#request.onLines(lines);
   }
