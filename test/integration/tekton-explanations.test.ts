@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower, PresentAttempt } from '@image-factory/domain';
 import { SystemClock } from '@image-factory/telemetry';
 import { eventually, type FakeFault, RecordingLogSink } from '@image-factory/test-support';
-import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+import { fakeTektonWorld, NO_CREDENTIALS, openWatchesThatLag, type FakeTektonWorld } from './tekton-world.ts';
 
 const LOG = { path: /build-pod\/log$/ };
 const EVENTS = { path: /\/events$/ };
@@ -128,14 +128,7 @@ describe('what explains an end', () => {
   it('is read of a run that new watches have not listed while its API server has it', async () => {
     const attempt = await failedOnDeadNode('pushing', REPORT);
     current.server.faults.clear();
-    const lags = { metadata: { resourceVersion: '1' }, items: [] };
-    for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
-      current.server.fault({ path, list: true }, { kind: 'answer', body: lags });
-      current.server.fault({ path, watch: true }, { kind: 'silence' });
-    }
-    follower.setShards([3, 4]);
-    await follower.ready(AbortSignal.timeout(20_000));
-    await eventually('its views are empty', async () => (await follower.listRuns().catch(() => [1])).length === 0);
+    await openWatchesThatLag(current.server, follower);
     aheadMs = 2_000;
     expect((await until('explained', attempt, isTold)).end).toMatchObject({ reason: 'RegistryUnavailable' });
   });

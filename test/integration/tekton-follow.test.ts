@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
 import { eventually, RecordingLogSink } from '@image-factory/test-support';
-import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
+import { fakeTektonWorld, NO_CREDENTIALS, openWatchesThatLag, type FakeTektonWorld } from './tekton-world.ts';
 
 const yes = (): boolean => true;
 let current: FakeTektonWorld;
@@ -267,15 +267,7 @@ describe('what others do to a run', () => {
 
   it('does not call a run absent that new watches have not listed while its API server has it', async () => {
     const attempt = await running();
-    const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
-    const lags = { ...table, metadata: { resourceVersion: '1' } };
-    for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
-      current.server.fault({ path, list: true }, { kind: 'answer', body: lags });
-      current.server.fault({ path, watch: true }, { kind: 'silence' });
-    }
-    follower.setShards([3, 4]);
-    await follower.ready(AbortSignal.timeout(20_000));
-    await eventually('its views are empty', async () => (await follower.listRuns().catch(() => [1])).length === 0);
+    await openWatchesThatLag(current.server, follower);
     expect(await follower.observe(attempt)).toMatchObject({ kind: 'present', podsOver: false });
   });
 

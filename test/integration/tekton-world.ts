@@ -283,6 +283,19 @@ export function observeUntil(
   });
 }
 
+/** New watches that know of nothing while the old ones did: their first lists are empty, and they are silent. */
+export async function openWatchesThatLag(server: FakeKubeApiServer, follower: ExecutionFollower): Promise<void> {
+  const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
+  const lags = { ...table, metadata: { resourceVersion: '1' } };
+  for (const path of [/\/pipelineruns$/, /\/taskruns$/, /\/pods$/]) {
+    server.fault({ path, list: true }, { kind: 'answer', body: lags });
+    server.fault({ path, watch: true }, { kind: 'silence' });
+  }
+  follower.setShards([3, 4]);
+  await follower.ready(AbortSignal.timeout(20_000));
+  await eventually('its views are empty', async () => (await follower.listRuns().catch(() => [1])).length === 0);
+}
+
 export interface FakeTektonWorld {
   readonly world: TektonWorld;
   readonly server: FakeKubeApiServer;
