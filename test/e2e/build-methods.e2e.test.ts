@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { KubeItem } from './support/cluster.ts';
 import { Platform, type TenantFixture } from './support/platform.ts';
 import { until, type Json } from './support/rest-client.ts';
+
+interface TaskRun extends KubeItem {
+  readonly spec: { readonly timeout?: string };
+}
 
 /** Each method on the real cluster: submit over REST, image in the registry, log kept whole, run removed. */
 describe('a build on a real cluster', () => {
@@ -50,6 +55,23 @@ describe('a build on a real cluster', () => {
     );
     expect(stored.body).toMatchObject({ kind: 'PipelineRun' });
     expect(stored.text).not.toContain(platform.cluster.registry.password);
+  });
+
+  it('may take longer than the hour that Tekton gives a task of which nothing is said', async () => {
+    const { id } = await tenant.client.submit({
+      project_id: tenant.projectId,
+      build_method: 'kaniko',
+      build_timeout_minutes: 120,
+    });
+    const tasks = await until('its TaskRuns', 90_000, async () => {
+      const selector = encodeURIComponent(`image-factory.io/build=${id}`);
+      const { body } = await platform.cluster.kube('GET', `/apis/tekton.dev/v1/taskruns?labelSelector=${selector}`);
+      const items = (body.items ?? []) as readonly TaskRun[];
+      return items.length === 2 ? items : undefined;
+    });
+    // Two waits of 15 minutes and a margin of 10 beside the build's own time.
+    expect(tasks.map(({ spec }) => spec.timeout)).toEqual(['2h40m0s', '2h40m0s']);
+    expect(await tenant.client.ended(id)).toMatchObject({ status: 'completed' });
   });
 
   it('makes a machine image with packer and keeps its manifest', async () => {

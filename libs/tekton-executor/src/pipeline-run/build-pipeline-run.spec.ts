@@ -140,6 +140,18 @@ describe('a rendered PipelineRun', () => {
     expect(withLimits({ cpuMillis: 1000, cpuLimitMillis: undefined })).toBeUndefined();
   });
 
+  it('gives each task the limit of the run: without one Tekton ends a task after an hour', () => {
+    const { timeouts, pipelineSpec } = render(renderContext({ pipelineTimeoutSeconds: 90_000 })).spec as {
+      timeouts: object;
+      pipelineSpec: { tasks: { name: string; timeout?: string }[] };
+    };
+    expect(timeouts).toEqual({ pipeline: '90000s' });
+    expect(pipelineSpec.tasks.map(({ name, timeout }) => [name, timeout])).toEqual([
+      ['clone', '90000s'],
+      ['build', '90000s'],
+    ]);
+  });
+
   it('requests what an earlier attempt without a limit ran out of, and still limits nothing', () => {
     const more = { memoryBytes: 4 * gibibyte, ephemeralStorageBytes: 8 * gibibyte };
     expect(withLimits({ ...more, cpuMillis: 1000, cpuLimitMillis: undefined })).toEqual([

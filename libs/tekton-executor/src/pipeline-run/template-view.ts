@@ -52,7 +52,7 @@ export interface TemplateView {
   readonly gitCredentialKeys: readonly string[];
   readonly storageClass: string | undefined;
   readonly workspaceSize: string;
-  /** Go duration, as in `3600s`. */
+  /** Go duration, as in `3600s`. Of its tasks as well, to which Tekton else gives an hour, whatever the run's own is. */
   readonly pipelineTimeout: string;
   readonly taskName: string;
   /** Of the `build` task's pod; undefined: nobody asked and nothing is capped. */

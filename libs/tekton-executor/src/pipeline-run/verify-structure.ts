@@ -87,6 +87,7 @@ function pipelineSpec(method: BuildMethod, view: TemplateView): unknown {
       {
         name: 'clone',
         taskRef: { kind: 'Task', name: 'git-clone' },
+        timeout: view.pipelineTimeout,
         params: [
           { name: 'url', value: '$(params.url)' },
           { name: 'revision', value: '$(params.revision)' },
@@ -102,6 +103,7 @@ function pipelineSpec(method: BuildMethod, view: TemplateView): unknown {
         name: 'build',
         runAfter: ['clone'],
         taskRef: { kind: 'Task', name: BUILD_METHOD_TABLE[method].taskName },
+        timeout: view.pipelineTimeout,
         params: Object.entries(BUILD_PARAMS[method]).map(([name, param]) => ({ name, value: reference(param) })),
         workspaces: [
           { name: 'source', workspace: 'source' },

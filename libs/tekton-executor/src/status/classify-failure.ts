@@ -61,8 +61,8 @@ export function classifyFailure(view: AttemptView, context: FailureContext): Fai
   if (byRun !== undefined) return failure(byRun, oneLine(verdict.message));
   const failed = failedTask(view, context.tail);
   if (failed === undefined) return failure('UnknownFailure', `${verdict.reason}: ${oneLine(verdict.message)}`);
-  const reason = findTaskReason(failed);
-  return failure(reason, describe(failed));
+  const found = failure(findTaskReason(failed), describe(failed));
+  return isTimedOut(failed.taskRun) ? timedOut(view, context, found) : found;
 }
 
 /** Whether the failed step's log may name another cause than what is known without it. */
@@ -80,8 +80,11 @@ export function needsTail({ run: { verdict } }: AttemptView): boolean {
 }
 
 /** Whether the events of a pod that never started are told with the end. */
-export function needsEvents({ run: { verdict } }: AttemptView, stopIntent: StopIntent | undefined): boolean {
-  return TIMED_OUT.has(verdict.reason) || (CANCELLED.has(verdict.reason) && stopIntent === 'StartLimit');
+export function needsEvents(view: AttemptView, stopIntent: StopIntent | undefined): boolean {
+  const { reason } = view.run.verdict;
+  if (CANCELLED.has(reason)) return stopIntent === 'StartLimit';
+  const failed = failedTaskRun(view);
+  return TIMED_OUT.has(reason) || (failed !== undefined && isTimedOut(failed));
 }
 
 /** Where the failed step's log is, when a step failed. */
@@ -99,6 +102,11 @@ function stopped(view: AttemptView, context: FailureContext): Failure {
   const { outcome, reason, what } = STOPPED[stopIntent];
   const asStopped = { ...failure(reason, what), outcome };
   return stopIntent === 'StartLimit' ? timedOut(view, context, asStopped) : asStopped;
+}
+
+/** Its run's own limit is no lower (`head.ejs`): another one was set on the cluster, or by an earlier version of ours. */
+function isTimedOut({ verdict }: TaskRunView): boolean {
+  return verdict.reason === 'TaskRunTimeout';
 }
 
 /** A time limit without a started step is a failure to start, with what the pod waited for (rule 17). */

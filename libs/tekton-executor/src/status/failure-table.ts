@@ -56,7 +56,7 @@ export const TASK_REASONS: Readonly<Record<string, Find>> = {
   StepOOM: 'StepOutOfMemory',
   SidecarOOM: 'StepOutOfMemory',
   InitContainerOOM: 'StepOutOfMemory',
-  TaskRunTimeout: 'StepTimeout',
+  TaskRunTimeout: 'PipelineRunTimeout',
   TaskRunResultLargerThanAllowedLimit: 'ResultTooLarge',
   TaskRunCancelled: 'ForeignCancel',
   TaskRunResolutionFailed: 'PipelineRunInvalid',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BuildMethod, PresentAttempt, StopIntent } from '@image-factory/domain';
 import type { AttemptView } from './attempt-view.js';
+import { needsEvents } from './classify-failure.js';
 import { pipelineRunStatus } from './pipeline-run-status.js';
 import { recordedCase, recordedPodWatch } from './recorded-case.fixture.js';
 import { stepTimes } from './step-times.js';
@@ -71,7 +72,7 @@ describe('the end of a recorded run', () => {
     ['step-oom', 'StepOutOfMemory', 'user', /^Step work\/main exited with code 1/],
     ['ephemeral-storage-evicted', 'EphemeralStorageExceeded', 'user', /ephemeral local storage/],
     ['step-timeout', 'StepTimeout', 'user', /longer than its limit/],
-    ['task-timeout', 'StepTimeout', 'user', /"6s"/],
+    ['task-timeout', 'PipelineRunTimeout', 'cluster', /"6s"/],
     ['pipeline-timeout', 'PipelineRunTimeout', 'cluster', /"8s"/],
     ['tasks-timeout-finally', 'PipelineRunTimeout', 'cluster', /"6s"/],
     ['step-fails-exit-3', 'StepFailed', 'user', /^Step work\/main exited with code 3/],
@@ -211,6 +212,23 @@ describe('the end of a recorded run', () => {
     });
     expect(status.end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout' });
     expect(status.end?.message).toContain('SecretMissing');
+  });
+
+  it('names what the pod waited for when its task ran into a limit that is lower than the run’s', () => {
+    const { view, events, document } = recordedCase('unschedulable-cpu');
+    const ended = {
+      ...view,
+      run: { ...view.run, verdict: { status: 'False' as const, reason: 'Failed', message: 'Tasks Completed: 1' } },
+      taskRuns: view.taskRuns.map((one) => ({
+        ...one,
+        verdict: { ...one.verdict, status: 'False' as const, reason: 'TaskRunTimeout' },
+      })),
+    };
+    expect(needsEvents(ended, undefined)).toBe(true);
+    const context = { stopIntent: undefined, tail: undefined, events, now: new Date(), isOverdue: () => false };
+    const { end } = pipelineRunStatus(ended, { ...context, buildMethod: 'kaniko', finalDocument: document });
+    expect(end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout', fault: 'cluster' });
+    expect(end?.message).toContain('Unschedulable');
   });
 
   it('stays success when the stop came after the run had ended', () => {
