@@ -5,8 +5,8 @@ const none = new Set<string>();
 const candidate = (id: string, host = 'h1', stuck: ReadonlySet<string> = none): ShardCandidate => ({ id, host, stuck });
 const rows = (owner?: string, ownerAlive = false): ShardRow[] =>
   Array.from({ length: 64 }, (_, shard) => ({ providerId: 'p', host: '', shard, owner, ownerAlive }));
-const plan = (me: string, candidates: ShardCandidate[], shards: ShardRow[], mayAdopt = true, adoptLimit = 100) =>
-  planShards({ me, candidates, shards, mayAdopt, adoptLimit });
+const plan = (me: string, candidates: ShardCandidate[], shards: ShardRow[], mayAdopt = true, adoptBatch = 100) =>
+  planShards({ me, candidates, shards, mayAdopt, adoptBatch });
 
 describe('planShards', () => {
   it('divides free shards among the live dispatchers without overlap', () => {
@@ -22,7 +22,7 @@ describe('planShards', () => {
     expect(plan('a', [candidate('a')], rows('dead'), true).adopt).toHaveLength(64);
   });
 
-  it('adopts no more than fits in one round', () => {
+  it('adopts no more than a batch at once', () => {
     expect(plan('a', [candidate('a')], rows('dead'), true, 5).adopt).toHaveLength(5);
   });
 

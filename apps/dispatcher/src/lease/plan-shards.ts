@@ -23,8 +23,8 @@ export interface ShardPlanInput {
   readonly shards: readonly ShardRow[];
   /** False while nobody may take over what another owned (correctness rule 20). */
   readonly mayAdopt: boolean;
-  /** Most shards of dead owners to take in one round: adoption takes at most what fits. */
-  readonly adoptLimit: number;
+  /** Most shards of dead owners to take at once: adoption takes at most what fits. */
+  readonly adoptBatch: number;
 }
 
 export interface ShardPlan {
@@ -66,7 +66,7 @@ export function planShards(input: ShardPlanInput): ShardPlan {
       if (desired !== undefined && desired !== input.me) giveUp.push(shard);
     } else if (desired === input.me) {
       if (shard.owner === undefined) acquire.push(shard);
-      else if (!shard.ownerAlive && input.mayAdopt && adopt.length < input.adoptLimit) adopt.push(shard);
+      else if (!shard.ownerAlive && input.mayAdopt && adopt.length < input.adoptBatch) adopt.push(shard);
     }
   }
   return { acquire, adopt, giveUp };

@@ -10,8 +10,8 @@ export interface ShardKeeperOptions {
   readonly dispatcherId: () => string | undefined;
   /** The database's time, when we may take over what another owned; else undefined (correctness rule 20). */
   readonly judgedAt: () => Date | undefined;
-  /** Shards of dead owners to take in one round. */
-  readonly adoptLimit: () => number;
+  /** Most shards of dead owners to take at once. */
+  readonly adoptBatch: number;
   /** New shards are held: look for their executions. */
   readonly onAcquired: () => Promise<void>;
 }
@@ -27,6 +27,9 @@ export interface ShardKeeperStores {
  * Keeps the shards that this dispatcher should hold, and no others. Each round: rows against memory both ways (rule 2),
  * then rendezvous hashing over the live dispatchers decides what to take, to adopt, to hand over. A shard that goes is
  * first left alone here, then released, so its next owner never works beside us.
+ *
+ * The shards of the dead are adopted batch after batch, however many builds are followed here already: hashing names one
+ * heir, and a build that nobody follows is not cancelled, not timed and not read.
  */
 export class ShardKeeper {
   /** Tokens of shards on their way out: still ours in the database, not to be taken up again. */
@@ -55,11 +58,16 @@ export class ShardKeeper {
       owner === me && token !== undefined ? [{ providerId, host, shard, token }] : [],
     );
     const gained = await this.#reconcileMemory(held, providers);
-    const plan = await this.#plan(me, providers, shards);
+    let plan = await this.#plan(me, providers, shards);
     this.#giveUp(plan.giveUp);
     this.#giveUp(this.followers.leases.filter((lease) => !providers.has(lease.providerId)));
-    const acquired = await this.#acquire(me, plan, providers);
+    let acquired = await this.#acquire(me, plan, providers);
     if (gained + acquired > 0) await this.options.onAcquired();
+    while (acquired > 0 && plan.adopt.length === this.options.adoptBatch) {
+      plan = await this.#plan(me, providers, await this.stores.leases.listShards());
+      acquired = await this.#acquire(me, plan, providers);
+      if (acquired > 0) await this.options.onAcquired();
+    }
   }
 
   /** A fenced write said that the shard has another owner. */
@@ -127,7 +135,7 @@ export class ShardKeeper {
       })),
       shards: shards.filter(({ providerId }) => providers.has(providerId)),
       mayAdopt: this.options.judgedAt() !== undefined,
-      adoptLimit: this.options.adoptLimit(),
+      adoptBatch: this.options.adoptBatch,
     });
   }
 

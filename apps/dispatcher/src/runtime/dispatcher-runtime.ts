@@ -205,7 +205,7 @@ export class DispatcherRuntime {
       host: this.settings.host,
       dispatcherId: () => this.lease.dispatcherId,
       judgedAt: () => this.judge.judgedAt(),
-      adoptLimit: () => (this.dispatch.slotsUsed < this.settings.slots ? this.settings.adoptPerRound : 1),
+      adoptBatch: this.settings.adoptBatch,
       onAcquired: () => this.feed.compare(),
     };
     return new ShardKeeper(stores, this.followers, options, logger, metrics);

@@ -20,11 +20,11 @@ export interface DispatcherSettings {
   readonly maxPlacing: number;
   readonly prepareTimeoutMs: number;
   readonly noProviderWaitMs: number;
-  /** Executions of one provider reconciled at once: more than creates may wait for its cluster (CLASS_SHARES). */
+  /** Executions of one provider reconciled at once: more than creates and sweeps may wait for its cluster (CLASS_SHARES). */
   readonly reconcileConcurrency: number;
   readonly watchStaleMs: number;
-  /** Shards of dead owners that one round takes while there are free slots; one when there are none. */
-  readonly adoptPerRound: number;
+  /** Shards of dead owners that are taken at once; the next batch follows when what runs under these is taken up. */
+  readonly adoptBatch: number;
   readonly insecureRegistries: readonly string[];
   /** Finished and unswept runs on one cluster at which nothing new is placed there. */
   readonly maxUnswept: number;
@@ -62,9 +62,9 @@ export function settingsFrom(env: DispatcherEnv, host: string, version: string):
     maxPlacing: 200,
     prepareTimeoutMs: 15_000,
     noProviderWaitMs: 30_000,
-    reconcileConcurrency: 128,
+    reconcileConcurrency: 256,
     watchStaleMs: Math.max(120_000, 4 * env.heartbeatMs),
-    adoptPerRound: 16,
+    adoptBatch: 64,
     insecureRegistries: env.insecureRegistries,
     maxUnswept: env.clusterMaxUnswept,
     logLimitBytes: 512 * 1024 * 1024,
