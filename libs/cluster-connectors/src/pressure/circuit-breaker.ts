@@ -20,7 +20,7 @@ export interface BreakerTicket {
 /** When somebody should come again who comes while the trial is under way, or while the server is silent. */
 const SOON_MS = 1_000;
 /** Classes whose requests are short: lists and logs may take their time. */
-const SHORT: readonly RequestClass[] = ['create', 'stop', 'probe'];
+const SHORT: readonly RequestClass[] = ['create', 'stop', 'sweep', 'probe'];
 
 /**
  * Keeps requests away from a server that does not answer.

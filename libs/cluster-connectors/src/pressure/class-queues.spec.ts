@@ -23,7 +23,7 @@ describe('the queues of the request classes', () => {
   it('give each class that waits its part of the turns, whoever came first', () => {
     const queues = new ClassQueues<Waiter>(24);
     fill(queues, REQUEST_CLASSES, 100);
-    const turns = granted(queues, 140);
+    const turns = granted(queues, 160);
     for (const one of REQUEST_CLASSES) {
       expect(turns.filter((turn) => turn === one)).toHaveLength(CLASS_SHARES[one].weight * 10);
     }
@@ -49,7 +49,7 @@ describe('the queues of the request classes', () => {
     let hanging = 0;
     for (let next = queues.next(0); next !== undefined; next = queues.next(0), hanging += 1) queues.grant(next);
     expect(hanging).toBe(24 - RESERVED_SLOTS + CLASS_SHARES.create.reservedSlots);
-    for (const one of ['stop', 'status', 'logs', 'probe'] as const) {
+    for (const one of ['stop', 'sweep', 'status', 'logs', 'probe'] as const) {
       for (let index = 0; index < CLASS_SHARES[one].reservedSlots; index += 1) {
         queues.add(waiter(one));
         const next = queues.next(0);

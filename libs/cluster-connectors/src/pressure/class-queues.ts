@@ -30,7 +30,14 @@ export class ClassQueues<W extends Waiter> {
   constructor(slots: number) {
     this.#sharedSlots = slots - RESERVED_SLOTS;
     const empty = (): ClassQueue<W> => ({ waiting: new Set(), inFlight: 0, pass: 0, heldUntilMs: 0 });
-    this.#queues = { create: empty(), stop: empty(), status: empty(), logs: empty(), probe: empty() };
+    this.#queues = {
+      create: empty(),
+      stop: empty(),
+      sweep: empty(),
+      status: empty(),
+      logs: empty(),
+      probe: empty(),
+    };
   }
 
   waiting(requestClass: RequestClass): number {

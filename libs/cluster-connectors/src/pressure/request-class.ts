@@ -1,9 +1,10 @@
 /** What a request is for. Each class has a share of its cluster's requests that no other class can take. */
-export const REQUEST_CLASSES = ['create', 'stop', 'status', 'logs', 'probe'] as const;
+export const REQUEST_CLASSES = ['create', 'stop', 'sweep', 'status', 'logs', 'probe'] as const;
 
 /**
- * `create`: a tenant's place and an attempt's objects. `stop`: cancel, delete, sweep. `status`: lists, watches, reads of
- * runs. `logs`: step logs, and the last lines of failed steps. `probe`: health and reachability, which are never refused by the breaker.
+ * `create`: a tenant's place and an attempt's objects. `stop`: cancels, and what is deleted before an attempt may end.
+ * `sweep`: deletes of finished runs, of which thousands may be due at once. `status`: lists, watches, reads of runs.
+ * `logs`: step logs, and the last lines of failed steps. `probe`: health and reachability, which are never refused by the breaker.
  */
 export type RequestClass = (typeof REQUEST_CLASSES)[number];
 
@@ -32,12 +33,13 @@ interface ClassShare {
 const HOUR_MS = 3_600_000;
 
 /**
- * `create` may not wait in such numbers that it fills a dispatcher's reconciles of one provider (128 at once), or
- * cancels would wait behind it there.
+ * `create` and `sweep` may not wait in such numbers that they fill a dispatcher's reconciles of one provider (256 at
+ * once), or cancels would wait behind them there.
  */
 export const CLASS_SHARES: Readonly<Record<RequestClass, ClassShare>> = {
   create: { weight: 4, reservedSlots: 3, maxWaiting: 100, maxHoldMs: HOUR_MS },
-  stop: { weight: 3, reservedSlots: 3, maxWaiting: 256, maxHoldMs: 60_000 },
+  stop: { weight: 3, reservedSlots: 2, maxWaiting: 256, maxHoldMs: 60_000 },
+  sweep: { weight: 2, reservedSlots: 1, maxWaiting: 100, maxHoldMs: 60_000 },
   status: { weight: 4, reservedSlots: 3, maxWaiting: 400, maxHoldMs: HOUR_MS },
   logs: { weight: 2, reservedSlots: 2, maxWaiting: 256, maxHoldMs: 60_000 },
   probe: { weight: 1, reservedSlots: 1, maxWaiting: 64, maxHoldMs: 60_000 },

@@ -7,6 +7,12 @@ import type { PodView } from '../follow/run-views.js';
 import { isOfAttempt } from './create-attempt.js';
 import { KUBE_PATHS } from './kube-paths.js';
 
+/** A delete: of what must go before an attempt may end, or of what is left of one. */
+export interface EndingWrite {
+  readonly requestClass: 'stop' | 'sweep';
+  readonly mayWrite: MayWrite;
+}
+
 /** Reads the attempt's run; undefined when there is none, or when what has its name is not the attempt's. */
 export async function findRun(
   connection: ClusterConnection,
@@ -80,26 +86,27 @@ export async function removeRun(
   livePods: readonly PodView[],
   mayWrite: MayWrite,
 ): Promise<void> {
+  const write: EndingWrite = { requestClass: 'sweep', mayWrite };
   const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
   if (
     attempt.uid === undefined ||
-    (mayWrite() && (await deleteByUid(connection, path, attempt.uid, mayWrite)) === 'other')
+    (mayWrite() && (await deleteByUid(connection, path, attempt.uid, write)) === 'other')
   ) {
-    const uid = (await findRun(connection, attempt, 'stop'))?.metadata.uid;
-    if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid, mayWrite);
+    const uid = (await findRun(connection, attempt, 'sweep'))?.metadata.uid;
+    if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid, write);
   }
-  await removePods(connection, livePods, mayWrite);
+  await removePods(connection, livePods, write);
 }
 
 /** Deletes pods by their uid. One write each. */
 export async function removePods(
   connection: ClusterConnection,
   pods: readonly PodView[],
-  mayWrite: MayWrite,
+  write: EndingWrite,
 ): Promise<void> {
   for (const pod of pods) {
-    if (!mayWrite()) return;
-    await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid, mayWrite);
+    if (!write.mayWrite()) return;
+    await deleteByUid(connection, KUBE_PATHS.pod(pod.namespace, pod.name), pod.uid, write);
   }
 }
 
@@ -108,13 +115,11 @@ async function deleteByUid(
   connection: ClusterConnection,
   path: string,
   uid: string,
-  mayWrite: MayWrite,
+  write: EndingWrite,
 ): Promise<'gone' | 'other'> {
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background', preconditions: { uid } };
   try {
-    await unlessReason(['ObjectNotFound'], () =>
-      connection.request({ requestClass: 'stop', method: 'DELETE', path, body, mayWrite }),
-    );
+    await unlessReason(['ObjectNotFound'], () => connection.request({ ...write, method: 'DELETE', path, body }));
     return 'gone';
   } catch (error) {
     if (isDomainError(error) && error.reason === 'ObjectConflict') return 'other';

@@ -159,7 +159,9 @@ export class TektonFollower extends ExecutionFollower {
     const connection = await this.#writable('stop');
     const stopped = await stopRun(connection, attempt, mayWrite);
     // Nobody else ends the pods of a run that is not there any more.
-    if (stopped === 'gone') await removePods(connection, await this.#podsThere(connection, attempt), mayWrite);
+    if (stopped === 'gone') {
+      await removePods(connection, await this.#podsThere(connection, attempt), { requestClass: 'stop', mayWrite });
+    }
   }
 
   override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
@@ -169,7 +171,7 @@ export class TektonFollower extends ExecutionFollower {
   }
 
   override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeRun(await this.#writable('stop'), attempt, this.#livePods(attempt), mayWrite);
+    await removeRun(await this.#writable('sweep'), attempt, this.#livePods(attempt), mayWrite);
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
