@@ -212,4 +212,17 @@ describe('a project’s limit', () => {
     expect(await world.queue.wakeStranded()).toBe(1);
     expect((await world.queue.claim({ dispatcherId, limit: 5 })).claimed).toHaveLength(1);
   });
+
+  it('strands no build: what waits in a project that has no limit any more is woken', async () => {
+    const tenant = await world.tenant(100);
+    const dispatcherId = await world.dispatcher();
+    const project = await world.project(tenant, 1);
+    for (let n = 0; n < 3; n += 1) await world.submitNew(tenant, { projectId: project });
+    await world.queue.claim({ dispatcherId, limit: 5 });
+    // As when a build was being cancelled while the limit went, and the cancel was taken back.
+    await world.database.query('UPDATE projects SET max_concurrent_builds = NULL WHERE id = $1', [project]);
+    await world.database.query('DELETE FROM project_lanes WHERE project_id = $1', [project]);
+    expect(await world.queue.wakeStranded()).toBe(2);
+    expect((await world.queue.claim({ dispatcherId, limit: 5 })).claimed).toHaveLength(2);
+  });
 });

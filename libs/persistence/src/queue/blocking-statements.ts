@@ -39,13 +39,19 @@ export const FIND_UNBLOCKED_OF_PROJECT = `
 
 /**
  * Builds that wait for what is free: something that frees did not wake them. A wake-up too many costs one look of a
- * claim. Scans the project lanes and the parked builds of keys. Locks nothing.
+ * claim. Of a project without a limit the oldest thousand, each time. Scans the projects, their lanes and the
+ * parked builds of keys. Locks nothing.
  */
 export const FIND_STRANDED = `
   SELECT n.id, n.tenant_id
     FROM project_lanes j
    CROSS JOIN LATERAL (${waiting(`'project:' || j.project_id`, 'greatest(0, j.max_running - j.running)')}) n
    WHERE j.running < j.max_running
+  UNION
+  SELECT n.id, n.tenant_id
+    FROM projects p
+   CROSS JOIN LATERAL (${waiting(`'project:' || p.id`, '1000')}) n
+   WHERE NOT EXISTS (SELECT 1 FROM project_lanes j WHERE j.project_id = p.id)
   UNION
   SELECT k.id, k.tenant_id
     FROM (SELECT DISTINCT ON (parked_wake_on) id, tenant_id, parked_wake_on FROM builds

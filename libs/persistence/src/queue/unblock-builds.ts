@@ -24,9 +24,11 @@ export async function unblockAfter(tx: Transaction, buildIds: readonly string[])
 export async function unblockProject(tx: Transaction, projectId: string): Promise<MovedBuild[]> {
   const all: MovedBuild[] = [];
   for (;;) {
-    const woken = await wake(tx, await tx.query<BuildRow>(FIND_UNBLOCKED_OF_PROJECT, [projectId, AT_ONCE]));
+    const found = await tx.query<BuildRow>(FIND_UNBLOCKED_OF_PROJECT, [projectId, AT_ONCE]);
+    const woken = await wake(tx, found);
     all.push(...woken);
-    if (woken.length < AT_ONCE) return all;
+    // Who is being cancelled at this moment is passed over, and found again.
+    if (found.length < AT_ONCE || woken.length === 0) return all;
   }
 }
 
