@@ -24,6 +24,7 @@ export default defineConfig({
             'scripts/**/*.spec.ts',
             'test/support/src/**/*.spec.ts',
             'test/bench/**/*.spec.ts',
+            'test/chaos/**/*.spec.ts',
           ],
           // Nothing here is slow, but a process that loads its modules from a cold disk beside another may take seconds.
           testTimeout: 60_000,

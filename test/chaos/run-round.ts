@@ -4,6 +4,7 @@ import { checkAllowances } from './check/check-allowances.ts';
 import { checkInvariants } from './check/check-invariants.ts';
 import { checkLogs } from './check/check-logs.ts';
 import { checkProcesses } from './check/check-processes.ts';
+import { checkSight } from './check/check-sight.ts';
 import { LimitWatch } from './check/watch-limits.ts';
 import type { Fault } from './fault/fault.ts';
 import { BuildLoad } from './load/build-load.ts';
@@ -62,6 +63,7 @@ export async function runRound(
     }
     violations.push(...(await checkAcknowledged(world, load.acknowledged)), ...(await checkRows(world)));
     violations.push(...checkProcesses(world, strikes), ...limits.violations);
+    violations.push(...(await checkSight(world, limits)));
     violations.push(...checkAllowances(strikes, { opening, lateRuns, logsWithGaps }));
     const settling = clock.lap();
     return {

@@ -24,7 +24,8 @@ export interface CheckedLogs {
  */
 export async function checkLogs(world: ChaosWorld): Promise<CheckedLogs> {
   const rows = await world.database.query<LoggedRun>(
-    `SELECT id, pipeline_run_name, log_gap, log_sealed_at, outcome_at FROM build_executions WHERE pipeline_run_name IS NOT NULL`,
+    `SELECT id, pipeline_run_name, pipeline_run_uid, log_gap, log_sealed_at, outcome_at
+       FROM build_executions WHERE pipeline_run_name IS NOT NULL`,
   );
   const rowOf = new Map(rows.map((row) => [row.pipeline_run_name, row]));
   const violations: string[] = [];

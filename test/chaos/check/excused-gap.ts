@@ -5,6 +5,8 @@ import type { RunFacts } from '../world/cluster-facts.ts';
 export interface LoggedRun {
   readonly id: string;
   readonly pipeline_run_name: string;
+  /** Null: nobody recorded a run of it. */
+  readonly pipeline_run_uid: string | null;
   readonly log_gap: string | null;
   readonly log_sealed_at: Date | null;
   readonly outcome_at: Date | null;
@@ -32,7 +34,7 @@ const EXCUSES: readonly Excuse[] = [
   },
   { says: /^the log could not be read to its end within the seal limit /, isTrue: hasSealLimitPassed },
   { says: /^the log store took nothing more before the seal limit$/, isTrue: hasSealLimitPassed },
-  { says: /^a run was made after the attempt had ended; its log was not read$/, isTrue: () => true },
+  { says: /^a run was made after the attempt had ended; its log was not read$/, isTrue: wasNeverRecorded },
 ];
 
 /** A gap or a mark says what is true, and what a fault may have caused. */
@@ -48,6 +50,10 @@ function wasPodDeleted({ log_sealed_at }: LoggedRun, { podDeletedAt }: RunFacts,
 
 function wasRunDeleted({ log_sealed_at }: LoggedRun, { deletedByOthers, goneAt = Infinity }: RunFacts): boolean {
   return deletedByOthers && (log_sealed_at === null || goneAt <= log_sealed_at.getTime());
+}
+
+function wasNeverRecorded({ pipeline_run_uid }: LoggedRun): boolean {
+  return pipeline_run_uid === null;
 }
 
 function hasSealLimitPassed({ outcome_at, log_sealed_at }: LoggedRun): boolean {

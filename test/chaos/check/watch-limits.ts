@@ -33,7 +33,8 @@ export class LimitWatch {
   }
 }
 
-const OVER_LIMIT = `
+/** What has more than it may, now. */
+export const OVER_LIMIT = `
   SELECT 'tenant ' || t.name || ' holds ' || count(*) || ' slots of ' || t.max_concurrent_builds AS what
     FROM build_executions e JOIN tenants t ON t.id = e.tenant_id WHERE e.slot_held
    GROUP BY t.name, t.max_concurrent_builds HAVING count(*) > t.max_concurrent_builds
