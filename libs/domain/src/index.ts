@@ -49,6 +49,7 @@ export type {
   FoundRun,
   GitCredential,
   MayWrite,
+  RemovalCause,
   Place,
   PrepareRequest,
   PresentAttempt,

@@ -34,6 +34,9 @@ export abstract class BuildExecutor {
   abstract openFollower(options: FollowerOptions): ExecutionFollower;
 }
 
+/** `ending`: an attempt's end waits for it. `sweep`: the attempt has ended, and thousands may be due at once. */
+export type RemovalCause = 'ending' | 'sweep';
+
 /** All that an executor does for the attempts of one provider whose shards this dispatcher holds. */
 export abstract class ExecutionFollower {
   abstract setShards(shards: readonly number[]): void;
@@ -63,13 +66,13 @@ export abstract class ExecutionFollower {
   abstract stop(attempt: Attempt, intent: StopIntent, mayWrite: MayWrite): Promise<void>;
 
   /** Deletes the attempt's Secret, so that a late run can only hang (rule 3). Idempotent. */
-  abstract removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void>;
+  abstract removeCredentials(attempt: Attempt, mayWrite: MayWrite, why?: RemovalCause): Promise<void>;
 
   /**
    * Deletes the attempt's run, whichever uid it has by now (a create that came late makes it again), and any pod of it
    * that is left; never what has its name and is not the attempt's. Idempotent.
    */
-  abstract remove(attempt: Attempt, mayWrite: MayWrite): Promise<void>;
+  abstract remove(attempt: Attempt, mayWrite: MayWrite, why?: RemovalCause): Promise<void>;
 
   /**
    * Runs of our installation on the shards held, for the two-way sweep. `fresh`: the place itself is asked, because a

@@ -34,7 +34,14 @@ export function lowestLimit(installation: number, ...lower: readonly (number | u
 /** The pipeline task names that may each wait once for a pod: the start limit counts for each. */
 const TASK_RUNS_PER_RUN = 2;
 
-/** Seconds for `timeouts.pipeline`. */
+/**
+ * What a task has of which nothing is said. A run with a lower limit and with resources of a task, which say nothing of a
+ * limit, is refused by Tekton's webhook.
+ */
+const TASK_DEFAULT_SECONDS = 3_600;
+
+/** Seconds for `timeouts.pipeline`, and for each task. */
 export function pipelineTimeoutSeconds(buildTimeoutMinutes: number, startLimitMinutes: number): number {
-  return 60 * (buildTimeoutMinutes + TASK_RUNS_PER_RUN * startLimitMinutes + CLOCK_DEFAULTS.pipelineMarginMinutes);
+  const minutes = buildTimeoutMinutes + TASK_RUNS_PER_RUN * startLimitMinutes + CLOCK_DEFAULTS.pipelineMarginMinutes;
+  return Math.max(TASK_DEFAULT_SECONDS, 60 * minutes);
 }

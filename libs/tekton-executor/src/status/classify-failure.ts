@@ -74,9 +74,12 @@ export function mayDecide(view: AttemptView): boolean {
 }
 
 /** Whether the last lines of the failed step's log are told with the end. */
-export function needsTail({ run: { verdict } }: AttemptView): boolean {
-  const { status, reason } = verdict;
-  return status === 'False' && !CANCELLED.has(reason) && !TIMED_OUT.has(reason) && RUN_REASONS[reason] === undefined;
+export function needsTail(view: AttemptView): boolean {
+  const { status, reason } = view.run.verdict;
+  if (status !== 'False' || CANCELLED.has(reason) || TIMED_OUT.has(reason) || RUN_REASONS[reason] !== undefined)
+    return false;
+  const failed = failedTaskRun(view);
+  return failed === undefined || !isTimedOut(failed);
 }
 
 /** Whether the events of a pod that never started are told with the end. */

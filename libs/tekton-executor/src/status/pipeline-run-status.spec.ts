@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BuildMethod, PresentAttempt, StopIntent } from '@image-factory/domain';
 import type { AttemptView } from './attempt-view.js';
-import { needsEvents } from './classify-failure.js';
+import { needsEvents, needsTail } from './classify-failure.js';
 import { pipelineRunStatus } from './pipeline-run-status.js';
 import { recordedCase, recordedPodWatch } from './recorded-case.fixture.js';
 import { stepTimes } from './step-times.js';
@@ -224,7 +224,7 @@ describe('the end of a recorded run', () => {
         verdict: { ...one.verdict, status: 'False' as const, reason: 'TaskRunTimeout' },
       })),
     };
-    expect(needsEvents(ended, undefined)).toBe(true);
+    expect({ tail: needsTail(ended), events: needsEvents(ended, undefined) }).toEqual({ tail: false, events: true });
     const context = { stopIntent: undefined, tail: undefined, events, now: new Date(), isOverdue: () => false };
     const { end } = pipelineRunStatus(ended, { ...context, buildMethod: 'kaniko', finalDocument: document });
     expect(end).toMatchObject({ outcome: 'failed', reason: 'StartTimeout', fault: 'cluster' });

@@ -20,7 +20,8 @@ export const REASON_ADVICE = {
   RunTimeout: { fault: 'user', advice: 'Raise build_timeout_minutes or make the build faster.' },
   PipelineRunTimeout: {
     fault: 'cluster',
-    advice: "The cluster's own time limit ended it: the dispatcher was cut off from the cluster for long. Retry.",
+    advice:
+      "The cluster's own time limit ended it: the dispatcher was cut off for long, or a limit on the cluster is lower. Retry.",
   },
   ForeignCancel: {
     fault: 'cluster',
