@@ -62,15 +62,18 @@ describe('a storm of 429 with Retry-After', () => {
     expect(connection.pressure.breaker).toBe('closed');
   });
 
-  it.each(['stop', 'probe'] as const)('holds requests of class %s for a minute at most', async (requestClass) => {
-    const connection = connect();
-    server.fault({ path: PODS }, { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 3600 });
-    await expect(ask(connection, requestClass)).rejects.toMatchObject({ retryAfterSeconds: 3600 });
-    await expect(ask(connection, requestClass)).rejects.toMatchObject(throttled);
-    await clock.advance(60_000);
-    await ask(connection, requestClass);
-    expect(server.requests).toHaveLength(2);
-  });
+  it.each(['stop', 'sweep', 'probe'] as const)(
+    'holds requests of class %s for a minute at most',
+    async (requestClass) => {
+      const connection = connect();
+      server.fault({ path: PODS }, { kind: 'status', status: 429, reason: 'TooManyRequests', retryAfterSeconds: 3600 });
+      await expect(ask(connection, requestClass)).rejects.toMatchObject({ retryAfterSeconds: 3600 });
+      await expect(ask(connection, requestClass)).rejects.toMatchObject(throttled);
+      await clock.advance(60_000);
+      await ask(connection, requestClass);
+      expect(server.requests).toHaveLength(2);
+    },
+  );
 
   it('halves the rate for each that is told, down to the floor, and good answers bring it back', async () => {
     const connection = connect({ floorPerSecond: 10, ceilingPerSecond: 100 });

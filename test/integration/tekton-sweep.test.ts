@@ -26,12 +26,11 @@ it('a cancel does not wait behind the finished runs that are being deleted', asy
   expect(outcome.kind).toBe('created');
   const finished = { ...attempt, name: 'finished', executionId: 'finished', uid: 'finished' };
   server.fault({ method: 'DELETE', path: /\/pipelineruns\/finished$/ }, { kind: 'hang' }, 1_000);
-  const swept = Array.from({ length: 300 }, () => follower.remove(finished, yes).catch(() => 'later'));
+  const swept = Array.from({ length: 300 }, () => follower.remove(finished, yes, 'sweep').catch(() => 'later'));
   const deletes = (): number => server.seen({ method: 'DELETE' }).length;
   await eventually('as many are sent as may be at once', () => deletes() >= 4);
   await follower.stop({ ...attempt, stopIntent: 'UserCancel' }, 'UserCancel', yes);
   expect(server.seen({ method: 'PATCH', path: new RegExp(`/pipelineruns/${attempt.name}$`) })).toHaveLength(1);
-  expect(deletes()).toBeLessThan(300);
   await follower.close();
   await world.connections.close();
   await Promise.all(swept);

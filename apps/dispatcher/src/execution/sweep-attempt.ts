@@ -11,7 +11,7 @@ import { afterWrite, wait, type ExecutionScope, type StepResult } from './execut
 export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): Promise<StepResult> {
   if (row.credentialsRemovedAt === undefined) {
     try {
-      await scope.follower.removeCredentials(row, scope.mayWrite);
+      await scope.follower.removeCredentials(row, scope.mayWrite, 'sweep');
     } catch (error) {
       if (!isDomainError(error) || error.reason !== 'ProviderChanged') throw error;
     }
@@ -24,7 +24,7 @@ export async function sweepAttempt(scope: ExecutionScope, row: OwnedExecution): 
   if (runRetentionMs > 0 && !scope.judge.hasPassed(finishedAt, runRetentionMs)) {
     return wait(Math.min(Math.max(scope.judge.remainingMs(finishedAt, runRetentionMs), 1_000), 3_600_000));
   }
-  await scope.follower.remove(row, scope.mayWrite);
+  await scope.follower.remove(row, scope.mayWrite, 'sweep');
   if (!scope.mayWrite()) return wait(500);
   const fenced = await scope.executions.markSwept(row.fence, row.executionId);
   return fenced === 'done' ? { kind: 'forget' } : afterWrite(fenced);

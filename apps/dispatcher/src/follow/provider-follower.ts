@@ -21,6 +21,8 @@ const SETTLE_MS = 2_000;
 /** A first list that takes longer is not waited for: what it would have shown counts as unreachable. */
 const LIST_LIMIT_MS = 10_000;
 const FAILURE = { baseMs: 500, capMs: 30_000 };
+/** Its cluster takes no more now: thousands of sweeps that are due at once come again until all had their turn. */
+const PUT_OFF = { baseMs: 500, capMs: 10_000 };
 
 interface Tracked {
   readonly memory: ExecutionMemory;
@@ -186,9 +188,9 @@ export class ProviderFollower {
         const keptBack = isDomainError(error) && error.details.outcome === 'notSent';
         return this.#after(executionId, keptBack ? { kind: 'wait', ms: 500 } : { kind: 'leaseLost' });
       }
-      const waitMs = backOffMs(tracked.memory.failures, FAILURE);
+      const waitMs = backOffMs(tracked.memory.failures, isPutOff(error) ? PUT_OFF : FAILURE);
       tracked.memory.failures += 1;
-      this.parts.logger.warn('an execution could not be reconciled; it is tried again', {
+      this.parts.logger[isPutOff(error) ? 'debug' : 'warn']('an execution could not be reconciled; it is tried again', {
         execution: executionId,
         error,
         waitMs,
@@ -291,4 +293,8 @@ export class ProviderFollower {
       },
     });
   }
+}
+
+function isPutOff(error: unknown): boolean {
+  return isDomainError(error) && error.reason === 'ClusterThrottled' && error.details.outcome === 'notSent';
 }

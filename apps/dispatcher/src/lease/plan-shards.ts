@@ -23,7 +23,7 @@ export interface ShardPlanInput {
   readonly shards: readonly ShardRow[];
   /** False while nobody may take over what another owned (correctness rule 20). */
   readonly mayAdopt: boolean;
-  /** Most shards of dead owners to take at once: adoption takes at most what fits. */
+  /** Most shards of dead owners to take in one round (rule 20). */
   readonly adoptBatch: number;
 }
 

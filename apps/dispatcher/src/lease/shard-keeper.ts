@@ -28,8 +28,8 @@ export interface ShardKeeperStores {
  * then rendezvous hashing over the live dispatchers decides what to take, to adopt, to hand over. A shard that goes is
  * first left alone here, then released, so its next owner never works beside us.
  *
- * The shards of the dead are adopted batch after batch, however many builds are followed here already: hashing names one
- * heir, and a build that nobody follows is not cancelled, not timed and not read.
+ * The shards of the dead are adopted batch after batch, one a round and no wait between, however many builds are followed
+ * here already: hashing names one heir, and a build that nobody follows is not cancelled, not timed and not read.
  */
 export class ShardKeeper {
   /** Tokens of shards on their way out: still ours in the database, not to be taken up again. */
@@ -37,6 +37,8 @@ export class ShardKeeper {
   /** Tokens of those among them under which work may still run. */
   readonly #busy = new Set<string>();
   readonly #handOvers = new Set<Promise<void>>();
+  /** The last round took a whole batch of the dead's. */
+  #adopting = false;
 
   constructor(
     private readonly stores: ShardKeeperStores,
@@ -46,28 +48,25 @@ export class ShardKeeper {
     private readonly metrics: Metrics,
   ) {}
 
-  /** One round. */
-  async keep(): Promise<void> {
+  /** One round. @returns true when the dead have left more than a batch: the next round has something to take */
+  async keep(): Promise<boolean> {
     const me = this.options.dispatcherId();
-    if (me === undefined) return;
+    if (me === undefined) return false;
     const providers = await this.#followable();
     this.followers.updateProviders([...providers.values()]);
-    await this.#ensureRows(providers);
+    if (!this.#adopting) await this.#ensureRows(providers);
     const shards = await this.stores.leases.listShards();
     const held = shards.flatMap(({ providerId, host, shard, owner, token }) =>
       owner === me && token !== undefined ? [{ providerId, host, shard, token }] : [],
     );
     const gained = await this.#reconcileMemory(held, providers);
-    let plan = await this.#plan(me, providers, shards);
+    const plan = await this.#plan(me, providers, shards);
     this.#giveUp(plan.giveUp);
     this.#giveUp(this.followers.leases.filter((lease) => !providers.has(lease.providerId)));
-    let acquired = await this.#acquire(me, plan, providers);
+    const acquired = await this.#acquire(me, plan, providers);
     if (gained + acquired > 0) await this.options.onAcquired();
-    while (acquired > 0 && plan.adopt.length === this.options.adoptBatch) {
-      plan = await this.#plan(me, providers, await this.stores.leases.listShards());
-      acquired = await this.#acquire(me, plan, providers);
-      if (acquired > 0) await this.options.onAcquired();
-    }
+    this.#adopting = acquired > 0 && plan.adopt.length === this.options.adoptBatch;
+    return this.#adopting;
   }
 
   /** A fenced write said that the shard has another owner. */

@@ -268,12 +268,13 @@ export class DispatcherRuntime {
     }
   }
 
-  async #own(): Promise<void> {
+  async #own(): Promise<number | void> {
     if (this.#stopping || !this.lease.mayWrite()) return;
     await this.#listen();
-    await this.shards.keep();
+    const goesOn = await this.shards.keep();
     await this.feed.compare();
     await this.dispatch.compare();
+    if (goesOn) return 0;
   }
 
   /** Claims until the queue gives no full batch any more. */

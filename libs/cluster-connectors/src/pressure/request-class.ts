@@ -3,7 +3,7 @@ export const REQUEST_CLASSES = ['create', 'stop', 'sweep', 'status', 'logs', 'pr
 
 /**
  * `create`: a tenant's place and an attempt's objects. `stop`: cancels, and what is deleted before an attempt may end.
- * `sweep`: deletes of finished runs, of which thousands may be due at once. `status`: lists, watches, reads of runs.
+ * `sweep`: deletes of what finished attempts left, of which thousands may be due at once. `status`: lists, watches, reads of runs.
  * `logs`: step logs, and the last lines of failed steps. `probe`: health and reachability, which are never refused by the breaker.
  */
 export type RequestClass = (typeof REQUEST_CLASSES)[number];

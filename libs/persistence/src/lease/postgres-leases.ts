@@ -46,7 +46,7 @@ export interface AcquireRequest {
   readonly providerId: string;
   readonly host: string;
   readonly shards: readonly number[];
-  /** At most this many in one call, so that adoption takes what fits. */
+  /** At most this many in one call. */
   readonly max: number;
   /** The database's time as the asker knows it; undefined while it may not judge: then only free shards are taken. */
   readonly judgedAt: Date | undefined;

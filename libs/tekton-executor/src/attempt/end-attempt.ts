@@ -65,12 +65,10 @@ async function needsNoStop(connection: ClusterConnection, attempt: Attempt): Pro
 }
 
 /** Deletes the attempt's Secret. One write. */
-export async function removeSecret(connection: ClusterConnection, attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-  if (!mayWrite()) return;
+export async function removeSecret(connection: ClusterConnection, attempt: Attempt, write: EndingWrite): Promise<void> {
+  if (!write.mayWrite()) return;
   const path = KUBE_PATHS.secret(attempt.place.namespace, attemptSecretName(attempt));
-  await unlessReason(['ObjectNotFound'], () =>
-    connection.request({ requestClass: 'stop', method: 'DELETE', path, mayWrite }),
-  );
+  await unlessReason(['ObjectNotFound'], () => connection.request({ ...write, method: 'DELETE', path }));
 }
 
 /**
@@ -84,15 +82,15 @@ export async function removeRun(
   connection: ClusterConnection,
   attempt: Attempt,
   livePods: readonly PodView[],
-  mayWrite: MayWrite,
+  write: EndingWrite,
 ): Promise<void> {
-  const write: EndingWrite = { requestClass: 'sweep', mayWrite };
+  const { mayWrite, requestClass } = write;
   const path = KUBE_PATHS.pipelineRun(attempt.place.namespace, attempt.name);
   if (
     attempt.uid === undefined ||
     (mayWrite() && (await deleteByUid(connection, path, attempt.uid, write)) === 'other')
   ) {
-    const uid = (await findRun(connection, attempt, 'sweep'))?.metadata.uid;
+    const uid = (await findRun(connection, attempt, requestClass))?.metadata.uid;
     if (uid !== undefined && mayWrite()) await deleteByUid(connection, path, uid, write);
   }
   await removePods(connection, livePods, write);

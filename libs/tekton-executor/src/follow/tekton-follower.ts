@@ -12,6 +12,7 @@ import type {
   MayWrite,
   PrepareRequest,
   Reason,
+  RemovalCause,
   StopIntent,
 } from '@image-factory/domain';
 import type { ClusterConnection, ClusterConnectionProvider, RequestClass } from '@image-factory/cluster-connectors';
@@ -41,6 +42,8 @@ export interface TektonFollowerOptions extends FollowerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+const REMOVAL_CLASS = { ending: 'stop', sweep: 'sweep' } as const satisfies Record<RemovalCause, RequestClass>;
 
 /** Refusals of a create that mean that the namespace it was prepared for is not there any more. */
 const NAMESPACE_GONE: ReadonlySet<Reason> = new Set(['ObjectNotFound', 'NamespaceTerminating']);
@@ -164,14 +167,17 @@ export class TektonFollower extends ExecutionFollower {
     }
   }
 
-  override async removeCredentials(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
+  override async removeCredentials(attempt: Attempt, mayWrite: MayWrite, why: RemovalCause = 'ending'): Promise<void> {
+    const requestClass = REMOVAL_CLASS[why];
     // That another cluster has no such Secret says nothing of ours.
-    await sameCluster(this.#keeper.connection(), attempt, 'stop');
-    await removeSecret(await this.#writable('stop'), attempt, mayWrite);
+    await sameCluster(this.#keeper.connection(), attempt, requestClass);
+    await removeSecret(await this.#writable(requestClass), attempt, { requestClass, mayWrite });
   }
 
-  override async remove(attempt: Attempt, mayWrite: MayWrite): Promise<void> {
-    await removeRun(await this.#writable('sweep'), attempt, this.#livePods(attempt), mayWrite);
+  override async remove(attempt: Attempt, mayWrite: MayWrite, why: RemovalCause = 'ending'): Promise<void> {
+    const requestClass = REMOVAL_CLASS[why];
+    const connection = await this.#writable(requestClass);
+    await removeRun(connection, attempt, this.#livePods(attempt), { requestClass, mayWrite });
     this.#views.release(attempt.executionId);
     this.#forget(attempt.executionId);
   }
