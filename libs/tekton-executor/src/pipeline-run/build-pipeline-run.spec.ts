@@ -15,7 +15,8 @@ interface Run {
   spec: {
     params: { name: string; value: string | string[] }[];
     workspaces: { name: string; secret?: { items: { key: string }[] } }[];
-    pipelineSpec: { tasks: { name: string; taskRef: { name: string }; runAfter?: string[] }[] };
+    timeouts: { pipeline: string };
+    pipelineSpec: { tasks: { name: string; taskRef: { name: string }; runAfter?: string[]; timeout?: string }[] };
   };
 }
 
@@ -141,10 +142,7 @@ describe('a rendered PipelineRun', () => {
   });
 
   it('gives each task the limit of the run: without one Tekton ends a task after an hour', () => {
-    const { timeouts, pipelineSpec } = render(renderContext({ pipelineTimeoutSeconds: 90_000 })).spec as {
-      timeouts: object;
-      pipelineSpec: { tasks: { name: string; timeout?: string }[] };
-    };
+    const { timeouts, pipelineSpec } = render(renderContext({ pipelineTimeoutSeconds: 90_000 })).spec;
     expect(timeouts).toEqual({ pipeline: '90000s' });
     expect(pipelineSpec.tasks.map(({ name, timeout }) => [name, timeout])).toEqual([
       ['clone', '90000s'],
