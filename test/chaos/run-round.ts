@@ -25,7 +25,7 @@ export interface RoundResult {
   readonly lateRuns: number;
   /** Of steps, of which something is missing, or may be. */
   readonly logsWithGaps: number;
-  /** Limits of tenants, projects, keys and the installation that as much ran under as may. */
+  /** Limits of tenants, projects and the installation that as much ran under as may. Some round of a run reaches some. */
   readonly limitsReached: number;
   readonly seconds: number;
   /** Where the time went: until all dispatchers worked, until the last point, until all was quiet. */
