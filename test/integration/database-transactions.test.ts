@@ -66,6 +66,15 @@ describe('a transaction', () => {
     expect(await words()).toEqual([]);
   });
 
+  it('says what has failed first, whoever of those that it broke is told first', async () => {
+    const later = async (work: Promise<unknown>): Promise<unknown> => work;
+    const failing = database.transaction((tx) =>
+      Promise.all([later(later(tx.query('SELECT 1 / 0'))), note(tx, 'a'), tx.queryLast('SELECT 1')]),
+    );
+    await expect(failing).rejects.toThrow('SQLSTATE 22012');
+    expect(await words()).toEqual([]);
+  });
+
   it('does not pass for committed when the failure of a statement was swallowed', async () => {
     const failing = database.transaction(async (tx) => {
       await note(tx, 'a');

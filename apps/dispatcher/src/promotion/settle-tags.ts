@@ -83,7 +83,8 @@ export async function settleWithoutLease(scope: ExecutionScope, row: OwnedExecut
 
 /** The registry's doing, and not that of our lease or of our database. */
 export function isOfRegistry(error: unknown): error is DomainError {
-  return isDomainError(error) && !isLeaseLost(error) && error.reason !== 'DatabaseUnavailable';
+  if (!isDomainError(error) || isLeaseLost(error)) return false;
+  return error.reason !== 'DatabaseUnavailable' && error.details['sqlState'] === undefined;
 }
 
 function readsBackAs(row: OwnedExecution, tag: string, found: string | undefined, digest: string): DomainError {

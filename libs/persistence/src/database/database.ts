@@ -202,7 +202,7 @@ export class Database implements Queryable {
       sendTogether(client);
       const begun = client.query(beginOf(options));
       // The first statement goes out right behind it; should it fail, so does that.
-      begun.catch(() => undefined);
+      begun.catch((error: unknown) => void transaction.failed(error));
       const result = await work(transaction);
       await begun;
       await transaction.commit();
@@ -284,8 +284,18 @@ class OpenTransaction implements Transaction {
   readonly inTransaction = true;
   #committed: Promise<pg.QueryResult> | undefined;
   #over = false;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(private readonly client: pg.PoolClient) {}
+
+  /**
+   * What has failed first is why all that was sent behind it fails too, which the server says only as "aborted" (25P02).
+   * @returns that first error
+   */
+  failed(error: unknown): unknown {
+    this.#failure ??= { error };
+    return this.#failure.error;
+  }
 
   /** Of works that run beside each other one has failed: what another still sends must not run after the ROLLBACK. */
   end(): void {
@@ -295,8 +305,12 @@ class OpenTransaction implements Transaction {
   async query<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
     this.#assertOpen();
     sendTogether(this.client);
-    const result = await this.client.query(queryConfig(sql, parameters));
-    return result.rows as T[];
+    try {
+      const result = await this.client.query(queryConfig(sql, parameters));
+      return result.rows as T[];
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   async queryLast<T>(sql: string | Statement, parameters: readonly unknown[] = []): Promise<T[]> {
@@ -310,7 +324,8 @@ class OpenTransaction implements Transaction {
     try {
       return (await answered).rows as T[];
     } catch (error) {
-      throw isConnectionLoss(error) ? commitUnknown(error) : error;
+      const first = this.failed(error);
+      throw isConnectionLoss(first) ? commitUnknown(first) : first;
     }
   }
 
