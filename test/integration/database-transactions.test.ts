@@ -68,9 +68,11 @@ describe('a transaction', () => {
 
   it('says what has failed first, whoever of those that it broke is told first', async () => {
     const later = async (work: Promise<unknown>): Promise<unknown> => work;
-    const failing = database.transaction((tx) =>
-      Promise.all([later(later(tx.query('SELECT 1 / 0'))), note(tx, 'a'), tx.queryLast('SELECT 1')]),
-    );
+    const failing = database.transaction((tx) => {
+      // All answers are there when this process looks for them again.
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200));
+      return Promise.all([later(later(tx.query('SELECT 1 / 0'))), note(tx, 'a'), tx.queryLast('SELECT 1')]);
+    });
     await expect(failing).rejects.toThrow('SQLSTATE 22012');
     expect(await words()).toEqual([]);
   });
