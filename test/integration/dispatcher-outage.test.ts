@@ -211,6 +211,7 @@ describe('a COMMIT whose answer is lost', () => {
 
   it('of a claim leaves the build with a dispatcher that does not know of it, when rows are not compared', async () => {
     const dispatcher = await harness.start();
+    await eventually('it is registered', () => dispatcher.runtime?.lease.dispatcherId);
     const { stores } = dispatcher.runtime!.parts;
     let looks = 0;
     Object.assign(stores.ownership, { claimsOf: () => Promise.resolve(((looks += 1), [])) });
