@@ -1,3 +1,4 @@
+import type { ClaimedExecution } from '@image-factory/persistence';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OVER_LIMIT } from '../chaos/check/watch-limits.ts';
 import { GUARD_TRIGGERS, VIOLATIONS } from '../chaos/world/guard-triggers.ts';
@@ -28,14 +29,12 @@ async function as(process: string, ...statements: readonly [string, unknown[]][]
   });
 }
 
-async function placed(): Promise<{ executionId: string; buildId: string; tenantId: string; providerId: string }> {
-  const tenantId = await world.tenant();
+async function placed(): Promise<ClaimedExecution> {
   const dispatcherId = await world.dispatcher();
   await world.database.query('UPDATE chaos_owners SET process = $1 WHERE dispatcher_id = $2', ['owner', dispatcherId]);
-  await world.submit(tenantId);
-  const providerId = await world.provider();
-  const { claimed } = await world.placed(dispatcherId, providerId);
-  return { executionId: claimed.executionId, buildId: claimed.buildId, tenantId, providerId };
+  await world.submit(await world.tenant());
+  const { claimed } = await world.placed(dispatcherId, await world.provider());
+  return claimed;
 }
 
 const TOUCH = `UPDATE build_executions SET waiting_message = 'a' WHERE id = $1`;

@@ -62,7 +62,7 @@ export function classifyFailure(view: AttemptView, context: FailureContext): Fai
   const failed = failedTask(view, context.tail);
   if (failed === undefined) return failure('UnknownFailure', `${verdict.reason}: ${oneLine(verdict.message)}`);
   const found = failure(findTaskReason(failed), describe(failed));
-  return isTimedOut(failed.taskRun) ? timedOut(view, context, found) : found;
+  return isOverTaskLimit(view) ? timedOut(view, context, found) : found;
 }
 
 /** Whether the failed step's log may name another cause than what is known without it. */
@@ -76,18 +76,15 @@ export function mayDecide(view: AttemptView): boolean {
 /** Whether the last lines of the failed step's log are told with the end. */
 export function needsTail(view: AttemptView): boolean {
   const { status, reason } = view.run.verdict;
-  if (status !== 'False' || CANCELLED.has(reason) || TIMED_OUT.has(reason) || RUN_REASONS[reason] !== undefined)
-    return false;
-  const failed = failedTaskRun(view);
-  return failed === undefined || !isTimedOut(failed);
+  const isOfRun = CANCELLED.has(reason) || TIMED_OUT.has(reason) || RUN_REASONS[reason] !== undefined;
+  return status === 'False' && !isOfRun && !isOverTaskLimit(view);
 }
 
 /** Whether the events of a pod that never started are told with the end. */
 export function needsEvents(view: AttemptView, stopIntent: StopIntent | undefined): boolean {
   const { reason } = view.run.verdict;
   if (CANCELLED.has(reason)) return stopIntent === 'StartLimit';
-  const failed = failedTaskRun(view);
-  return TIMED_OUT.has(reason) || (failed !== undefined && isTimedOut(failed));
+  return TIMED_OUT.has(reason) || isOverTaskLimit(view);
 }
 
 /** Where the failed step's log is, when a step failed. */
@@ -108,8 +105,8 @@ function stopped(view: AttemptView, context: FailureContext): Failure {
 }
 
 /** Its run's own limit is no lower (`head.ejs`): another one was set on the cluster, or by an earlier version of ours. */
-function isTimedOut({ verdict }: TaskRunView): boolean {
-  return verdict.reason === 'TaskRunTimeout';
+function isOverTaskLimit(view: AttemptView): boolean {
+  return failedTaskRun(view)?.verdict.reason === 'TaskRunTimeout';
 }
 
 /** A time limit without a started step is a failure to start, with what the pod waited for (rule 17). */
