@@ -225,6 +225,50 @@ describe.each<Unlimited>([
   });
 });
 
+describe('an attempt that ran out of memory where all nodes are known', () => {
+  const detect = (providerId: string, gibibytes: number) =>
+    harness.database.query('UPDATE providers SET detected = $2 WHERE id = $1', [
+      providerId,
+      { largestNode: { cpuMillis: 16_000, memoryBytes: gibibytes * GI }, undetected: {} },
+    ]);
+
+  it('is the last one when none of them has twice as much, instead of waiting for one that does', async () => {
+    await detect(harness.providerId, 7);
+    const disabled = await harness.addProvider('disabled');
+    await harness.database.query(`UPDATE providers SET state = 'disabled' WHERE id = $1`, [disabled.id]);
+    const ofOthers = await harness.addProvider('of-others');
+    await harness.database.query('UPDATE providers SET is_global = false WHERE id = $1', [ofOthers.id]);
+    failAttempts(99, 'StepOutOfMemory');
+    await harness.start();
+    const buildId = await harness.submit({
+      resources: { ...USUAL_RESOURCES, memoryBytes: 2 * GI, memoryLimitBytes: 2 * GI },
+    });
+    expect(await harness.reaches(buildId, 'failed')).toMatchObject({ reason: 'StepOutOfMemory', attempt: 2 });
+    expect((await attemptsOf(buildId))[1]).toMatchObject({ memory_bytes: 4 * GI, retry_reason: 'NothingMoreToGive' });
+  });
+
+  it('is followed by another where one provider of the tenant has such a node, or has not shown its nodes', async () => {
+    await detect(harness.providerId, 3);
+    const granted = await harness.addProvider('granted');
+    await harness.database.query('UPDATE providers SET is_global = false WHERE id = $1', [granted.id]);
+    await harness.database.query(
+      `INSERT INTO provider_permissions (provider_id, tenant_id, granted_by) VALUES ($1, $2, 'admin')`,
+      [granted.id, harness.tenantId],
+    );
+    granted.cluster.scriptRun = (run) => harness.cluster.scriptRun?.(run);
+    failAttempts(1, 'StepOutOfMemory');
+    await harness.start();
+    const unknown = await harness.submit();
+    await harness.reaches(unknown, 'completed');
+    await detect(granted.id, 4);
+    const large = await harness.submit();
+    await harness.reaches(large, 'completed');
+    for (const buildId of [unknown, large]) {
+      expect((await attemptsOf(buildId))[1]).toMatchObject({ provider_id: granted.id });
+    }
+  });
+});
+
 describe('what a provider gives', () => {
   it('is doubled where its own workspaces are larger than usual', async () => {
     await harness.database.query(`UPDATE providers SET settings = '{"workspace_size": "5Gi"}'`);

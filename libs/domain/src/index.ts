@@ -182,7 +182,7 @@ export {
 } from './retry/decide-retry.js';
 export type { EndedAttempt, RetryDecision, RetryHistory, RetryReason } from './retry/decide-retry.js';
 export { ESCALATED_RESOURCES, escalatedAmount, ranOutOf } from './retry/escalate-resource.js';
-export type { AmountGiven, EscalatedResource } from './retry/escalate-resource.js';
+export type { AmountGiven, EscalatedResource, MostToGive } from './retry/escalate-resource.js';
 export { REASONS_OF_OTHER_HOSTS, REGISTRY_HOLD_DEFAULTS, registryHoldMs, registryOf } from './retry/registry-hold.js';
 export type { RegistryHoldPolicy } from './retry/registry-hold.js';
 export { ATTEMPT_ENDS, BUILD_CONCLUSIONS, concludeBuild, LIVE_BUILD_STATUSES } from './build/build-conclusion.js';

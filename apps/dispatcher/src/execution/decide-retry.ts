@@ -77,7 +77,7 @@ async function moreOf(
   const resource = ranOutOf(reason);
   if (resource === undefined || scope.infrastructureType !== 'kubernetes') return undefined;
   const had = await scope.retry.retries.givenTo(row.executionId, resource);
-  const more = had === undefined ? undefined : escalatedAmount(had.given, had.capBytes);
+  const more = had === undefined ? undefined : escalatedAmount(had.given, had.most);
   return more && { resource, ...more, placeRanOut: had?.given.limitBytes === undefined };
 }
 

@@ -127,7 +127,7 @@ function obstacleOf(
     return { reason: 'LossUnproved', message };
   }
   if (policy.escalates && !ended.canEscalate) {
-    return { reason: 'NothingMoreToGive', message: 'it needs more than it may be given, and would end so again' };
+    return { reason: 'NothingMoreToGive', message: 'it needs more than it may be given, or than any node has' };
   }
   if (ended.reason === MOVED_BY_US) return undefined;
   if (made >= limits.maxAttempts) {

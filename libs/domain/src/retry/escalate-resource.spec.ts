@@ -14,11 +14,14 @@ describe('the amount after a lack of it', () => {
     ['is twice the request, and no limit, where there was none', [2, undefined], undefined, [4, undefined]],
     ['is twice the request, limited by the cap alone, where there was no limit', [2, undefined], 16, [4, 16]],
     ['is nothing more without a limit when the request is the cap', [2, undefined], 2, undefined],
-  ] as const)('%s', (_, [request, limit], cap, expected) => {
+    ['is what the largest place has at most', [2, 4], undefined, [8, 8], 8],
+    ['is nothing more when no place has it', [2, 4], undefined, undefined, 7],
+    ['is nothing more without a limit when no place has it', [2, undefined], 16, undefined, 3],
+  ] as const)('%s', (_, [request, limit], cap, expected, place: number | undefined = undefined) => {
     const bytes = (gibibytes: number | undefined) => (gibibytes === undefined ? undefined : gibibytes * GI);
     const given = { requestBytes: request * GI, limitBytes: bytes(limit) };
     const next = expected && { requestBytes: expected[0] * GI, limitBytes: bytes(expected[1]) };
-    expect(escalatedAmount(given, bytes(cap))).toEqual(next);
+    expect(escalatedAmount(given, { capBytes: bytes(cap), placeBytes: bytes(place) })).toEqual(next);
   });
 });
 

@@ -24,7 +24,14 @@ interface Row {
 }
 
 /** SQL: every tenant may use the provider, alias `p`, without a grant; `isShared` is the same in code. */
-export const IS_SHARED = `(p.provider_type <> 'local' AND (p.is_global OR p.is_default OR p.source = 'environment'))`;
+const IS_SHARED = `(p.provider_type <> 'local' AND (p.is_global OR p.is_default OR p.source = 'environment'))`;
+
+const hasGrant = (providerId: string, tenantId: string): string => `EXISTS (
+              SELECT 1 FROM provider_permissions g
+               WHERE g.provider_id = ${providerId} AND g.tenant_id = ${tenantId} AND (g.expires_at IS NULL OR g.expires_at > now()))`;
+
+/** SQL: the tenant may use the provider, alias `p`. */
+export const mayBeUsedBy = (tenantId: string): string => `(${IS_SHARED} OR ${hasGrant('p.id', tenantId)})`;
 
 /** SQL: the provider `p` takes builds, were it idle; of the placement's filters those that are asked of every build. */
 const TAKES_BUILDS = `p.state = 'enabled' AND p.watch_fresh AND (p.health = 'healthy' OR (p.health = 'degraded' AND p.tekton_answers))
@@ -68,9 +75,7 @@ export const isOpenTo = (tenantId: string): string => `((SELECT open_to_all FROM
 export const slotsOpenTo = (tenantId: string): string => `(
            SELECT CASE WHEN count(*) = count(u.slots) THEN sum(u.slots)::integer END
              FROM usable u
-            WHERE u.shared OR EXISTS (
-              SELECT 1 FROM provider_permissions g
-               WHERE g.provider_id = u.id AND g.tenant_id = ${tenantId} AND (g.expires_at IS NULL OR g.expires_at > now())))`;
+            WHERE u.shared OR ${hasGrant('u.id', tenantId)})`;
 
 /** All providers, every second: so without their Conditions and settings, which are most of a row. A scan. Locks nothing. */
 const ROOM_OF_PROVIDERS = `

@@ -1,7 +1,7 @@
 import type { Statement } from '../database/transaction.js';
 import { isJudgedTime } from '../lease/judged-time.js';
 import { LANE_ORDER } from './claim-statements.js';
-import { IS_SHARED } from './provider-room.js';
+import { mayBeUsedBy } from './provider-room.js';
 import { QUEUE_KEY_OF_BUILD, QUEUED_FOR } from './queue-key.js';
 
 /*
@@ -83,10 +83,7 @@ export const FIND_WAITING: Statement = {
        AND (SELECT count(*) FROM unnest($1::text[]) AS e (wake_on) CROSS JOIN LATERAL (${oldest('lanes.tenant_id', '1')}) h) > 0
        AND ($3::uuid IS NULL OR EXISTS (
              SELECT 1 FROM providers p
-              WHERE p.id = $3 AND (${IS_SHARED} OR EXISTS (
-                SELECT 1 FROM provider_permissions g
-                 WHERE g.provider_id = p.id AND g.tenant_id = lanes.tenant_id
-                   AND (g.expires_at IS NULL OR g.expires_at > now())))))
+              WHERE p.id = $3 AND ${mayBeUsedBy('lanes.tenant_id')}))
      ORDER BY turn
      LIMIT $2::integer
   ), head AS (

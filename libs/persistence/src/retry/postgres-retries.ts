@@ -4,6 +4,7 @@ import {
   type AmountGiven,
   type EscalatedResource,
   type FailureClass,
+  type MostToGive,
   type Reason,
   type RetryHistory,
 } from '@image-factory/domain';
@@ -20,16 +21,17 @@ export interface AvoidedProvider {
   readonly nodes: readonly string[];
 }
 
-/** What an attempt was given of a resource, and the most that its tenant may give to one build. */
+/** What an attempt was given of a resource, and the most that the next one may be given. */
 export interface ResourceGiven {
   readonly given: AmountGiven;
-  readonly capBytes: number | undefined;
+  readonly most: MostToGive;
 }
 
 interface GivenRow {
   readonly memory_bytes: number;
   readonly memory_limit_bytes: number | null;
   readonly max_memory: string | null;
+  readonly largest_node_bytes: number | null;
   readonly ephemeral_storage_bytes: number | null;
   readonly ephemeral_storage_limit_bytes: number | null;
   readonly max_ephemeral_storage: string | null;
@@ -92,7 +94,7 @@ export class PostgresRetries {
 }
 
 const GIVEN: Readonly<Record<EscalatedResource, (row: GivenRow) => ResourceGiven | undefined>> = {
-  memory: (row) => amount(row.memory_bytes, row.memory_limit_bytes, row.max_memory),
+  memory: (row) => amount(row.memory_bytes, row.memory_limit_bytes, row.max_memory, row.largest_node_bytes),
   ephemeral_storage: (row) =>
     amount(
       row.ephemeral_storage_bytes ?? DEFAULT_EPHEMERAL_STORAGE_BYTES,
@@ -103,9 +105,14 @@ const GIVEN: Readonly<Record<EscalatedResource, (row: GivenRow) => ResourceGiven
     row.workspace_bytes === null ? undefined : amount(row.workspace_bytes, row.workspace_bytes, row.max_workspace_size),
 };
 
-function amount(requestBytes: number, limitBytes: number | null, cap: string | null): ResourceGiven {
+function amount(
+  requestBytes: number,
+  limitBytes: number | null,
+  cap: string | null,
+  placeBytes: number | null = null,
+): ResourceGiven {
   return {
     given: { requestBytes, limitBytes: limitBytes ?? undefined },
-    capBytes: cap === null ? undefined : memoryBytes(cap),
+    most: { capBytes: cap === null ? undefined : memoryBytes(cap), placeBytes: placeBytes ?? undefined },
   };
 }

@@ -1,5 +1,6 @@
 import type { Statement } from '../database/transaction.js';
 import { NOT_RELEASED } from '../execution/not-released.js';
+import { mayBeUsedBy } from '../queue/provider-room.js';
 
 /* SQL about attempts that ended and registries that are held. None of it takes a lock that another room takes. */
 
@@ -39,9 +40,19 @@ export const AVOIDED_PLACES: Statement = {
    GROUP BY provider_id`,
 };
 
-/** What an attempt was given and its build may be given. Index: primary keys. Locks nothing. */
+/**
+ * What an attempt was given and its build may be given, with the memory of the largest node of all clusters that its
+ * tenant may use; null when one of them has not shown its nodes, or there is none. Index: primary keys; the providers
+ * are scanned. Locks nothing.
+ */
 export const GIVEN_TO_ATTEMPT = `
-  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory, b.ephemeral_storage_bytes, e.ephemeral_storage_limit_bytes,
+  SELECT b.memory_bytes, b.memory_limit_bytes, t.max_memory,
+         (SELECT CASE WHEN count(*) = count(n.bytes) THEN max(n.bytes) END
+            FROM (SELECT (p.detected #>> '{largestNode,memoryBytes}')::double precision AS bytes
+                    FROM providers p
+                   WHERE p.provider_type <> 'local' AND p.retired_at IS NULL AND p.state <> 'disabled'
+                     AND ${mayBeUsedBy('t.id')}) n) AS largest_node_bytes,
+         b.ephemeral_storage_bytes, e.ephemeral_storage_limit_bytes,
          t.max_ephemeral_storage, e.workspace_bytes, t.max_workspace_size
     FROM build_executions e JOIN builds b ON b.id = e.build_id JOIN tenants t ON t.id = e.tenant_id
    WHERE e.id = $1`;
