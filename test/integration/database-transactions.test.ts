@@ -66,6 +66,14 @@ describe('a transaction', () => {
     expect(await words()).toEqual([]);
   });
 
+  it('that could not begin writes nothing by what its work would have sent', async () => {
+    // The server refuses all of what it is sent with, BEGIN too, as it does when BEGIN is cancelled.
+    const settings = ['no setting'];
+    const failing = database.transaction((tx) => Promise.all([note(tx, 'a'), tx.queryLast('SELECT 1')]), { settings });
+    await expect(failing).rejects.toMatchObject({ details: { sqlState: '42601' } });
+    expect(await words()).toEqual([]);
+  });
+
   it('says what has failed first, whoever of those that it broke is told first', async () => {
     const later = async (work: Promise<unknown>): Promise<unknown> => work;
     const failing = database.transaction((tx) => {

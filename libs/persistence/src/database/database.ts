@@ -199,12 +199,9 @@ export class Database implements Queryable {
     client.on('error', onError);
     const transaction = new OpenTransaction(client);
     try {
-      sendTogether(client);
-      const begun = client.query(beginOf(options));
-      // The first statement goes out right behind it; should it fail, so does that.
-      begun.catch((error: unknown) => void transaction.failed(error));
+      // Its answer is waited for: behind one that was cancelled the server would run each statement by itself.
+      await client.query(beginOf(options));
       const result = await work(transaction);
-      await begun;
       await transaction.commit();
       return result;
     } catch (error) {

@@ -30,8 +30,8 @@ interface Fitting {
 
 /**
  * One flush over any number of shards: their tokens, then each step's cursor is compared and set (correctness rule 19).
- * A write that is refused, or behind a lock of somebody else, changes nothing and holds up no other. Two round trips and the
- * commit; one more where gaps without lines follow others, or where a lock was not free.
+ * A write that is refused, or behind a lock of somebody else, changes nothing and holds up no other. Two round trips behind
+ * the BEGIN, and the commit; one more where gaps without lines follow others, or where a lock was not free.
  */
 export async function writePacked(
   tx: Transaction,

@@ -74,10 +74,10 @@ interface HeadRow {
 }
 
 /**
- * Claims up to `limit` builds in one short transaction of three round trips, whatever the limit: pass a gate and lock
- * lanes with room, read the heads that each was allotted and pick by turn, write everything and commit; more only where
- * heads may not start. Two claimers never meet: locked lanes are skipped, and when all are, the claimer waits a moment for
- * one of them. However many claim, a few are under way at once and the others wait at the gates.
+ * Claims up to `limit` builds in one short transaction of three round trips behind its BEGIN, whatever the limit: pass a
+ * gate and lock lanes with room, read the heads that each was allotted and pick by turn, write everything and commit;
+ * more only where heads may not start. Two claimers never meet: locked lanes are skipped, and when all are, the claimer
+ * waits a moment for one of them. However many claim, a few are under way at once and the others wait at the gates.
  */
 export async function claimBuilds(database: Database, request: ClaimRequest): Promise<ClaimResult> {
   const limit = Math.min(request.limit, MAX_CLAIM);

@@ -47,8 +47,8 @@ interface UnplacedRow {
 
 /**
  * Takes claims back, whatever becomes of each. Locks executions with their builds, then lanes, each in their order, then
- * writes: one round trip, and more only where others wait for what is free now. @returns by execution what was taken
- * back, now or by the same request before, whose answer was lost with its COMMIT (correctness rule 2)
+ * writes: one round trip behind the BEGIN, and more only where others wait for what is free now. @returns by execution
+ * what was taken back, now or by the same request before, whose answer was lost with its COMMIT (correctness rule 2)
  */
 export async function unplace(
   tx: Transaction,
