@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  ANNOTATIONS,
   attemptSecretName,
   Secret,
   type Attempt,
   type AttemptCredentials,
   type ExecutionFollower,
 } from '@image-factory/domain';
+import { createSilentLogger } from '@image-factory/telemetry';
 import type { FakeFault, FaultMatch } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, type FakeTektonWorld } from './tekton-world.ts';
 
@@ -139,6 +141,27 @@ describe('the answer to a create', () => {
       reason: 'NameCollision',
       fault: 'cluster',
     });
+  });
+
+  it('is adopted with an alarm when the run of this attempt was made from another document', async () => {
+    const alarm = vi.fn();
+    const logger = Object.assign(createSilentLogger(), { error: alarm });
+    const next = current.world
+      .anotherExecutor({ logger })
+      .openFollower({ ...current.world, shards: [3], onChange: () => undefined });
+    await next.ready(AbortSignal.timeout(20_000));
+    const document = JSON.parse(attempt.document) as { metadata: { annotations: Record<string, string> } };
+    document.metadata.annotations[ANNOTATIONS.documentHash] = 'of-another-version';
+    const { metadata } = current.server.store.create('pipelineruns', document as never);
+    expect(await next.create(attempt, NO_CREDENTIALS, yes)).toEqual({ kind: 'adopted', uid: metadata.uid });
+    await next.close();
+    expect(alarm.mock.calls).toEqual([
+      [
+        'An adopted PipelineRun was made from another document than the stored one.',
+        { execution: attempt.executionId, run: `${attempt.place.namespace}/${attempt.name}` },
+      ],
+    ]);
+    expect(runs()).toHaveLength(1);
   });
 
   it('is refused when the provider leads to another cluster by now', async () => {

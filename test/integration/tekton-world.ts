@@ -198,7 +198,7 @@ export class TektonWorld {
   }
 
   /** As a second process over the same rows and cluster. */
-  anotherExecutor(): TektonBuildExecutor {
+  anotherExecutor(options: Partial<TektonBuildExecutorOptions> = {}): TektonBuildExecutor {
     const { connections, providers, namespaces, installationId } = this;
     return new TektonBuildExecutor({
       connections,
@@ -208,6 +208,7 @@ export class TektonWorld {
       clock: systemClock,
       logger: createSilentLogger(),
       ...this.options,
+      ...options,
     });
   }
 
