@@ -289,7 +289,7 @@ class OpenTransaction implements Transaction {
    * What has failed first is why all that was sent behind it fails too, which the server says only as "aborted" (25P02).
    * @returns that first error
    */
-  failed(error: unknown): unknown {
+  #failed(error: unknown): unknown {
     this.#failure ??= { error };
     return this.#failure.error;
   }
@@ -306,7 +306,7 @@ class OpenTransaction implements Transaction {
       const result = await this.client.query(queryConfig(sql, parameters));
       return result.rows as T[];
     } catch (error) {
-      throw this.failed(error);
+      throw this.#failed(error);
     }
   }
 
@@ -321,7 +321,7 @@ class OpenTransaction implements Transaction {
     try {
       return (await answered).rows as T[];
     } catch (error) {
-      const first = this.failed(error);
+      const first = this.#failed(error);
       throw isConnectionLoss(first) ? commitUnknown(first) : first;
     }
   }
