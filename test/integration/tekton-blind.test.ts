@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Attempt, AttemptObservation, ExecutionFollower } from '@image-factory/domain';
+import { eventually, RecordingLogSink } from '@image-factory/test-support';
 import { fakeTektonWorld, NO_CREDENTIALS, observeUntil, type FakeTektonWorld } from './tekton-world.ts';
 
 const yes = (): boolean => true;
@@ -66,6 +67,23 @@ describe('watches that are stale', () => {
       await observeUntil('running again', follower, attempt, isRunning);
     },
   );
+});
+
+describe('a watch of runs that has told nothing yet', () => {
+  it('does not keep the log of a pod that is known from being read', async () => {
+    current.server.fault({ path: '/apis/tekton.dev/v1/pipelineruns' }, { kind: 'silence' });
+    const follower = await openFollower(60_000);
+    const attempt = await current.world.attempt();
+    current.tekton.scripts.set(attempt.buildId, { build: { lines: ['one'], ending: 'hangs' } });
+    await follower.create(attempt, NO_CREDENTIALS, yes);
+    const sink = new RecordingLogSink();
+    const stop = new AbortController();
+    const following = follower.followLogs(attempt, sink, stop.signal).catch((error: unknown) => error);
+    const read = eventually('its line is read', () => sink.text('build/build') === 'one\n');
+    await Promise.race([read, following.then((error) => Promise.reject(error as Error))]);
+    stop.abort(new Error('enough'));
+    expect(await following).toMatchObject({ message: 'enough' });
+  });
 });
 
 describe('a run that is deleted while the watches are stale', () => {

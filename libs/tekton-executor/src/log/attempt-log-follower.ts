@@ -159,17 +159,27 @@ async function readContainer(
 /** What the watches know of an attempt whose run they have shown. @throws DomainError LeaseLost when they know it no more */
 function watched({ attempt, views }: FollowLogsRequest): SeenAttempt {
   const seen = views.find(attempt.executionId);
-  if (seen.run !== undefined) return seen;
-  throw new DomainError({
+  if (seen.run === undefined) throw forgotten(attempt);
+  return seen;
+}
+
+function forgotten({ name }: Attempt): DomainError {
+  return new DomainError({
     kind: 'Conflict',
     reason: 'LeaseLost',
-    message: `Attempt ${attempt.name} is not watched here any more; its log is read on by whoever holds its shard.`,
+    message: `Attempt ${name} is not watched here any more; its log is read on by whoever holds its shard.`,
   });
 }
 
 function podSource(request: FollowLogsRequest, pod: PodView, container: string): LogSource {
   const { attempt, views } = request;
-  const now = (): PodView | undefined => watched(request).pods.find(({ uid }) => uid === pod.uid);
+  // The watches are not in step: that of runs may have told nothing yet, or be silent, while that of pods goes on.
+  const now = (): PodView | undefined => {
+    const { run, pods } = views.find(attempt.executionId);
+    const current = pods.find(({ uid }) => uid === pod.uid);
+    if (current === undefined && run === undefined) throw forgotten(attempt);
+    return current;
+  };
   return {
     namespace: pod.namespace,
     pod: pod.name,
