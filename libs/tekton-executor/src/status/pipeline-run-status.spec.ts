@@ -177,6 +177,12 @@ describe('the end of a recorded run', () => {
     expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'NodeUnreachable', fault: 'cluster' });
   });
 
+  it('is an eviction when the scheduler took the pod away for one of a higher priority', () => {
+    const disruption = { reason: 'PreemptionByScheduler', message: 'preempting to accommodate a higher priority pod' };
+    const pods = recordedPodWatch('pod-evicted-api').map((pod) => ({ ...pod, disruption }));
+    expect(statusOf('pod-evicted-api', { pods }).end).toMatchObject({ reason: 'PodEvicted', fault: 'cluster' });
+  });
+
   it.each([
     ['UserCancel', 'cancelled', 'Cancelled'],
     ['Superseded', 'cancelled', 'Superseded'],
