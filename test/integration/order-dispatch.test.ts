@@ -37,6 +37,35 @@ describe('builds of one key on a dispatcher', () => {
     expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
   });
 
+  it('are superseded by the newest while one runs: of a hundred one runs, one waits, 98 never reach a cluster', async () => {
+    const concurrency = { key: 'main', policy: 'cancel_queued' as const };
+    await harness.start();
+    const first = await harness.submit({ concurrency });
+    const run = await runOf(first);
+    harness.cluster.startRun(run);
+    await harness.inState(first, 'running');
+    await Promise.all(Array.from({ length: 99 }, () => harness.submit({ concurrency })));
+    const counted = (): Promise<{ status: string; reason: string | null; count: number }[]> =>
+      harness.database.query(
+        'SELECT status, reason, count(*)::integer AS count FROM builds GROUP BY status, reason ORDER BY status',
+      );
+    expect(await counted()).toEqual([
+      { status: 'cancelled', reason: 'Superseded', count: 98 },
+      { status: 'queued', reason: null, count: 1 },
+      { status: 'running', reason: null, count: 1 },
+    ]);
+    const [newest] = await harness.database.query<{ id: string }>(`SELECT id FROM builds WHERE status = 'queued'`);
+    harness.cluster.endRun(run);
+    const last = await runOf(newest!.id);
+    harness.cluster.startRun(last);
+    harness.cluster.endRun(last);
+    await harness.reaches(newest!.id, 'completed');
+    expect(harness.cluster.createRequests).toHaveLength(2);
+    expect(harness.cluster.created).toEqual([run.name, last.name]);
+    expect(harness.cluster.stops).toEqual([]);
+    expect(await harness.counters()).toEqual({ lane: 0, provider: 0 });
+  });
+
   it('wait their turn and all run, one after the other', async () => {
     harness.cluster.defaultScript = { ...harness.cluster.defaultScript, pace: 'auto' };
     const concurrency = { key: 'main', policy: 'queue' as const };
